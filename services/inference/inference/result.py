@@ -1,0 +1,92 @@
+"""The values that `Captioner` takes and gives: plain, immutable, without arrays that belong to a runtime."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+
+@dataclass(frozen=True, slots=True)
+class CaptionOptions:
+    """How to caption a photo.
+
+    `beam_width`: hypotheses kept at each word, 1 to 10; None takes the bundle's default.
+    `alternatives`: how many further captions to return, 0 to 10; fewer come back when the search finds fewer.
+    `attention`: whether each word carries its attention over the grid.
+    """
+
+    beam_width: int | None = None
+    alternatives: int = 0
+    attention: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ImageInfo:
+    """What was sent: size in pixels as a person sees it (after EXIF orientation), format name, sha256 of the bytes in hex."""
+
+    width: int
+    height: int
+    format: str
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class PreparedImage:
+    """A photo ready for the encoder: `pixels` uint8 [height, width, 3] in RGB at the encoder's input size.
+
+    Small (268 kB at 299×299) whatever the size of the original, so that a queue of them stays small too.
+    """
+
+    pixels: npt.NDArray[np.uint8]
+    info: ImageInfo
+    decode_ms: float
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """A word of the caption, its probability given the words before it, and where the model looked.
+
+    `attention`: one weight a cell, row-major over the bundle's grid, summing to 1; None when it was not asked for or the
+    decoder has none.
+    """
+
+    word: str
+    probability: float
+    attention: tuple[float, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Alternative:
+    """Another caption that the search found: `log_probability` is the sum over its tokens, the end token counted."""
+
+    caption: str
+    confidence: float
+    log_probability: float
+
+
+@dataclass(frozen=True, slots=True)
+class Timings:
+    """Milliseconds spent on a photo. `encode` and `generate` are those of the batch that it was in."""
+
+    decode: float
+    encode: float
+    generate: float
+
+
+@dataclass(frozen=True, slots=True)
+class Caption:
+    """A sentence about a photo.
+
+    `caption`: the model's lower-case words joined by spaces; `alt_text`: the same as a person would write it, with a capital
+    and a full stop; `confidence`: in [0, 1], calibrated on dev captions where the bundle says so; `log_probability`: summed over
+    the tokens, the end token counted.
+    """
+
+    caption: str
+    alt_text: str
+    confidence: float
+    log_probability: float
+    words: tuple[Word, ...]
+    image: ImageInfo
+    timings: Timings
+    alternatives: tuple[Alternative, ...] = field(default=())
