@@ -1,6 +1,6 @@
 """The values that `Captioner` takes and gives: plain, immutable, without arrays that belong to a runtime."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -73,9 +73,9 @@ class Timings:
     generate: float
 
 
-@dataclass(frozen=True, slots=True)
-class Caption:
-    """A sentence about a photo.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Description:
+    """A sentence about a photo, as the decoder wrote it from features.
 
     `caption`: the model's lower-case words joined by spaces; `alt_text`: the same as a person would write it, with a capital
     and a full stop; `confidence`: in [0, 1], calibrated on dev captions where the bundle says so; `log_probability`: summed over
@@ -87,6 +87,12 @@ class Caption:
     confidence: float
     log_probability: float
     words: tuple[Word, ...]
+    alternatives: tuple[Alternative, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Caption(Description):
+    """A description with the photo that it describes and the time that it took."""
+
     image: ImageInfo
     timings: Timings
-    alternatives: tuple[Alternative, ...] = field(default=())

@@ -1,0 +1,58 @@
+"""The two things that a runtime does with a bundle's weights, whichever library does the arithmetic.
+
+Names and shapes are those of docs/architecture.md: P photos, K beams, V words.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+Floats = npt.NDArray[np.float32]
+Tensors = Mapping[str, Floats]
+
+
+@dataclass(frozen=True, slots=True)
+class DecoderStart:
+    """What the decoder makes of the features before the first word.
+
+    `context`: `context_*` [P, …], constant for a photo and shared by its beams; `state`: `state_*` [P, size].
+    """
+
+    context: Tensors
+    state: Tensors
+
+
+@dataclass(frozen=True, slots=True)
+class DecoderStep:
+    """One word further for every hypothesis.
+
+    `log_probabilities`: [P, K, V], normalised over the whole vocabulary; `attention`: [P, K, cells] summing to 1, None for a
+    decoder without; `state`: `state_*` [P, K, size], under the names that the next step takes.
+    """
+
+    log_probabilities: Floats
+    attention: Floats | None
+    state: Tensors
+
+
+class Encoder(Protocol):
+    """Reads photos."""
+
+    def encode(self, images: npt.NDArray[np.uint8]) -> Floats:
+        """Features [P, cells, channels] of `images` [P, height, width, 3] in RGB."""
+        ...
+
+
+class Decoder(Protocol):
+    """Writes sentences, a word at a time."""
+
+    def start(self, features: Floats) -> DecoderStart:
+        """What the steps need, from features [P, cells, channels]."""
+        ...
+
+    def step(self, tokens: npt.NDArray[np.int32], context: Tensors, state: Tensors) -> DecoderStep:
+        """Read the last token of each hypothesis, [P, K], and say what may follow; `state` holds [P, K, size]."""
+        ...

@@ -1,0 +1,1 @@
+"""Generated test data and small helpers that several test packages share."""
