@@ -63,16 +63,18 @@ class GridAttention(keras.layers.Layer):  # type: ignore[misc]  # Keras is untyp
 
     def call(self, states: Tensor, keys: Tensor, cells: Tensor) -> tuple[Tensor, Tensor]:
         """What the states [P, Q, D] see: [P, Q, D], and where they looked, the mean over heads: [P, Q, N]."""
-        queries = self._split(self.query(states))
-        logits = ops.matmul(queries, ops.transpose(self._split(keys), (0, 1, 3, 2))) / self.head_units**0.5
+        photos = ops.shape(keys)[0]
+        queries = self._split(self.query(states), photos)
+        logits = ops.matmul(queries, ops.transpose(self._split(keys, photos), (0, 1, 3, 2))) / self.head_units**0.5
         weights = ops.softmax(logits, axis=-1)
-        seen = ops.transpose(ops.matmul(weights, self._split(cells)), (0, 2, 1, 3))
-        return ops.reshape(seen, ops.shape(states)) * self.gate(states), ops.mean(weights, axis=1)
+        seen = ops.transpose(ops.matmul(weights, self._split(cells, photos)), (0, 2, 1, 3))
+        seen = ops.reshape(seen, (photos, -1, self.heads * self.head_units))
+        return seen * self.gate(states), ops.mean(weights, axis=1)
 
-    def _split(self, vectors: Tensor) -> Tensor:
+    def _split(self, vectors: Tensor, photos: Tensor) -> Tensor:
         """[P, Q, D] → [P, heads, Q, D / heads]."""
-        photos, count = ops.shape(vectors)[:2]
-        return ops.transpose(ops.reshape(vectors, (photos, count, self.heads, self.head_units)), (0, 2, 1, 3))
+        split = ops.reshape(vectors, (photos, -1, self.heads, self.head_units))
+        return ops.transpose(split, (0, 2, 1, 3))
 
 
 class Decoder(keras.Model):  # type: ignore[misc]  # Keras is untyped
