@@ -1,15 +1,17 @@
 """Beam search: the likeliest sentences about each photo, batched over photos and beams.
 
-At each word the decoder scores every successor of every live hypothesis in one call. Of all successors of a photo the best
-`beam_width` count: those among them that end go into the photo's pool of finished hypotheses. The best that do not end live on.
-A photo is done when no live hypothesis can still beat its pool, see `_is_done`. One beam is greedy decoding: the first end is it.
+At each word the decoder scores every successor of every live hypothesis in one call. Of all successors of a photo the
+best `beam_width` count: those among them that end go into the photo's pool of finished hypotheses. The best that do not
+end live on. A photo is done when no live hypothesis can still beat its pool, see `_is_done`. One beam is greedy
+decoding: the first end is it.
 
-Log-probabilities are summed, never multiplied as probabilities. Finished hypotheses are ranked by sum / length^α, the end token
-counted in both: the plain power in place of the penalty of Wu et al. 2016, "Google's neural machine translation system".
+Log-probabilities are summed, never multiplied as probabilities. Finished hypotheses are ranked by sum / length^α, the
+end token counted in both: the plain power in place of the penalty of Wu et al. 2016, "Google's neural machine
+translation system".
 
 What a sentence can never hold: padding, start and unknown; nothing at all, as the end is not allowed first; and, unless
-`SearchOptions.repeat_words` allows it, the same word twice running. A hypothesis that reaches the maximum length is made to end
-there, at the price that the decoder puts on it, so that every photo gets a sentence.
+`SearchOptions.repeat_words` allows it, the same word twice running. A hypothesis that reaches the maximum length is
+made to end there, at the price that the decoder puts on it, so that every photo gets a sentence.
 """
 
 import math
@@ -31,11 +33,12 @@ _NEVER = np.float32(-np.inf)
 class SearchOptions:
     """How to search.
 
-    `beam_width`: live hypotheses of a photo, at least 1; `length_penalty`: α ≥ 0; `max_length`: most words of a sentence;
-    `results`: most hypotheses returned for a photo; `attention`: whether they keep their attention; `repeat_words`: whether a word
-    may follow itself; `no_repeat_ngram`: refuse any run of this many words that the sentence already has, 0 refuses none;
-    `lookahead`: how many further words a live hypothesis is granted free of cost when it is judged whether it can still win. None
-    grants all that `max_length` leaves: it never misses a better sentence, and takes the most steps.
+    `beam_width`: live hypotheses of a photo, at least 1; `length_penalty`: α ≥ 0; `max_length`: most words of a
+    sentence; `results`: most hypotheses returned for a photo; `attention`: whether they keep their attention;
+    `repeat_words`: whether a word may follow itself; `no_repeat_ngram`: refuse any run of this many words that the
+    sentence already has, 0 refuses none; `lookahead`: how many further words a live hypothesis is granted free of cost
+    when it is judged whether it can still win. None grants all that `max_length` leaves: it never misses a better
+    sentence, and takes the most steps.
     """
 
     beam_width: int
@@ -53,7 +56,8 @@ class Hypothesis:
     """A finished sentence.
 
     `tokens`: its words, without start and end; `log_probabilities`: one for each word and, last, for the end;
-    `log_probability`: their sum; `score`: what it is ranked by; `attention`: [words, cells], None when not asked for or absent.
+    `log_probability`: their sum; `score`: what it is ranked by; `attention`: [words, cells], None when not asked for or
+    absent.
     """
 
     tokens: tuple[int, ...]
@@ -67,8 +71,8 @@ class Hypothesis:
 class _Beams:
     """The live hypotheses of P photos, K beams each, t words so far.
 
-    `photos` [P]: the photo that each row belongs to; `tokens` [P, K, 1 + t]: start and the words; `log_probabilities` [P, K, t];
-    `totals` [P, K]: their sums, -inf for a beam that is dead; `attention` [P, K, t, cells].
+    `photos` [P]: the photo that each row belongs to; `tokens` [P, K, 1 + t]: start and the words; `log_probabilities`
+    [P, K, t]; `totals` [P, K]: their sums, -inf for a beam that is dead; `attention` [P, K, t, cells].
     """
 
     photos: npt.NDArray[np.intp]
@@ -81,12 +85,13 @@ class _Beams:
 
     @property
     def length(self) -> int:
-        return self.tokens.shape[2] - 1
+        return int(self.tokens.shape[2]) - 1
 
 
 @dataclass(frozen=True, slots=True)
 class _Successors:
-    """The best successors of each photo's hypotheses, best first, all [P, N]; `parents` are the beams that they continue."""
+    """The best successors of each photo's hypotheses, best first, all [P, N]; `parents` are the beams that they
+    continue."""
 
     parents: npt.NDArray[np.intp]
     tokens: npt.NDArray[np.int32]
@@ -125,7 +130,8 @@ def _begin(start: DecoderStart, photos: int, tokens: SpecialTokens) -> _Beams:
 
 
 def _total_successors(beams: _Beams, step: DecoderStep, options: SearchOptions, tokens: SpecialTokens) -> Floats:
-    """Summed log-probabilities [P, K, V] of every hypothesis continued by every token, -inf where that is not allowed."""
+    """Summed log-probabilities [P, K, V] of every hypothesis continued by every token, -inf where that is not
+    allowed."""
     totals: Floats = np.maximum(step.log_probabilities, _LOWEST)
     totals += beams.totals[:, :, None]
     if beams.length == options.max_length:
@@ -194,7 +200,8 @@ def _finish(beams: _Beams, best: _Successors, row: int, rank: int, options: Sear
 def _extend(
     beams: _Beams, step: DecoderStep, best: _Successors, options: SearchOptions, tokens: SpecialTokens
 ) -> _Beams:
-    """Keep the best `beam_width` successors that do not end. What has ended stays only where a beam would be empty, dead."""
+    """Keep the best `beam_width` successors that do not end. What has ended stays only where a beam would be empty,
+    dead."""
     rows = np.arange(len(beams.photos))[:, None]
     alive = np.where(best.tokens == tokens.end, _NEVER, best.totals)
     kept = np.argsort(-alive, axis=1, kind="stable")[:, : options.beam_width]
@@ -224,9 +231,12 @@ def _append(history: npt.NDArray[Any], newest: npt.NDArray[Any]) -> npt.NDArray[
 
 
 def _drop_done(beams: _Beams, pools: list[list[Hypothesis]], options: SearchOptions) -> _Beams:
-    """Let the beams of finished photos die, and drop their rows once half of them are dead: the context is large to copy."""
+    """Let the beams of finished photos die, and drop their rows once half of them are dead: the context is large to
+    copy."""
     best = beams.totals.max(axis=1)
-    done = [_is_done(pools[photo], total, beams.length, options) for photo, total in zip(beams.photos, best, strict=True)]
+    done = [
+        _is_done(pools[photo], total, beams.length, options) for photo, total in zip(beams.photos, best, strict=True)
+    ]
     beams.totals[done] = _NEVER
     live = np.flatnonzero(~np.array(done))
     if 2 * len(live) > len(done):
@@ -246,8 +256,8 @@ def _drop_done(beams: _Beams, pools: list[list[Hypothesis]], options: SearchOpti
 def _is_done(pool: list[Hypothesis], best_total: np.float32, length: int, options: SearchOptions) -> bool:
     """Whether the best live hypothesis of a photo, of `length` words, can no longer get among the sentences asked for.
 
-    Further tokens only lower its sum, but a longer sentence is divided by more. At best it goes on for as long as the lookahead
-    grants, at no cost, and then ends. Asking for more than `beam_width` results does not prolong the search.
+    Further tokens only lower its sum, but a longer sentence is divided by more. At best it goes on for as long as the
+    lookahead grants, at no cost, and then ends. Asking for more than `beam_width` results does not prolong the search.
     """
     if best_total == _NEVER:
         return True

@@ -24,6 +24,7 @@ from inference.sentence import write_alt_text, write_caption
 RuntimeName = Literal["onnx", "tensorflow"]
 
 _DEFAULTS = CaptionOptions()
+_LIMITS = ImageLimits()
 
 
 class Captioner:
@@ -43,7 +44,7 @@ class Captioner:
         *,
         runtime: RuntimeName = "onnx",
         threads: int | None = None,
-        limits: ImageLimits = ImageLimits(),  # noqa: B008 (immutable)
+        limits: ImageLimits = _LIMITS,
     ) -> Self:
         """Verify the bundle and load its weights.
 

@@ -1,7 +1,7 @@
 """Turns whatever mode a decoded picture has into RGB, 8 bits a channel.
 
-Alpha is flattened on white, the ground that most pages have. Embedded ICC profiles are ignored: they shift colours by less than
-what separates two colour words. CMYK is converted without a profile for the same reason.
+Alpha is flattened on white, the ground that most pages have. Embedded ICC profiles are ignored: they shift colours by
+less than what separates two colour words. CMYK is converted without a profile for the same reason.
 """
 
 import numpy as np
@@ -22,7 +22,8 @@ def to_rgb(image: Image.Image) -> Image.Image:
 
 
 def _stretch(image: Image.Image) -> Image.Image:
-    """Grey from 32-bit integers or floats, which have no agreed range: the smallest value is black, the largest white."""
+    """Grey from 32-bit integers or floats, which have no agreed range: the smallest value is black, the largest
+    white."""
     values = np.nan_to_num(np.asarray(image, dtype=np.float32), nan=0.0, posinf=0.0, neginf=0.0)
     values -= values.min()
     largest = values.max()

@@ -9,7 +9,8 @@ _CGROUP_V1 = Path("/sys/fs/cgroup/cpu")
 
 
 def count_cores(*, cgroup_v2: Path = _CGROUP_V2, cgroup_v1: Path = _CGROUP_V1) -> int:
-    """Cores that the affinity mask and the cgroup quota both allow, at least one; a share of a core counts as a core."""
+    """Cores that the affinity mask and the cgroup quota both allow, at least one; a share of a core counts as a
+    core."""
     cores = _count_affine()
     quota = _read_quota_v2(cgroup_v2) or _read_quota_v1(cgroup_v1) or cores
     return max(1, min(cores, math.ceil(quota)))

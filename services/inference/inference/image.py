@@ -1,16 +1,16 @@
 """Decodes the bytes of strangers: an RGB picture comes out, or an error that says what is wrong with the bytes.
 
-The format is judged by the first bytes, never by a name or header, and only that format's decoder gets to see them. Sizes are
-checked before any pixel is decoded. Of a picture with several frames the first is read. What Pillow raises on damaged bytes
-goes well beyond what it documents (OSError, SyntaxError, ValueError, struct.error and others were seen), so that here, and only
-here, every exception of a library is taken for a verdict on its input.
+The format is judged by the first bytes, never by a name or header, and only that format's decoder gets to see them.
+Sizes are checked before any pixel is decoded. Of a picture with several frames the first is read. What Pillow raises on
+damaged bytes goes well beyond what it documents (OSError, SyntaxError, ValueError, struct.error and others were seen),
+so that here, and only here, every exception of a library is taken for a verdict on its input.
 """
 
 import hashlib
 import io
 from dataclasses import dataclass
 
-# Importing the allowlist's plugins registers them: Pillow would otherwise load all that it has at the first WebP or TIFF.
+# Importing a plugin registers it: Pillow would otherwise load all that it has at the first WebP or TIFF.
 from PIL import (
     BmpImagePlugin,  # noqa: F401
     ExifTags,
@@ -61,12 +61,16 @@ class ImageLimits:
 
 
 def decode(
-    data: bytes, limits: ImageLimits = ImageLimits(), *, sufficient_side: int | None = None  # noqa: B008 (immutable)
+    data: bytes,
+    limits: ImageLimits = ImageLimits(),
+    *,
+    sufficient_side: int | None = None,
 ) -> tuple[Image.Image, ImageInfo]:
     """The picture as a person sees it, in RGB, and what was sent.
 
-    A JPEG may come out smaller than it is, by 2, 4 or 8 in both directions, but with no side below `sufficient_side`: its decoder
-    shrinks as it decodes, which takes a fraction of the time and memory. None decodes every pixel. `ImageInfo` has the full size.
+    A JPEG may come out smaller than it is, by 2, 4 or 8 in both directions, but with no side below `sufficient_side`:
+    its decoder shrinks as it decodes, which takes a fraction of the time and memory. None decodes every pixel.
+    `ImageInfo` has the full size.
 
     Raises UnsupportedImageError, UndecodableImageError, ImageTooLargeError.
     """

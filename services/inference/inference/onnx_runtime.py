@@ -1,7 +1,6 @@
 """Runs a bundle's ONNX files on ONNX Runtime: the default, with no training framework in sight."""
 
 from collections.abc import Iterable, Sequence
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -85,7 +84,7 @@ def _open_session(bundle: Bundle, name: str, *, threads: int) -> onnxruntime.Inf
 
 
 def _check_names(
-    bundle: Bundle, name: str, session: Any, *, inputs: set[str], outputs: set[str]
+    bundle: Bundle, name: str, session: onnxruntime.InferenceSession, *, inputs: set[str], outputs: set[str]
 ) -> None:
     _check_set(bundle, name, "inputs", {node.name for node in session.get_inputs()}, inputs)
     _check_set(bundle, name, "outputs", set(_output_names(session)), outputs)
@@ -96,7 +95,7 @@ def _check_set(bundle: Bundle, name: str, what: str, actual: set[str], expected:
         raise _refusal(bundle, name, f"has the {what} {_join(actual)}, but should have {_join(expected)}")
 
 
-def _output_names(session: Any) -> Sequence[str]:
+def _output_names(session: onnxruntime.InferenceSession) -> Sequence[str]:
     return [node.name for node in session.get_outputs()]
 
 
