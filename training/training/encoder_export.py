@@ -6,6 +6,7 @@ all photos, a few outliers would stretch it so far that ordinary values lose the
 """
 
 import hashlib
+import math
 import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ import numpy.typing as npt
 import onnx
 import tensorflow as tf
 from inference import preprocessing
+from inference.bundle import ENCODER
 from inference.image import decode
 from inference.manifest import FeatureSpec, ImageSpec
 from keras import ops
@@ -36,22 +38,26 @@ _AVERAGING = 0.05
 
 @dataclass(frozen=True, slots=True)
 class ExportedEncoder:
-    """An encoder's ONNX file, with what goes before it and what comes out of it."""
+    """A folder with `encoder.onnx`, what goes before it and what comes out of it; `OnnxEncoder` runs it as it runs a bundle's."""
 
     path: Path
     image: ImageSpec
     features: FeatureSpec
+
+    def read(self, name: str) -> bytes:
+        """The bytes of a file in the folder."""
+        return (self.path / name).read_bytes()
 
 
 def export_encoder(config: EncoderConfig, photos: Sequence[Photo], cache: Path, seed: int) -> ExportedEncoder:
     """The encoder that `config` describes, from the cache or made now; `photos` are those that may calibrate it."""
     image = ImageSpec(height=config.size, width=config.size, canonical_size=config.canonical_size, resample="bicubic")
     chosen = _choose(photos, config.calibration_photos, seed) if config.precision == "int8" else []
-    path = cache / f"encoder-{_key(config, chosen)}.onnx"
-    if not path.exists():
-        _make(config, image, chosen, path, cache)
-    grid = _grid_of(path)
-    return ExportedEncoder(path, image, FeatureSpec(rows=grid, columns=grid, channels=_shape_of(path)[1]))
+    folder = cache / f"encoder-{_key(config, chosen)}"
+    if not (folder / ENCODER).exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        _make(config, image, chosen, folder / ENCODER, cache)
+    return ExportedEncoder(folder, image, _read_feature_spec(folder / ENCODER))
 
 
 def build_encoder(size: int, cache: Path) -> keras.Model:
@@ -119,11 +125,8 @@ def _key(config: EncoderConfig, photos: Sequence[Photo]) -> str:
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
 
 
-def _shape_of(path: Path) -> tuple[int, int]:
-    """Cells and channels of an encoder's output."""
-    shape = onnx.load(path).graph.output[0].type.tensor_type.shape.dim
-    return shape[1].dim_value, shape[2].dim_value
-
-
-def _grid_of(path: Path) -> int:
-    return int(_shape_of(path)[0] ** 0.5)
+def _read_feature_spec(path: Path) -> FeatureSpec:
+    """The grid that an encoder's output says it has; the photo was square, and so is the grid."""
+    _, cells, channels = (size.dim_value for size in onnx.load(path).graph.output[0].type.tensor_type.shape.dim)
+    side = math.isqrt(cells)
+    return FeatureSpec(rows=side, columns=side, channels=channels)

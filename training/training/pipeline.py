@@ -6,7 +6,6 @@ the fit in the run directory. The bundle appears only at the end, whole.
 
 import hashlib
 import json
-import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -82,8 +81,8 @@ def train(job: Job) -> Manifest:
 
 
 def _extract(encoder: ExportedEncoder, photos: Sequence[Photo], cache: Path) -> FeatureCache:
-    features = FeatureCache.for_encoder(cache / "features", encoder.path.read_bytes(), encoder.image)
-    features.extract(photos, OnnxEncoder.from_file(encoder.path, threads=cpu.count_cores()), encoder.image)
+    features = FeatureCache.for_encoder(cache / "features", encoder.read(ENCODER), encoder.image)
+    features.extract(photos, OnnxEncoder(encoder, threads=cpu.count_cores()), encoder.image)
     return features
 
 
@@ -150,7 +149,7 @@ def _publish(job: Job, trained: _Trained) -> Manifest:
 
 
 def _write_files(job: Job, trained: _Trained, folder: Path) -> None:
-    shutil.copyfile(trained.encoder.path, folder / ENCODER)
+    (folder / ENCODER).write_bytes(trained.encoder.read(ENCODER))
     export_decoder(trained.decoder, trained.encoder.features, folder)
     words = json.dumps(trained.vocabulary.words, ensure_ascii=False, indent=0)
     (folder / VOCABULARY).write_text(words + "\n", encoding="utf-8")
