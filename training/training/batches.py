@@ -12,6 +12,11 @@ from inference.vocabulary import Vocabulary
 from training.dataset import Photo
 from training.words import TOKENS, encode_caption, tokenise
 
+# How far, in words, photos of a batch may differ in the length of their longest caption; more mixes better and pads more.
+_MIXING = 3.0
+# Batches have lengths of multiples of this: each length costs the backend a compilation.
+_ROUNDING = 3
+
 LoadFeatures = Callable[[Sequence[Photo]], npt.NDArray[np.float16]]
 
 
@@ -43,6 +48,7 @@ class Batches:
         self._photos, self._load, self._seed = photos, load_features, seed
         self._size = min(photos_per_batch, len(photos))
         self._captions = pad_captions(photos, vocabulary, max_length)
+        self._lengths = (self._captions[:, :, 1:] != TOKENS.padding).sum(axis=2).max(axis=1)
 
     def __len__(self) -> int:
         """Batches in an epoch: the photos left over by the last whole batch are left out, other ones each time."""
@@ -50,8 +56,7 @@ class Batches:
 
     def epoch(self, number: int) -> Iterator[Batch]:
         """The batches of an epoch; the next one is read from disk while one is used."""
-        order = np.random.default_rng([self._seed, number]).permutation(len(self._photos))
-        places = [order[begin : begin + self._size] for begin in range(0, len(self) * self._size, self._size)]
+        places = self._shuffle(np.random.default_rng([self._seed, number]))
         with ThreadPoolExecutor(1) as pool:
             ahead = pool.submit(self._gather, places[0])
             for following in [*places[1:], None]:
@@ -60,8 +65,16 @@ class Batches:
                     ahead = pool.submit(self._gather, following)
                 yield batch
 
+    def _shuffle(self, random: np.random.Generator) -> list[npt.NDArray[np.intp]]:
+        """Places of the photos of each batch: photos whose captions are about equally long share one, so that little is padding."""
+        order = random.permutation(len(self._photos))[: len(self) * self._size]
+        similar = order[np.argsort(self._lengths[order] + random.uniform(0, _MIXING, len(order)), kind="stable")]
+        places = similar.reshape(len(self), self._size)
+        return list(places[random.permutation(len(places))])
+
     def _gather(self, places: npt.NDArray[np.intp]) -> Batch:
-        captions = self._captions[places]
+        longest = int(self._lengths[places].max())
+        captions = self._captions[places, :, : -(-longest // _ROUNDING) * _ROUNDING + 1]
         features = self._load([self._photos[place] for place in places])
         return Batch(features, captions[:, :, :-1], captions[:, :, 1:])
 
