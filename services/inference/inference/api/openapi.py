@@ -1,0 +1,60 @@
+"""What the OpenAPI document says beyond what FastAPI reads from the routes: uploads, and every problem with an example."""
+
+from collections import defaultdict
+from typing import Any
+
+from fastapi import FastAPI
+
+from inference.api.problems import MEDIA_TYPE, Kind, Problem
+from inference.api.uploads import PART
+
+Json = dict[str, Any]
+
+_BINARY: Json = {"type": "string", "format": "binary"}
+
+
+def document_problems(*kinds: Kind) -> dict[int | str, Json]:
+    """The `responses` of a route that answers with these kinds of problem."""
+    by_status: dict[int, list[Kind]] = defaultdict(list)
+    for kind in kinds:
+        by_status[kind.status].append(kind)
+    return {status: _document(same_status) for status, same_status in sorted(by_status.items())}
+
+
+def document_upload(*, several: bool) -> Json:
+    """The request body of a route that takes photos."""
+    part: Json = {"type": "array", "items": _BINARY, "minItems": 1} if several else _BINARY
+    form: Json = {"type": "object", "required": [PART], "properties": {PART: part}}
+    content: Json = {"multipart/form-data": {"schema": form}}
+    if not several:
+        content["image/*"] = {"schema": _BINARY}
+    return {"requestBody": {"required": True, "content": content}}
+
+
+def add_problem_schema(app: FastAPI) -> None:
+    """Make `app`'s OpenAPI document define the schema that `document_problems` refers to."""
+    generate = app.openapi
+
+    def openapi() -> Json:
+        document = generate()
+        schemas: Json = document.setdefault("components", {}).setdefault("schemas", {})
+        schemas.setdefault("Problem", Problem.model_json_schema())
+        return document
+
+    app.openapi = openapi  # type: ignore[method-assign]  # the way that FastAPI's documentation extends it
+
+
+def _document(kinds: list[Kind]) -> Json:
+    schema = {"$ref": "#/components/schemas/Problem"}
+    examples = {kind.slug: {"summary": kind.title, "value": _example(kind)} for kind in kinds}
+    headers = {"Retry-After": {"schema": {"type": "integer"}, "description": "Seconds to wait before trying again."}}
+    response: Json = {
+        "description": " or ".join(kind.title for kind in kinds) + ".",
+        "content": {MEDIA_TYPE: {"schema": schema, "examples": examples}},
+    }
+    return response | ({"headers": headers} if kinds[0].status in (429, 503) else {})
+
+
+def _example(kind: Kind) -> Json:
+    example = Problem(type=kind.type, title=kind.title, status=kind.status, detail=kind.example, request_id="5f0c2a7d")
+    return example.model_dump(exclude_none=True)
