@@ -7,9 +7,11 @@ from PIL import Image, ImageDraw
 from support.tiny_bundle import COLOURS
 
 
-def make_photo(colour: str, *, size: tuple[int, int] = (64, 64), ground: tuple[int, int, int] | None = None) -> Image.Image:
-    """A square of a colour of `COLOURS` that fills the middle half of the picture, on `ground` (grey, or all of that colour
-    when None for black and white, whose squares would not stand out)."""
+def make_photo(
+    colour: str, *, size: tuple[int, int] = (64, 64), ground: tuple[int, int, int] | None = None
+) -> Image.Image:
+    """A square of a colour of `COLOURS` that fills the middle half of the picture, on `ground` (grey, or all of that
+    colour when None for black and white, whose squares would not stand out)."""
     plain = COLOURS[colour] if colour in {"white", "black"} else (128, 128, 128)
     image = Image.new("RGB", size, ground or plain)
     width, height = size

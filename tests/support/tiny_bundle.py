@@ -1,8 +1,9 @@
 """A complete bundle of a few kilobytes whose captions are known beforehand: "a red square" for a red square.
 
-The encoder is real, if small: it averages the pixels of each cell of a 4×4 grid. The decoder is written by hand: after "a" it
-names the colour that stands out in the picture, then "square", then it ends. Its recurrent state counts the words and makes the
-end likelier; its attention lies on the cells that have the colour just named. Everything is deterministic.
+The encoder is real, if small: it averages the pixels of each cell of a 4×4 grid. The decoder is written by hand: after
+"a" it names the colour that stands out in the picture, then "square", then it ends. Its recurrent state counts the
+words and makes the end likelier; its attention lies on the cells that have the colour just named. Everything is
+deterministic.
 """
 
 import json
@@ -30,6 +31,9 @@ WORDS = ("<padding>", "<start>", "<end>", "<unknown>", "a", "red", "green", "blu
 TOKENS = SpecialTokens(padding=0, start=1, end=2, unknown=3)
 COLOURS = {"red": (255, 0, 0), "green": (0, 255, 0), "blue": (0, 0, 255), "white": (255, 255, 255), "black": (0, 0, 0)}
 
+# Tensors by name: element type and shape, a string where a size is dynamic.
+Ports = dict[str, tuple[int, list[str | int]]]
+
 SIDE = 32
 GRID = 4
 CELLS = GRID * GRID
@@ -47,7 +51,7 @@ _COLOUR_GAINS = {
 _FOLLOWS = {
     "<start>": {"a": 4.0},
     "a": dict.fromkeys(COLOURS, 2.0) | {"photo": -1.0},
-    **dict.fromkeys(COLOURS, {"square": 3.0, "photo": 1.0}),
+    **{colour: {"square": 3.0, "photo": 1.0} for colour in COLOURS},
     "square": {"<end>": 4.0},
     "photo": {"<end>": 4.0},
 }
@@ -141,7 +145,8 @@ def build_decoder_start() -> ModelProto:
 
 
 def build_decoder_step(*, attention: bool = True) -> ModelProto:
-    """One word further: logits by the last word, by the picture where a colour is due, and by the number of words so far."""
+    """One word further: logits by the last word, by the picture where a colour is due, and by the number of words so
+    far."""
     nodes = [
         helper.make_node("Gather", ["follows", "tokens"], ["by_word"]),
         helper.make_node("Gather", ["colour_due", "tokens"], ["due"]),
@@ -152,7 +157,7 @@ def build_decoder_step(*, attention: bool = True) -> ModelProto:
         helper.make_node("Sum", ["by_word", "by_picture", "by_length"], ["logits"]),
         helper.make_node("LogSoftmax", ["logits"], ["log_probabilities"], axis=-1),
     ]
-    outputs = {
+    outputs: Ports = {
         "log_probabilities": (TensorProto.FLOAT, ["P", "K", len(WORDS)]),
         "next_state_count": (TensorProto.FLOAT, ["P", "K", 2]),
     }
@@ -202,8 +207,8 @@ def _step_constants() -> dict[str, npt.ArrayLike]:
 def _model(
     nodes: list[Any],
     *,
-    inputs: dict[str, tuple[int, list[str | int]]],
-    outputs: dict[str, tuple[int, list[str | int]]],
+    inputs: Ports,
+    outputs: Ports,
     constants: dict[str, npt.ArrayLike],
 ) -> ModelProto:
     graph = helper.make_graph(

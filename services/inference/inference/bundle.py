@@ -1,8 +1,8 @@
 """Reads a bundle, the directory that training publishes, and trusts nothing in it before its hash is checked.
 
-`load_bundle` compares the directory with its manifest, file by file, before it parses any of them. The ONNX files are read
-later, by `Bundle.read`, which checks again the very bytes that it returns: a file swapped after the start-up check is refused
-rather than run. Nothing here unpickles or evaluates anything.
+`load_bundle` compares the directory with its manifest, file by file, before it parses any of them. The ONNX files are
+read later, by `Bundle.read`, which checks again the very bytes that it returns: a file swapped after the start-up check
+is refused rather than run. Nothing here unpickles or evaluates anything.
 
 Training builds its manifests with `digest_files`, so that writer and reader agree on what a file's entry is.
 """
@@ -82,7 +82,9 @@ def _parse_manifest(path: Path, data: bytes) -> Manifest:
     try:
         version = _Versioned.model_validate_json(data, strict=True).schema_version
         if version != SCHEMA_VERSION:
-            raise _refusal(path, f"schema version {version}, but this program reads version {SCHEMA_VERSION}", MANIFEST_NAME)
+            raise _refusal(
+                path, f"schema version {version}, but this program reads version {SCHEMA_VERSION}", MANIFEST_NAME
+            )
         return Manifest.model_validate_json(data)
     except ValidationError as error:
         raise _refusal(path, _first_error(error), MANIFEST_NAME) from error

@@ -4,9 +4,9 @@
     bytes ──image──▶ pixels                 UnsupportedImageError, UndecodableImageError, ImageTooLargeError
     pixels ──scheduler──▶ worker            QueueFullError, DeadlineExceededError, NotReadyError
 
-Every message is written for the person who sent the photo (or, for a bundle, for the operator): one sentence that says what is
-wrong and, where there is one, the limit that was passed. Nothing internal goes into it. The HTTP status that belongs to each
-class is decided in `inference.api.problems`, so that the library does not know HTTP.
+Every message is written for the person who sent the photo (or, for a bundle, for the operator): one sentence that says
+what is wrong and, where there is one, the limit that was passed. Nothing internal goes into it. The HTTP status that
+belongs to each class is decided in `inference.api.problems`, so that the library does not know HTTP.
 """
 
 

@@ -1,15 +1,16 @@
-"""The schema of a bundle's `manifest.json`, the contract between training, which writes it, and serving, which reads it.
+"""The schema of a bundle's `manifest.json`, the contract between training, which writes it, and serving, which reads
+it.
 
 docs/architecture.md explains every field. The models are strict and closed: a number in quotes, an unknown field or an
 impossible value refuses the bundle at start, where an operator sees it, and not at the first photo.
 """
 
 from pathlib import PurePosixPath
-from typing import Annotated, Literal, Self
+from typing import Annotated, Final, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue, PositiveInt, model_validator
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION: Final = 1
 MANIFEST_NAME = "manifest.json"
 
 
@@ -83,7 +84,8 @@ class Decoding(_Section):
 
 
 class EncoderInfo(_Section):
-    """What the encoder is. The precision is that of `encoder.onnx`, and only tells: the file holds what there is to run."""
+    """What the encoder is. The precision is that of `encoder.onnx`, and only tells: the file holds what there is to
+    run."""
 
     architecture: str
     precision: Literal["float32", "int8"]

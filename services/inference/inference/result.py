@@ -1,6 +1,6 @@
 """The values that `Captioner` takes and gives: plain, immutable, without arrays that belong to a runtime."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -22,7 +22,8 @@ class CaptionOptions:
 
 @dataclass(frozen=True, slots=True)
 class ImageInfo:
-    """What was sent: size in pixels as a person sees it (after EXIF orientation), format name, sha256 of the bytes in hex."""
+    """What was sent: size in pixels as a person sees it (after EXIF orientation), format name, sha256 of the bytes in
+    hex."""
 
     width: int
     height: int
@@ -46,8 +47,8 @@ class PreparedImage:
 class Word:
     """A word of the caption, its probability given the words before it, and where the model looked.
 
-    `attention`: one weight a cell, row-major over the bundle's grid, summing to 1; None when it was not asked for or the
-    decoder has none.
+    `attention`: one weight a cell, row-major over the bundle's grid, summing to 1; None when it was not asked for or
+    the decoder has none.
     """
 
     word: str
@@ -73,13 +74,13 @@ class Timings:
     generate: float
 
 
-@dataclass(frozen=True, slots=True)
-class Caption:
-    """A sentence about a photo.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Description:
+    """A sentence about a photo, as the decoder wrote it from features.
 
-    `caption`: the model's lower-case words joined by spaces; `alt_text`: the same as a person would write it, with a capital
-    and a full stop; `confidence`: in [0, 1], calibrated on dev captions where the bundle says so; `log_probability`: summed over
-    the tokens, the end token counted.
+    `caption`: the model's lower-case words joined by spaces; `alt_text`: the same as a person would write it, with a
+    capital and a full stop; `confidence`: in [0, 1], calibrated on dev captions where the bundle says so;
+    `log_probability`: summed over the tokens, the end token counted.
     """
 
     caption: str
@@ -87,6 +88,12 @@ class Caption:
     confidence: float
     log_probability: float
     words: tuple[Word, ...]
+    alternatives: tuple[Alternative, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Caption(Description):
+    """A description with the photo that it describes and the time that it took."""
+
     image: ImageInfo
     timings: Timings
-    alternatives: tuple[Alternative, ...] = field(default=())

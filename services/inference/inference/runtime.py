@@ -29,8 +29,8 @@ class DecoderStart:
 class DecoderStep:
     """One word further for every hypothesis.
 
-    `log_probabilities`: [P, K, V], normalised over the whole vocabulary; `attention`: [P, K, cells] summing to 1, None for a
-    decoder without; `state`: `state_*` [P, K, size], under the names that the next step takes.
+    `log_probabilities`: [P, K, V], normalised over the whole vocabulary; `attention`: [P, K, cells] summing to 1, None
+    for a decoder without; `state`: `state_*` [P, K, size], under the names that the next step takes.
     """
 
     log_probabilities: Floats

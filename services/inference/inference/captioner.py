@@ -1,0 +1,146 @@
+"""From the bytes of a photo to its caption: the whole of the package without a server.
+
+The HTTP service, the command line and the evaluation are all shells over `Captioner`.
+"""
+
+from collections.abc import Sequence
+from dataclasses import fields
+from pathlib import Path
+from time import perf_counter
+from typing import Literal, Self
+
+import numpy as np
+
+from inference import cpu, image, preprocessing
+from inference.beam_search import Hypothesis, SearchOptions, search
+from inference.bundle import Bundle, load_bundle
+from inference.confidence import rate
+from inference.image import ImageLimits
+from inference.onnx_runtime import OnnxDecoder, OnnxEncoder
+from inference.result import Alternative, Caption, CaptionOptions, Description, PreparedImage, Timings, Word
+from inference.runtime import Decoder, Encoder, Floats
+from inference.sentence import write_alt_text, write_caption
+
+RuntimeName = Literal["onnx", "tensorflow"]
+
+_DEFAULTS = CaptionOptions()
+_LIMITS = ImageLimits()
+
+
+class Captioner:
+    """A bundle, ready to describe photos. It holds no state of its own, and threads may share it."""
+
+    def __init__(self, bundle: Bundle, encoder: Encoder, decoder: Decoder, limits: ImageLimits) -> None:
+        """`load` is the usual way to one; this one takes any encoder and decoder that fit the bundle."""
+        self.bundle = bundle
+        self.encoder = encoder
+        self.decoder = decoder
+        self._limits = limits
+
+    @classmethod
+    def load(
+        cls,
+        path: Path,
+        *,
+        runtime: RuntimeName = "onnx",
+        threads: int | None = None,
+        limits: ImageLimits = _LIMITS,
+    ) -> Self:
+        """Verify the bundle and load its weights.
+
+        `threads`: cores that the work on one batch may use; None takes all that the process has. Raises BundleError.
+        """
+        bundle = load_bundle(path)
+        encoder, decoder = _open_runtime(bundle, runtime, threads or cpu.count_cores())
+        return cls(bundle, encoder, decoder, limits)
+
+    def prepare(self, data: bytes) -> PreparedImage:
+        """Decode a photo and bring it to the encoder's input size. Raises ImageError."""
+        begun = perf_counter()
+        spec = self.bundle.manifest.image
+        # Twice what the first resizing makes of it: enough for its filter to see what it would see of the full picture.
+        sufficient_side = 2 * (spec.canonical_size or max(spec.height, spec.width))
+        picture, info = image.decode(data, self._limits, sufficient_side=sufficient_side)
+        pixels = preprocessing.prepare(picture, spec)
+        return PreparedImage(pixels, info, decode_ms=_milliseconds_since(begun))
+
+    def describe(self, images: Sequence[PreparedImage], options: CaptionOptions = _DEFAULTS) -> list[Caption]:
+        """Caption photos as one batch, in their order."""
+        if not images:
+            return []
+        begun = perf_counter()
+        features = self.encoder.encode(np.stack([prepared.pixels for prepared in images]))
+        encode_ms = _milliseconds_since(begun)
+        begun = perf_counter()
+        descriptions = self.describe_features(features, options)
+        generate_ms = _milliseconds_since(begun)
+        return [
+            Caption(
+                **{field.name: getattr(description, field.name) for field in fields(description)},
+                image=prepared.info,
+                timings=Timings(decode=prepared.decode_ms, encode=encode_ms, generate=generate_ms),
+            )
+            for prepared, description in zip(images, descriptions, strict=True)
+        ]
+
+    def describe_features(self, features: Floats, options: CaptionOptions = _DEFAULTS) -> list[Description]:
+        """Describe photos of which the features are known, float32 [photos, cells, channels]: evaluation keeps them."""
+        found = search(self.decoder, features, self._search_options(options), self.bundle.manifest.tokens)
+        return [self._write(hypotheses) for hypotheses in found]
+
+    def caption(self, data: bytes, options: CaptionOptions = _DEFAULTS) -> Caption:
+        """Caption one photo. Raises ImageError."""
+        return self.describe([self.prepare(data)], options)[0]
+
+    def _search_options(self, options: CaptionOptions) -> SearchOptions:
+        decoding = self.bundle.manifest.decoding
+        return SearchOptions(
+            beam_width=options.beam_width or decoding.beam_width,
+            length_penalty=decoding.length_penalty,
+            max_length=decoding.max_length,
+            results=1 + options.alternatives,
+            attention=options.attention,
+        )
+
+    def _write(self, hypotheses: Sequence[Hypothesis]) -> Description:
+        best, *others = hypotheses
+        words = self.bundle.vocabulary.decode(best.tokens)
+        return Description(
+            caption=write_caption(words),
+            alt_text=write_alt_text(words),
+            confidence=rate(best, self.bundle.manifest.confidence),
+            log_probability=best.log_probability,
+            words=tuple(_pair_words(words, best)),
+            alternatives=tuple(self._write_alternative(other) for other in others),
+        )
+
+    def _write_alternative(self, hypothesis: Hypothesis) -> Alternative:
+        return Alternative(
+            caption=write_caption(self.bundle.vocabulary.decode(hypothesis.tokens)),
+            confidence=rate(hypothesis, self.bundle.manifest.confidence),
+            log_probability=hypothesis.log_probability,
+        )
+
+
+def _open_runtime(bundle: Bundle, runtime: RuntimeName, threads: int) -> tuple[Encoder, Decoder]:
+    if runtime == "tensorflow":
+        from inference.tensorflow_runtime import open_saved_model  # TensorFlow is optional, and slow to import
+
+        return open_saved_model(bundle, threads=threads)
+    return OnnxEncoder(bundle, threads=threads), OnnxDecoder(bundle, threads=threads)
+
+
+def _pair_words(words: Sequence[str], hypothesis: Hypothesis) -> list[Word]:
+    attention = hypothesis.attention
+    return [
+        Word(
+            word,
+            probability=float(np.exp(log_probability)),
+            attention=None if attention is None else tuple(attention[position].tolist()),
+        )
+        for position, (word, log_probability) in enumerate(zip(words, hypothesis.log_probabilities, strict=False))
+    ]
+
+
+def _milliseconds_since(begun: float) -> float:
+    return (perf_counter() - begun) * 1000

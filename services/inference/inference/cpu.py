@@ -1,0 +1,41 @@
+"""How many cores this process really has: fewer than the machine when it is pinned or runs in a container."""
+
+import math
+import os
+from pathlib import Path
+
+_CGROUP_V2 = Path("/sys/fs/cgroup/cpu.max")
+_CGROUP_V1 = Path("/sys/fs/cgroup/cpu")
+
+
+def count_cores(*, cgroup_v2: Path = _CGROUP_V2, cgroup_v1: Path = _CGROUP_V1) -> int:
+    """Cores that the affinity mask and the cgroup quota both allow, at least one; a share of a core counts as a
+    core."""
+    cores = _count_affine()
+    quota = _read_quota_v2(cgroup_v2) or _read_quota_v1(cgroup_v1) or cores
+    return max(1, min(cores, math.ceil(quota)))
+
+
+def _count_affine() -> int:
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _read_quota_v2(path: Path) -> float | None:
+    """`cpu.max` holds "quota period" in microseconds, or "max period" where there is no quota."""
+    try:
+        quota, period = path.read_text().split()
+        return None if quota == "max" else int(quota) / int(period)
+    except (OSError, ValueError, ZeroDivisionError):
+        return None
+
+
+def _read_quota_v1(directory: Path) -> float | None:
+    """`cpu.cfs_quota_us` holds -1 where there is no quota."""
+    try:
+        quota = int((directory / "cpu.cfs_quota_us").read_text())
+        period = int((directory / "cpu.cfs_period_us").read_text())
+        return quota / period if quota > 0 else None
+    except (OSError, ValueError, ZeroDivisionError):
+        return None

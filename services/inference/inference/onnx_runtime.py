@@ -1,0 +1,107 @@
+"""Runs a bundle's ONNX files on ONNX Runtime: the default, with no training framework in sight."""
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+import numpy.typing as npt
+import onnxruntime
+
+from inference.bundle import DECODER_START, DECODER_STEP, ENCODER, Bundle
+from inference.errors import BundleError
+from inference.runtime import DecoderStart, DecoderStep, Floats, Tensors
+
+_CONTEXT = "context_"
+_STATE = "state_"
+_NEXT = "next_"
+_SILENT = 4
+
+
+class OnnxEncoder:
+    """`encoder.onnx`, in whatever precision it was exported."""
+
+    def __init__(self, bundle: Bundle, *, threads: int) -> None:
+        """`threads`: cores that one photo may use. Raises BundleError."""
+        self._session = _open_session(bundle, ENCODER, threads=threads)
+        _check_names(bundle, ENCODER, self._session, inputs={"images"}, outputs={"features"})
+
+    def encode(self, images: npt.NDArray[np.uint8]) -> Floats:
+        """Features [P, cells, channels] of `images` [P, height, width, 3]."""
+        features: Floats = self._session.run(["features"], {"images": images})[0]
+        return features
+
+
+class OnnxDecoder:
+    """`decoder_start.onnx` and `decoder_step.onnx`."""
+
+    def __init__(self, bundle: Bundle, *, threads: int) -> None:
+        """`threads`: cores that one step may use. Raises BundleError."""
+        self._start = _open_session(bundle, DECODER_START, threads=threads)
+        self._step = _open_session(bundle, DECODER_STEP, threads=threads)
+        self._started = _output_names(self._start)
+        self._stepped = _output_names(self._step)
+        self._has_attention = bundle.manifest.decoder.attention
+        self._check_contract(bundle)
+
+    def start(self, features: Floats) -> DecoderStart:
+        """What the steps need, from features [P, cells, channels]."""
+        tensors = dict(zip(self._started, self._start.run(self._started, {"features": features}), strict=True))
+        return DecoderStart(
+            context={name: tensor for name, tensor in tensors.items() if name.startswith(_CONTEXT)},
+            state={name: tensor for name, tensor in tensors.items() if name.startswith(_STATE)},
+        )
+
+    def step(self, tokens: npt.NDArray[np.int32], context: Tensors, state: Tensors) -> DecoderStep:
+        """One word further for every hypothesis; `tokens` [P, K], `state` [P, K, size]."""
+        feeds = {"tokens": tokens, **context, **state}
+        tensors = dict(zip(self._stepped, self._step.run(self._stepped, feeds), strict=True))
+        return DecoderStep(
+            log_probabilities=tensors["log_probabilities"],
+            attention=tensors["attention"] if self._has_attention else None,
+            state={name: tensors[_NEXT + name] for name in state},
+        )
+
+    def _check_contract(self, bundle: Bundle) -> None:
+        carried = set(self._started)
+        _check_names(bundle, DECODER_START, self._start, inputs={"features"}, outputs=carried)
+        if not all(name.startswith((_CONTEXT, _STATE)) for name in carried):
+            raise _refusal(bundle, DECODER_START, f"has outputs that are neither {_CONTEXT}* nor {_STATE}*")
+        outputs = {"log_probabilities"} | {_NEXT + name for name in carried if name.startswith(_STATE)}
+        outputs |= {"attention"} if self._has_attention else set()
+        _check_names(bundle, DECODER_STEP, self._step, inputs={"tokens"} | carried, outputs=outputs)
+
+
+def _open_session(bundle: Bundle, name: str, *, threads: int) -> onnxruntime.InferenceSession:
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.log_severity_level = _SILENT
+    try:
+        return onnxruntime.InferenceSession(bundle.read(name), options, providers=["CPUExecutionProvider"])
+    except BundleError:
+        raise
+    except Exception as error:  # ONNX Runtime's exceptions share no base class of their own
+        raise _refusal(bundle, name, "is not a model that ONNX Runtime can run") from error
+
+
+def _check_names(
+    bundle: Bundle, name: str, session: onnxruntime.InferenceSession, *, inputs: set[str], outputs: set[str]
+) -> None:
+    _check_set(bundle, name, "inputs", {node.name for node in session.get_inputs()}, inputs)
+    _check_set(bundle, name, "outputs", set(_output_names(session)), outputs)
+
+
+def _check_set(bundle: Bundle, name: str, what: str, actual: set[str], expected: set[str]) -> None:
+    if actual != expected:
+        raise _refusal(bundle, name, f"has the {what} {_join(actual)}, but should have {_join(expected)}")
+
+
+def _output_names(session: onnxruntime.InferenceSession) -> Sequence[str]:
+    return [node.name for node in session.get_outputs()]
+
+
+def _join(names: Iterable[str]) -> str:
+    return ", ".join(sorted(names))
+
+
+def _refusal(bundle: Bundle, name: str, reason: str) -> BundleError:
+    return BundleError(f"{bundle.path / name}: {reason}")

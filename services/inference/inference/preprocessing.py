@@ -1,0 +1,20 @@
+"""Turns a decoded photo into the encoder's input: the one implementation, for training, evaluation and serving
+alike."""
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from inference.manifest import ImageSpec
+
+
+def prepare(image: Image.Image, spec: ImageSpec) -> npt.NDArray[np.uint8]:
+    """Squash an RGB photo to the canonical size and resize that to the encoder's input: uint8 [height, width, 3].
+
+    The detour makes a large original look as soft as the pictures that the model has learnt from
+    (docs/architecture.md). Pillow's bicubic filter averages over the source pixels when it shrinks, and a size that
+    already fits is left as it is.
+    """
+    if spec.canonical_size is not None:
+        image = image.resize((spec.canonical_size, spec.canonical_size), Image.Resampling.BICUBIC)
+    return np.array(image.resize((spec.width, spec.height), Image.Resampling.BICUBIC))

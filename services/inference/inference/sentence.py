@@ -1,0 +1,28 @@
+"""Writes the words that the search found as a caption, and as the sentence that a person would write."""
+
+import re
+from collections.abc import Sequence
+
+# Tokenizers set these off with spaces; people do not.
+_SPACE_BEFORE = re.compile(r"\s+(?=[,.;:!?)\]%]|'(?:s|re|ve|ll|d|m)\b|n't\b)")
+_SPACE_AFTER = re.compile(r"(?<=[(\[])\s+")
+_SPACED_HYPHEN = re.compile(r"(?<=\w)\s+-\s+(?=\w)")
+_LONE_I = re.compile(r"\bi\b")
+_ENDS = (".", "!", "?")
+
+
+def write_caption(words: Sequence[str]) -> str:
+    """The model's own words, joined by spaces."""
+    return " ".join(words)
+
+
+def write_alt_text(words: Sequence[str]) -> str:
+    """The same as a sentence: a capital, a full stop, and punctuation where it belongs.
+
+    Articles stay as the model chose them.
+    """
+    text = _SPACE_BEFORE.sub("", " ".join(words))
+    text = _SPACED_HYPHEN.sub("-", _SPACE_AFTER.sub("", text))
+    text = _LONE_I.sub("I", text).rstrip(" ,;:-")
+    text = text[:1].upper() + text[1:]
+    return text if text.endswith(_ENDS) else f"{text}."
