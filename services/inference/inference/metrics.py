@@ -1,8 +1,16 @@
-"""What the service tells Prometheus about itself: traffic, time by stage, queue, batches, cache, rejections, confidence."""
+"""What the service tells Prometheus: traffic, time by stage, queue, batches, cache, rejections, confidence."""
 
 from collections.abc import Callable
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    ProcessCollector,
+    disable_created_metrics,
+    generate_latest,
+)
 
 from inference.result import Caption
 
@@ -11,22 +19,33 @@ _PHOTOS = (1, 2, 4, 8, 16, 32)
 _TENTHS = tuple(tenth / 10 for tenth in range(1, 10))
 
 
+disable_created_metrics()
+
+
 class Metrics:
     """All metrics, in a registry of their own so that two services in one process do not mix."""
 
     def __init__(self) -> None:
         registry = self._registry = CollectorRegistry()
         ProcessCollector(registry=registry)
-        self.requests = Counter("caption_requests", "Requests answered", ["method", "route", "status"], registry=registry)
+        self.requests = Counter(
+            "caption_requests", "Requests answered", ["method", "route", "status"], registry=registry
+        )
         self.request_seconds = Histogram(
             "caption_request_seconds", "Time from a request's first byte of headers to its answer", ["route"],
             registry=registry, buckets=_SECONDS,
         )  # fmt: skip
         self.stage_seconds = Histogram(
-            "caption_stage_seconds", "Time that a photo spends in a stage", ["stage"], registry=registry, buckets=_SECONDS
+            "caption_stage_seconds",
+            "Time that a photo spends in a stage",
+            ["stage"],
+            registry=registry,
+            buckets=_SECONDS,
         )
         self.rejections = Counter("caption_rejections", "Photos and requests refused", ["reason"], registry=registry)
-        self.cache_lookups = Counter("caption_cache_lookups", "Look-ups among recent captions", ["result"], registry=registry)
+        self.cache_lookups = Counter(
+            "caption_cache_lookups", "Look-ups among recent captions", ["result"], registry=registry
+        )
         self.batch_size = Histogram("caption_batch_size", "Photos in a batch", registry=registry, buckets=_PHOTOS)
         self.confidence = Histogram(
             "caption_confidence", "Confidence of the captions given", registry=registry, buckets=_TENTHS

@@ -2,8 +2,8 @@
 
     accept ──▶ decode, in a few threads ──▶ queue ──▶ a batch for the model, in one thread ──▶ caption
 
-All bookkeeping happens on the event loop, so there are no locks. A deadline and a client that goes away are the same thing
-here: the waiting coroutine is cancelled, and what it waited for is dropped unless it has already started.
+All bookkeeping happens on the event loop, so there are no locks. A deadline and a client that goes away are the same
+thing here: the waiting coroutine is cancelled, and what it waited for is dropped unless it has already started.
 """
 
 import asyncio
@@ -65,7 +65,7 @@ class Scheduler:
         queue_size: int,
         batch_size: int,
         decode_threads: int,
-        on_batch: Callable[[int], None] = lambda size: None,
+        on_batch: Callable[[int], None] = lambda _: None,
     ) -> None:
         self._queue_size = queue_size
         self._batch_size = batch_size
@@ -97,13 +97,15 @@ class Scheduler:
 
     @property
     def retry_after(self) -> int:
-        """Whole seconds after which everything accepted until now should be done, by the service time measured so far."""
+        """Whole seconds until everything accepted so far should be done, by the service time that was measured."""
         return max(1, math.ceil(self._accepted * self._seconds_per_photo))
 
     def check_room(self) -> None:
         """Raise `QueueFullError` when a photo would not be accepted now; asked before an upload is read."""
         if self._accepted >= self._queue_size:
-            message = f"The service is busy: {self._queue_size} photos are waiting already. Please try again a little later."
+            message = (
+                f"The service is busy: {self._queue_size} photos are waiting already. Please try again a little later."
+            )
             raise QueueFullError(message, retry_after=self.retry_after)
 
     async def caption(
@@ -162,8 +164,8 @@ class Scheduler:
         return Scheduled(caption, max(0.0, (job.started.result() - arrival) * 1000 - photo.decode_ms))
 
     def _enqueue(self, job: _Job, arrival: float, position: int) -> None:
-        # The tenth photo of one request stands where it would if it had come ten service times later: a request with many photos
-        # neither holds up one with a single photo nor starves.
+        # The tenth photo of a request stands where it would if it had come ten service times later: a request with many
+        # photos neither holds up one with a single photo nor starves.
         turn = arrival + position * self._seconds_per_photo
         heapq.heappush(self._waiting, (turn, next(self._order), job))
         self._arrival.set()

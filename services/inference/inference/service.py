@@ -1,7 +1,7 @@
 """The captioner at work: loaded, warm, scheduled, cached and measured. Knows nothing of HTTP.
 
-    starting ──▶ ready ──▶ draining
-        └──────▶ failed
+starting ──▶ ready ──▶ draining
+    └──────▶ failed
 """
 
 import asyncio
@@ -38,7 +38,7 @@ class State(enum.Enum):
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A caption, how it came about, and what it took: `queue_ms` of waiting and `total_ms` from the photo's arrival on."""
+    """A caption, whether it was kept from before, and the milliseconds it took: in the queue and in all."""
 
     caption: Caption
     cached: bool
@@ -49,7 +49,7 @@ class Answer:
 class CaptionService:
     """Takes photos while it is ready.
 
-    `load` gives the captioner; it runs in a thread and may take its time. Use the service as an asynchronous context manager.
+    `load` gives the captioner; it runs in a thread and may take its time. Open it with `async with`.
     """
 
     def __init__(self, settings: Settings, metrics: Metrics, load: Callable[[], Captioner]) -> None:
@@ -99,7 +99,9 @@ class CaptionService:
     def check_room(self) -> None:
         """Raise what would keep a photo from being accepted now: `NotReadyError` or `QueueFullError`."""
         if self.state is State.DRAINING:
-            raise NotReadyError("The service is about to stop and takes no new photos. Please try again in a few seconds.")
+            raise NotReadyError(
+                "The service is about to stop and takes no new photos. Please try again in a few seconds."
+            )
         _ = self.captioner
         self._scheduler.check_room()
 

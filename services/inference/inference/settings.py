@@ -38,18 +38,28 @@ class Settings(BaseSettings):
     runtime: Literal["onnx", "tensorflow"] = Field("onnx", description="What runs the model: `onnx` or `tensorflow`.")
     host: str = Field("127.0.0.1", description="Address to listen on; `0.0.0.0` for all.")
     port: int = Field(8000, ge=0, le=65535, description="Port to listen on; 0 picks a free one and logs it.")
-    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least severe level that is logged.")
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        "info", description="Least severe level that is logged."
+    )
 
     threads: Count | None = Field(None, description="Threads the model uses; empty for the cores the process may use.")
     decode_threads: Count = Field(2, description="Photos decoded at the same time.")
     batch_size: Annotated[int, Field(ge=1, le=64)] = Field(1, description="Most photos the model captions in one go.")
     queue_size: Count = Field(64, description="Photos accepted and not yet captioned; further ones are answered 429.")
-    deadline_seconds: Seconds = Field(20, description="Longest a photo may take from its arrival to its caption; then 504.")
-    cache_size: Annotated[int, Field(ge=0)] = Field(256, description="Recent captions kept to be given again; 0 keeps none.")
+    deadline_seconds: Seconds = Field(
+        20, description="Longest a photo may take from its arrival to its caption; then 504."
+    )
+    cache_size: Annotated[int, Field(ge=0)] = Field(
+        256, description="Recent captions kept to be given again; 0 keeps none."
+    )
 
     max_body_bytes: Count = Field(32 * 2**20, description="Largest request body; larger ones are answered 413.")
     max_buffered_bytes: Count = Field(
         128 * 2**20, description="Most bytes of uploads held in memory at once; beyond it requests are answered 429."
+    )
+    max_pixels: Count = Field(50_000_000, description="Most pixels of a photo; larger ones are answered 422.")
+    max_side: Count = Field(
+        20_000, description="Most pixels of a photo's width or height; larger ones are answered 422."
     )
     max_images: Annotated[int, Field(ge=1, le=1000)] = Field(16, description="Most photos in one `POST /captions`.")
     max_connections: Count = Field(512, description="Open connections; beyond it the slowest sender is disconnected.")

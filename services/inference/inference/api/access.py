@@ -1,6 +1,6 @@
 """Who may use the API: optional keys, known to the service by their hashes alone, and a rate limit for each.
 
-A key is a long random string (`python -m inference.keys` makes one), so a plain SHA-256 is as good as a slow hash would be.
+A key is a long random string (`python -m inference.keys` makes one), so a plain SHA-256 is as good as a slow hash.
 """
 
 import hashlib
@@ -43,7 +43,9 @@ class Gatekeeper:
             return
         name = self._recognise(key or "")
         if name is None:
-            detail = "This API key is not known." if key else "Send an API key in the header 'Authorization: Bearer <key>'."
+            detail = (
+                "This API key is not known." if key else "Send an API key in the header 'Authorization: Bearer <key>'."
+            )
             raise ProblemError(UNAUTHORIZED, detail, headers={"WWW-Authenticate": "Bearer"})
         if self._rate:
             self._spend(self._allowances[name])

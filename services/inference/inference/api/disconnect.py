@@ -11,9 +11,9 @@ T = TypeVar("T")
 
 
 async def unless_disconnected(request: Request, work: Coroutine[Any, Any, T]) -> T:
-    """The result of `work`, which is cancelled when the client closes the connection first; then raises `ClientDisconnect`.
+    """The result of `work`, which is cancelled when the client closes the connection before it is there.
 
-    The request's body must have been read.
+    The request's body must have been read. Raises `ClientDisconnect`, and what `work` raises.
     """
     working = asyncio.ensure_future(work)
     watching = asyncio.ensure_future(_disconnection(request))

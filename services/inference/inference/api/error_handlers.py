@@ -12,7 +12,9 @@ from inference.api import problems
 from inference.api.problems import Problem, ProblemError, ProblemResponse
 from inference.errors import CaptionError
 
-CLIENT_CLOSED_REQUEST = 499  # nobody reads it; the log should not show a disconnected client as a success or as our failure
+CLIENT_CLOSED_REQUEST = (
+    499  # nobody reads it; the log should not show a disconnected client as a success or as our failure
+)
 
 _log = logging.getLogger(__name__)
 
@@ -47,11 +49,13 @@ async def _answer_framework(request: Request, error: Exception) -> Response:
 
 async def _answer_validation(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
-    details = [f"{'.'.join(str(part) for part in each['loc'][1:])}: {_lower_first(each['msg'])}" for each in error.errors()]
+    details = [
+        f"{'.'.join(str(part) for part in each['loc'][1:])}: {_lower_first(each['msg'])}" for each in error.errors()
+    ]
     return await _answer(request, ProblemError(problems.INVALID_PARAMETER, "; ".join(details) + "."))
 
 
-async def _answer_nobody(request: Request, error: Exception) -> Response:
+async def _answer_nobody(_request: Request, _error: Exception) -> Response:
     return Response(status_code=CLIENT_CLOSED_REQUEST)
 
 

@@ -1,4 +1,4 @@
-"""What the OpenAPI document says beyond what FastAPI reads from the routes: uploads, and every problem with an example."""
+"""What the OpenAPI document says beyond what FastAPI finds in the routes: uploads, and an example of every problem."""
 
 from collections import defaultdict
 from typing import Any

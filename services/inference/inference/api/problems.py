@@ -27,7 +27,7 @@ _NOT_READY_RETRY_AFTER = 2
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """A kind of problem: `slug` names it for programs, `title` for people, `example` is a detail as one would read it."""
+    """A kind of problem: `slug` names it for programs, `title` for people; `example` is a possible detail."""
 
     slug: str
     status: int
@@ -41,45 +41,69 @@ class Kind:
 
 
 MALFORMED = Kind(
-    "malformed-request", 400, "The request is malformed", "The part 'image' is missing: send the photo in a part of that name."
+    "malformed-request",
+    400,
+    "The request is malformed",
+    "The part 'image' is missing: send the photo in a part of that name.",
 )
 INVALID_PARAMETER = Kind(
     "invalid-parameter", 400, "A query parameter is not valid", "beam_width: input should be less than or equal to 10."
 )
-UNAUTHORIZED = Kind("unauthorized", 401, "An API key is needed", "Send a valid API key as 'Authorization: Bearer <key>'.")
+UNAUTHORIZED = Kind(
+    "unauthorized", 401, "An API key is needed", "Send a valid API key as 'Authorization: Bearer <key>'."
+)
 NOT_FOUND = Kind("not-found", 404, "There is nothing here", "There is nothing at /captoin.")
 METHOD_NOT_ALLOWED = Kind("method-not-allowed", 405, "The method is not allowed", "Use POST here.")
-TIMED_OUT = Kind("request-timeout", 408, "The request took too long to arrive", "The request did not arrive within 30 seconds.")
+TIMED_OUT = Kind(
+    "request-timeout", 408, "The request took too long to arrive", "The request did not arrive within 30 seconds."
+)
 TOO_LARGE = Kind("body-too-large", 413, "The request is too large", "The request is larger than 33554432 bytes.")
 UNSUPPORTED_TYPE = Kind(
     "unsupported-type", 415, "The type is not supported", "The file is not a JPEG, PNG, WebP, GIF, BMP or TIFF image."
 )
 UNDECODABLE = Kind(
-    "undecodable-image", 422, "The photo cannot be decoded", "The JPEG file is truncated or damaged and cannot be decoded."
+    "undecodable-image",
+    422,
+    "The photo cannot be decoded",
+    "The JPEG file is truncated or damaged and cannot be decoded.",
 )
 IMAGE_TOO_LARGE = Kind(
     "image-too-large", 422, "The photo has too many pixels", "The photo has 120 megapixels; at most 50 are accepted."
 )
 QUEUE_FULL = Kind(
-    "queue-full", 429, "The service is busy", "The service is busy: 64 photos are waiting already. Please try again a little later."
+    "queue-full",
+    429,
+    "The service is busy",
+    "The service is busy: 64 photos are waiting already. Please try again a little later.",
 )
 RATE_LIMITED = Kind(
-    "rate-limited", 429, "Too many requests", "This API key may send 60 requests a minute. Please try again in 5 seconds."
+    "rate-limited",
+    429,
+    "Too many requests",
+    "This API key may send 60 requests a minute. Please try again in 5 seconds.",
 )
 HEADERS_TOO_LARGE = Kind(
-    "headers-too-large", 431, "The request's headers are too large", "The request's headers are larger than 32768 bytes."
+    "headers-too-large",
+    431,
+    "The request's headers are too large",
+    "The request's headers are larger than 32768 bytes.",
 )
-INTERNAL = Kind("internal-error", 500, "Something went wrong here", "Something went wrong on our side. Please try again.")
+INTERNAL = Kind(
+    "internal-error", 500, "Something went wrong here", "Something went wrong on our side. Please try again."
+)
 NOT_READY = Kind(
     "not-ready", 503, "The service is not ready", "The model is still loading. Please try again in a few seconds."
 )
 DEADLINE_EXCEEDED = Kind(
-    "deadline-exceeded", 504, "The caption took too long", "The photo was not captioned within 20 seconds. Please try again."
+    "deadline-exceeded",
+    504,
+    "The caption took too long",
+    "The photo was not captioned within 20 seconds. Please try again.",
 )
 
 KINDS = (
-    MALFORMED, INVALID_PARAMETER, UNAUTHORIZED, NOT_FOUND, METHOD_NOT_ALLOWED, TIMED_OUT, TOO_LARGE, UNSUPPORTED_TYPE, UNDECODABLE,
-    IMAGE_TOO_LARGE, QUEUE_FULL, RATE_LIMITED, HEADERS_TOO_LARGE, INTERNAL, NOT_READY, DEADLINE_EXCEEDED,
+    MALFORMED, INVALID_PARAMETER, UNAUTHORIZED, NOT_FOUND, METHOD_NOT_ALLOWED, TIMED_OUT, TOO_LARGE, UNSUPPORTED_TYPE,
+    UNDECODABLE, IMAGE_TOO_LARGE, QUEUE_FULL, RATE_LIMITED, HEADERS_TOO_LARGE, INTERNAL, NOT_READY, DEADLINE_EXCEEDED,
 )  # fmt: skip
 
 _KIND_OF_ERROR: dict[type[CaptionError], Kind] = {
@@ -99,7 +123,9 @@ class Problem(BaseModel):
 
     type: str = Field(description="URI that identifies the kind of problem; it never changes.")
     title: str = Field(description="The kind of problem in a few words.")
-    status: int = Field(ge=400, le=599, description="The HTTP status; for one photo of several, the one it would have had alone.")
+    status: int = Field(
+        ge=400, le=599, description="The HTTP status; for one photo of several, the one it would have had alone."
+    )
     detail: str = Field(description="What went wrong this time, in a sentence or two that a person can be shown.")
     request_id: str | None = Field(None, description="Names the request in the service's logs.")
     retry_after: int | None = Field(None, ge=0, description="Seconds after which trying again is worth it.")

@@ -5,7 +5,8 @@ from typing import Self
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from inference.api.problems import Problem
-from inference.bundle import Manifest
+from inference.image import FORMATS
+from inference.manifest import Manifest
 from inference.result import Alternative, Caption, ImageInfo, Word
 from inference.service import Answer
 from inference.settings import Settings
@@ -96,8 +97,15 @@ class TimingsSchema(BaseModel):
     @classmethod
     def of(cls, answer: Answer) -> Self:
         timings = answer.caption.timings
-        stages = {"queue": answer.queue_ms, "decode": timings.decode, "encode": timings.encode, "generate": timings.generate}
-        return cls(**{stage: round(milliseconds, 2) for stage, milliseconds in stages.items()}, total=round(answer.total_ms, 2))
+        stages = {
+            "queue": answer.queue_ms,
+            "decode": timings.decode,
+            "encode": timings.encode,
+            "generate": timings.generate,
+        }
+        return cls(
+            **{stage: round(milliseconds, 2) for stage, milliseconds in stages.items()}, total=round(answer.total_ms, 2)
+        )
 
 
 class CaptionResponse(BaseModel):
@@ -111,7 +119,9 @@ class CaptionResponse(BaseModel):
     image: ImageSchema
     model: ModelName
     timings_ms: TimingsSchema
-    attention_grid: GridSchema | None = Field(None, description="Present when attention was asked for and the model has it.")
+    attention_grid: GridSchema | None = Field(
+        None, description="Present when attention was asked for and the model has it."
+    )
 
     @classmethod
     def of(cls, answer: Answer, manifest: Manifest) -> Self:
@@ -163,6 +173,7 @@ class LimitsSchema(BaseModel):
     formats: list[str]
     max_body_bytes: int
     max_pixels: int
+    max_side: int
     max_images: int
     max_beam_width: int = MAX_BEAM_WIDTH
     max_alternatives: int = MAX_ALTERNATIVES
@@ -202,6 +213,7 @@ class ModelResponse(BaseModel):
                 formats=list(FORMATS),
                 max_body_bytes=settings.max_body_bytes,
                 max_pixels=settings.max_pixels,
+                max_side=settings.max_side,
                 max_images=settings.max_images,
             ),
         )

@@ -33,16 +33,24 @@ async def read_photo(request: Request) -> bytes:
     if media_type.startswith("image/"):
         return require_content(await request.body())
     if media_type != _MULTIPART:
-        detail = "Send the photo's bytes with an image content type such as image/jpeg, or in a multipart/form-data part 'image'."
+        detail = (
+            f"Send the photo in a multipart/form-data part named '{PART}', or its bytes with an image content type, "
+            "such as image/jpeg."
+        )
         raise ProblemError(problems.UNSUPPORTED_TYPE, detail)
     photos = await _read_parts(request, max_photos=1)
     return require_content(photos[0])
 
 
 async def read_photos(request: Request, max_photos: int) -> list[bytes]:
-    """The photos of a multipart request, in order; one may be empty. Raises `ProblemError` when there are none or too many."""
+    """The photos of a multipart request, in order; one may be empty.
+
+    Raises `ProblemError` when there are none, or more than `max_photos`.
+    """
     if _media_type(request) != _MULTIPART:
-        raise ProblemError(problems.UNSUPPORTED_TYPE, "Send the photos in multipart/form-data parts, each named 'image'.")
+        raise ProblemError(
+            problems.UNSUPPORTED_TYPE, "Send the photos in multipart/form-data parts, each named 'image'."
+        )
     return await _read_parts(request, max_photos)
 
 
@@ -68,11 +76,13 @@ async def _read_parts(request: Request, max_photos: int) -> list[bytes]:
         raise ProblemError(problems.MALFORMED, _explain(error.message, max_photos)) from None
     except ValueError:  # a charset that cannot be looked up, or that does not decode
         raise ProblemError(problems.MALFORMED, "The multipart body names a charset that cannot be used.") from None
-    async with form:
-        parts = form.getlist(PART)
-        photos = [await part.read() for part in parts if isinstance(part, UploadFile)]
+    parts = form.getlist(PART)
+    photos = [await part.read() for part in parts if isinstance(part, UploadFile)]
+    await form.close()
     if len(photos) < len(parts):
-        raise ProblemError(problems.MALFORMED, f"The part '{PART}' is not a file: give it a filename, as browsers and curl do.")
+        raise ProblemError(
+            problems.MALFORMED, f"The part '{PART}' is not a file: give it a filename, as browsers and curl do."
+        )
     if not photos:
         raise ProblemError(problems.MALFORMED, f"The part '{PART}' is missing: send the photo in a part of that name.")
     return photos

@@ -1,7 +1,7 @@
 """Bounds how large a request's body may be, and how much memory all of them together may take.
 
-Bytes are counted as they arrive, whatever `Content-Length` says; a declared length that is too large is refused before the first
-byte is read.
+Bytes are counted as they arrive, whatever `Content-Length` says; a declared length that is too large is refused before
+the first byte is read.
 """
 
 from dataclasses import dataclass
@@ -80,7 +80,9 @@ class BodyLimitMiddleware:
 
     def _check(self, count: int) -> None:
         if count > self._max_bytes:
-            raise ProblemError(TOO_LARGE, f"The request is larger than {self._max_bytes} bytes, the most that is accepted.")
+            raise ProblemError(
+                TOO_LARGE, f"The request is larger than {self._max_bytes} bytes, the most that is accepted."
+            )
 
 
 def held_bytes(scope: Scope) -> HeldBytes:

@@ -1,4 +1,7 @@
-"""Gives every request an id, one line in the log, and its place in the metrics. Also the last resort for unexpected errors."""
+"""Gives every request an id, one line in the log, and its place in the metrics.
+
+It is the outermost layer, and so also the last resort for errors that nobody expected.
+"""
 
 import logging
 import re

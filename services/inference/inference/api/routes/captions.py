@@ -1,6 +1,7 @@
 """`POST /caption` for one photo, `POST /captions` for several."""
 
 import asyncio
+from collections.abc import Coroutine
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Request, Response
@@ -38,7 +39,7 @@ Options = Annotated[CaptionQuery, Query()]
     openapi_extra=document_upload(several=False),
 )
 async def caption(request: Request, response: Response, service: Service, query: Options) -> CaptionResponse:
-    """Send a photo as a multipart part named `image`, or its bytes with any `image/*` content type; get a sentence about it."""
+    """Send a photo as a multipart part named `image`, or its bytes with any `image/*` content type; get a sentence."""
     service.check_room()
     work = service.caption(await read_photo(request), _options(query), on_decoded=held_bytes(request.scope).release)
     answer = await unless_disconnected(request, work)
@@ -62,7 +63,7 @@ async def captions(request: Request, service: Service, query: Options) -> Captio
     return CaptionsResponse(results=results)
 
 
-async def _gather(*items: Any) -> list[CaptionItem]:
+async def _gather(*items: Coroutine[Any, Any, CaptionItem]) -> list[CaptionItem]:
     return list(await asyncio.gather(*items))
 
 

@@ -1,4 +1,4 @@
-"""`GET /docs`: the API to read and to try, from files that come with the service; no other host is asked for anything."""
+"""`GET /docs`: the API to read and to try, from files that come with the service; no other host is asked."""
 
 from importlib.resources import files
 
@@ -10,7 +10,7 @@ from inference.api.problems import NOT_FOUND, ProblemError
 router = APIRouter(include_in_schema=False)
 
 _POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; connect-src 'self'; "
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
     "frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
 )
 _SWAGGER = files("fastapi_swagger") / "resources"

@@ -43,7 +43,10 @@ async def ready(service: Service) -> HealthResponse:
     "/metrics",
     summary="Metrics for Prometheus",
     response_class=Response,
-    responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}}, **document_problems(problems.INTERNAL)},
+    responses={
+        200: {"content": {"text/plain": {"schema": {"type": "string"}}}},
+        **document_problems(problems.INTERNAL),
+    },
 )
 async def metrics(service: Service) -> Response:
     """Requests, time by stage, queue, batches, cache, rejections, confidence, memory."""
