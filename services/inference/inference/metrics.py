@@ -19,7 +19,7 @@ _PHOTOS = (1, 2, 4, 8, 16, 32)
 _TENTHS = tuple(tenth / 10 for tenth in range(1, 10))
 
 
-disable_created_metrics()
+disable_created_metrics()  # type: ignore[no-untyped-call]
 
 
 class Metrics:
