@@ -1,4 +1,4 @@
-"""The scheduler: bounds, batches, fairness, deadlines, cancellation and draining, with a model that waits for the test."""
+"""Bounds, batches, fairness, deadlines, cancellation and draining, with a model that waits for the test."""
 
 import asyncio
 import threading
@@ -216,7 +216,7 @@ async def test_a_photo_past_its_deadline_is_dropped_before_the_model_sees_it(
     last = submit("last")
     describer.gate.set()
 
-    assert await asyncio.gather(first, last) == ["first", "last"]
+    assert [await first, await last] == ["first", "last"]
     assert describer.batches == [["first"], ["last"]]
     assert scheduler.depth == 0
 

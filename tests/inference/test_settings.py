@@ -68,7 +68,7 @@ def test_all_wrong_values_are_named_at_once() -> None:
 
 
 def test_a_misspelt_name_is_refused_with_the_one_that_was_meant() -> None:
-    with pytest.raises(SettingsError, match="CAPTION_API_KYES is not a setting; did you mean CAPTION_API_KEYS?"):
+    with pytest.raises(SettingsError, match=r"CAPTION_API_KYES is not a setting; did you mean CAPTION_API_KEYS\?"):
         read_settings({"CAPTION_API_KYES": "me:" + "0" * 64})
 
 

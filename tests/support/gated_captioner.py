@@ -4,26 +4,27 @@ import threading
 from collections.abc import Sequence
 from pathlib import Path
 
+from inference.bundle import load_bundle
 from inference.captioner import Captioner
+from inference.image import ImageLimits
+from inference.onnx_runtime import OnnxDecoder, OnnxEncoder
 from inference.result import Caption, CaptionOptions, PreparedImage
 
+_DEFAULTS = CaptionOptions()
 
-class GatedCaptioner:
+
+class GatedCaptioner(Captioner):
     """The captioner of a bundle behind a gate, open at first. `batches` are the sizes that the model has begun on."""
 
-    def __init__(self, bundle: Path) -> None:
-        self._captioner = Captioner.load(bundle, threads=1)
-        self.bundle = self._captioner.bundle
+    def __init__(self, path: Path) -> None:
+        bundle = load_bundle(path)
+        super().__init__(bundle, OnnxEncoder(bundle, threads=1), OnnxDecoder(bundle, threads=1), ImageLimits())
         self.gate = threading.Event()
         self.gate.set()
         self.batches: list[int] = []
 
-    def prepare(self, data: bytes) -> PreparedImage:
-        """As the captioner does it."""
-        return self._captioner.prepare(data)
-
-    def describe(self, images: Sequence[PreparedImage], options: CaptionOptions = CaptionOptions()) -> list[Caption]:  # noqa: B008
+    def describe(self, images: Sequence[PreparedImage], options: CaptionOptions = _DEFAULTS) -> list[Caption]:
         """As the captioner does it, once the gate is open."""
         self.batches.append(len(images))
         assert self.gate.wait(timeout=60), "the test never opened the gate"
-        return self._captioner.describe(images, options)
+        return super().describe(images, options)

@@ -1,4 +1,4 @@
-"""`python -m inference.keys NAME` makes an API key: prints the key, to give away, and its entry for CAPTION_API_KEYS."""
+"""`python -m inference.keys NAME` makes an API key: prints the key, to give away, and its entry for the settings."""
 
 import argparse
 import hashlib

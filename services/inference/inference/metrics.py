@@ -12,7 +12,7 @@ from prometheus_client import (
     generate_latest,
 )
 
-from inference.result import Caption
+from inference.result import Timings
 
 _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.15, 0.2, 0.3, 0.5, 1, 2, 5, 10, 20)
 _PHOTOS = (1, 2, 4, 8, 16, 32)
@@ -64,13 +64,11 @@ class Metrics:
         self._model.clear()
         self._model.labels(name, version).set(1)
 
-    def observe_answer(self, caption: Caption, *, queue_ms: float, total_ms: float) -> None:
-        """Record a caption that was given and the time of each stage that it went through."""
-        timings = caption.timings
+    def observe_stages(self, timings: Timings, *, queue_ms: float) -> None:
+        """Record the time of each stage that a photo went through."""
         stages = {"queue": queue_ms, "decode": timings.decode, "encode": timings.encode, "generate": timings.generate}
-        for stage, milliseconds in {**stages, "total": total_ms}.items():
+        for stage, milliseconds in stages.items():
             self.stage_seconds.labels(stage).observe(milliseconds / 1000)
-        self.confidence.observe(caption.confidence)
 
     def render(self) -> bytes:
         """Everything in Prometheus's text format."""

@@ -145,9 +145,10 @@ class CaptionService:
         return caption and dataclasses.replace(caption, timings=Timings(decode=0.0, encode=0.0, generate=0.0))
 
     def _answer(self, scheduled: Scheduled, arrival: float, *, cached: bool) -> Answer:
-        answer = Answer(scheduled.caption, cached, scheduled.queue_ms, (time.perf_counter() - arrival) * 1000)
-        self.metrics.observe_answer(answer.caption, queue_ms=answer.queue_ms, total_ms=answer.total_ms)
-        return answer
+        self.metrics.confidence.observe(scheduled.caption.confidence)
+        if not cached:
+            self.metrics.observe_stages(scheduled.caption.timings, queue_ms=scheduled.queue_ms)
+        return Answer(scheduled.caption, cached, scheduled.queue_ms, (time.perf_counter() - arrival) * 1000)
 
 
 def _identify(captioner: Captioner) -> str:

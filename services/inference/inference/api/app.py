@@ -12,7 +12,7 @@ from inference.api.error_handlers import install_error_handlers
 from inference.api.middleware.body_limit import BodyLimitMiddleware, Buffer
 from inference.api.middleware.request_log import RequestLogMiddleware
 from inference.api.middleware.security_headers import SecurityHeadersMiddleware
-from inference.api.openapi import add_problem_schema
+from inference.api.openapi import correct_document
 from inference.api.routes import captions, docs, health, model
 from inference.service import CaptionService
 from inference.settings import Settings
@@ -38,7 +38,7 @@ def create_app(service: CaptionService) -> FastAPI:
     install_error_handlers(app)
     _add_routes(app, settings)
     _add_middleware(app, service)
-    add_problem_schema(app)
+    correct_document(app)
     return app
 
 

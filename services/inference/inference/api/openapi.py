@@ -10,6 +10,7 @@ from inference.api.uploads import PART
 
 Json = dict[str, Any]
 
+_VALIDATION_SCHEMAS = ("HTTPValidationError", "ValidationError")
 _BINARY: Json = {"type": "string", "format": "binary"}
 
 
@@ -31,17 +32,27 @@ def document_upload(*, several: bool) -> Json:
     return {"requestBody": {"required": True, "content": content}}
 
 
-def add_problem_schema(app: FastAPI) -> None:
-    """Make `app`'s OpenAPI document define the schema that `document_problems` refers to."""
+def correct_document(app: FastAPI) -> None:
+    """Make `app`'s OpenAPI document define the problems that `document_problems` refers to, and FastAPI's own no more."""
     generate = app.openapi
 
     def openapi() -> Json:
         document = generate()
-        schemas: Json = document.setdefault("components", {}).setdefault("schemas", {})
-        schemas.setdefault("Problem", Problem.model_json_schema())
+        schemas: Json = document["components"]["schemas"]
+        schemas["Problem"] = Problem.model_json_schema()
+        for name in _VALIDATION_SCHEMAS:
+            schemas.pop(name, None)
+        for operation in (operation for path in document["paths"].values() for operation in path.values()):
+            _drop_validation_response(operation["responses"])
         return document
 
     app.openapi = openapi  # type: ignore[method-assign]  # the way that FastAPI's documentation extends it
+
+
+def _drop_validation_response(responses: Json) -> None:
+    # FastAPI says so of every route with parameters; here a wrong parameter is a problem with status 400.
+    if "application/json" in responses.get("422", {}).get("content", {}):
+        del responses["422"]
 
 
 def _document(kinds: list[Kind]) -> Json:

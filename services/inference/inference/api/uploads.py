@@ -18,6 +18,14 @@ _MAX_FIELD_BYTES = 4096
 
 class _MemoryParser(MultiPartParser):
     spool_max_size = 0  # the standard library's spelling of "never move to a file"
+    ended = False
+
+    def on_end(self) -> None:
+        self.ended = True
+
+    def close(self) -> None:
+        for file in self._files_to_close_on_error:
+            file.close()
 
 
 def require_content(photo: bytes) -> bytes:
@@ -72,13 +80,16 @@ async def _read_parts(request: Request, max_photos: int) -> list[bytes]:
     )
     try:
         form = await parser.parse()
+        parts = form.getlist(PART)
+        photos = [await part.read() for part in parts if isinstance(part, UploadFile)]
     except MultiPartException as error:
         raise ProblemError(problems.MALFORMED, _explain(error.message, max_photos)) from None
     except ValueError:  # a charset that cannot be looked up, or that does not decode
         raise ProblemError(problems.MALFORMED, "The multipart body names a charset that cannot be used.") from None
-    parts = form.getlist(PART)
-    photos = [await part.read() for part in parts if isinstance(part, UploadFile)]
-    await form.close()
+    finally:
+        parser.close()
+    if not parser.ended:
+        raise ProblemError(problems.MALFORMED, "The multipart body ends before its closing boundary.")
     if len(photos) < len(parts):
         raise ProblemError(
             problems.MALFORMED, f"The part '{PART}' is not a file: give it a filename, as browsers and curl do."
