@@ -1,27 +1,22 @@
 """`python -m inference`: the HTTP service as a process.
 
-Exit codes: 0 after a signal, with accepted work finished; 1 when the bundle or the address cannot be used; 2 when a
-setting is wrong. Each of the latter two says why in one line.
+Exit codes: 0 after a signal, with accepted work finished; 1 when the bundle or the address cannot be used, or work had
+to be left undone; 2 when a setting is wrong. What is not 0 says why in one line.
 """
 
 import logging
 import sys
 from functools import partial
 
-from inference.api import create_app
 from inference.captioner import Captioner
 from inference.errors import CaptionError
 from inference.image import ImageLimits
 from inference.logs import configure_logging
-from inference.metrics import Metrics
-from inference.server import Server, open_socket
-from inference.service import CaptionService
-from inference.settings import Settings, SettingsError, read_settings
+from inference.server import AddressError, IncompleteError, serve
+from inference.settings import SettingsError, read_settings
 
-_CANNOT_SERVE = 1
+_FAILED = 1
 _WRONG_SETTINGS = 2
-
-_log = logging.getLogger("inference")
 
 
 def main() -> int:
@@ -31,13 +26,6 @@ def main() -> int:
     except SettingsError as error:
         return _give_up(str(error), _WRONG_SETTINGS)
     configure_logging(settings.log_level)
-    try:
-        return _serve(settings)
-    except OSError as error:
-        return _give_up(f"cannot listen on {settings.host} port {settings.port}: {error.strerror}", _CANNOT_SERVE)
-
-
-def _serve(settings: Settings) -> int:
     load = partial(
         Captioner.load,
         settings.bundle,
@@ -45,18 +33,14 @@ def _serve(settings: Settings) -> int:
         threads=settings.threads,
         limits=ImageLimits(max_pixels=settings.max_pixels, max_side=settings.max_side),
     )
-    service = CaptionService(settings, Metrics(), load)
-    with open_socket(settings.host, settings.port) as listener:
-        host, port = listener.getsockname()[:2]
-        _log.info("listening", extra={"host": host, "port": port})
-        Server(create_app(service), service).run(sockets=[listener])
-    return 0 if service.failure is None else _give_up(_explain(service.failure), _CANNOT_SERVE)
-
-
-def _explain(failure: Exception) -> str:
-    if isinstance(failure, CaptionError):
-        return str(failure)
-    return f"the model could not be started: {type(failure).__name__}: {failure}"
+    try:
+        serve(settings, load)
+    except (CaptionError, AddressError, IncompleteError) as error:
+        return _give_up(str(error), _FAILED)
+    except Exception as error:  # an operator gets a line to act on; the log at level debug has the rest
+        logging.getLogger(__name__).debug("cannot start", exc_info=True)
+        return _give_up(f"the model cannot be started: {type(error).__name__}: {error}", _FAILED)
+    return 0
 
 
 def _give_up(reason: str, code: int) -> int:

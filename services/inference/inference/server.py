@@ -8,21 +8,33 @@ A second signal stops at once.
 import asyncio
 import logging
 import socket
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from types import FrameType
 from typing import Any
 
 import uvicorn
 from starlette.types import ASGIApp
 
+from inference.api import create_app
+from inference.captioner import Captioner
+from inference.metrics import Metrics
 from inference.protocol import ConnectionLimits, LimitedConfig
 from inference.service import CaptionService, State
 from inference.settings import Settings
 
 _READING_THE_ANSWER_SECONDS = 30.0
 _CLOSING_SECONDS = 3
+_BACKLOG = 2048
 
 _log = logging.getLogger(__name__)
+
+
+class AddressError(Exception):
+    """The address to listen on cannot be used."""
+
+
+class IncompleteError(Exception):
+    """The service stopped before it had answered everything that it had accepted."""
 
 
 class Server(uvicorn.Server):
@@ -33,6 +45,7 @@ class Server(uvicorn.Server):
         self._service = service
         self._tasks: set[asyncio.Task[None]] = set()
         self._stopping = False
+        self.drained = False  # whether a signal came and everything accepted was answered before the end
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Listen, then begin to load."""
@@ -69,15 +82,36 @@ class Server(uvicorn.Server):
         try:
             async with asyncio.timeout(settings.drain_seconds):
                 await asyncio.gather(self._service.drain(), asyncio.sleep(settings.drain_notice_seconds))
+            self.drained = True
         except TimeoutError:
             _log.warning("some accepted photos were not captioned within %g seconds", settings.drain_seconds)
         self.should_exit = True
 
 
-def open_socket(host: str, port: int) -> socket.socket:
-    """A socket that listens on `host` and `port`. Raises OSError."""
+def serve(settings: Settings, load: Callable[[], Captioner]) -> None:
+    """Serve what `load` gives until a signal comes.
+
+    Raises `AddressError`, `IncompleteError`, and what `load` raises.
+    """
+    service = CaptionService(settings, Metrics(), load)
+    with _open_socket(settings.host, settings.port) as listener:
+        host, port = listener.getsockname()[:2]
+        _log.info("listening", extra={"host": host, "port": port})
+        server = Server(create_app(service), service)
+        server.run(sockets=[listener])
+    if service.failure is not None:
+        raise service.failure
+    if not server.drained:
+        raise IncompleteError("stopped before every accepted photo was captioned")
+
+
+def _open_socket(host: str, port: int) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    return socket.create_server((host, port), family=family, backlog=2048)
+    try:
+        return socket.create_server((host, port), family=family, backlog=_BACKLOG)
+    except OSError as error:
+        msg = f"cannot listen on {host} port {port}: {error.strerror}"
+        raise AddressError(msg) from error
 
 
 def _configure(app: ASGIApp, settings: Settings) -> LimitedConfig:

@@ -33,7 +33,7 @@ def document_upload(*, several: bool) -> Json:
 
 
 def correct_document(app: FastAPI) -> None:
-    """Make `app`'s OpenAPI document define the problems that `document_problems` refers to, and FastAPI's own no more."""
+    """Make `app`'s OpenAPI document define the problems that it refers to, and FastAPI's own no more."""
     generate = app.openapi
 
     def openapi() -> Json:

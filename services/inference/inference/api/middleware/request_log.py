@@ -3,6 +3,7 @@
 It is the outermost layer, and so also the last resort for errors that nobody expected.
 """
 
+import asyncio
 import logging
 import re
 import time
@@ -11,7 +12,7 @@ import uuid
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from inference.api.problems import INTERNAL, ProblemResponse, make_problem
+from inference.api.problems import INTERNAL, NOT_READY, ProblemResponse, make_problem
 from inference.logs import current_request_id
 from inference.metrics import Metrics
 
@@ -20,6 +21,7 @@ _ACCEPTABLE_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _QUIET_ROUTES = frozenset({"/health/live", "/health/ready", "/metrics"})
 _UNKNOWN_ROUTE = "unknown"
 _UNANSWERED = 499
+_STOPPED = "The service had to stop before the photo was captioned. Please try again."
 
 _log = logging.getLogger("inference.access")
 
@@ -50,6 +52,9 @@ class RequestLogMiddleware:
 
         try:
             await self._app(scope, receive, send_with_id)
+        except asyncio.CancelledError:  # only the server cancels, when it cannot wait any longer
+            if status == _UNANSWERED:
+                await ProblemResponse(make_problem(NOT_READY, _STOPPED))(scope, receive, send_with_id)
         except Exception:
             _log.exception("unexpected error")
             if status == _UNANSWERED:
