@@ -1,0 +1,230 @@
+"""Beam search against the brute force that it stands in for, and the promises that hold for any decoder."""
+
+from dataclasses import replace
+from itertools import pairwise, product
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from support.toy_decoder import TOKENS, VOCABULARY_SIZE, WORDS, ToyDecoder, make_features, score_sentence
+
+from inference.beam_search import SearchOptions, search
+from inference.runtime import DecoderStep, Floats
+
+WIDER_THAN_THE_TREE = 200
+OPTIONS = SearchOptions(beam_width=3, length_penalty=0.7, max_length=4)
+
+seeds = st.integers(0, 10_000)
+penalties = st.sampled_from([0.0, 0.5, 0.7, 1.0, 1.5])
+
+
+def bias_of(**gains: float) -> Floats:
+    """A bias on the logits of special tokens, by their names."""
+    bias = np.zeros(VOCABULARY_SIZE, np.float32)
+    for name, gain in gains.items():
+        bias[getattr(TOKENS, name)] = gain
+    return bias
+
+
+def is_allowed(words: tuple[int, ...], options: SearchOptions) -> bool:
+    if not options.repeat_words and any(first == second for first, second in pairwise(words)):
+        return False
+    size = options.no_repeat_ngram
+    ngrams = [words[at : at + size] for at in range(len(words) - size + 1)] if size else []
+    return len(set(ngrams)) == len(ngrams)
+
+
+def rank_every_sentence(
+    decoder: ToyDecoder, features: Floats, options: SearchOptions
+) -> list[tuple[float, tuple[int, ...]]]:
+    """Brute force: the score of every sentence that is allowed, best first."""
+    sentences = [words for length in range(1, options.max_length + 1) for words in product(WORDS, repeat=length)]
+    scored = []
+    for words in (words for words in sentences if is_allowed(words, options)):
+        scores = score_sentence(decoder, features, words)
+        scored.append((sum(scores) / len(scores) ** options.length_penalty, words))
+    return sorted(scored, reverse=True)
+
+
+@settings(max_examples=25, deadline=None)
+@given(seed=seeds, penalty=penalties, repeat=st.booleans(), ngram=st.sampled_from([0, 2]), results=st.integers(1, 8))
+def test_a_beam_wider_than_the_tree_ranks_as_brute_force_does(
+    seed: int, penalty: float, repeat: bool, ngram: int, results: int
+) -> None:
+    decoder, features = ToyDecoder(seed), make_features(1, seed)
+    options = SearchOptions(
+        WIDER_THAN_THE_TREE, penalty, 3, results=results, repeat_words=repeat, no_repeat_ngram=ngram
+    )
+
+    found = search(decoder, features, options, TOKENS)[0]
+
+    expected = rank_every_sentence(decoder, features, options)[:results]
+    assert [hypothesis.score for hypothesis in found] == pytest.approx([score for score, _ in expected], abs=1e-4)
+    assert [hypothesis.tokens for hypothesis in found] == [words for _, words in expected]
+
+
+@given(seed=seeds, penalty=penalties)
+def test_one_beam_takes_the_likeliest_token_at_every_step(seed: int, penalty: float) -> None:
+    decoder, features = ToyDecoder(seed), make_features(1, seed)
+
+    found = search(decoder, features, replace(OPTIONS, beam_width=1, length_penalty=penalty), TOKENS)[0]
+
+    assert [hypothesis.tokens for hypothesis in found] == [walk_greedily(decoder, features, OPTIONS.max_length)]
+
+
+def walk_greedily(decoder: ToyDecoder, features: Floats, max_length: int) -> tuple[int, ...]:
+    words: tuple[int, ...] = ()
+    while len(words) < max_length:
+        choices = [word for word in WORDS if word != (words or (None,))[-1]]
+        scores = {word: score_sentence(decoder, features, (*words, word))[-2] for word in choices}
+        if words:
+            scores[TOKENS.end] = score_sentence(decoder, features, words)[-1]
+        best = max(scores, key=lambda token: scores[token])
+        if best == TOKENS.end:
+            break
+        words = (*words, best)
+    return words
+
+
+@given(seed=seeds, width=st.integers(1, 6), results=st.integers(1, 6))
+def test_each_hypothesis_carries_what_the_decoder_says_of_its_words(seed: int, width: int, results: int) -> None:
+    decoder, features = ToyDecoder(seed), make_features(1, seed)
+
+    for hypothesis in search(decoder, features, replace(OPTIONS, beam_width=width, results=results), TOKENS)[0]:
+        expected = score_sentence(decoder, features, hypothesis.tokens)
+        assert hypothesis.log_probabilities == pytest.approx(expected, abs=1e-4)
+        assert hypothesis.log_probability == pytest.approx(sum(expected), abs=1e-4)
+        assert hypothesis.score == pytest.approx(sum(expected) / len(expected) ** OPTIONS.length_penalty, abs=1e-4)
+
+
+@given(seed=seeds, width=st.integers(1, 4), photos=st.integers(2, 9))
+def test_a_photo_gets_the_same_sentences_alone_and_in_any_company(seed: int, width: int, photos: int) -> None:
+    decoder, features = ToyDecoder(seed), make_features(photos, seed)
+    options = replace(OPTIONS, beam_width=width, results=3, max_length=6)
+
+    together = search(decoder, features, options, TOKENS)
+
+    alone = [search(decoder, features[[photo]], options, TOKENS)[0] for photo in range(photos)]
+    assert [[found.tokens for found in pool] for pool in together] == [
+        [found.tokens for found in pool] for pool in alone
+    ]
+
+
+@given(seed=seeds, width=st.integers(1, 6), unwanted=st.sampled_from(["padding", "start", "unknown"]))
+def test_special_tokens_are_never_emitted_however_likely(seed: int, width: int, unwanted: str) -> None:
+    decoder = ToyDecoder(seed, bias_of(**{unwanted: 20.0}))
+
+    found = search(decoder, make_features(3, seed), replace(OPTIONS, beam_width=width, results=6), TOKENS)
+
+    assert all(set(hypothesis.tokens) <= set(WORDS) for pool in found for hypothesis in pool)
+
+
+@given(seed=seeds, width=st.integers(1, 6))
+def test_a_sentence_has_a_word_even_when_the_decoder_wants_to_end_at_once(seed: int, width: int) -> None:
+    decoder = ToyDecoder(seed, bias_of(end=20.0))
+
+    found = search(decoder, make_features(2, seed), replace(OPTIONS, beam_width=width), TOKENS)
+
+    assert [len(pool[0].tokens) for pool in found] == [1, 1]
+
+
+@given(seed=seeds, width=st.integers(1, 6), max_length=st.integers(1, 6))
+def test_a_decoder_that_never_ends_is_cut_at_the_maximum_length(seed: int, width: int, max_length: int) -> None:
+    decoder = ToyDecoder(seed, bias_of(end=-1e6))
+    options = replace(OPTIONS, beam_width=width, max_length=max_length)
+
+    found = search(decoder, make_features(2, seed), options, TOKENS)
+
+    assert [len(pool[0].tokens) for pool in found] == [max_length, max_length]
+
+
+class ImpossibleDecoder(ToyDecoder):
+    """Gives every token a probability of zero."""
+
+    def step(self, *arguments: object) -> DecoderStep:
+        step = super().step(*arguments)  # type: ignore[arg-type]
+        return DecoderStep(np.full_like(step.log_probabilities, -np.inf), step.attention, step.state)
+
+
+@pytest.mark.parametrize("width", [1, 3, 50])
+def test_probabilities_of_zero_still_give_a_sentence_with_finite_scores(width: int) -> None:
+    found = search(ImpossibleDecoder(0), make_features(1), replace(OPTIONS, beam_width=width), TOKENS)[0]
+
+    assert len(found) == 1
+    assert len(found[0].tokens) >= 1
+    assert np.isfinite(found[0].score)
+
+
+@given(seed=seeds, width=st.integers(1, 6), more=st.integers(2, 10))
+def test_asking_for_alternatives_does_not_change_the_best_sentence(seed: int, width: int, more: int) -> None:
+    decoder, features = ToyDecoder(seed), make_features(2, seed)
+    options = replace(OPTIONS, beam_width=width, max_length=6)
+
+    one = search(decoder, features, options, TOKENS)
+    several = search(decoder, features, replace(options, results=more), TOKENS)
+
+    assert [pool[0].tokens for pool in one] == [pool[0].tokens for pool in several]
+    assert all(len({hypothesis.tokens for hypothesis in pool}) == len(pool) <= more for pool in several)
+
+
+@given(seed=seeds, width=st.integers(1, 6))
+def test_no_word_follows_itself(seed: int, width: int) -> None:
+    found = search(ToyDecoder(seed), make_features(2, seed), replace(OPTIONS, beam_width=width, results=6), TOKENS)
+
+    assert all(is_allowed(hypothesis.tokens, OPTIONS) for pool in found for hypothesis in pool)
+
+
+@pytest.mark.parametrize("size", [1, 2, 3])
+@pytest.mark.parametrize("seed", range(5))
+def test_no_ngram_comes_twice_where_that_is_refused(size: int, seed: int) -> None:
+    decoder = ToyDecoder(seed, bias_of(end=-3.0))
+    options = replace(OPTIONS, max_length=8, no_repeat_ngram=size, results=3)
+
+    found = search(decoder, make_features(2, seed), options, TOKENS)
+
+    assert all(is_allowed(hypothesis.tokens, options) for pool in found for hypothesis in pool)
+
+
+@given(seed=seeds)
+def test_attention_is_that_of_the_step_which_found_the_word(seed: int) -> None:
+    decoder, features = ToyDecoder(seed), make_features(2, seed)
+
+    for photo, pool in enumerate(search(decoder, features, replace(OPTIONS, attention=True), TOKENS)):
+        attention = pool[0].attention
+        assert attention is not None
+        assert attention == pytest.approx(attend_step_by_step(decoder, features[[photo]], pool[0].tokens), abs=1e-5)
+
+
+def attend_step_by_step(decoder: ToyDecoder, features: Floats, words: tuple[int, ...]) -> Floats:
+    start = decoder.start(features)
+    state = {name: tensor[:, None] for name, tensor in start.state.items()}
+    maps = []
+    for token in (TOKENS.start, *words)[:-1]:
+        step = decoder.step(np.array([[token]], np.int32), start.context, state)
+        assert step.attention is not None
+        maps.append(step.attention[0, 0])
+        state = dict(step.state)
+    return np.array(maps)
+
+
+def test_attention_that_nobody_asked_for_is_not_kept() -> None:
+    assert search(ToyDecoder(0), make_features(1), OPTIONS, TOKENS)[0][0].attention is None
+
+
+def test_no_photos_give_no_sentences_and_no_work() -> None:
+    decoder = ToyDecoder(0)
+
+    assert search(decoder, make_features(0), OPTIONS, TOKENS) == []
+    assert decoder.steps == 0
+
+
+@given(seed=seeds, lookahead=st.integers(0, 3))
+def test_a_shorter_lookahead_never_takes_more_steps(seed: int, lookahead: int) -> None:
+    patient, hasty, features = ToyDecoder(seed), ToyDecoder(seed), make_features(2, seed)
+    options = replace(OPTIONS, max_length=10)
+
+    search(patient, features, options, TOKENS)
+    search(hasty, features, replace(options, lookahead=lookahead), TOKENS)
+
+    assert hasty.steps <= patient.steps <= options.max_length + 1

@@ -1,0 +1,60 @@
+"""The encoder's input, to the byte: captions are only comparable while these values stay."""
+
+import hashlib
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from inference.manifest import ImageSpec
+from inference.preprocessing import prepare
+
+XCEPTION = ImageSpec(height=299, width=299, canonical_size=224, resample="bicubic")
+
+
+def make_gradient(width: int, height: int) -> Image.Image:
+    """Red grows to the right, green downwards, blue in steps: every resizing error shows."""
+    rows, columns = np.mgrid[0:height, 0:width]
+    blue = ((rows // 8 + columns // 8) % 2) * 255
+    return Image.fromarray(np.stack([columns * 255 // width, rows * 255 // height, blue], axis=2).astype(np.uint8))
+
+
+def test_the_values_of_a_known_picture_do_not_change() -> None:
+    pixels = prepare(make_gradient(640, 480), XCEPTION)
+
+    assert pixels.shape == (299, 299, 3)
+    assert pixels.dtype == np.uint8
+    assert (
+        hashlib.sha256(pixels.tobytes()).hexdigest()
+        == "8e44b25f93a417ffa2b162126673eb9edee987d00d262aa206ba0ffd30649ac0"
+    )
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 500), (640, 480), (224, 224), (299, 299), (3000, 200)])
+def test_any_shape_is_squashed_to_the_input_size(size: tuple[int, int]) -> None:
+    spec = ImageSpec(height=60, width=80, canonical_size=40, resample="bicubic")
+
+    assert prepare(Image.new("RGB", size, (10, 20, 30)), spec).shape == (60, 80, 3)
+    assert (prepare(Image.new("RGB", size, (10, 20, 30)), spec) == (10, 20, 30)).all()
+
+
+def test_a_photo_of_the_canonical_size_is_resized_once() -> None:
+    photo = make_gradient(224, 224)
+
+    expected = np.asarray(photo.resize((299, 299), Image.Resampling.BICUBIC))
+
+    assert (prepare(photo, XCEPTION) == expected).all()
+
+
+def test_without_a_canonical_size_a_large_photo_keeps_more_detail() -> None:
+    photo = make_gradient(1200, 900)
+    direct = ImageSpec(height=299, width=299, canonical_size=None, resample="bicubic")
+
+    expected = np.asarray(photo.resize((299, 299), Image.Resampling.BICUBIC))
+
+    assert (prepare(photo, direct) == expected).all()
+    assert not (prepare(photo, XCEPTION) == expected).all()
+
+
+def test_the_array_belongs_to_the_caller() -> None:
+    assert prepare(make_gradient(299, 299), XCEPTION.model_copy(update={"canonical_size": None})).flags.writeable

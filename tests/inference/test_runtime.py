@@ -1,0 +1,113 @@
+"""ONNX Runtime runs what the contract describes and refuses, by name, what it does not."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from onnx import ModelProto
+from support.tiny_bundle import (
+    CELLS,
+    CHANNELS,
+    SIDE,
+    WORDS,
+    build_decoder_step,
+    build_encoder,
+    write_manifest,
+    write_tiny_bundle,
+)
+
+from inference.bundle import load_bundle
+from inference.captioner import Captioner
+from inference.errors import BundleError
+from inference.onnx_runtime import OnnxDecoder, OnnxEncoder
+
+
+@pytest.fixture
+def bundle(tmp_path: Path) -> Path:
+    return write_tiny_bundle(tmp_path / "bundle")
+
+
+def test_the_encoder_gives_a_grid_of_features_for_each_photo(bundle: Path) -> None:
+    images = np.zeros((2, SIDE, SIDE, 3), np.uint8)
+    images[1, :8, 8:16] = (255, 0, 51)
+
+    features = OnnxEncoder(load_bundle(bundle), threads=1).encode(images)
+
+    assert features.shape == (2, CELLS, CHANNELS)
+    assert features.dtype == np.float32
+    assert features[1, 1] == pytest.approx([1, 0, 0.2])
+    assert features.sum() == pytest.approx(1.2)
+
+
+def test_a_step_gives_normalised_probabilities_and_the_next_state(bundle: Path) -> None:
+    decoder = OnnxDecoder(load_bundle(bundle), threads=1)
+    start = decoder.start(np.zeros((2, CELLS, CHANNELS), np.float32))
+    state = {name: np.repeat(tensor[:, None], 3, axis=1) for name, tensor in start.state.items()}
+
+    step = decoder.step(np.ones((2, 3), np.int32), start.context, state)
+
+    assert step.log_probabilities.shape == (2, 3, len(WORDS))
+    assert np.exp(step.log_probabilities).sum(axis=2) == pytest.approx(np.ones((2, 3)))
+    assert step.attention is not None
+    assert step.attention.sum(axis=2) == pytest.approx(np.ones((2, 3)))
+    assert {name: tensor.shape for name, tensor in step.state.items()} == {"state_count": (2, 3, 2)}
+
+
+def test_a_decoder_without_attention_says_so(tmp_path: Path) -> None:
+    bundle = load_bundle(write_tiny_bundle(tmp_path / "plain", attention=False))
+    decoder = OnnxDecoder(bundle, threads=1)
+    start = decoder.start(np.zeros((1, CELLS, CHANNELS), np.float32))
+
+    step = decoder.step(np.ones((1, 1), np.int32), start.context, {"state_count": start.state["state_count"][:, None]})
+
+    assert step.attention is None
+
+
+def rename(model: ModelProto, old: str, new: str) -> ModelProto:
+    for value in [*model.graph.input, *model.graph.output]:
+        value.name = new if value.name == old else value.name
+    for node in model.graph.node:
+        node.input[:] = [new if name == old else name for name in node.input]
+        node.output[:] = [new if name == old else name for name in node.output]
+    return model
+
+
+@pytest.mark.parametrize(
+    ("file", "build", "line"),
+    [
+        ("encoder.onnx", lambda: b"not a model", "encoder.onnx: is not a model"),
+        ("encoder.onnx", lambda: b"", "encoder.onnx: is not a model"),
+        ("encoder.onnx", lambda: serialise(rename(build_encoder(), "images", "input")), "encoder.onnx: has the inputs"),
+        ("decoder_start.onnx", lambda: serialise(build_encoder()), "decoder_start.onnx: has the inputs images"),
+        (
+            "decoder_step.onnx",
+            lambda: serialise(build_decoder_step(attention=False)),
+            "decoder_step.onnx: has the outp",
+        ),
+        (
+            "decoder_step.onnx",
+            lambda: serialise(rename(build_decoder_step(), "next_state_count", "state_next")),
+            "decoder_step.onnx: has the outputs",
+        ),
+    ],
+)
+def test_a_model_that_does_not_keep_the_contract_is_refused_by_name(
+    bundle: Path, file: str, build: Callable[[], bytes], line: str
+) -> None:
+    (bundle / file).write_bytes(build())
+    write_manifest(bundle)
+
+    with pytest.raises(BundleError, match=line) as refusal:
+        Captioner.load(bundle)
+
+    assert "\n" not in str(refusal.value)
+
+
+def serialise(model: ModelProto) -> bytes:
+    return bytes(model.SerializeToString())
+
+
+def test_a_bundle_without_a_saved_model_says_what_the_tensorflow_runtime_lacks(bundle: Path) -> None:
+    with pytest.raises(BundleError, match="saved_model: is missing"):
+        Captioner.load(bundle, runtime="tensorflow")

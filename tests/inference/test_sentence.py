@@ -1,0 +1,32 @@
+"""A caption as the model writes it, and as a person would."""
+
+import pytest
+
+from inference.sentence import write_alt_text, write_caption
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        ("a dog runs through the grass", "A dog runs through the grass."),
+        ("a man 's dog is n't running", "A man's dog isn't running."),
+        ("a dog , a cat and a man", "A dog, a cat and a man."),
+        ("a t - shirt", "A t-shirt."),
+        ("a black-and-white dog", "A black-and-white dog."),
+        ("what i see", "What I see."),
+        ("i see an icy hill in iowa", "I see an icy hill in iowa."),
+        ("two dogs ( one brown ) play", "Two dogs (one brown) play."),
+        ("a dog jumps .", "A dog jumps."),
+        ("is this a dog ?", "Is this a dog?"),
+        ("a dog jumps ,", "A dog jumps."),
+        ("3 dogs", "3 dogs."),
+        ("école", "École."),
+        ("dogs", "Dogs."),
+    ],
+)
+def test_the_alternative_text_is_a_sentence(words: str, sentence: str) -> None:
+    assert write_alt_text(words.split()) == sentence
+
+
+def test_the_caption_is_the_words_as_they_came() -> None:
+    assert write_caption(["a", "man", "'s", "dog"]) == "a man 's dog"
