@@ -254,6 +254,7 @@ async def test_while_draining_photos_are_answered_503_and_accepted_ones_finish(
         model.gate.set()
 
         assert "about to stop" in check_problem(refused, 503, "not-ready")["detail"]
+        assert refused.headers["connection"] == "close"
         assert (await accepted).status_code == 200
         await draining
 

@@ -10,6 +10,7 @@ from inference import __version__
 from inference.api.access import Gatekeeper
 from inference.api.error_handlers import install_error_handlers
 from inference.api.middleware.body_limit import BodyLimitMiddleware, Buffer
+from inference.api.middleware.drain_notice import DrainNoticeMiddleware
 from inference.api.middleware.request_log import RequestLogMiddleware
 from inference.api.middleware.security_headers import SecurityHeadersMiddleware
 from inference.api.openapi import correct_document
@@ -71,4 +72,5 @@ def _add_middleware(app: FastAPI, service: CaptionService) -> None:
             expose_headers=["Cache-Status", "Retry-After", "X-Request-ID"],
         )
     app.add_middleware(SecurityHeadersMiddleware)
+    app.add_middleware(DrainNoticeMiddleware, service=service)
     app.add_middleware(RequestLogMiddleware, metrics=service.metrics)
