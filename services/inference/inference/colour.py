@@ -10,15 +10,32 @@ from PIL import Image
 GROUND = (255, 255, 255)
 
 
-def to_rgb(image: Image.Image) -> Image.Image:
-    """The picture in mode RGB. Raises ValueError for a mode that has no way there."""
-    if image.mode.startswith("I;16"):
-        image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
-    elif image.mode in {"I", "F"}:
+def to_rgb(image: Image.Image, *, sufficient_side: int | None = None) -> Image.Image:
+    """The picture in mode RGB, shrunk by a whole number as long as no side gets below `sufficient_side`.
+
+    Shrinking averages squares of pixels, and comes before whatever would copy all of them. Raises ValueError for a mode
+    that has no way to RGB.
+    """
+    image = _widen(image)
+    factor = min(image.size) // sufficient_side if sufficient_side else 1
+    if factor > 1:
+        image = image.reduce(factor)
+    if image.mode in {"I", "F"}:
         image = _stretch(image)
     if image.has_transparency_data:
         return _flatten(image)
     return image if image.mode == "RGB" else image.convert("RGB")
+
+
+def _widen(image: Image.Image) -> Image.Image:
+    """Modes whose values cannot be averaged, turned into ones whose can: palettes, single bits, 16 bits."""
+    if image.mode.startswith("I;16"):
+        return Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
+    if image.mode in {"P", "PA"}:
+        return image.convert("RGBA" if image.has_transparency_data else "RGB")
+    if "transparency" in image.info:
+        return image.convert("RGBA")
+    return image.convert("L") if image.mode == "1" else image
 
 
 def _stretch(image: Image.Image) -> Image.Image:

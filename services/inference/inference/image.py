@@ -13,7 +13,6 @@ from dataclasses import dataclass
 # Importing a plugin registers it: Pillow would otherwise load all that it has at the first WebP or TIFF.
 from PIL import (
     BmpImagePlugin,  # noqa: F401
-    ExifTags,
     GifImagePlugin,  # noqa: F401
     Image,
     JpegImagePlugin,  # noqa: F401
@@ -25,6 +24,8 @@ from PIL import (
 from inference.colour import to_rgb
 from inference.errors import ImageTooLargeError, UndecodableImageError, UnsupportedImageError
 from inference.result import ImageInfo
+from inference.structure import check_structure
+from inference.tags import read_orientation
 
 FORMATS = ("JPEG", "PNG", "WebP", "GIF", "BMP", "TIFF")
 
@@ -54,33 +55,39 @@ _SIDEWAYS = frozenset({5, 6, 7, 8})
 
 @dataclass(frozen=True, slots=True)
 class ImageLimits:
-    """The largest picture that is decoded: `max_pixels` in all, `max_side` pixels in width or height."""
+    """The largest picture that is decoded, in pixels.
+
+    `max_pixels`: of a JPEG, which is shrunk while it is decoded; `max_held_pixels`: of anything that has to be held in
+    full, which takes up to 9 bytes a pixel, and twice as many for WebP; `max_side`: in width or height.
+    """
 
     max_pixels: int = 50_000_000
+    max_held_pixels: int = 25_000_000
     max_side: int = 20_000
 
 
+_LIMITS = ImageLimits()
+
+
 def decode(
-    data: bytes,
-    limits: ImageLimits = ImageLimits(),
-    *,
-    sufficient_side: int | None = None,
+    data: bytes, limits: ImageLimits = _LIMITS, *, sufficient_side: int | None = None
 ) -> tuple[Image.Image, ImageInfo]:
     """The picture as a person sees it, in RGB, and what was sent.
 
-    A JPEG may come out smaller than it is, by 2, 4 or 8 in both directions, but with no side below `sufficient_side`:
-    its decoder shrinks as it decodes, which takes a fraction of the time and memory. None decodes every pixel.
-    `ImageInfo` has the full size.
+    With a `sufficient_side` a large picture comes out smaller than it is, by a whole factor and with no side below
+    that: for whoever resizes it anyway, in a fraction of the time and memory. `ImageInfo` has the full size.
 
     Raises UnsupportedImageError, UndecodableImageError, ImageTooLargeError.
     """
     format_name = _recognise(data)
     try:
+        check_structure(data, format_name)
         image, size = _load(data, format_name, limits, sufficient_side)
     except ImageTooLargeError:
         raise
     except (Image.DecompressionBombError, Image.DecompressionBombWarning, MemoryError) as error:
-        raise ImageTooLargeError(_describe_limits(limits)) from error
+        msg = f"The picture is too large. {_describe(limits)}"
+        raise ImageTooLargeError(msg) from error
     except Exception as error:  # see the module's docstring
         msg = f"The picture looks like {format_name}, but it is damaged or incomplete."
         raise UndecodableImageError(msg) from error
@@ -102,33 +109,49 @@ def _recognise(data: bytes) -> str:
 def _load(
     data: bytes, format_name: str, limits: ImageLimits, sufficient_side: int | None
 ) -> tuple[Image.Image, tuple[int, int]]:
+    """The picture, turned as it should be, and its size before any shrinking."""
     with Image.open(io.BytesIO(data), formats=[format_name]) as image:
         width, height = image.size
-        _check_size(width, height, limits)
+        _check_sides(width, height, limits)
         # Pillow turns TIFF by itself as it loads, and gives its size as turned.
         orientation = 1 if format_name == "TIFF" else _read_orientation(image)
         if sufficient_side is not None:
             image.draft(None, (sufficient_side, sufficient_side))
-        rgb = to_rgb(image)
-        turn = _TURNS.get(orientation)
-        size = (height, width) if orientation in _SIDEWAYS else (width, height)
-        return (rgb.transpose(turn) if turn is not None else rgb.copy()), size
+        _check_held(image, (width, height), format_name, limits)
+        image.load()
+        rgb = to_rgb(image, sufficient_side=sufficient_side)
+    if orientation in _TURNS:
+        rgb = rgb.transpose(_TURNS[orientation])
+    return rgb, (height, width) if orientation in _SIDEWAYS else (width, height)
 
 
-def _check_size(width: int, height: int, limits: ImageLimits) -> None:
+def _check_sides(width: int, height: int, limits: ImageLimits) -> None:
     if width * height > limits.max_pixels or max(width, height) > limits.max_side:
-        msg = f"The picture has {width} × {height} pixels. {_describe_limits(limits)}"
-        raise ImageTooLargeError(msg)
+        raise _refuse(width, height, limits)
 
 
-def _describe_limits(limits: ImageLimits) -> str:
-    return f"At most {limits.max_pixels / 1e6:g} megapixels, and {limits.max_side} pixels a side, are read."
+def _check_held(image: Image.Image, size: tuple[int, int], format_name: str, limits: ImageLimits) -> None:
+    """Check what has to be held of a picture of this size, now that its decoder was told how much of it is
+    sufficient."""
+    # The scans of a progressive JPEG each touch the whole picture: it is shrunk only after the last.
+    width, height = size if image.info.get("progressive") else image.size
+    if width * height * (2 if format_name == "WebP" else 1) > limits.max_held_pixels:
+        raise _refuse(*size, limits)
+
+
+def _refuse(width: int, height: int, limits: ImageLimits) -> ImageTooLargeError:
+    return ImageTooLargeError(f"The picture has {width} × {height} pixels. {_describe(limits)}")
+
+
+def _describe(limits: ImageLimits) -> str:
+    full, held = limits.max_pixels / 1e6, limits.max_held_pixels / 1e6
+    return (
+        f"At most {limits.max_side} pixels a side are read, and in all {full:g} megapixels of a JPEG, "
+        f"{held:g} of a progressive JPEG, PNG, GIF, BMP or TIFF, and {held / 2:g} of a WebP."
+    )
 
 
 def _read_orientation(image: Image.Image) -> int:
-    """The EXIF orientation, 1 where there is none that can be read: damaged metadata is no reason to refuse a photo."""
-    try:
-        orientation = image.getexif().get(ExifTags.Base.Orientation, 1)
-    except Exception:  # see the module's docstring
-        return 1
-    return orientation if isinstance(orientation, int) else 1
+    """The orientation that the EXIF metadata of a JPEG, PNG or WebP gives, 1 where there is none."""
+    exif = image.info.get("exif")
+    return read_orientation(exif.removeprefix(b"Exif\0\0")) if isinstance(exif, bytes) else 1
