@@ -1,6 +1,7 @@
 """A small server that speaks the inference service's contract, so that the frontend is tested against a real socket.
 
-What it answers is decided test by test: `answers` is a queue of behaviours, and when it is empty every photo gets `CAPTION`.
+What it answers is decided test by test: `answers` is a queue of behaviours; once it is empty, every photo
+gets a caption.
 """
 
 import json
@@ -98,7 +99,7 @@ class FakeInference:
             def do_POST(self) -> None:
                 outer._serve(self)
 
-            def log_message(self, format: str, *args: object) -> None:
+            def log_message(self, format: str, *args: object) -> None:  # noqa: A002
                 pass
 
         class Server(ThreadingHTTPServer):

@@ -15,7 +15,7 @@ def compress_responses(app: Flask) -> None:
 
 def _compress(response: Response) -> Response:
     response.vary.add("Accept-Encoding")
-    if not _is_worth_it(response) or "gzip" not in request.accept_encodings:
+    if not _is_worth_it(response) or not request.accept_encodings["gzip"]:
         return response
     response.direct_passthrough = False
     response.set_data(gzip.compress(response.get_data(), compresslevel=6, mtime=0))

@@ -27,7 +27,7 @@ class Alternative(_Answer):
 
 
 class Grid(_Answer):
-    """Shape of every word's attention: the photo cut into rows × columns cells."""
+    """Shape of every word's attention: the photo cut into `rows` by `columns` cells."""
 
     rows: Annotated[int, Field(ge=1)]
     columns: Annotated[int, Field(ge=1)]

@@ -32,7 +32,7 @@ def make_session(connections: int) -> requests.Session:
 
 
 def exchange(session: requests.Session, request: requests.Request, *, connect: float, deadline: float) -> Reply:
-    """Send `request` and read the whole reply before `deadline` (on the monotonic clock), connecting within `connect` s.
+    """Send `request` and read the whole reply before `deadline` on the monotonic clock, connecting within `connect` s.
 
     Raises `requests.Timeout` when the time is up, `requests.RequestException` for every other failure of the transport.
     """

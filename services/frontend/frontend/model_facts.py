@@ -11,7 +11,7 @@ METRICS = ("BLEU-1", "BLEU-4", "METEOR", "ROUGE-L", "CIDEr")
 
 @dataclass(frozen=True, slots=True)
 class ScoreRow:
-    """Figures of one way of decoding on one split, in the order of `Facts.metrics`; a missing one is a dash."""
+    """Figures of one way of decoding on one split, in the order of `Facts.metrics`; a missing one is n/a."""
 
     name: str
     figures: tuple[str, ...]
@@ -41,7 +41,7 @@ def _list_rows(model: ModelFacts) -> Iterator[tuple[str, str]]:
     yield "Model", f"{model.name} {model.version}"
     image = extra.get("input_size") or extra.get("image")
     if isinstance(image, Mapping) and {"width", "height"} <= image.keys():
-        yield "Looks at", f"{image['width']} × {image['height']} pixels"
+        yield "Looks at", f"{image['width']} by {image['height']} pixels"
     if "vocabulary_size" in extra:
         yield "Knows", f"{int(extra['vocabulary_size']):,} words"
 
@@ -61,5 +61,5 @@ def _list_scores(scores: Mapping[str, Any]) -> Iterator[ScoreRow]:
 def _format(value: object) -> str:
     """Scores come as fractions or as percentages; people read percentages."""
     if not isinstance(value, int | float):
-        return "–"
+        return "n/a"
     return f"{value * 100 if value <= 2 else value:.1f}"

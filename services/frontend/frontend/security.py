@@ -11,6 +11,7 @@ CONTENT_SECURITY_POLICY = "; ".join(
         "style-src 'self'",
         "img-src 'self' data: blob:",
         "connect-src 'self'",
+        "font-src 'self'",
         "form-action 'self'",
         "base-uri 'none'",
         "frame-ancestors 'none'",
@@ -37,8 +38,8 @@ def protect(app: Flask) -> None:
 def is_cross_site(incoming: Request) -> bool:
     """Whether a page of another site made the browser send this.
 
-    Browsers say so in Sec-Fetch-Site, or, over plain HTTP, in Origin. A client that sends neither is no browser, and has no
-    one's cookies or network position to abuse.
+    Browsers say so in Sec-Fetch-Site, or, over plain HTTP, in Origin. A client that sends neither is no browser, and
+    abuses no one's place in a network.
     """
     fetch_site = incoming.headers.get("Sec-Fetch-Site")
     if fetch_site is not None:

@@ -1,12 +1,14 @@
 """Runs the application on waitress, whose one reading thread is not starved by slow senders.
 
-Workers only see whole requests. What waitress lacks is added here: a client that trickles its request for ever is cut off,
-and SIGTERM lets the answers under way be finished.
+Workers only see whole requests. What waitress lacks is added here: a client that trickles its request for ever is cut
+off, and SIGTERM lets the answers under way be finished.
 """
 
 import signal
+import socket
 import time
 from types import FrameType
+from typing import Any
 
 from flask import Flask
 from waitress import wasyncore
@@ -44,10 +46,12 @@ class Server:
 
     def __init__(self, app: Flask, settings: Settings) -> None:
         """Listen at once. Raises `OSError` when the address is taken."""
+        self._listener = socket.create_server((settings.host, settings.port))
+        self._channels: dict[int, Any] = {}
         server = create_server(
             app,
-            host=settings.host,
-            port=settings.port,
+            map=self._channels,
+            sockets=[self._listener],
             threads=settings.threads,
             connection_limit=settings.max_connections,
             channel_timeout=settings.idle_seconds,
@@ -58,10 +62,9 @@ class Server:
             asyncore_use_poll=True,
             ident=None,
             clear_untrusted_proxy_headers=False,
-        )  # type: ignore[arg-type]
+        )
         if not isinstance(server, TcpWSGIServer):
-            message = f"{settings.host} stands for several addresses; name one"
-            raise OSError(message)
+            raise TypeError(type(server))
         server.channel_class = type("Channel", (TimedChannel,), {"request_seconds": settings.request_seconds})
         self._server = server
         self._stopping = False
@@ -69,15 +72,13 @@ class Server:
     @property
     def port(self) -> int:
         """The port that is really listened on."""
-        return int(self._server.socket.getsockname()[1])
+        return int(self._listener.getsockname()[1])
 
     def run(self) -> None:
         """Serve until `stop`, then finish what was accepted."""
         while not self._stopping:
             self._turn()
-        self._server.accepting = False
-        self._server.del_channel()
-        self._server.socket.close()
+        wasyncore.dispatcher.close(self._server)  # only the listener; its own close would also end the wake-up pipe
         give_up_at = time.monotonic() + _DRAIN_SECONDS
         while self._is_busy() and time.monotonic() < give_up_at:
             self._turn()
@@ -88,11 +89,11 @@ class Server:
         self._stopping = True
 
     def _turn(self) -> None:
-        wasyncore.loop(timeout=_POLL_SECONDS, use_poll=True, map=self._server._map, count=1)
+        wasyncore.loop(timeout=_POLL_SECONDS, use_poll=True, map=self._channels, count=1)
 
     def _is_busy(self) -> bool:
-        channels = list(self._server.active_channels.values())
-        return any(channel.requests or channel.request or channel.total_outbufs_len for channel in channels)
+        channels = [channel for channel in self._channels.values() if isinstance(channel, HTTPChannel)]
+        return any(channel.requests or channel.total_outbufs_len for channel in channels)
 
 
 def stop_on_signals(server: Server) -> None:

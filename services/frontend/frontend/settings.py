@@ -1,7 +1,7 @@
 """What an operator may set, read from the environment once at start.
 
-Every setting is a variable with the prefix `FRONTEND_`. A wrong value, or a name that does not exist, stops the start with
-one line that names the variable.
+Every setting is a variable with the prefix `FRONTEND_`. A wrong value, or a name that does not exist, stops the start
+with one line that names the variable.
 """
 
 import difflib
@@ -32,7 +32,9 @@ class Settings(BaseSettings):
     threads: int = Field(16, ge=2, le=256, description="Requests answered at the same time.")
     max_connections: int = Field(1000, ge=10, description="Open connections, slow senders included.")
     idle_seconds: Seconds = Field(30, description="After how long a silent connection is closed.")
-    request_seconds: Seconds = Field(120, description="Longest a client may take to send a request; then it is cut off.")
+    request_seconds: Seconds = Field(
+        120, description="Longest a client may take to send a request; then it is cut off."
+    )
     trusted_proxies: int = Field(
         0, ge=0, le=10, description="Reverse proxies in front whose `X-Forwarded-…` headers are believed."
     )
@@ -50,7 +52,9 @@ class Settings(BaseSettings):
         12, description="Captions asked for at the same time; below `FRONTEND_THREADS`, so that pages stay quick."
     )
 
-    max_photo_bytes: int = Field(10 * 2**20, ge=1024, description="Largest photo accepted; larger ones are answered 413.")
+    max_photo_bytes: int = Field(
+        10 * 2**20, ge=1024, description="Largest photo accepted; larger ones are answered 413."
+    )
     max_form_photos: int = Field(8, ge=1, le=100, description="Most photos in one form sent without JavaScript.")
     max_form_bytes: int = Field(24 * 2**20, ge=1024, description="Largest form sent without JavaScript.")
 

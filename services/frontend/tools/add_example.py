@@ -83,7 +83,7 @@ def _write_catalogue(catalogue: list[dict[str, Any]]) -> None:
         f"{photo['found_in']} |"
         for photo in catalogue
     ]
-    heading = "# Example photos\n\nScaled down, and cropped for the strip, from these originals. Written by `tools/add_example.py`.\n\n"
+    heading = "# Example photos\n\nScaled down, and cropped for the strip, from these originals.\n\n"
     table = "| file | shows | author | licence | original | taken from |\n|---|---|---|---|---|---|\n"
     (FOLDER / "SOURCES.md").write_text(heading + table + "\n".join(rows) + "\n")
 

@@ -2,7 +2,7 @@
 // model sees every photo squashed to a square. Between the middles of the cells the drawing is interpolated; thin lines show
 // the cells themselves.
 
-const SHADE = 0.62; // how dark a cell with no weight becomes
+const SHADE = 0.56; // how dark a cell with no weight becomes
 const GLOW = [255, 170, 40];
 const GLOW_STRENGTH = 0.34;
 

@@ -16,7 +16,8 @@ const photos = []; // newest first, as on the page
 let lastId = 0;
 
 onPhotos((files) => {
-  const added = files.map((file) => add({ name: file.name || "pasted photo", file, url: URL.createObjectURL(file) }));
+  const added = files.toReversed().map((file) => add({ name: file.name || "pasted photo", file, url: URL.createObjectURL(file) }));
+  added.reverse();
   added.forEach(start);
   announce(added.length === 1 ? `${added[0].name} is on its way.` : `${added.length} photos are on their way.`);
   added[0]?.card.element.scrollIntoView({ block: "nearest", behavior: prefersStillness() ? "auto" : "smooth" });
