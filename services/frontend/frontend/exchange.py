@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from http.cookiejar import DefaultCookiePolicy
 
 import requests
+import urllib3
 from requests.adapters import HTTPAdapter
 
 MAX_ANSWER_BYTES = 4 * 2**20
@@ -46,13 +47,17 @@ def exchange(session: requests.Session, request: requests.Request, *, connect: f
 
 
 def _read_body(response: requests.Response, deadline: float) -> bytes:
-    """Read piece by piece: a read timeout starts anew with every byte, a deadline does not."""
+    """Read what is there, again and again: a read timeout starts anew with every byte, a deadline does not."""
     body = bytearray()
-    for chunk in response.iter_content(_CHUNK_BYTES):
-        body += chunk
-        if time.monotonic() > deadline:
-            raise requests.ReadTimeout
-        if len(body) > MAX_ANSWER_BYTES:
-            message = "the answer is longer than any caption"
-            raise requests.exceptions.ContentDecodingError(message)
+    try:
+        while chunk := response.raw.read1(_CHUNK_BYTES, decode_content=True):
+            body += chunk
+            if time.monotonic() > deadline:
+                raise requests.ReadTimeout
+            if len(body) > MAX_ANSWER_BYTES:
+                raise requests.exceptions.ChunkedEncodingError
+    except urllib3.exceptions.ReadTimeoutError as error:
+        raise requests.ReadTimeout from error
+    except urllib3.exceptions.HTTPError as error:
+        raise requests.ConnectionError from error
     return bytes(body)

@@ -120,5 +120,6 @@ def _whole(seconds: float) -> int:
 
 
 def format_megabytes(size: int) -> str:
-    """`10485760` → `10 MB`."""
-    return f"{size / 2**20:.0f} MB" if size >= 2**20 else f"{size / 2**10:.0f} kB"
+    """`10485760` → `10 MB`, on one line wherever it stands."""
+    number, unit = (size / 2**20, "MB") if size >= 2**20 else (size / 2**10, "kB")
+    return f"{number:.0f}\N{NO-BREAK SPACE}{unit}"
