@@ -7,9 +7,9 @@ is saved in the run directory and inside the bundle.
 import tomllib
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from training.errors import ConfigurationError
 
@@ -50,6 +50,13 @@ class DecoderConfig(Section):
 
     dropout: float = Field(0.5, ge=0, lt=1)
     """Share of features, embeddings and outputs dropped in training; 6,000 photos overfit fast."""
+
+    @model_validator(mode="after")
+    def _check_heads(self) -> Self:
+        if self.units % self.heads:
+            msg = f"units ({self.units}) must be divisible by heads ({self.heads})"
+            raise ValueError(msg)
+        return self
 
 
 class VocabularyConfig(Section):
