@@ -1,0 +1,52 @@
+"""`python -m inference`: the HTTP service as a process.
+
+Exit codes: 0 after a signal, with accepted work finished; 1 when the bundle or the address cannot be used, or work had
+to be left undone; 2 when a setting is wrong. What is not 0 says why in one line.
+"""
+
+import logging
+import sys
+from functools import partial
+
+from inference.captioner import Captioner
+from inference.errors import CaptionError
+from inference.image import ImageLimits
+from inference.logs import configure_logging
+from inference.server import AddressError, IncompleteError, serve
+from inference.settings import SettingsError, read_settings
+
+_FAILED = 1
+_WRONG_SETTINGS = 2
+
+
+def main() -> int:
+    """Serve until a signal comes; returns the exit code."""
+    try:
+        settings = read_settings()
+    except SettingsError as error:
+        return _give_up(str(error), _WRONG_SETTINGS)
+    configure_logging(settings.log_level)
+    load = partial(
+        Captioner.load,
+        settings.bundle,
+        runtime=settings.runtime,
+        threads=settings.threads,
+        limits=ImageLimits(max_pixels=settings.max_pixels, max_side=settings.max_side),
+    )
+    try:
+        serve(settings, load)
+    except (CaptionError, AddressError, IncompleteError) as error:
+        return _give_up(str(error), _FAILED)
+    except Exception as error:  # an operator gets a line to act on; the log at level debug has the rest
+        logging.getLogger(__name__).debug("cannot start", exc_info=True)
+        return _give_up(f"the model cannot be started: {type(error).__name__}: {error}", _FAILED)
+    return 0
+
+
+def _give_up(reason: str, code: int) -> int:
+    print("inference:", " ".join(reason.split()), file=sys.stderr)
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,80 @@
+"""Who may use the API: optional keys, known to the service by their hashes alone, and a rate limit for each.
+
+A key is a long random string (`python -m inference.keys` makes one), so a plain SHA-256 is as good as a slow hash.
+"""
+
+import hashlib
+import hmac
+import math
+import time
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import Depends, Request
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+
+from inference.api.problems import RATE_LIMITED, UNAUTHORIZED, ProblemError
+from inference.settings import Settings
+
+_MINUTE = 60.0
+
+_bearer = HTTPBearer(auto_error=False, description="Needed only where the operator has set API keys.")
+
+
+@dataclass(slots=True)
+class _Allowance:
+    """A bucket of requests that refills over a minute."""
+
+    requests: float
+    updated: float
+
+
+class Gatekeeper:
+    """Lets in whom the settings name; without keys in the settings, everyone."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._names = dict(_split(entry) for entry in settings.api_keys)
+        self._rate = settings.rate_limit
+        self._allowances = {name: _Allowance(self._rate, time.monotonic()) for name in self._names.values()}
+
+    def admit(self, key: str | None) -> None:
+        """Raise a `ProblemError` unless `key` may be used now."""
+        if not self._names:
+            return
+        name = self._recognise(key or "")
+        if name is None:
+            detail = (
+                "This API key is not known." if key else "Send an API key in the header 'Authorization: Bearer <key>'."
+            )
+            raise ProblemError(UNAUTHORIZED, detail, headers={"WWW-Authenticate": "Bearer"})
+        if self._rate:
+            self._spend(self._allowances[name])
+
+    def _recognise(self, key: str) -> str | None:
+        digest = hashlib.sha256(key.encode()).hexdigest()
+        # Every hash is compared, each in constant time, so that the time taken tells nothing.
+        matches = [name for known, name in self._names.items() if hmac.compare_digest(known, digest)]
+        return matches[0] if matches else None
+
+    def _spend(self, allowance: _Allowance) -> None:
+        now = time.monotonic()
+        refill = (now - allowance.updated) * self._rate / _MINUTE
+        allowance.requests, allowance.updated = min(self._rate, allowance.requests + refill), now
+        if allowance.requests < 1:
+            wait = math.ceil((1 - allowance.requests) * _MINUTE / self._rate)
+            detail = f"This API key may send {self._rate} requests a minute. Please try again in {wait} seconds."
+            raise ProblemError(RATE_LIMITED, detail, retry_after=wait)
+        allowance.requests -= 1
+
+
+async def require_access(
+    request: Request, credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
+) -> None:
+    """Dependency of the routes that need a key where keys are set."""
+    gatekeeper: Gatekeeper = request.app.state.gatekeeper
+    gatekeeper.admit(credentials.credentials if credentials else None)
+
+
+def _split(entry: str) -> tuple[str, str]:
+    name, _, digest = entry.partition(":")
+    return digest, name

@@ -1,0 +1,76 @@
+"""Puts the HTTP service together."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+from starlette.middleware.cors import CORSMiddleware
+
+from inference import __version__
+from inference.api.access import Gatekeeper
+from inference.api.error_handlers import install_error_handlers
+from inference.api.middleware.body_limit import BodyLimitMiddleware, Buffer
+from inference.api.middleware.drain_notice import DrainNoticeMiddleware
+from inference.api.middleware.request_log import RequestLogMiddleware
+from inference.api.middleware.security_headers import SecurityHeadersMiddleware
+from inference.api.openapi import correct_document
+from inference.api.routes import captions, docs, health, model
+from inference.service import CaptionService
+from inference.settings import Settings
+
+_DESCRIPTION = "Send a photo, get a sentence that describes it. Every error is an RFC 9457 problem."
+
+
+def create_app(service: CaptionService) -> FastAPI:
+    """The HTTP service around `service`, which it opens and closes but does not start: see `inference.server`."""
+    settings = service.settings
+    app = FastAPI(
+        title="Image captions",
+        version=__version__,
+        description=_DESCRIPTION,
+        openapi_url="/openapi.json" if settings.docs else None,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+        lifespan=_lifespan,
+    )
+    app.state.service = service
+    app.state.gatekeeper = Gatekeeper(settings)
+    install_error_handlers(app)
+    _add_routes(app, settings)
+    _add_middleware(app, service)
+    correct_document(app)
+    return app
+
+
+@asynccontextmanager
+async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+    async with app.state.service:
+        yield
+
+
+def _add_routes(app: FastAPI, settings: Settings) -> None:
+    for router in (captions.router, model.router, health.router):
+        app.include_router(router)
+    if settings.metrics:
+        app.include_router(health.metrics_router)
+    if settings.docs:
+        app.include_router(docs.router)
+
+
+def _add_middleware(app: FastAPI, service: CaptionService) -> None:
+    """The last one added sees a request first."""
+    settings = service.settings
+    buffer = Buffer(settings.max_buffered_bytes)
+    app.add_middleware(BodyLimitMiddleware, max_bytes=settings.max_body_bytes, buffer=buffer)
+    if settings.cors_origins:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=settings.cors_origins,
+            allow_methods=["GET", "POST"],
+            allow_headers=["Authorization", "Content-Type", "X-Request-ID"],
+            expose_headers=["Cache-Status", "Retry-After", "X-Request-ID"],
+        )
+    app.add_middleware(SecurityHeadersMiddleware)
+    app.add_middleware(DrainNoticeMiddleware, service=service)
+    app.add_middleware(RequestLogMiddleware, metrics=service.metrics)

@@ -1,0 +1,71 @@
+"""What the OpenAPI document says beyond what FastAPI finds in the routes: uploads, and an example of every problem."""
+
+from collections import defaultdict
+from typing import Any
+
+from fastapi import FastAPI
+
+from inference.api.problems import MEDIA_TYPE, Kind, Problem
+from inference.api.uploads import PART
+
+Json = dict[str, Any]
+
+_VALIDATION_SCHEMAS = ("HTTPValidationError", "ValidationError")
+_BINARY: Json = {"type": "string", "format": "binary"}
+
+
+def document_problems(*kinds: Kind) -> dict[int | str, Json]:
+    """The `responses` of a route that answers with these kinds of problem."""
+    by_status: dict[int, list[Kind]] = defaultdict(list)
+    for kind in kinds:
+        by_status[kind.status].append(kind)
+    return {status: _document(same_status) for status, same_status in sorted(by_status.items())}
+
+
+def document_upload(*, several: bool) -> Json:
+    """The request body of a route that takes photos."""
+    part: Json = {"type": "array", "items": _BINARY, "minItems": 1} if several else _BINARY
+    form: Json = {"type": "object", "required": [PART], "properties": {PART: part}}
+    content: Json = {"multipart/form-data": {"schema": form}}
+    if not several:
+        content["image/*"] = {"schema": _BINARY}
+    return {"requestBody": {"required": True, "content": content}}
+
+
+def correct_document(app: FastAPI) -> None:
+    """Make `app`'s OpenAPI document define the problems that it refers to, and FastAPI's own no more."""
+    generate = app.openapi
+
+    def openapi() -> Json:
+        document = generate()
+        schemas: Json = document["components"]["schemas"]
+        schemas["Problem"] = Problem.model_json_schema()
+        for name in _VALIDATION_SCHEMAS:
+            schemas.pop(name, None)
+        for operation in (operation for path in document["paths"].values() for operation in path.values()):
+            _drop_validation_response(operation["responses"])
+        return document
+
+    app.openapi = openapi  # type: ignore[method-assign]  # the way that FastAPI's documentation extends it
+
+
+def _drop_validation_response(responses: Json) -> None:
+    # FastAPI says so of every route with parameters; here a wrong parameter is a problem with status 400.
+    if "application/json" in responses.get("422", {}).get("content", {}):
+        del responses["422"]
+
+
+def _document(kinds: list[Kind]) -> Json:
+    schema = {"$ref": "#/components/schemas/Problem"}
+    examples = {kind.slug: {"summary": kind.title, "value": _example(kind)} for kind in kinds}
+    headers = {"Retry-After": {"schema": {"type": "integer"}, "description": "Seconds to wait before trying again."}}
+    response: Json = {
+        "description": " or ".join(kind.title for kind in kinds) + ".",
+        "content": {MEDIA_TYPE: {"schema": schema, "examples": examples}},
+    }
+    return response | ({"headers": headers} if kinds[0].status in (429, 503) else {})
+
+
+def _example(kind: Kind) -> Json:
+    example = Problem(type=kind.type, title=kind.title, status=kind.status, detail=kind.example, request_id="5f0c2a7d")
+    return example.model_dump(exclude_none=True)

@@ -1,0 +1,81 @@
+"""`POST /caption` for one photo, `POST /captions` for several."""
+
+import asyncio
+from collections.abc import Coroutine
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Query, Request, Response
+
+from inference.api import problems
+from inference.api.access import require_access
+from inference.api.dependencies import Service
+from inference.api.disconnect import unless_disconnected
+from inference.api.error_handlers import report
+from inference.api.middleware.body_limit import held_bytes
+from inference.api.openapi import document_problems, document_upload
+from inference.api.problems import ProblemError
+from inference.api.schemas import CaptionItem, CaptionQuery, CaptionResponse, CaptionsResponse
+from inference.api.uploads import read_photo, read_photos, require_content
+from inference.errors import CaptionError
+from inference.result import CaptionOptions
+from inference.service import CaptionService
+
+router = APIRouter(tags=["captions"], dependencies=[Depends(require_access)])
+
+_OF_REQUEST = (
+    problems.MALFORMED, problems.INVALID_PARAMETER, problems.UNAUTHORIZED, problems.TIMED_OUT, problems.TOO_LARGE,
+    problems.UNSUPPORTED_TYPE, problems.QUEUE_FULL, problems.RATE_LIMITED, problems.INTERNAL, problems.NOT_READY,
+)  # fmt: skip
+_OF_PHOTO = (problems.UNDECODABLE, problems.IMAGE_TOO_LARGE, problems.DEADLINE_EXCEEDED)
+
+Options = Annotated[CaptionQuery, Query()]
+
+
+@router.post(
+    "/caption",
+    summary="Describe a photo",
+    response_model_exclude_none=True,
+    responses=document_problems(*_OF_REQUEST, *_OF_PHOTO),
+    openapi_extra=document_upload(several=False),
+)
+async def caption(request: Request, response: Response, service: Service, query: Options) -> CaptionResponse:
+    """Send a photo as a multipart part named `image`, or its bytes with any `image/*` content type; get a sentence."""
+    service.check_room()
+    work = service.caption(await read_photo(request), _options(query), on_decoded=held_bytes(request.scope).release)
+    answer = await unless_disconnected(request, work)
+    response.headers["Cache-Status"] = "inference; hit" if answer.cached else "inference; fwd=miss"
+    return CaptionResponse.of(answer, service.captioner.bundle.manifest)
+
+
+@router.post(
+    "/captions",
+    summary="Describe several photos",
+    response_model_exclude_none=True,
+    responses=document_problems(*_OF_REQUEST),
+    openapi_extra=document_upload(several=True),
+)
+async def captions(request: Request, service: Service, query: Options) -> CaptionsResponse:
+    """Send photos as multipart parts, each named `image`; get a result or a problem for each, in the same order."""
+    service.check_room()
+    photos = await read_photos(request, service.settings.max_images)
+    items = (_item(request, service, photo, _options(query), position) for position, photo in enumerate(photos))
+    results = await unless_disconnected(request, _gather(*items))
+    return CaptionsResponse(results=results)
+
+
+async def _gather(*items: Coroutine[Any, Any, CaptionItem]) -> list[CaptionItem]:
+    return list(await asyncio.gather(*items))
+
+
+async def _item(
+    request: Request, service: CaptionService, photo: bytes, options: CaptionOptions, position: int
+) -> CaptionItem:
+    try:
+        answer = await service.caption(require_content(photo), options, position=position)
+    except (CaptionError, ProblemError) as error:
+        return CaptionItem(problem=report(request, error))
+    return CaptionItem(result=CaptionResponse.of(answer, service.captioner.bundle.manifest))
+
+
+def _options(query: CaptionQuery) -> CaptionOptions:
+    return CaptionOptions(beam_width=query.beam_width, alternatives=query.alternatives, attention=query.attention)

@@ -1,0 +1,21 @@
+"""`GET /model`: what is serving, and what may be sent to it."""
+
+from fastapi import APIRouter, Depends
+
+from inference.api import problems
+from inference.api.access import require_access
+from inference.api.dependencies import Service
+from inference.api.openapi import document_problems
+from inference.api.schemas import ModelResponse
+
+router = APIRouter(tags=["model"], dependencies=[Depends(require_access)])
+
+
+@router.get(
+    "/model",
+    summary="The model and the limits",
+    responses=document_problems(problems.UNAUTHORIZED, problems.RATE_LIMITED, problems.INTERNAL, problems.NOT_READY),
+)
+async def model(service: Service) -> ModelResponse:
+    """The public part of the manifest (name, version, input size, vocabulary, scores) and this service's limits."""
+    return ModelResponse.of(service.captioner.bundle.manifest, service.settings)

@@ -1,0 +1,105 @@
+"""Takes photos out of a request: the raw body, or the parts named `image` of a multipart form.
+
+Everything stays in memory, which `middleware.body_limit` bounds: the service runs where no file can be written.
+"""
+
+from fastapi import Request
+from starlette.datastructures import UploadFile
+from starlette.formparsers import MultiPartException, MultiPartParser
+
+from inference.api import problems
+from inference.api.problems import ProblemError
+
+PART = "image"
+_MULTIPART = "multipart/form-data"
+_MAX_OTHER_FIELDS = 16
+_MAX_FIELD_BYTES = 4096
+
+
+class _MemoryParser(MultiPartParser):
+    spool_max_size = 0  # the standard library's spelling of "never move to a file"
+    ended = False
+
+    def on_end(self) -> None:
+        self.ended = True
+
+    def close(self) -> None:
+        for file in self._files_to_close_on_error:
+            file.close()
+
+
+def require_content(photo: bytes) -> bytes:
+    """`photo`, unless there is nothing in it: then a `ProblemError`."""
+    if not photo:
+        raise ProblemError(problems.MALFORMED, "The photo is empty: it has 0 bytes.")
+    return photo
+
+
+async def read_photo(request: Request) -> bytes:
+    """The one photo of the request. Raises `ProblemError` when there is none, or more than one."""
+    media_type = _media_type(request)
+    if media_type.startswith("image/"):
+        return require_content(await request.body())
+    if media_type != _MULTIPART:
+        detail = (
+            f"Send the photo in a multipart/form-data part named '{PART}', or its bytes with an image content type, "
+            "such as image/jpeg."
+        )
+        raise ProblemError(problems.UNSUPPORTED_TYPE, detail)
+    photos = await _read_parts(request, max_photos=1)
+    return require_content(photos[0])
+
+
+async def read_photos(request: Request, max_photos: int) -> list[bytes]:
+    """The photos of a multipart request, in order; one may be empty.
+
+    Raises `ProblemError` when there are none, or more than `max_photos`.
+    """
+    if _media_type(request) != _MULTIPART:
+        raise ProblemError(
+            problems.UNSUPPORTED_TYPE, "Send the photos in multipart/form-data parts, each named 'image'."
+        )
+    return await _read_parts(request, max_photos)
+
+
+def _media_type(request: Request) -> str:
+    encoding = request.headers.get("content-encoding", "identity").strip().lower()
+    if encoding not in ("", "identity"):
+        detail = "Compressed request bodies are not accepted: send the photo as it is, without a Content-Encoding."
+        raise ProblemError(problems.UNSUPPORTED_TYPE, detail, headers={"Accept-Encoding": "identity"})
+    return request.headers.get("content-type", "").partition(";")[0].strip().lower()
+
+
+async def _read_parts(request: Request, max_photos: int) -> list[bytes]:
+    parser = _MemoryParser(
+        request.headers,
+        request.stream(),
+        max_files=max_photos,
+        max_fields=_MAX_OTHER_FIELDS,
+        max_part_size=_MAX_FIELD_BYTES,
+    )
+    try:
+        form = await parser.parse()
+        parts = form.getlist(PART)
+        photos = [await part.read() for part in parts if isinstance(part, UploadFile)]
+    except MultiPartException as error:
+        raise ProblemError(problems.MALFORMED, _explain(error.message, max_photos)) from None
+    except ValueError:  # a charset that cannot be looked up, or that does not decode
+        raise ProblemError(problems.MALFORMED, "The multipart body names a charset that cannot be used.") from None
+    finally:
+        parser.close()
+    if not parser.ended:
+        raise ProblemError(problems.MALFORMED, "The multipart body ends before its closing boundary.")
+    if len(photos) < len(parts):
+        raise ProblemError(
+            problems.MALFORMED, f"The part '{PART}' is not a file: give it a filename, as browsers and curl do."
+        )
+    if not photos:
+        raise ProblemError(problems.MALFORMED, f"The part '{PART}' is missing: send the photo in a part of that name.")
+    return photos
+
+
+def _explain(message: str, max_photos: int) -> str:
+    if message.startswith("Too many files"):
+        return f"Send at most {max_photos} {'file' if max_photos == 1 else 'files'} in a request to this address."
+    return f"The multipart body cannot be read: {message[:1].lower()}{message[1:]}"

@@ -1,0 +1,41 @@
+"""Logs as one JSON object a line, each with the id of the request it belongs to.
+
+Neither the bytes of a photo nor a key is ever logged: nothing here formats a request's body or its headers.
+"""
+
+import json
+import logging
+import sys
+from contextvars import ContextVar
+from datetime import UTC, datetime
+
+current_request_id: ContextVar[str | None] = ContextVar("request_id", default=None)
+
+_PLAIN = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime", "color_message"}
+
+
+class JsonFormatter(logging.Formatter):
+    """Formats a record, and whatever was given as its `extra`, as one line of JSON."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """One line, whatever the message holds: line breaks are escaped."""
+        entry: dict[str, object] = {
+            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "message": record.getMessage(),
+        }
+        if (request_id := current_request_id.get()) is not None:
+            entry["request_id"] = request_id
+        entry |= {name: value for name, value in vars(record).items() if name not in _PLAIN}
+        if record.exc_info:
+            entry["exception"] = self.formatException(record.exc_info)
+        return json.dumps(entry, default=str)
+
+
+def configure_logging(level: str) -> None:
+    """Send everything from `level` on to standard error, as JSON."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(JsonFormatter())
+    logging.basicConfig(handlers=[handler], level=level.upper(), force=True)
+    logging.getLogger("uvicorn").setLevel(logging.WARNING)  # its progress reports repeat ours

@@ -1,0 +1,162 @@
+"""The captioner at work: loaded, warm, scheduled, cached and measured. Knows nothing of HTTP.
+
+starting ──▶ ready ──▶ draining
+    └──────▶ failed
+"""
+
+import asyncio
+import dataclasses
+import enum
+import hashlib
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from io import BytesIO
+from typing import Self
+
+from PIL import Image
+
+from inference.cache import CacheKey, CaptionCache
+from inference.captioner import Captioner
+from inference.errors import NotReadyError
+from inference.metrics import Metrics
+from inference.result import Caption, CaptionOptions, Timings
+from inference.scheduler import Scheduled, Scheduler
+from inference.settings import Settings
+
+_WARM_UP_SECONDS = 120.0
+
+
+class State(enum.Enum):
+    """Where the service is in its life."""
+
+    STARTING = "starting"
+    READY = "ready"
+    DRAINING = "draining"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A caption, whether it was kept from before, and the milliseconds it took: in the queue and in all."""
+
+    caption: Caption
+    cached: bool
+    queue_ms: float
+    total_ms: float
+
+
+class CaptionService:
+    """Takes photos while it is ready.
+
+    `load` gives the captioner; it runs in a thread and may take its time. Open it with `async with`.
+    """
+
+    def __init__(self, settings: Settings, metrics: Metrics, load: Callable[[], Captioner]) -> None:
+        self.settings = settings
+        self.metrics = metrics
+        self.state = State.STARTING
+        self.failure: Exception | None = None
+        self._load = load
+        self._captioner: Captioner | None = None
+        self._cache = CaptionCache(settings.cache_size)
+        self._scheduler = Scheduler(
+            queue_size=settings.queue_size,
+            batch_size=settings.batch_size,
+            decode_threads=settings.decode_threads,
+            on_batch=metrics.batch_size.observe,
+        )
+        metrics.watch(queue_depth=lambda: self._scheduler.depth, ready=lambda: self.state is State.READY)
+
+    async def __aenter__(self) -> Self:
+        await self._scheduler.__aenter__()
+        return self
+
+    async def __aexit__(self, *exception: object) -> None:
+        await self._scheduler.__aexit__(*exception)
+
+    @property
+    def captioner(self) -> Captioner:
+        """The captioner that serves. Raises `NotReadyError` before there is one."""
+        if self._captioner is None:
+            raise NotReadyError("The model is still loading. Please try again in a few seconds.")
+        return self._captioner
+
+    async def start(self) -> None:
+        """Load and warm up the captioner; afterwards the state is ready, or failed with the reason in `failure`."""
+        try:
+            captioner = await asyncio.to_thread(self._load)
+            await self._warm_up(captioner)
+        except Exception as error:  # whatever stops the start is told to the operator in one line
+            self.failure = error
+            self.state = State.FAILED
+            return
+        self._captioner = captioner
+        self.metrics.set_model(captioner.bundle.manifest.name, captioner.bundle.manifest.version)
+        if self.state is State.STARTING:
+            self.state = State.READY
+
+    def check_room(self) -> None:
+        """Raise what would keep a photo from being accepted now: `NotReadyError` or `QueueFullError`."""
+        if self.state is State.DRAINING:
+            raise NotReadyError(
+                "The service is about to stop and takes no new photos. Please try again in a few seconds."
+            )
+        _ = self.captioner
+        self._scheduler.check_room()
+
+    async def caption(
+        self, data: bytes, options: CaptionOptions, *, position: int = 0, on_decoded: Callable[[], None] = lambda: None
+    ) -> Answer:
+        """Caption a photo that came as the `position`-th of its request; `on_decoded`: its bytes are no longer held.
+
+        Raises the `ImageError`s and `ServiceError`s of `inference.errors`.
+        """
+        arrival = time.perf_counter()
+        self.check_room()
+        captioner = self.captioner
+        key = CacheKey(await self._digest(data), _identify(captioner), options)
+        caption = self._look_up(key)
+        if caption is not None:
+            return self._answer(Scheduled(caption, 0.0), arrival, cached=True)
+        work = self._scheduler.caption(
+            captioner, data, options, deadline=self.settings.deadline_seconds, position=position, on_decoded=on_decoded
+        )
+        del data  # held by `work` alone, which lets go of it early
+        scheduled = await work
+        self._cache.put(key, scheduled.caption)
+        return self._answer(scheduled, arrival, cached=False)
+
+    async def drain(self) -> None:
+        """Accept nothing more and wait until what was accepted is answered."""
+        self.state = State.DRAINING
+        await self._scheduler.finish()
+
+    async def _warm_up(self, captioner: Captioner) -> None:
+        await self._scheduler.caption(captioner, _grey_photo(), CaptionOptions(), deadline=_WARM_UP_SECONDS)
+
+    async def _digest(self, data: bytes) -> str:
+        digest = await asyncio.to_thread(hashlib.sha256, data)
+        return digest.hexdigest()
+
+    def _look_up(self, key: CacheKey) -> Caption | None:
+        caption = self._cache.get(key)
+        self.metrics.cache_lookups.labels("miss" if caption is None else "hit").inc()
+        return caption and dataclasses.replace(caption, timings=Timings(decode=0.0, encode=0.0, generate=0.0))
+
+    def _answer(self, scheduled: Scheduled, arrival: float, *, cached: bool) -> Answer:
+        self.metrics.confidence.observe(scheduled.caption.confidence)
+        if not cached:
+            self.metrics.observe_stages(scheduled.caption.timings, queue_ms=scheduled.queue_ms)
+        return Answer(scheduled.caption, cached, scheduled.queue_ms, (time.perf_counter() - arrival) * 1000)
+
+
+def _identify(captioner: Captioner) -> str:
+    manifest = captioner.bundle.manifest
+    return f"{manifest.name} {manifest.version}"
+
+
+def _grey_photo() -> bytes:
+    photo = BytesIO()
+    Image.new("RGB", (320, 240), "grey").save(photo, "JPEG")
+    return photo.getvalue()

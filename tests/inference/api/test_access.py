@@ -1,0 +1,95 @@
+"""API keys, rate limits and CORS: off unless asked for, strict when asked for."""
+
+import httpx
+import pytest
+from support.photos import photo_bytes
+from support.problems import check_problem
+from support.serving import Serve
+
+from inference import keys
+
+pytestmark = pytest.mark.anyio
+
+RED = photo_bytes("red")
+PNG = {"Content-Type": "image/png"}
+ORIGIN = "https://friend.example"
+
+
+def bearer(key: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {key}"}
+
+
+async def test_a_known_key_is_let_in(serve: Serve) -> None:
+    key, entry = keys.make_key("someone")
+    _, other = keys.make_key("another")
+    async with serve(api_keys=(other, entry)) as client:
+        assert (await client.post("/caption", content=RED, headers=PNG | bearer(key))).status_code == 200
+        assert (await client.get("/model", headers=bearer(key))).status_code == 200
+
+
+@pytest.mark.parametrize("headers", [{}, bearer("wrong"), {"Authorization": "Basic d2hv"}, bearer("é")])
+@pytest.mark.parametrize("route", ["/caption", "/captions", "/model"])
+async def test_nobody_else_is(serve: Serve, route: str, headers: dict[str, str]) -> None:
+    _, entry = keys.make_key("someone")
+    async with serve(api_keys=(entry,)) as client:
+        method = "GET" if route == "/model" else "POST"
+        response = await client.request(
+            method, route, headers=[(name.encode(), value.encode()) for name, value in headers.items()]
+        )
+
+        check_problem(response, 401, "unauthorized")
+        assert response.headers["www-authenticate"] == "Bearer"
+
+
+async def test_the_hash_of_a_key_is_no_key(serve: Serve) -> None:
+    _, entry = keys.make_key("someone")
+    async with serve(api_keys=(entry,)) as client:
+        check_problem(await client.get("/model", headers=bearer(entry.partition(":")[2])), 401, "unauthorized")
+
+
+async def test_probes_need_no_key(serve: Serve) -> None:
+    async with serve(api_keys=(keys.make_key("someone")[1],)) as client:
+        assert (await client.get("/health/live")).status_code == 200
+        assert (await client.get("/health/ready")).status_code == 200
+
+
+async def test_a_key_beyond_its_rate_waits_and_others_do_not(serve: Serve) -> None:
+    key, entry = keys.make_key("someone")
+    other_key, other_entry = keys.make_key("another")
+    async with serve(api_keys=(entry, other_entry), rate_limit=2) as client:
+        statuses = [(await client.get("/model", headers=bearer(key))).status_code for _ in range(2)]
+        refused = await client.get("/model", headers=bearer(key))
+
+        assert statuses == [200, 200]
+        assert 1 <= check_problem(refused, 429, "rate-limited")["retry_after"] <= 30
+        assert (await client.get("/model", headers=bearer(other_key))).status_code == 200
+
+
+async def test_a_rate_recovers(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 1000.0
+    monkeypatch.setattr("inference.api.access.time.monotonic", lambda: now)
+    key, entry = keys.make_key("someone")
+    async with serve(api_keys=(entry,), rate_limit=1) as client:
+        assert (await client.get("/model", headers=bearer(key))).status_code == 200
+        assert (await client.get("/model", headers=bearer(key))).status_code == 429
+        now += 60
+        assert (await client.get("/model", headers=bearer(key))).status_code == 200
+
+
+async def test_pages_of_other_origins_are_not_let_in_by_default(client: httpx.AsyncClient) -> None:
+    response = await client.get("/model", headers={"Origin": ORIGIN})
+
+    assert "access-control-allow-origin" not in response.headers
+
+
+async def test_pages_of_a_named_origin_are(serve: Serve) -> None:
+    async with serve(cors_origins=(ORIGIN,)) as client:
+        preflight = {"Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "authorization"}
+        friend = await client.options("/caption", headers={"Origin": ORIGIN} | preflight)
+        stranger = await client.get("/model", headers={"Origin": "https://stranger.example"})
+        error = await client.get("/nowhere", headers={"Origin": ORIGIN})
+
+    assert friend.status_code == 200
+    assert friend.headers["access-control-allow-origin"] == ORIGIN
+    assert "access-control-allow-origin" not in stranger.headers
+    assert error.headers["access-control-allow-origin"] == ORIGIN

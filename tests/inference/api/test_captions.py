@@ -1,0 +1,272 @@
+"""`/caption` and `/captions`: what goes in, what comes out, and what is refused."""
+
+import asyncio
+
+import httpx
+import pytest
+from support.gated_captioner import GatedCaptioner
+from support.photos import photo_bytes
+from support.problems import check_problem
+from support.serving import Serve
+
+pytestmark = pytest.mark.anyio
+
+RED = photo_bytes("red")
+BLUE = photo_bytes("blue", "JPEG", size=(120, 80))
+PNG = {"Content-Type": "image/png"}
+
+
+def parts(*photos: bytes, name: str = "image") -> list[tuple[str, tuple[str, bytes]]]:
+    return [(name, ("photo", photo)) for photo in photos]
+
+
+async def test_a_multipart_photo_gets_every_field_of_the_contract(client: httpx.AsyncClient) -> None:
+    response = await client.post("/caption", files=parts(BLUE))
+
+    assert response.status_code == 200
+    body = response.json()
+    assert set(body) == {
+        "caption", "alt_text", "confidence", "alternatives", "words", "image", "model", "timings_ms",
+    }  # fmt: skip
+    assert body["caption"] == "a blue square"
+    assert body["alt_text"] == "A blue square."
+    assert 0 < body["confidence"] <= 1
+    assert body["alternatives"] == []
+    assert [word["word"] for word in body["words"]] == ["a", "blue", "square"]
+    assert all(0 < word["probability"] <= 1 for word in body["words"])
+    assert (body["image"]["width"], body["image"]["height"], body["image"]["format"]) == (120, 80, "JPEG")
+    assert body["model"] == {"name": "tiny", "version": "0.0.1"}
+    assert set(body["timings_ms"]) == {"queue", "decode", "encode", "generate", "total"}
+
+
+@pytest.mark.parametrize("content_type", ["image/png", "image/jpeg", "IMAGE/X-whatever; a=b"])
+async def test_raw_bytes_are_judged_by_content_not_by_header(client: httpx.AsyncClient, content_type: str) -> None:
+    response = await client.post("/caption", content=RED, headers={"Content-Type": content_type})
+
+    assert response.status_code == 200
+    assert response.json()["caption"] == "a red square"
+    assert response.json()["image"]["format"] == "PNG"
+
+
+async def test_alternatives_come_on_request_best_first(client: httpx.AsyncClient) -> None:
+    response = await client.post("/caption?alternatives=2&beam_width=5", content=RED, headers=PNG)
+
+    alternatives = response.json()["alternatives"]
+    assert len(alternatives) == 2
+    assert all(set(each) == {"caption", "confidence", "log_probability"} for each in alternatives)
+    assert "a red square" not in [each["caption"] for each in alternatives]
+
+
+async def test_attention_comes_on_request_with_the_shape_of_its_grid(client: httpx.AsyncClient) -> None:
+    response = await client.post("/caption?attention=true", content=RED, headers=PNG)
+
+    body = response.json()
+    assert body["attention_grid"] == {"rows": 4, "columns": 4}
+    for word in body["words"]:
+        assert len(word["attention"]) == 16
+        assert sum(word["attention"]) == pytest.approx(1, abs=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("query", "parameter"),
+    [
+        ("beam_width=0", "beam_width"),
+        ("beam_width=11", "beam_width"),
+        ("beam_width=wide", "beam_width"),
+        ("alternatives=-1", "alternatives"),
+        ("alternatives=11", "alternatives"),
+        ("attention=perhaps", "attention"),
+        ("beamwidth=3", "beamwidth"),
+    ],
+)
+async def test_a_wrong_parameter_is_named(client: httpx.AsyncClient, query: str, parameter: str) -> None:
+    response = await client.post(f"/caption?{query}", content=RED, headers=PNG)
+
+    assert check_problem(response, 400, "invalid-parameter")["detail"].startswith(f"{parameter}: ")
+
+
+async def test_a_missing_part_is_named(client: httpx.AsyncClient) -> None:
+    response = await client.post("/caption", files=parts(RED, name="photo"))
+
+    assert "'image' is missing" in check_problem(response, 400, "malformed-request")["detail"]
+
+
+async def test_a_part_without_a_filename_is_no_photo(client: httpx.AsyncClient) -> None:
+    response = await client.post("/caption", files={"image": (None, b"text")})
+
+    assert "filename" in check_problem(response, 400, "malformed-request")["detail"]
+
+
+async def test_two_photos_are_one_too_many(client: httpx.AsyncClient) -> None:
+    response = await client.post("/caption", files=parts(RED, BLUE))
+
+    assert "at most 1 file" in check_problem(response, 400, "malformed-request")["detail"]
+
+
+@pytest.mark.parametrize("files", [parts(b""), None])
+async def test_an_empty_photo_is_refused(client: httpx.AsyncClient, files: list[tuple[str, tuple[str, bytes]]]) -> None:
+    response = await client.post("/caption", files=files, headers=None if files else PNG)
+
+    assert "0 bytes" in check_problem(response, 400, "malformed-request")["detail"]
+
+
+@pytest.mark.parametrize(
+    ("content_type", "body"),
+    [
+        ("multipart/form-data", RED),
+        ("multipart/form-data; boundary=x", RED),
+        ("multipart/form-data; boundary=x", b""),
+        ("multipart/form-data; boundary=x", b"--x\r\n\r\n" + RED + b"\r\n--x--\r\n"),
+        (
+            "multipart/form-data; boundary=x",
+            b'--x\r\nContent-Disposition: form-data; name="image"; filename="a"\r\n\r\n' + RED,
+        ),
+        (
+            "multipart/form-data; boundary=x; charset=punycode",
+            b'--x\r\nContent-Disposition: form-data; name="\xff-\xff"\r\n',
+        ),
+        (
+            "multipart/form-data; boundary=x; charset=undefined",
+            b'--x\r\nContent-Disposition: form-data; name="a"\r\n\r\n',
+        ),
+        ("multipart/form-data; boundary=" + "x" * 300, RED),
+        ("multipart/form-data; boundary=x", b'--x\r\nContent-Disposition: form-data; name="a"\r\n\r\n\r\n' * 5000),
+        ("multipart/form-data; boundary=x", b"--x\r\n" + b"A: b\r\n" * 5000),
+        ("multipart/form-data; boundary=x", b"--x\r\nA: " + b"b" * 100_000),
+    ],
+)
+async def test_a_malformed_multipart_body_is_refused(client: httpx.AsyncClient, content_type: str, body: bytes) -> None:
+    response = await client.post("/caption", content=body, headers={"Content-Type": content_type})
+
+    check_problem(response, 400, "malformed-request")
+
+
+@pytest.mark.parametrize(
+    "content_type", ["", "text/plain", "application/octet-stream", "application/x-www-form-urlencoded"]
+)
+async def test_another_content_type_is_refused_with_what_would_do(client: httpx.AsyncClient, content_type: str) -> None:
+    response = await client.post("/caption", content=RED, headers={"Content-Type": content_type})
+
+    assert "image content type" in check_problem(response, 415, "unsupported-type")["detail"]
+
+
+async def test_a_compressed_body_is_refused(client: httpx.AsyncClient) -> None:
+    response = await client.post("/caption", content=RED, headers=PNG | {"Content-Encoding": "gzip"})
+
+    assert "Compressed" in check_problem(response, 415, "unsupported-type")["detail"]
+
+
+async def test_what_is_no_image_is_refused_whatever_its_header_says(client: httpx.AsyncClient) -> None:
+    response = await client.post("/caption", content=b"<svg/>", headers=PNG)
+
+    check_problem(response, 415, "unsupported-type")
+
+
+async def test_a_truncated_photo_cannot_be_decoded(client: httpx.AsyncClient) -> None:
+    response = await client.post("/caption", content=RED[:60], headers=PNG)
+
+    check_problem(response, 422, "undecodable-image")
+
+
+async def test_several_photos_get_a_result_or_a_problem_each_in_order(client: httpx.AsyncClient) -> None:
+    response = await client.post("/captions", files=parts(RED, b"no photo", b"", BLUE))
+
+    assert response.status_code == 200
+    first, second, third, fourth = response.json()["results"]
+    assert first["result"]["caption"] == "a red square"
+    assert second["problem"]["status"] == 415
+    assert third["problem"]["status"] == 400
+    assert fourth["result"]["caption"] == "a blue square"
+    assert all(len(item) == 1 for item in (first, second, third, fourth))
+
+
+async def test_more_photos_than_allowed_are_refused(serve: Serve) -> None:
+    async with serve(max_images=2) as client:
+        response = await client.post("/captions", files=parts(RED, RED, RED))
+
+    assert "at most 2 files" in check_problem(response, 400, "malformed-request")["detail"]
+
+
+async def test_several_photos_need_a_multipart_body(client: httpx.AsyncClient) -> None:
+    response = await client.post("/captions", content=RED, headers=PNG)
+
+    check_problem(response, 415, "unsupported-type")
+
+
+async def test_the_same_photo_is_answered_from_the_cache(client: httpx.AsyncClient, model: GatedCaptioner) -> None:
+    first = await client.post("/caption", content=RED, headers=PNG)
+    runs = len(model.batches)
+    second = await client.post("/caption", files=parts(RED))
+
+    assert len(model.batches) == runs
+    assert first.headers["cache-status"] == "inference; fwd=miss"
+    assert second.headers["cache-status"] == "inference; hit"
+    assert second.json()["caption"] == first.json()["caption"]
+    assert second.json()["timings_ms"]["encode"] == 0
+
+
+async def test_other_options_are_another_question(client: httpx.AsyncClient) -> None:
+    await client.post("/caption", content=RED, headers=PNG)
+    response = await client.post("/caption?alternatives=1", content=RED, headers=PNG)
+
+    assert len(response.json()["alternatives"]) == 1
+
+
+async def test_a_full_queue_is_answered_429_with_the_time_to_wait(serve: Serve, model: GatedCaptioner) -> None:
+    async with serve(queue_size=1, cache_size=0) as client:
+        model.gate.clear()
+        waiting = asyncio.create_task(client.post("/caption", content=RED, headers=PNG))
+        while len(model.batches) < 2:  # the first was the warm-up
+            await asyncio.sleep(0.001)
+        refused = await client.post("/caption", content=BLUE, headers=PNG)
+        model.gate.set()
+
+        assert check_problem(refused, 429, "queue-full")["retry_after"] >= 1
+        assert (await waiting).status_code == 200
+
+
+async def test_a_passed_deadline_is_answered_504(serve: Serve, model: GatedCaptioner) -> None:
+    async with serve(deadline_seconds=0.1) as client:
+        model.gate.clear()
+        response = await client.post("/caption", content=RED, headers=PNG)
+
+        assert "0.1 seconds" in check_problem(response, 504, "deadline-exceeded")["detail"]
+
+
+async def test_before_the_model_is_loaded_photos_are_answered_503(serve: Serve) -> None:
+    async with serve(start=False) as client:
+        response = await client.post("/caption", content=RED, headers=PNG)
+
+        assert "loading" in check_problem(response, 503, "not-ready")["detail"]
+
+
+async def test_while_draining_photos_are_answered_503_and_accepted_ones_finish(
+    serve: Serve, model: GatedCaptioner
+) -> None:
+    async with serve() as client:
+        model.gate.clear()
+        accepted = asyncio.create_task(client.post("/caption", content=RED, headers=PNG))
+        while len(model.batches) < 2:
+            await asyncio.sleep(0.001)
+        draining = asyncio.create_task(client.service.drain())  # type: ignore[attr-defined]
+        await asyncio.sleep(0)
+        refused = await client.post("/caption", content=BLUE, headers=PNG)
+        model.gate.set()
+
+        assert "about to stop" in check_problem(refused, 503, "not-ready")["detail"]
+        assert refused.headers["connection"] == "close"
+        assert (await accepted).status_code == 200
+        await draining
+
+
+async def test_an_unexpected_error_is_a_500_that_gives_nothing_away(
+    client: httpx.AsyncClient, model: GatedCaptioner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*arguments: object) -> None:
+        raise RuntimeError("secret detail")
+
+    monkeypatch.setattr(model, "describe", fail)
+    response = await client.post("/caption", content=RED, headers=PNG)
+
+    check_problem(response, 500, "internal-error")
+    assert "secret" not in response.text

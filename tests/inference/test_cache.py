@@ -1,0 +1,51 @@
+"""The cache: the same question gets the same answer, and the oldest answer leaves first."""
+
+from dataclasses import replace
+
+from support.captions import make_caption
+
+from inference.cache import CacheKey, CaptionCache
+from inference.result import CaptionOptions
+
+KEY = CacheKey("00", "model 1", CaptionOptions())
+
+
+def test_a_caption_is_found_under_its_key_alone() -> None:
+    cache = CaptionCache(8)
+    cache.put(KEY, make_caption("a dog"))
+
+    assert cache.get(KEY) == make_caption("a dog")
+    assert cache.get(replace(KEY, sha256="01")) is None
+    assert cache.get(replace(KEY, model="model 2")) is None
+    assert cache.get(replace(KEY, options=CaptionOptions(beam_width=5))) is None
+
+
+def test_the_least_recently_used_caption_leaves_first() -> None:
+    cache = CaptionCache(2)
+    first, second, third = (replace(KEY, sha256=name) for name in ("1", "2", "3"))
+    cache.put(first, make_caption("one"))
+    cache.put(second, make_caption("two"))
+
+    cache.get(first)
+    cache.put(third, make_caption("three"))
+
+    assert cache.get(second) is None
+    assert cache.get(first) is not None
+    assert cache.get(third) is not None
+    assert len(cache) == 2
+
+
+def test_a_caption_that_is_put_again_takes_no_second_place() -> None:
+    cache = CaptionCache(2)
+    cache.put(KEY, make_caption("one"))
+    cache.put(KEY, make_caption("two"))
+
+    assert len(cache) == 1
+    assert cache.get(KEY) == make_caption("two")
+
+
+def test_a_cache_of_size_zero_keeps_nothing() -> None:
+    cache = CaptionCache(0)
+    cache.put(KEY, make_caption("one"))
+
+    assert cache.get(KEY) is None

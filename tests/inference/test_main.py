@@ -1,0 +1,67 @@
+"""`python -m inference`: starts that fail say why in one line, with an exit code."""
+
+import json
+import shutil
+import socket
+from pathlib import Path
+
+import pytest
+from support.service_process import ServiceProcess
+
+pytestmark = pytest.mark.slow
+
+
+def last_words(service: ServiceProcess) -> tuple[int, str]:
+    """The exit code, and the one line for the operator."""
+    code = service.wait()
+    said = [line for line in service.log if not line.startswith("{")]
+    assert len(said) == 1, service.log
+    return code, said[0]
+
+
+def test_a_wrong_setting_is_named(tiny_bundle: Path) -> None:
+    service = ServiceProcess(tiny_bundle, queue_size="many")
+
+    code, line = last_words(service)
+
+    assert code == 2
+    assert line.startswith("inference: CAPTION_QUEUE_SIZE: ")
+
+
+def test_a_missing_bundle_is_named(tmp_path: Path) -> None:
+    code, line = last_words(ServiceProcess(tmp_path / "nowhere"))
+
+    assert code == 1
+    assert "nowhere" in line
+
+
+def test_a_flipped_bit_in_the_bundle_is_refused_with_the_file_s_name(tiny_bundle: Path, tmp_path: Path) -> None:
+    bundle = shutil.copytree(tiny_bundle, tmp_path / "flipped")
+    encoder = bundle / "encoder.onnx"
+    content = bytearray(encoder.read_bytes())
+    content[len(content) // 2] ^= 1
+    encoder.write_bytes(content)
+
+    code, line = last_words(ServiceProcess(bundle))
+
+    assert code == 1
+    assert "encoder.onnx" in line
+
+
+def test_an_address_in_use_is_named(tiny_bundle: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        code, line = last_words(ServiceProcess(tiny_bundle, port=port))
+
+    assert code == 1
+    assert f"cannot listen on 127.0.0.1 port {port}" in line
+
+
+def test_everything_logged_is_json(tiny_bundle: Path) -> None:
+    with ServiceProcess(tiny_bundle) as service:
+        service.wait_until_ready()
+        service.terminate()
+        assert service.wait() == 0
+
+    messages = [json.loads(line)["message"] for line in service.log]
+    assert messages == ["listening", "ready", "draining"]

@@ -1,0 +1,157 @@
+"""Connections that send slowly, too much, or nonsense: each is answered and ended, and nobody else has to wait."""
+
+import json
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import httpx
+import pytest
+from support.photos import photo_bytes
+from support.raw_http import RawConnection, request_head
+from support.service_process import ServiceProcess, run_service
+
+pytestmark = pytest.mark.slow
+
+RED = photo_bytes("red")
+PNG = {"Content-Type": "image/png"}
+
+
+@pytest.fixture(scope="module")
+def service(tiny_bundle: Path) -> Iterator[ServiceProcess]:
+    """Impatient enough for a test."""
+    limits = {"header_seconds": 1, "body_seconds": 1.5, "max_body_bytes": 10**6, "max_header_bytes": 8192}
+    with run_service(tiny_bundle, **limits) as service:
+        yield service
+
+
+def check_refusal(connection: RawConnection, status: int, slug: str) -> None:
+    response, body = connection.answer()
+    assert response.status == status
+    assert response.headers["content-type"] == "application/problem+json"
+    problem = json.loads(body)
+    assert problem["type"].endswith(f":{slug}")
+    assert problem["detail"].endswith(".")
+    assert connection.is_closed()
+
+
+@pytest.mark.parametrize("begun", [b"", b"P", b"POST /caption HTTP/1.1\r\nHost: a\r\n"])
+def test_headers_that_never_end_are_timed_out(service: ServiceProcess, begun: bytes) -> None:
+    with RawConnection(service.port) as connection:
+        check_refusal(connection.send(begun), 408, "request-timeout")
+
+
+def test_a_drop_now_and_then_does_not_extend_the_time(service: ServiceProcess) -> None:
+    with RawConnection(service.port) as connection:
+        start = time.monotonic()
+        connection.drip(b"GET /model HTTP/1.1\r\nX-Slow: " + b"a" * 100, interval=0.1)
+
+        assert time.monotonic() - start < 4
+
+
+def test_a_body_that_never_ends_is_timed_out(service: ServiceProcess) -> None:
+    with RawConnection(service.port) as connection:
+        check_refusal(connection.send(request_head(len(RED)) + RED[:20]), 408, "request-timeout")
+
+
+def test_a_second_request_on_a_connection_has_the_same_limits(service: ServiceProcess) -> None:
+    with RawConnection(service.port) as connection:
+        response, _ = connection.send(request_head(len(RED)) + RED).answer()
+        assert response.status == 200
+
+        check_refusal(connection.send(b"GET /mod"), 408, "request-timeout")
+
+
+def test_an_honest_connection_is_kept_for_many_requests(service: ServiceProcess) -> None:
+    with RawConnection(service.port) as connection:
+        for _ in range(3):
+            response, body = connection.send(request_head(len(RED)) + RED).answer()
+            assert response.status == 200
+            assert json.loads(body)["caption"] == "a red square"
+            time.sleep(0.6)  # longer than the limit on headers in all, which must not go on while idle
+
+
+def test_pipelined_requests_are_answered_in_order(service: ServiceProcess) -> None:
+    with RawConnection(service.port) as connection:
+        connection.send(b"GET /health/live HTTP/1.1\r\nHost: a\r\n\r\nGET /model HTTP/1.1\r\nHost: a\r\n\r\n")
+
+        assert json.loads(connection.answer()[1]) == {"status": "alive"}
+        assert json.loads(connection.answer()[1])["name"] == "tiny"
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"GET /model HTTP/1.1\r\nX-Long: " + b"a" * 20_000,
+        b"GET /model HTTP/1.1\r\n" + b"X-Many: a\r\n" * 2_000,
+        b"GET /" + b"a" * 20_000,
+        b"GET /" + b"a" * 20_000 + b" HTTP/1.1\r\nHost: a\r\n\r\n",
+    ],
+    ids=["one long header", "many headers", "an endless address", "a long address"],
+)
+def test_a_flood_of_headers_is_cut_off(service: ServiceProcess, head: bytes) -> None:
+    with RawConnection(service.port) as connection:
+        check_refusal(connection.send(head), 431, "headers-too-large")
+
+
+@pytest.mark.parametrize(
+    "nonsense",
+    [
+        b"\x16\x03\x01\x02\x00\x01\x00\x01",
+        b"hello\r\n\r\n",
+        b"GET /model HTTP/9.9\r\n\r\n",
+        b"POST /caption HTTP/1.1\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n",
+        b"POST /caption HTTP/1.1\r\nContent-Length: -1\r\n\r\n",
+        b"POST /caption HTTP/1.1\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n",
+        b"POST /caption HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+        b"GET /\xff HTTP/1.1\r\n\r\n",
+        b"GET /model HTTP/1.1\r\nbad header: a\r\n\r\n",
+    ],
+)
+def test_what_is_not_http_is_refused(service: ServiceProcess, nonsense: bytes) -> None:
+    with RawConnection(service.port) as connection:
+        check_refusal(connection.send(nonsense), 400, "malformed-request")
+
+
+def test_a_body_that_is_too_large_is_answered_although_it_is_still_being_sent(service: ServiceProcess) -> None:
+    with RawConnection(service.port) as connection:
+        connection.send(request_head(10**9) + b"x" * 200_000)
+        response, _ = connection.answer()
+        assert response.status == 413
+
+        start = time.monotonic()
+        assert connection.is_closed()
+        assert time.monotonic() - start < 5
+
+
+def test_a_chunked_body_is_counted(service: ServiceProcess) -> None:
+    head = b"POST /caption HTTP/1.1\r\nHost: a\r\nContent-Type: image/png\r\nTransfer-Encoding: chunked\r\n\r\n"
+    with RawConnection(service.port) as connection:
+        connection.send(head + (b"10000\r\n" + b"x" * 0x10000 + b"\r\n") * 20)
+
+        assert connection.answer()[0].status == 413
+
+
+def test_two_hundred_slow_clients_keep_nobody_waiting(tiny_bundle: Path) -> None:
+    with run_service(tiny_bundle) as service, ExitStack() as stack:
+        for number in range(200):
+            connection = stack.enter_context(RawConnection(service.port))
+            connection.send(b"POST /caption HT" if number % 2 else request_head(10**6) + b"x" * 100)
+
+        with httpx.Client() as client:
+            for _ in range(5):
+                start = time.monotonic()
+                assert client.post(f"{service.url}/caption", content=RED, headers=PNG).status_code == 200
+                assert time.monotonic() - start < 1
+
+
+def test_beyond_the_limit_of_connections_the_slowest_sender_makes_room(tiny_bundle: Path) -> None:
+    with run_service(tiny_bundle, max_connections=5) as service, ExitStack() as stack:
+        slow = [stack.enter_context(RawConnection(service.port)).send(b"GET /slow") for _ in range(5)]
+        time.sleep(0.2)
+
+        assert httpx.post(f"{service.url}/caption", content=RED, headers=PNG).status_code == 200
+        start = time.monotonic()
+        assert slow[0].is_closed()
+        assert time.monotonic() - start < 3

@@ -1,0 +1,291 @@
+"""Bounds, batches, fairness, deadlines, cancellation and draining, with a model that waits for the test."""
+
+import asyncio
+import threading
+from collections.abc import AsyncIterator, Callable, Sequence
+
+import numpy as np
+import pytest
+from support.captions import make_caption
+
+from inference.errors import DeadlineExceededError, QueueFullError, UndecodableImageError
+from inference.result import Caption, CaptionOptions, ImageInfo, PreparedImage
+from inference.scheduler import Scheduler
+
+pytestmark = pytest.mark.anyio
+
+GREEDY = CaptionOptions(beam_width=1)
+BEAM = CaptionOptions(beam_width=3)
+PATIENCE = 30.0
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+class GatedDescriber:
+    """Captions a photo with its own bytes, batch by batch, as the test lets it."""
+
+    def __init__(self) -> None:
+        self.prepared: list[str] = []
+        self.batches: list[list[str]] = []
+        self.gate = threading.Event()
+        self.decode_gate = threading.Event()
+        self.decode_gate.set()
+        self.failure: Exception | None = None
+
+    def prepare(self, data: bytes) -> PreparedImage:
+        assert self.decode_gate.wait(PATIENCE)
+        name = data.decode()
+        self.prepared.append(name)
+        if name == "damaged":
+            raise UndecodableImageError("The photo is damaged.")
+        info = ImageInfo(width=1, height=1, format="PNG", sha256=name)
+        return PreparedImage(np.zeros((1, 1, 3), np.uint8), info, decode_ms=0.0)
+
+    def describe(self, images: Sequence[PreparedImage], options: CaptionOptions = GREEDY) -> list[Caption]:
+        self.batches.append([image.info.sha256 for image in images])
+        assert self.gate.wait(PATIENCE)
+        if self.failure:
+            raise self.failure
+        return [make_caption(image.info.sha256, image.info) for image in images]
+
+
+Submit = Callable[..., "asyncio.Task[str]"]
+
+
+@pytest.fixture
+def describer() -> GatedDescriber:
+    return GatedDescriber()
+
+
+@pytest.fixture
+async def scheduler(describer: GatedDescriber) -> AsyncIterator[Scheduler]:
+    async with Scheduler(queue_size=4, batch_size=1, decode_threads=2) as scheduler:
+        yield scheduler
+        describer.gate.set()
+        describer.decode_gate.set()
+
+
+@pytest.fixture
+def submit(scheduler: Scheduler, describer: GatedDescriber) -> Submit:
+    return submitter(scheduler, describer)
+
+
+def submitter(scheduler: Scheduler, describer: GatedDescriber) -> Submit:
+    """Starts captioning a photo in the background."""
+
+    async def run(name: str, options: CaptionOptions, deadline: float, position: int) -> str:
+        scheduled = await scheduler.caption(describer, name.encode(), options, deadline=deadline, position=position)
+        return scheduled.caption.caption
+
+    def start(
+        name: str, options: CaptionOptions = GREEDY, deadline: float = PATIENCE, position: int = 0
+    ) -> "asyncio.Task[str]":
+        return asyncio.create_task(run(name, options, deadline, position))
+
+    return start
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(PATIENCE):
+        while not condition():
+            await asyncio.sleep(0.001)
+
+
+async def test_a_photo_gets_its_caption(submit: Submit, describer: GatedDescriber) -> None:
+    describer.gate.set()
+
+    assert await submit("dog") == "dog"
+
+
+async def test_an_error_of_decoding_reaches_the_one_who_waits(submit: Submit, describer: GatedDescriber) -> None:
+    describer.gate.set()
+
+    with pytest.raises(UndecodableImageError):
+        await submit("damaged")
+    assert await submit("dog") == "dog"
+
+
+async def test_an_error_of_the_model_reaches_the_one_who_waits_and_no_other(
+    submit: Submit, describer: GatedDescriber
+) -> None:
+    describer.gate.set()
+    describer.failure = RuntimeError("out of memory")
+    with pytest.raises(RuntimeError, match="out of memory"):
+        await submit("dog")
+
+    describer.failure = None
+    assert await submit("cat") == "cat"
+
+
+async def test_a_photo_beyond_the_queue_is_refused_with_the_time_to_wait(
+    submit: Submit, scheduler: Scheduler, describer: GatedDescriber
+) -> None:
+    waiting = [submit(name) for name in "abcd"]
+    await until(lambda: scheduler.depth == 4)
+
+    with pytest.raises(QueueFullError, match="4 photos are waiting") as refusal:
+        await submit("e")
+    assert refusal.value.retry_after >= 1
+
+    describer.gate.set()
+    assert await asyncio.gather(*waiting) == list("abcd")
+    assert await submit("f") == "f"
+
+
+async def test_the_time_to_wait_grows_with_the_queue_and_the_service_time(
+    submit: Submit, scheduler: Scheduler, describer: GatedDescriber
+) -> None:
+    slow = submit("slow")
+    await asyncio.sleep(0.7)
+    describer.gate.set()
+    await slow
+    describer.gate.clear()
+
+    waiting = [submit(name) for name in "abcd"]
+    await until(lambda: scheduler.depth == 4)
+
+    assert 3 <= scheduler.retry_after <= 6  # four photos at 0.7 seconds, and some slack for a busy machine
+    describer.gate.set()
+    await asyncio.gather(*waiting)
+
+
+async def test_waiting_photos_with_equal_options_share_a_batch(describer: GatedDescriber) -> None:
+    sizes: list[int] = []
+    async with Scheduler(queue_size=9, batch_size=3, decode_threads=1, on_batch=sizes.append) as scheduler:
+        submit = submitter(scheduler, describer)
+        first = submit("first")
+        await until(lambda: describer.batches == [["first"]])
+        others = [submit(name) for name in "abcd"]
+        await until(lambda: len(describer.prepared) == 5)
+        await asyncio.sleep(0.05)
+
+        describer.gate.set()
+        captions = await asyncio.gather(first, *others)
+
+    assert captions == ["first", *"abcd"]
+    assert describer.batches == [["first"], ["a", "b", "c"], ["d"]]
+    assert sizes == [1, 3, 1]
+
+
+async def test_photos_with_different_options_never_share_a_batch(describer: GatedDescriber) -> None:
+    async with Scheduler(queue_size=9, batch_size=8, decode_threads=1) as scheduler:
+        submit = submitter(scheduler, describer)
+        first = submit("first")
+        await until(lambda: describer.batches == [["first"]])
+        others = [submit("a", BEAM), submit("b", BEAM), submit("c", GREEDY), submit("d", BEAM)]
+        await until(lambda: len(describer.prepared) == 5)
+        await asyncio.sleep(0.05)
+
+        describer.gate.set()
+        await asyncio.gather(first, *others)
+
+    assert describer.batches == [["first"], ["a", "b"], ["c"], ["d"]]
+
+
+async def test_a_single_photo_passes_the_later_photos_of_a_large_request(describer: GatedDescriber) -> None:
+    async with Scheduler(queue_size=9, batch_size=1, decode_threads=1) as scheduler:
+        submit = submitter(scheduler, describer)
+        warm = submit("warm")
+        await asyncio.sleep(0.3)
+        describer.gate.set()
+        await warm
+        describer.gate.clear()
+
+        many = [submit(f"many{position}", position=position) for position in range(4)]
+        await until(lambda: len(describer.prepared) == 5)
+        single = submit("single")
+        await until(lambda: len(describer.prepared) == 6)
+        await asyncio.sleep(0.05)
+        describer.gate.set()
+        await asyncio.gather(single, *many)
+
+    assert [batch[0] for batch in describer.batches] == ["warm", "many0", "single", "many1", "many2", "many3"]
+
+
+async def test_a_photo_past_its_deadline_is_dropped_before_the_model_sees_it(
+    submit: Submit, scheduler: Scheduler, describer: GatedDescriber
+) -> None:
+    first = submit("first")
+    await until(lambda: describer.batches == [["first"]])
+
+    with pytest.raises(DeadlineExceededError, match=r"0\.05 seconds"):
+        await submit("late", deadline=0.05)
+    last = submit("last")
+    describer.gate.set()
+
+    assert [await first, await last] == ["first", "last"]
+    assert describer.batches == [["first"], ["last"]]
+    assert scheduler.depth == 0
+
+
+async def test_a_photo_past_its_deadline_is_not_even_decoded(submit: Submit, describer: GatedDescriber) -> None:
+    describer.decode_gate.clear()
+    holding_both_threads = [submit("a"), submit("b")]
+    await asyncio.sleep(0.02)
+
+    with pytest.raises(DeadlineExceededError):
+        await submit("late", deadline=0.05)
+    describer.decode_gate.set()
+    describer.gate.set()
+
+    await asyncio.gather(*holding_both_threads)
+    assert sorted(describer.prepared) == ["a", "b"]
+
+
+async def test_a_cancelled_photo_gives_up_its_place_and_is_never_captioned(
+    submit: Submit, scheduler: Scheduler, describer: GatedDescriber
+) -> None:
+    first, cancelled = submit("first"), submit("cancelled")
+    await until(lambda: len(describer.prepared) == 2)
+
+    cancelled.cancel()
+    await asyncio.wait([cancelled])
+    assert scheduler.depth == 1
+    describer.gate.set()
+    await first
+    assert await submit("last") == "last"
+
+    assert describer.batches == [["first"], ["last"]]
+
+
+async def test_the_encoded_bytes_are_let_go_of_before_the_model_is_done(
+    scheduler: Scheduler, describer: GatedDescriber
+) -> None:
+    decoded = asyncio.Event()
+    work = scheduler.caption(describer, b"dog", GREEDY, deadline=PATIENCE, on_decoded=decoded.set)
+    waiting = asyncio.create_task(work)
+
+    async with asyncio.timeout(PATIENCE):
+        await decoded.wait()
+    assert not waiting.done()
+    describer.gate.set()
+    await waiting
+
+
+async def test_finish_waits_for_what_was_accepted(
+    submit: Submit, scheduler: Scheduler, describer: GatedDescriber
+) -> None:
+    accepted = submit("accepted")
+    await until(lambda: scheduler.depth == 1)
+    finishing = asyncio.create_task(scheduler.finish())
+    await asyncio.sleep(0.02)
+    assert not finishing.done()
+
+    describer.gate.set()
+    async with asyncio.timeout(PATIENCE):
+        await finishing
+    assert accepted.done()
+
+
+async def test_the_time_in_the_queue_is_reported(scheduler: Scheduler, describer: GatedDescriber) -> None:
+    first = asyncio.create_task(scheduler.caption(describer, b"first", GREEDY, deadline=PATIENCE))
+    await until(lambda: describer.batches == [["first"]])
+    second = asyncio.create_task(scheduler.caption(describer, b"second", GREEDY, deadline=PATIENCE))
+    await asyncio.sleep(0.2)
+    describer.gate.set()
+
+    assert (await first).queue_ms < 150
+    assert (await second).queue_ms > 150

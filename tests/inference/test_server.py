@@ -1,0 +1,112 @@
+"""The process from its first second to its last: listening while loading, draining on a signal."""
+
+import time
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+
+import httpx
+import pytest
+from support.photos import photo_bytes
+from support.problems import check_problem
+from support.service_process import ServiceProcess, run_service
+
+pytestmark = pytest.mark.slow
+
+PNG = {"Content-Type": "image/png"}
+COLOURS = ("red", "green", "blue", "white", "black")
+
+
+def post(service: ServiceProcess, colour: str) -> httpx.Response:
+    return httpx.post(f"{service.url}/caption", content=photo_bytes(colour), headers=PNG, timeout=60)
+
+
+def wait_for(condition: Callable[[], bool]) -> None:
+    limit = time.monotonic() + 30
+    while not condition():
+        assert time.monotonic() < limit
+        time.sleep(0.01)
+
+
+def post_all(service: ServiceProcess, pool: ThreadPoolExecutor) -> list[Future[httpx.Response]]:
+    """Send five photos at once and wait until all are accepted."""
+    requests = [pool.submit(post, service, colour) for colour in COLOURS]
+    wait_for(lambda: service.metric("caption_queue_depth") == len(COLOURS))
+    return requests
+
+
+def check_left_undone(accepted: list[Future[httpx.Response]]) -> None:
+    """Some photos were captioned, the others got an answer too."""
+    answers = [request.result() for request in accepted]
+    undone = [answer for answer in answers if answer.status_code != 200]
+    assert undone
+    for answer in undone:
+        check_problem(answer, 503, "not-ready")
+
+
+def test_it_answers_while_the_model_is_still_warming_up(tiny_bundle: Path) -> None:
+    with ServiceProcess(tiny_bundle, slow=1.0) as service:
+        check_problem(httpx.get(f"{service.url}/health/ready"), 503, "not-ready")
+        check_problem(post(service, "red"), 503, "not-ready")
+
+        service.wait_until_ready()
+
+        assert post(service, "red").json()["caption"] == "a red square"
+
+
+def test_sigterm_lets_accepted_photos_finish_and_refuses_new_ones(tiny_bundle: Path) -> None:
+    with run_service(tiny_bundle, slow=0.4) as service, ThreadPoolExecutor(len(COLOURS)) as pool:
+        accepted = post_all(service, pool)
+        service.terminate()
+        wait_for(lambda: httpx.get(f"{service.url}/health/ready").status_code == 503)
+
+        check_problem(post(service, "red"), 503, "not-ready")
+        assert [request.result().json()["caption"] for request in accepted] == [
+            f"a {colour} square" for colour in COLOURS
+        ]
+        assert service.wait(seconds=10) == 0
+
+
+def test_an_idle_service_stops_after_its_notice(tiny_bundle: Path) -> None:
+    with run_service(tiny_bundle, drain_notice_seconds=0.5) as service:
+        service.terminate()
+        start = time.monotonic()
+        assert service.wait() == 0
+
+    assert 0.4 < time.monotonic() - start < 5
+
+
+def test_a_second_signal_stops_at_once_and_says_so(tiny_bundle: Path) -> None:
+    with run_service(tiny_bundle, slow=1.0, drain_notice_seconds=30) as service, ThreadPoolExecutor(8) as pool:
+        accepted = post_all(service, pool)
+        service.terminate()
+        wait_for(lambda: httpx.get(f"{service.url}/health/ready").status_code == 503)
+        service.terminate()
+
+        assert service.wait(seconds=10) == 1
+        check_left_undone(accepted)
+
+
+def test_work_that_outlasts_the_grace_period_is_left(tiny_bundle: Path) -> None:
+    limits = {"drain_seconds": 0.2, "drain_notice_seconds": 0}
+    with run_service(tiny_bundle, slow=2.0, **limits) as service, ThreadPoolExecutor(8) as pool:
+        accepted = post_all(service, pool)
+        start = time.monotonic()
+        service.terminate()
+        code = service.wait()
+
+        assert code == 1
+        assert time.monotonic() - start < 10
+        check_left_undone(accepted)
+
+
+def test_a_client_that_hangs_up_gives_its_place_back(tiny_bundle: Path) -> None:
+    with run_service(tiny_bundle, slow=0.5) as service:
+        for _ in range(6):
+            with pytest.raises(httpx.ReadTimeout):
+                httpx.post(f"{service.url}/caption", content=photo_bytes("red"), headers=PNG, timeout=0.05)
+
+        wait_for(lambda: service.metric("caption_queue_depth") == 0)
+        begun = service.metric("caption_batch_size_count")
+
+    assert begun < 4  # the warm-up, the one that was under way, and hardly more

@@ -1,0 +1,30 @@
+"""A captioner whose model stands still until the test lets it go: overload and draining without guessing at times."""
+
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+
+from inference.bundle import load_bundle
+from inference.captioner import Captioner
+from inference.image import ImageLimits
+from inference.onnx_runtime import OnnxDecoder, OnnxEncoder
+from inference.result import Caption, CaptionOptions, PreparedImage
+
+_DEFAULTS = CaptionOptions()
+
+
+class GatedCaptioner(Captioner):
+    """The captioner of a bundle behind a gate, open at first. `batches` are the sizes that the model has begun on."""
+
+    def __init__(self, path: Path) -> None:
+        bundle = load_bundle(path)
+        super().__init__(bundle, OnnxEncoder(bundle, threads=1), OnnxDecoder(bundle, threads=1), ImageLimits())
+        self.gate = threading.Event()
+        self.gate.set()
+        self.batches: list[int] = []
+
+    def describe(self, images: Sequence[PreparedImage], options: CaptionOptions = _DEFAULTS) -> list[Caption]:
+        """As the captioner does it, once the gate is open."""
+        self.batches.append(len(images))
+        assert self.gate.wait(timeout=60), "the test never opened the gate"
+        return super().describe(images, options)

@@ -1,0 +1,22 @@
+"""What every error answer has in common, held in one place."""
+
+from typing import Any
+
+import httpx
+
+MEMBERS = {"type", "title", "status", "detail", "request_id", "retry_after"}
+
+
+def check_problem(response: httpx.Response, status: int, slug: str) -> dict[str, Any]:
+    """Assert that the response is a well-formed problem of this kind; returns its members."""
+    assert response.status_code == status, response.text
+    assert response.headers["content-type"] == "application/problem+json"
+    problem: dict[str, Any] = response.json()
+    assert set(problem) <= MEMBERS
+    assert problem["type"] == f"urn:image-captions:problem:{slug}"
+    assert problem["status"] == status
+    assert problem["detail"].endswith(".")
+    assert "Traceback" not in response.text
+    if "retry_after" in problem:
+        assert response.headers["retry-after"] == str(problem["retry_after"])
+    return problem

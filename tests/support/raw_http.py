@@ -1,0 +1,61 @@
+"""A client that sends what no well-behaved client would, byte by byte if need be."""
+
+import http.client
+import socket
+import time
+from types import TracebackType
+from typing import Self
+
+PATIENCE = 20.0
+
+
+class RawConnection:
+    """A TCP connection to a service on this machine."""
+
+    def __init__(self, port: int) -> None:
+        self._socket = socket.create_connection(("127.0.0.1", port), timeout=PATIENCE)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._socket.close()
+
+    def send(self, data: bytes) -> Self:
+        """Send bytes as they are."""
+        self._socket.sendall(data)
+        return self
+
+    def drip(self, data: bytes, interval: float) -> None:
+        """Send a byte at a time, until the other side will not have more of it."""
+        try:
+            for byte in data:
+                self._socket.sendall(bytes([byte]))
+                time.sleep(interval)
+        except OSError:
+            pass
+
+    def answer(self) -> tuple[http.client.HTTPResponse, bytes]:
+        """The next answer, and its body."""
+        response = http.client.HTTPResponse(self._socket)
+        response.begin()
+        return response, response.read()
+
+    def is_closed(self) -> bool:
+        """Whether the other side closes the connection; waits for it."""
+        try:
+            while self._socket.recv(65536):
+                pass
+        except ConnectionError:
+            return True
+        except TimeoutError:
+            return False
+        return True
+
+
+def request_head(length: int, path: str = "/caption", content_type: str = "image/png") -> bytes:
+    """The head of a request to caption a photo of `length` bytes."""
+    lines = [f"POST {path} HTTP/1.1", "Host: service", f"Content-Type: {content_type}", f"Content-Length: {length}"]
+    return "\r\n".join([*lines, "", ""]).encode()

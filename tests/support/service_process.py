@@ -1,0 +1,106 @@
+"""The inference service as a process of its own, the way it runs in production."""
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import httpx
+
+_TESTS = Path(__file__).parent.parent
+_START_SECONDS = 60.0
+
+
+class ServiceProcess:
+    """`python -m inference` on a free port; leaving the context kills it if it still runs.
+
+    `settings` are environment variables without their prefix. With `slow`, the model takes so many seconds for a batch.
+    """
+
+    def __init__(self, bundle: Path, *, slow: float | None = None, **settings: object) -> None:
+        command = ["-m", "inference"] if slow is None else ["-m", "support.slow_service", str(slow)]
+        variables = {"bundle": bundle, "port": 0, "threads": 1, **settings}
+        environment = {name: value for name, value in os.environ.items() if not name.startswith("CAPTION_")}
+        environment |= {f"CAPTION_{name.upper()}": str(value) for name, value in variables.items()}
+        self.process = subprocess.Popen(
+            [sys.executable, *command],
+            env=environment | {"PYTHONPATH": str(_TESTS)},
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        self.log: list[str] = []
+        self._listening = threading.Event()
+        self._reader = threading.Thread(target=self._read_log, daemon=True)
+        self._reader.start()
+
+    def __enter__(self) -> Self:
+        assert self._listening.wait(_START_SECONDS), self.log
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.process.kill()
+        self.wait()
+
+    @property
+    def port(self) -> int:
+        """The port that the process told in its log."""
+        entry = next(json.loads(line) for line in self.log if '"listening"' in line)
+        port: int = entry["port"]
+        return port
+
+    @property
+    def url(self) -> str:
+        """Where the service answers."""
+        return f"http://127.0.0.1:{self.port}"
+
+    def wait_until_ready(self) -> Self:
+        """Wait for `/health/ready` to say 200."""
+        limit = time.monotonic() + _START_SECONDS
+        while time.monotonic() < limit:
+            with contextlib.suppress(httpx.TransportError):
+                if httpx.get(f"{self.url}/health/ready").status_code == 200:
+                    return self
+            time.sleep(0.02)
+        raise AssertionError(self.log)
+
+    def terminate(self) -> None:
+        """Ask the process to stop, as an orchestrator does."""
+        self.process.send_signal(signal.SIGTERM)
+
+    def wait(self, seconds: float = 60) -> int:
+        """The exit code; afterwards the log is complete."""
+        code = self.process.wait(seconds)
+        self._reader.join(seconds)
+        assert self.process.stderr is not None
+        self.process.stderr.close()
+        return code
+
+    def metric(self, sample: str) -> float:
+        """The value of a metric now."""
+        lines = httpx.get(f"{self.url}/metrics").text.splitlines()
+        return next((float(line.rpartition(" ")[2]) for line in lines if line.startswith(f"{sample} ")), 0.0)
+
+    def _read_log(self) -> None:
+        assert self.process.stderr is not None
+        for line in self.process.stderr:
+            self.log.append(line.rstrip("\n"))
+            if '"listening"' in line:
+                self._listening.set()
+        self._listening.set()
+
+
+@contextlib.contextmanager
+def run_service(bundle: Path, *, slow: float | None = None, **settings: object) -> Iterator[ServiceProcess]:
+    """A service that is ready."""
+    with ServiceProcess(bundle, slow=slow, **settings) as service:
+        yield service.wait_until_ready()

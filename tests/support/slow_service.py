@@ -1,0 +1,29 @@
+"""`python -m support.slow_service SECONDS`: the inference service with a model that takes SECONDS for every batch."""
+
+import sys
+import time
+from collections.abc import Sequence
+
+from inference.captioner import Captioner
+from inference.logs import configure_logging
+from inference.result import Caption, CaptionOptions, PreparedImage
+from inference.server import serve
+from inference.settings import read_settings
+
+_SECONDS = float(sys.argv[1])
+_DEFAULTS = CaptionOptions()
+
+
+class SlowCaptioner(Captioner):
+    """A captioner that takes its time."""
+
+    def describe(self, images: Sequence[PreparedImage], options: CaptionOptions = _DEFAULTS) -> list[Caption]:
+        """As the captioner does it, later."""
+        time.sleep(_SECONDS)
+        return super().describe(images, options)
+
+
+if __name__ == "__main__":
+    settings = read_settings()
+    configure_logging(settings.log_level)
+    serve(settings, lambda: SlowCaptioner.load(settings.bundle, threads=settings.threads))

@@ -1,0 +1,158 @@
+"""Every setting of the training job: typed, with its default and the reason for it, in one place.
+
+A TOML file and `section.name=value` words on the command line override the defaults, in that order. The resolved configuration
+is saved in the run directory and inside the bundle.
+"""
+
+import tomllib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from training.errors import ConfigurationError
+
+
+class Section(BaseModel):
+    """A part of the configuration: unknown names are refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class EncoderConfig(Section):
+    """The convolutional network that reads the photo."""
+
+    size: int = Field(299, ge=75, le=512)
+    """Side of the square input in pixels; 299 is what Xception was trained at."""
+
+    canonical_size: int | None = Field(224, ge=32)
+    """Side to which a photo is squashed first; the width of Flickr8k's photos here. null resizes in one step."""
+
+    precision: Literal["float32", "int8"] = "int8"
+    """int8 is a quarter of the size and more than twice as fast; the decoder is trained on its features."""
+
+    calibration_photos: int = Field(128, ge=1)
+    """Training photos from which the ranges of int8 activations are measured."""
+
+
+class DecoderConfig(Section):
+    """The recurrent network that writes the sentence."""
+
+    architecture: Literal["attention", "pooled"] = "attention"
+    """`attention` looks at the grid anew for each word; `pooled` reads one vector for the photo: the classic, kept as baseline."""
+
+    units: int = Field(512, ge=4)
+    """Size of the word embedding, of the LSTM's state and of the projected features."""
+
+    heads: int = Field(8, ge=1)
+    """Attention heads; `units` is divided among them."""
+
+    dropout: float = Field(0.5, ge=0, lt=1)
+    """Share of features, embeddings and outputs dropped in training; 6,000 photos overfit fast."""
+
+
+class VocabularyConfig(Section):
+    """Which words the model knows."""
+
+    min_count: int = Field(5, ge=1)
+    """Words rarer than this in the training captions become <unknown>, which is never emitted."""
+
+    max_length: int = Field(20, ge=2)
+    """Longest caption in words, in training and in serving; 97 in 100 of Flickr8k's are no longer."""
+
+
+class FittingConfig(Section):
+    """How the decoder is fitted."""
+
+    seed: int = 1
+    """Of everything random: weights, order, dropout."""
+
+    epochs: int = Field(12, ge=1)
+    """Length of the learning-rate schedule."""
+
+    patience: int = Field(4, ge=1)
+    """Epochs without a better dev CIDEr after which fitting stops."""
+
+    photos_per_batch: int = Field(32, ge=1)
+    """Each brings all of its captions, so that its features are projected once."""
+
+    learning_rate: float = Field(1e-3, gt=0)
+    """Peak of the one-cycle schedule: linear warm-up, then cosine to zero."""
+
+    warmup_epochs: float = Field(1.0, ge=0)
+    """Length of the warm-up."""
+
+    weight_decay: float = Field(0.01, ge=0)
+    """AdamW's decoupled weight decay."""
+
+    label_smoothing: float = Field(0.1, ge=0, lt=1)
+    """Probability spread over the whole vocabulary; keeps the search from being overconfident."""
+
+    average_decay: float = Field(0.998, ge=0, lt=1)
+    """Decay of the moving average of the weights, which is what is scored and published; 0 switches it off."""
+
+    clip_norm: float = Field(5.0, gt=0)
+    """Global norm to which gradients are clipped."""
+
+
+class DecodingConfig(Section):
+    """The search that serves, and by which early stopping judges."""
+
+    beam_width: int = Field(3, ge=1, le=10)
+    """Hypotheses kept at each word."""
+
+    length_penalty: float = Field(0.8, ge=0, le=2)
+    """Summed log-probability is divided by length to this power; 0 prefers short captions."""
+
+
+class TrainingConfig(Section):
+    """The whole configuration of a training run."""
+
+    encoder: EncoderConfig = EncoderConfig()
+    decoder: DecoderConfig = DecoderConfig()
+    vocabulary: VocabularyConfig = VocabularyConfig()
+    fitting: FittingConfig = FittingConfig()
+    decoding: DecodingConfig = DecodingConfig()
+
+
+def load_config(path: Path | None = None, overrides: Sequence[str] = ()) -> TrainingConfig:
+    """The defaults, overridden by the TOML file at `path` and then by `section.name=value` words.
+
+    Raises:
+        ConfigurationError: naming the setting that is unknown or has a value that it cannot have.
+    """
+    values = _read_toml(path) if path else {}
+    for word in overrides:
+        _apply(values, word)
+    try:
+        return TrainingConfig.model_validate(values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = ".".join(str(part) for part in first["loc"])
+        raise ConfigurationError(f"setting {name}: {first['msg']}") from error
+
+
+def _read_toml(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise ConfigurationError(f"configuration file {path}: {error}") from error
+
+
+def _apply(values: dict[str, Any], word: str) -> None:
+    name, separator, text = word.partition("=")
+    section, dot, field = name.partition(".")
+    if not (separator and dot and field):
+        raise ConfigurationError(f"{word!r} is not of the form section.name=value")
+    values.setdefault(section, {})[field] = _parse_value(text)
+
+
+def _parse_value(text: str) -> Any:  # noqa: ANN401 - TOML values are of any type; pydantic checks them
+    """A TOML value, `null`, or else the plain text, so that `decoder.architecture=pooled` needs no quotes."""
+    if text == "null":
+        return None
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        return text
