@@ -47,7 +47,7 @@ def rank_every_sentence(
     return sorted(scored, reverse=True)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(seed=seeds, penalty=penalties, repeat=st.booleans(), ngram=st.sampled_from([0, 2]), results=st.integers(1, 8))
 def test_a_beam_wider_than_the_tree_ranks_as_brute_force_does(
     seed: int, penalty: float, repeat: bool, ngram: int, results: int

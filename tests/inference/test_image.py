@@ -228,7 +228,7 @@ class TestDamage:
         with pytest.raises(UndecodableImageError, match="damaged or incomplete"):
             decode(data[: len(data) // 2])
 
-    @settings(max_examples=200, deadline=None)
+    @settings(max_examples=200)
     @given(data=st.data(), format_name=st.sampled_from(FORMATS))
     def test_a_picture_with_random_bytes_in_it_is_refused_or_decoded(
         self, data: st.DataObject, format_name: str
