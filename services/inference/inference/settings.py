@@ -58,6 +58,10 @@ class Settings(BaseSettings):
         128 * 2**20, description="Most bytes of uploads held in memory at once; beyond it requests are answered 429."
     )
     max_pixels: Count = Field(50_000_000, description="Most pixels of a photo; larger ones are answered 422.")
+    max_held_pixels: Count = Field(
+        25_000_000,
+        description="Most pixels of a photo that cannot be shrunk while it is decoded (all but most JPEGs); half of it for WebP.",
+    )
     max_side: Count = Field(
         20_000, description="Most pixels of a photo's width or height; larger ones are answered 422."
     )
