@@ -24,6 +24,7 @@ from inference.settings import Settings
 
 _READING_THE_ANSWER_SECONDS = 30.0
 _CLOSING_SECONDS = 3
+_LAST_MOMENT_SECONDS = 0.3
 _BACKLOG = 2048
 
 _log = logging.getLogger(__name__)
@@ -52,6 +53,14 @@ class Server(uvicorn.Server):
         await super().startup(sockets)
         self._loop = asyncio.get_running_loop()
         self._spawn(self._start_service())
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Stop listening, but let connections that were made at the last moment have their answer."""
+        for listener in (*self.servers, *(sockets or ())):
+            listener.close()
+        if not self.force_exit:
+            await asyncio.sleep(_LAST_MOMENT_SECONDS)
+        await super().shutdown(sockets)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002
         """Drain on the first signal, stop on the second.

@@ -10,6 +10,7 @@ import enum
 import hashlib
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from io import BytesIO
 from typing import Self
@@ -59,6 +60,7 @@ class CaptionService:
         self.failure: Exception | None = None
         self._load = load
         self._captioner: Captioner | None = None
+        self._hasher = ThreadPoolExecutor(1, thread_name_prefix="digest")
         self._cache = CaptionCache(settings.cache_size)
         self._scheduler = Scheduler(
             queue_size=settings.queue_size,
@@ -74,6 +76,7 @@ class CaptionService:
 
     async def __aexit__(self, *exception: object) -> None:
         await self._scheduler.__aexit__(*exception)
+        self._hasher.shutdown(wait=False, cancel_futures=True)
 
     @property
     def captioner(self) -> Captioner:
@@ -136,7 +139,7 @@ class CaptionService:
         await self._scheduler.caption(captioner, _grey_photo(), CaptionOptions(), deadline=_WARM_UP_SECONDS)
 
     async def _digest(self, data: bytes) -> str:
-        digest = await asyncio.to_thread(hashlib.sha256, data)
+        digest = await asyncio.get_running_loop().run_in_executor(self._hasher, hashlib.sha256, data)
         return digest.hexdigest()
 
     def _look_up(self, key: CacheKey) -> Caption | None:
