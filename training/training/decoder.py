@@ -7,8 +7,8 @@ every log-probability.
 Shapes: P photos, C captions of a photo (or beams of its search), T words, N grid cells, D = `units`, V words of the vocabulary.
 Everything is written on `keras.ops`, so that any Keras backend trains it.
 
-With `architecture="pooled"` a photo is one vector, the mean of its projected cells, from which the LSTM starts and which it reads
-beside every word: Show and Tell (Vinyals et al. 2015). `architecture="attention"` adds a look at the grid for each word.
+With `architecture="pooled"` a photo is one vector, made from the mean of its projected cells; the LSTM starts from it and reads it
+with every word: Show and Tell (Vinyals et al. 2015). `architecture="attention"` adds a look at the grid for each word.
 """
 
 from collections.abc import Callable
@@ -63,16 +63,18 @@ class GridAttention(keras.layers.Layer):  # type: ignore[misc]  # Keras is untyp
 
     def call(self, states: Tensor, keys: Tensor, cells: Tensor) -> tuple[Tensor, Tensor]:
         """What the states [P, Q, D] see: [P, Q, D], and where they looked, the mean over heads: [P, Q, N]."""
-        queries = self._split(self.query(states))
-        logits = ops.matmul(queries, ops.transpose(self._split(keys), (0, 1, 3, 2))) / self.head_units**0.5
+        photos = ops.shape(keys)[0]
+        queries = self._split(self.query(states), photos)
+        logits = ops.matmul(queries, ops.transpose(self._split(keys, photos), (0, 1, 3, 2))) / self.head_units**0.5
         weights = ops.softmax(logits, axis=-1)
-        seen = ops.transpose(ops.matmul(weights, self._split(cells)), (0, 2, 1, 3))
-        return ops.reshape(seen, ops.shape(states)) * self.gate(states), ops.mean(weights, axis=1)
+        seen = ops.transpose(ops.matmul(weights, self._split(cells, photos)), (0, 2, 1, 3))
+        seen = ops.reshape(seen, (photos, -1, self.heads * self.head_units))
+        return seen * self.gate(states), ops.mean(weights, axis=1)
 
-    def _split(self, vectors: Tensor) -> Tensor:
+    def _split(self, vectors: Tensor, photos: Tensor) -> Tensor:
         """[P, Q, D] → [P, heads, Q, D / heads]."""
-        photos, count = ops.shape(vectors)[:2]
-        return ops.transpose(ops.reshape(vectors, (photos, count, self.heads, self.head_units)), (0, 2, 1, 3))
+        split = ops.reshape(vectors, (photos, -1, self.heads, self.head_units))
+        return ops.transpose(split, (0, 2, 1, 3))
 
 
 class Decoder(keras.Model):  # type: ignore[misc]  # Keras is untyped
@@ -84,6 +86,7 @@ class Decoder(keras.Model):  # type: ignore[misc]  # Keras is untyped
         self.embedding = TiedEmbedding(words, config.units)
         self.project = _dense(config.units, "relu", "project")
         self.normalise = keras.layers.LayerNormalization(name="normalise")
+        self.glance = _dense(config.units, "linear", "glance")
         self.initial_h = _dense(config.units, "tanh", "initial_h")
         self.initial_c = _dense(config.units, "tanh", "initial_c")
         self.lstm = keras.layers.LSTM(config.units, return_sequences=True, name="lstm")
@@ -96,9 +99,8 @@ class Decoder(keras.Model):  # type: ignore[misc]  # Keras is untyped
         features, tokens = inputs
         context, state = self.start(features, training=training)
         photos, captions, length = ops.shape(tokens)
-        words = self._dropouts[1](self.embedding(tokens), training=training)
-        image = _spread(context["context_image"][:, None], (photos, captions, length, self.units))
-        flat = ops.reshape(ops.concatenate([words, image], axis=-1), (photos * captions, length, 2 * self.units))
+        words = self.embedding(tokens) + context["context_image"][:, None, None]
+        flat = ops.reshape(self._dropouts[1](words, training=training), (photos * captions, length, self.units))
         initial = [_flatten(state[name][:, None], (photos, captions, self.units)) for name in ("state_h", "state_c")]
         outputs = self.lstm(flat, initial_state=initial)
         states = self._dropouts[2](ops.reshape(outputs, (photos, captions * length, self.units)), training=training)
@@ -110,11 +112,11 @@ class Decoder(keras.Model):  # type: ignore[misc]  # Keras is untyped
         """What a photo is to every step (`context_*`) and the state before the first word (`state_*` [P, D])."""
         cells = self.normalise(self.project(ops.cast(features, "float32")))
         cells = self._dropouts[0](cells, training=training)
-        image = ops.mean(cells, axis=1)
-        context = {"context_image": image}
+        mean = ops.mean(cells, axis=1)
+        context = {"context_image": self.glance(mean)}
         if self.attention:
             context |= {"context_cells": cells, "context_keys": self.attention.keys(cells)}
-        return context, {"state_h": self.initial_h(image), "state_c": self.initial_c(image)}
+        return context, {"state_h": self.initial_h(mean), "state_c": self.initial_c(mean)}
 
     def step(self, tokens: Tensor, context: Tensors, state: Tensors) -> Tensors:
         """One word for every beam.
@@ -123,8 +125,8 @@ class Decoder(keras.Model):  # type: ignore[misc]  # Keras is untyped
         `next_state_*` [P, C, D].
         """
         photos, beams = ops.shape(tokens)
-        image = _spread(context["context_image"], (photos, beams, self.units))
-        flat = ops.reshape(ops.concatenate([self.embedding(tokens), image], axis=-1), (photos * beams, 2 * self.units))
+        words = self.embedding(tokens) + context["context_image"][:, None]
+        flat = ops.reshape(words, (photos * beams, self.units))
         previous = [ops.reshape(state[name], (photos * beams, self.units)) for name in ("state_h", "state_c")]
         _, (h, c) = self.lstm.cell(flat, previous)
         h, c = (ops.reshape(part, (photos, beams, self.units)) for part in (h, c))
@@ -158,13 +160,6 @@ def build_decoder(words: int, cells: int, channels: int, config: DecoderConfig, 
 
 def _dense(units: int, activation: str, name: str) -> Callable[[Tensor], Tensor]:
     return keras.layers.Dense(units, activation=activation, name=name)  # type: ignore[no-any-return]
-
-
-def _spread(image: Tensor, shape: tuple[int, ...]) -> Tensor:
-    """The vectors [P, …, D] repeated along the axes that `shape` [P, …, D] has and they have not."""
-    while len(image.shape) < len(shape):
-        image = ops.expand_dims(image, -2)
-    return ops.broadcast_to(image, shape)
 
 
 def _flatten(vectors: Tensor, shape: tuple[int, int, int]) -> Tensor:

@@ -1,6 +1,8 @@
 """Runs a bundle's ONNX files on ONNX Runtime: the default, with no training framework in sight."""
 
 from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -16,13 +18,26 @@ _NEXT = "next_"
 _SILENT = 4
 
 
+class ModelFiles(Protocol):
+    """Where ONNX files come from: a bundle, or whatever else keeps them while a bundle is being made."""
+
+    @property
+    def path(self) -> Path:
+        """The directory, for messages."""
+        ...
+
+    def read(self, name: str) -> bytes:
+        """The bytes of a file. Raises BundleError."""
+        ...
+
+
 class OnnxEncoder:
     """`encoder.onnx`, in whatever precision it was exported."""
 
-    def __init__(self, bundle: Bundle, *, threads: int) -> None:
+    def __init__(self, files: ModelFiles, *, threads: int) -> None:
         """`threads`: cores that one photo may use. Raises BundleError."""
-        self._session = _open_session(bundle, ENCODER, threads=threads)
-        _check_names(bundle, ENCODER, self._session, inputs={"images"}, outputs={"features"})
+        self._session = _open_session(files, ENCODER, threads=threads)
+        _check_names(files, ENCODER, self._session, inputs={"images"}, outputs={"features"})
 
     def encode(self, images: npt.NDArray[np.uint8]) -> Floats:
         """Features [P, cells, channels] of `images` [P, height, width, 3]."""
@@ -70,29 +85,29 @@ class OnnxDecoder:
         _check_names(bundle, DECODER_STEP, self._step, inputs={"tokens"} | carried, outputs=outputs)
 
 
-def _open_session(bundle: Bundle, name: str, *, threads: int) -> onnxruntime.InferenceSession:
+def _open_session(files: ModelFiles, name: str, *, threads: int) -> onnxruntime.InferenceSession:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
     options.log_severity_level = _SILENT
     try:
-        return onnxruntime.InferenceSession(bundle.read(name), options, providers=["CPUExecutionProvider"])
+        return onnxruntime.InferenceSession(files.read(name), options, providers=["CPUExecutionProvider"])
     except BundleError:
         raise
     except Exception as error:  # ONNX Runtime's exceptions share no base class of their own
-        raise _refusal(bundle, name, "is not a model that ONNX Runtime can run") from error
+        raise _refusal(files, name, "is not a model that ONNX Runtime can run") from error
 
 
 def _check_names(
-    bundle: Bundle, name: str, session: onnxruntime.InferenceSession, *, inputs: set[str], outputs: set[str]
+    files: ModelFiles, name: str, session: onnxruntime.InferenceSession, *, inputs: set[str], outputs: set[str]
 ) -> None:
-    _check_set(bundle, name, "inputs", {node.name for node in session.get_inputs()}, inputs)
-    _check_set(bundle, name, "outputs", set(_output_names(session)), outputs)
+    _check_set(files, name, "inputs", {node.name for node in session.get_inputs()}, inputs)
+    _check_set(files, name, "outputs", set(_output_names(session)), outputs)
 
 
-def _check_set(bundle: Bundle, name: str, what: str, actual: set[str], expected: set[str]) -> None:
+def _check_set(files: ModelFiles, name: str, what: str, actual: set[str], expected: set[str]) -> None:
     if actual != expected:
-        raise _refusal(bundle, name, f"has the {what} {_join(actual)}, but should have {_join(expected)}")
+        raise _refusal(files, name, f"has the {what} {_join(actual)}, but should have {_join(expected)}")
 
 
 def _output_names(session: onnxruntime.InferenceSession) -> Sequence[str]:
@@ -103,5 +118,5 @@ def _join(names: Iterable[str]) -> str:
     return ", ".join(sorted(names))
 
 
-def _refusal(bundle: Bundle, name: str, reason: str) -> BundleError:
-    return BundleError(f"{bundle.path / name}: {reason}")
+def _refusal(files: ModelFiles, name: str, reason: str) -> BundleError:
+    return BundleError(f"{files.path / name}: {reason}")

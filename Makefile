@@ -1,0 +1,77 @@
+# One Makefile for people, CI and pre-commit. Every target is safe to run twice, and fast the second time.
+SHELL := /bin/sh
+PYTHON ?= python3
+VENVS := .venv
+INFERENCE := $(VENVS)/inference
+FRONTEND := $(VENVS)/frontend
+TRAINING := $(VENVS)/training
+DEV := $(VENVS)/dev
+
+PACKAGES := services/inference services/frontend training
+SOURCES := services/inference/inference services/frontend/frontend training/training tests services/run.py
+SPLIT ?= dev
+BUNDLE ?= artifacts/default
+CHECK_DATASET = $(if $(DATASET),,$(error say where the photos are: make $@ DATASET=path/to/flickr8k))
+
+.DEFAULT_GOAL := help
+.PHONY: help run test train evaluate lint format lock clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+run: $(INFERENCE)/ready $(FRONTEND)/ready ## serve the page on port 8080 and the API on port 8000; Ctrl-C stops both
+	@$(INFERENCE)/bin/python services/run.py --inference $(INFERENCE)/bin/python --frontend $(FRONTEND)/bin/python
+
+test: $(DEV)/ready ## check the style, then run all tests
+	@$(MAKE) --no-print-directory lint
+	$(DEV)/bin/python -m pytest $(PYTEST_ARGS)
+
+train: $(TRAINING)/ready ## DATASET=… OUT=…: make a bundle; SETTINGS="decoder.architecture=pooled …"
+	$(CHECK_DATASET)$(if $(OUT),,$(error say where the bundle goes: make $@ OUT=artifacts/mine))
+	$(TRAINING)/bin/caption-train train --dataset "$(DATASET)" --out "$(OUT)" $(TRAIN_ARGS) $(SETTINGS)
+
+evaluate: $(TRAINING)/ready ## BUNDLE=… DATASET=… SPLIT=dev|test [JSON=…]: score a bundle with the code that serves it
+	$(CHECK_DATASET)
+	$(TRAINING)/bin/caption-train evaluate --bundle "$(BUNDLE)" --dataset "$(DATASET)" --split $(SPLIT) $(if $(JSON),--json "$(JSON)")
+
+lint: $(DEV)/ready ## ruff, mypy --strict and the import rules
+	$(DEV)/bin/ruff check $(SOURCES)
+	$(DEV)/bin/ruff format --check $(SOURCES)
+	$(DEV)/bin/mypy $(SOURCES)
+	$(DEV)/bin/lint-imports
+
+format: $(DEV)/ready ## put the code into the one format
+	$(DEV)/bin/ruff check --fix-only $(SOURCES)
+	$(DEV)/bin/ruff format $(SOURCES)
+
+LOCK := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate
+lock: ## resolve all dependencies anew (needs uv); one resolution, so that all programs agree
+	$(LOCK) $(PACKAGES:%=%/pyproject.toml) --all-extras --group pyproject.toml:dev -o requirements-dev.txt $(LOCK_ARGS)
+	$(LOCK) services/inference/pyproject.toml --extra build -c requirements-dev.txt -o services/inference/requirements.txt
+	$(LOCK) services/frontend/pyproject.toml --extra build -c requirements-dev.txt -o services/frontend/requirements.txt
+	$(LOCK) services/inference/pyproject.toml training/pyproject.toml --extra build -c requirements-dev.txt -o training/requirements.txt
+
+clean: ## remove everything that can be made again: environments, caches
+	rm -rf $(VENVS) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	find $(PACKAGES) tests -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# An environment is whole or made anew: its stamp comes last. $(call make_venv,folder,requirements,packages)
+define make_venv
+	@echo "Setting up $(1), once"
+	@rm -rf $(1) && $(PYTHON) -m venv $(1)
+	@$(1)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $(2)
+	@$(1)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation $(3:%=-e %)
+	@touch $@
+endef
+
+$(INFERENCE)/ready: services/inference/requirements.txt services/inference/pyproject.toml
+	$(call make_venv,$(INFERENCE),$<,services/inference)
+
+$(FRONTEND)/ready: services/frontend/requirements.txt services/frontend/pyproject.toml
+	$(call make_venv,$(FRONTEND),$<,services/frontend)
+
+$(TRAINING)/ready: training/requirements.txt training/pyproject.toml services/inference/pyproject.toml
+	$(call make_venv,$(TRAINING),$<,services/inference training)
+
+$(DEV)/ready: requirements-dev.txt $(PACKAGES:%=%/pyproject.toml)
+	$(call make_venv,$(DEV),$<,$(PACKAGES))

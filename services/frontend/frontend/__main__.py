@@ -1,0 +1,36 @@
+"""`python -m frontend`: serve the page. Exits with 2 when a setting is wrong or the address is taken."""
+
+import logging
+import sys
+
+from frontend.app import create_app
+from frontend.request_log import JsonFormatter
+from frontend.server import Server, stop_on_signals
+from frontend.settings import SettingsError, read_settings
+
+_USAGE_ERROR = 2
+
+
+def main() -> int:
+    """Read the settings, serve until told to stop; the exit status."""
+    _log_json()
+    try:
+        settings = read_settings()
+        server = Server(create_app(settings), settings)
+    except (SettingsError, OSError) as error:
+        sys.stderr.write(f"frontend: {error}\n")
+        return _USAGE_ERROR
+    stop_on_signals(server)
+    logging.getLogger("frontend").info("listening on http://%s:%d", settings.host, server.port)
+    server.run()
+    return 0
+
+
+def _log_json() -> None:
+    handler = logging.StreamHandler(sys.stdout)
+    handler.setFormatter(JsonFormatter())
+    logging.basicConfig(level=logging.INFO, handlers=[handler])
+
+
+if __name__ == "__main__":
+    sys.exit(main())

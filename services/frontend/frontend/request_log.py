@@ -1,0 +1,59 @@
+"""Gives every request an id that inference sees too, and writes one JSON line for it, without names or photos."""
+
+import json
+import logging
+import re
+import time
+import uuid
+
+from flask import Flask, Response, g, request
+
+_ACCEPTED_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+_logger = logging.getLogger("frontend")
+
+
+class JsonFormatter(logging.Formatter):
+    """One JSON object a line: time, level, message, and the fields of a request where there are any."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Render `record`; its `fields` attribute, a dict, is merged in."""
+        entry = {
+            "time": self.formatTime(record, "%Y-%m-%dT%H:%M:%S%z"),
+            "level": record.levelname.lower(),
+            "message": record.getMessage(),
+            **getattr(record, "fields", {}),
+        }
+        if record.exc_info:
+            entry["exception"] = self.formatException(record.exc_info)
+        return json.dumps(entry, ensure_ascii=False)
+
+
+def log_requests(app: Flask) -> None:
+    """Name and time every request of `app`."""
+    app.before_request(_begin)
+    app.after_request(_finish)
+
+
+def current_request_id() -> str:
+    """The id of the request being answered; fit for headers, logs and pages."""
+    request_id: str = g.request_id
+    return request_id
+
+
+def _begin() -> None:
+    given = request.headers.get("X-Request-ID", "")
+    g.request_id = given if _ACCEPTED_ID.fullmatch(given) else uuid.uuid4().hex
+    g.began = time.monotonic()
+
+
+def _finish(response: Response) -> Response:
+    response.headers["X-Request-ID"] = current_request_id()
+    fields = {
+        "request_id": current_request_id(),
+        "method": request.method,
+        "path": request.path,
+        "status": response.status_code,
+        "milliseconds": round((time.monotonic() - g.began) * 1000, 1),
+    }
+    _logger.info("request", extra={"fields": fields})
+    return response

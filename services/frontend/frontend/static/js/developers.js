@@ -1,0 +1,27 @@
+// The API page: copies the examples, and sends one for real.
+import { copyText } from "./clipboard.js";
+
+for (const button of document.querySelectorAll("[data-copy]")) {
+  button.addEventListener("click", () => copyText(document.getElementById(button.dataset.copy).textContent, button));
+}
+
+const tryButton = document.getElementById("try");
+const answer = document.getElementById("answer");
+
+tryButton.addEventListener("click", async () => {
+  tryButton.disabled = true;
+  try {
+    const photo = await (await fetch(tryButton.dataset.photo)).blob();
+    const response = await fetch(tryButton.dataset.endpoint, { method: "POST", headers: { "Content-Type": photo.type }, body: photo });
+    answer.textContent = JSON.stringify(await response.json(), shorten, 2);
+  } catch {
+    answer.textContent = "The connection was lost. Try again.";
+  }
+  answer.hidden = false;
+  tryButton.disabled = false;
+});
+
+// A hundred weights a word would bury the rest.
+function shorten(key, value) {
+  return key === "attention" && Array.isArray(value) ? `… ${value.length} weights …` : value;
+}

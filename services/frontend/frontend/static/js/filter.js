@@ -1,0 +1,30 @@
+// Shows only the captions with a word; offered as soon as there are two photos.
+import { announce } from "./announcer.js";
+
+const field = document.getElementById("filter-field");
+const input = document.getElementById("filter");
+const noMatch = document.getElementById("no-match");
+
+export function listenForFilter(photos) {
+  input.addEventListener("input", () => {
+    const shown = refreshFilter(photos());
+    announce(shown === 1 ? "1 caption shown." : `${shown} captions shown.`);
+  });
+}
+
+// Applies the filter to all photos; gives how many are shown.
+export function refreshFilter(photos) {
+  field.hidden = photos.length < 2;
+  const wanted = field.hidden ? "" : input.value.trim().toLowerCase();
+  const shown = photos.filter((photo) => {
+    const matches = !wanted || mentions(photo, wanted);
+    photo.card.element.hidden = !matches;
+    return matches;
+  });
+  noMatch.hidden = photos.length === 0 || shown.length > 0;
+  return shown.length;
+}
+
+function mentions({ result, text }, wanted) {
+  return [result?.caption, result?.alt_text, text].some((words) => words?.toLowerCase().includes(wanted));
+}

@@ -1,0 +1,30 @@
+// Keeps the captions of this tab while it lives, in the browser alone: a reload shows them again, closing the tab ends them.
+
+const KEY = "captions";
+
+export function restore() {
+  try {
+    return JSON.parse(sessionStorage.getItem(KEY) ?? "[]");
+  } catch {
+    return [];
+  }
+}
+
+// `photos` from the newest to the oldest; where there is no room for all, the oldest are not kept.
+export function keep(photos) {
+  const entries = photos.filter((photo) => photo.result && photo.thumbnail).map(pick);
+  while (!store(entries) && entries.length > 0) entries.pop();
+}
+
+function pick({ name, width, height, thumbnail, result, text }) {
+  return { name, width, height, thumbnail, result, text };
+}
+
+function store(entries) {
+  try {
+    sessionStorage.setItem(KEY, JSON.stringify(entries));
+    return true;
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,103 @@
+// The caption as words that one can point at: each shows where the model looked when it wrote it.
+import { describeGaze, drawAttention } from "./attention.js";
+
+const HINT = "Point at a word to see where the model looked for it.";
+const STAGGER_MS = 26; // twelve words are there within a third of a second
+
+export function showWords(slots, result, { animate }) {
+  const { words, attention_grid: grid } = result;
+  const labels = labelWords(result);
+  const buttons = words.map((word, index) => makeButton(word, labels[index], index, animate));
+  slots.words.replaceChildren(...buttons.flatMap((button) => [button, " "]));
+  if (!grid || !words.every((word) => word.attention)) {
+    slots.gaze.textContent = "";
+    return;
+  }
+  const gaze = new Gaze(slots, words, grid, buttons);
+  slots.words.addEventListener("keydown", (event) => gaze.move(event));
+  buttons.forEach((button, index) => {
+    button.setAttribute("aria-label", `${labels[index]}: the model looked at ${describeGaze(words[index].attention, grid)}`);
+    button.addEventListener("pointerenter", () => gaze.show(index));
+    button.addEventListener("focus", () => gaze.show(index));
+    button.addEventListener("click", () => gaze.pin(index));
+  });
+  slots.words.addEventListener("pointerleave", () => gaze.rest());
+  slots.words.addEventListener("focusout", (event) => { if (!slots.words.contains(event.relatedTarget)) gaze.rest(); });
+}
+
+// The words as they stand in the sentence, where the two have the same number.
+function labelWords({ words, alt_text: altText }) {
+  const written = altText.split(/\s+/).filter(Boolean);
+  return written.length === words.length ? written : words.map(({ word }) => word);
+}
+
+function makeButton({ probability }, label, index, animate) {
+  const button = document.createElement("button");
+  button.type = "button";
+  button.className = animate ? "word appearing" : "word";
+  button.textContent = label;
+  button.tabIndex = index === 0 ? 0 : -1;
+  button.setAttribute("aria-pressed", "false");
+  button.dataset.doubtful = String(probability < 0.3);
+  if (animate) button.style.animationDelay = `${index * STAGGER_MS}ms`;
+  return button;
+}
+
+// Which word's attention lies over the photo: the one pointed at, else the one pinned by a click, else none.
+class Gaze {
+  #pinned = null;
+
+  constructor(slots, words, grid, buttons) {
+    Object.assign(this, { slots, words, grid, buttons });
+    this.rest();
+  }
+
+  show(index) {
+    const { attention, probability } = this.words[index];
+    this.slots.frame.dataset.looking = "true";
+    drawAttention(this.slots.attention, attention, this.grid);
+    const most = Math.round(Math.max(...attention) * 100);
+    this.slots.gaze.textContent =
+      `“${this.words[index].word}” (${Math.round(probability * 100)} % likely): looked at ${describeGaze(attention, this.grid)}; ` +
+      `the brightest of ${this.grid.rows} × ${this.grid.columns} cells got ${most} %.`;
+    this.#mark(index);
+  }
+
+  pin(index) {
+    this.#pinned = this.#pinned === index ? null : index;
+    if (this.#pinned === null) this.rest();
+    else this.show(index);
+  }
+
+  rest() {
+    if (this.#pinned !== null) {
+      this.show(this.#pinned);
+      return;
+    }
+    delete this.slots.frame.dataset.looking;
+    this.slots.gaze.textContent = HINT;
+    this.#mark(null);
+  }
+
+  move(event) {
+    const at = this.buttons.indexOf(document.activeElement);
+    const last = this.buttons.length - 1;
+    const target = { ArrowRight: Math.min(at + 1, last), ArrowLeft: Math.max(at - 1, 0), Home: 0, End: last }[event.key];
+    if (event.key === "Escape") {
+      this.#pinned = null;
+      this.rest();
+    } else if (target !== undefined) {
+      event.preventDefault();
+      this.buttons[at].tabIndex = -1;
+      this.buttons[target].tabIndex = 0;
+      this.buttons[target].focus();
+    }
+  }
+
+  #mark(shown) {
+    this.buttons.forEach((button, index) => {
+      button.classList.toggle("shown", index === shown);
+      button.setAttribute("aria-pressed", String(index === this.#pinned));
+    });
+  }
+}

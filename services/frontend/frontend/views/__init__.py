@@ -1,0 +1,1 @@
+"""What can be visited: one blueprint a module."""

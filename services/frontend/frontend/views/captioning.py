@@ -1,0 +1,92 @@
+"""The page itself: photos in by a plain form, captions out. Scripts add to it but are not needed."""
+
+from dataclasses import dataclass
+
+from flask import Blueprint, current_app, render_template, request
+from flask.typing import ResponseReturnValue
+
+from frontend import failures
+from frontend.certainty import Certainty, describe
+from frontend.contract import Caption
+from frontend.errors import InferenceError
+from frontend.examples import find_example, load_examples, read_example
+from frontend.failures import Failure
+from frontend.inference_client import Options
+from frontend.options import read_options
+from frontend.photos import Photo, read_form_photos
+from frontend.request_log import current_request_id
+from frontend.state import get_client, get_settings
+
+blueprint = Blueprint("captioning", __name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """A photo with its caption or with the reason why it has none."""
+
+    photo: Photo
+    caption: Caption | None = None
+    failure: Failure | None = None
+
+    @property
+    def certainty(self) -> Certainty | None:
+        """The caption's confidence in words."""
+        return describe(self.caption.confidence) if self.caption else None
+
+
+@blueprint.get("/")
+def show_form() -> ResponseReturnValue:
+    """The empty page."""
+    return _render_page()
+
+
+@blueprint.post("/")
+def caption_form() -> ResponseReturnValue:
+    """The page with a caption, or a reason, for each photo of the form."""
+    settings = get_settings()
+    photos = _read_photos()
+    if not photos:
+        return _render_page(failure=failures.no_photo())
+    if len(photos) > settings.max_form_photos:
+        return _render_page(failure=failures.too_many_photos(settings.max_form_photos))
+    options = read_options(request.form, attention=False)
+    return _render_page(outcomes=[_caption(photo, options) for photo in photos], options=options)
+
+
+def _read_photos() -> list[Photo]:
+    if example := find_example(request.form.get("example", "")):
+        return [Photo(example.file_name, read_example(example))]
+    return read_form_photos(request)
+
+
+def _caption(photo: Photo, options: Options) -> Outcome:
+    limit = get_settings().max_photo_bytes
+    if len(photo.data) > limit:
+        return Outcome(photo, failure=failures.too_large(limit))
+    try:
+        return Outcome(photo, caption=get_client().caption(photo.data, options, current_request_id()))
+    except InferenceError as error:
+        current_app.logger.warning("no caption: %s", error)
+        return Outcome(photo, failure=failures.explain(error, max_bytes=limit))
+
+
+def _render_page(
+    outcomes: list[Outcome] | None = None, failure: Failure | None = None, options: Options | None = None
+) -> ResponseReturnValue:
+    page = render_template(
+        "captioning/page.html",
+        outcomes=outcomes or [],
+        failure=failure,
+        options=options or Options(),
+        examples=load_examples(),
+        settings=get_settings(),
+    )
+    return page, _choose_status(outcomes or [], failure)
+
+
+def _choose_status(outcomes: list[Outcome], failure: Failure | None) -> int:
+    """200 as soon as one photo has its caption."""
+    if failure:
+        return failure.status
+    statuses = [outcome.failure.status for outcome in outcomes if outcome.failure]
+    return statuses[0] if statuses and len(statuses) == len(outcomes) else 200

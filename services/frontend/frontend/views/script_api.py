@@ -1,0 +1,57 @@
+"""What the page's own script calls: the inference service's answers from the page's own origin, in a person's words.
+
+This is no public API: developers use the inference service itself, which the API page describes.
+"""
+
+from flask import Blueprint, current_app, jsonify, request
+from flask.typing import ResponseReturnValue
+
+from frontend import failures
+from frontend.certainty import describe
+from frontend.contract import Caption
+from frontend.errors import InferenceError
+from frontend.failures import Failure
+from frontend.options import read_options
+from frontend.request_log import current_request_id
+from frontend.state import get_client, get_settings
+
+blueprint = Blueprint("script_api", __name__, url_prefix="/api")
+
+
+@blueprint.post("/caption")
+def caption_photo() -> ResponseReturnValue:
+    """Caption the photo that is the body. Query: `beam_width`, `alternatives`. Errors are problem+json."""
+    limit = get_settings().max_photo_bytes
+    if (request.content_length or 0) > limit:
+        return answer_problem(failures.too_large(limit))
+    photo = request.get_data(cache=False)
+    if not photo:
+        return answer_problem(failures.no_photo())
+    try:
+        answer = get_client().caption(photo, read_options(request.args, attention=True), current_request_id())
+    except InferenceError as error:
+        current_app.logger.warning("no caption: %s", error)
+        return answer_problem(failures.explain(error, max_bytes=limit))
+    return _present(answer)
+
+
+def answer_problem(failure: Failure) -> ResponseReturnValue:
+    """`failure` as problem+json, with `Retry-After` where trying again makes sense."""
+    response = jsonify(failure.as_problem() | {"request_id": current_request_id()})
+    response.status_code = failure.status
+    response.mimetype = "application/problem+json"
+    if failure.retry_after is not None:
+        response.headers["Retry-After"] = str(failure.retry_after)
+    return response
+
+
+def _present(answer: Caption) -> ResponseReturnValue:
+    certainty = describe(answer.confidence)
+    return answer.model_dump(mode="json") | {
+        "certainty": {
+            "level": certainty.level,
+            "label": certainty.label,
+            "warning": certainty.warning,
+            "percent": certainty.percent,
+        }
+    }

@@ -1,0 +1,80 @@
+"""About, API, health, errors, compression and caching."""
+
+import gzip
+import re
+
+import pytest
+from flask.testing import FlaskClient
+from support.fake_inference import Answer, FakeInference
+
+from frontend.contract import ModelFacts
+from frontend.model_facts import arrange
+
+
+def test_about_shows_what_inference_tells_about_its_model(client: FlaskClient) -> None:
+    page = client.get("/about").text
+
+    assert "3,477 words" in page
+    assert "299 by 299 pixels" in page
+    assert "51.4" in page
+    assert "What it is bad at" in page
+
+
+def test_about_stands_without_inference(client: FlaskClient, inference: FakeInference) -> None:
+    inference.answers.extend([Answer(hang_up=True)] * 2)
+
+    response = client.get("/about")
+
+    assert response.status_code == 200
+    assert "What it is bad at" in response.text
+    assert "be reached right now" in response.text
+
+
+def test_facts_leave_out_what_inference_leaves_out() -> None:
+    facts = arrange(ModelFacts.model_validate({"name": "small", "version": "2", "scores": {"dev": "n/a"}}))
+
+    assert facts.rows == (("Model", "small 2"),)
+    assert facts.scores == ()
+
+
+def test_api_page_has_examples_for_this_very_server(client: FlaskClient, inference: FakeInference) -> None:
+    page = client.get("/developers").text
+
+    assert f"curl -F image=@photo.jpg {inference.url}/caption" in page
+    assert f"requests.post(&#34;{inference.url}/caption&#34;" in page
+    assert f"fetch(&#34;{inference.url}/caption&#34;" in page
+
+
+def test_health_needs_no_inference(client: FlaskClient, inference: FakeInference) -> None:
+    assert client.get("/health").get_json() == {"status": "ok"}
+    assert inference.received == []
+
+
+def test_an_unknown_address_gets_a_page(client: FlaskClient) -> None:
+    response = client.get("/no-such-page")
+
+    assert response.status_code == 404
+    assert "There is no such page." in response.text
+
+
+def test_text_is_compressed_for_those_who_take_it(client: FlaskClient) -> None:
+    plain = client.get("/").text
+    response = client.get("/", headers={"Accept-Encoding": "gzip"})
+
+    assert response.headers["Content-Encoding"] == "gzip"
+    assert "Accept-Encoding" in response.headers["Vary"]
+    assert gzip.decompress(response.data).decode() == plain
+
+
+def test_static_files_are_kept_for_ever_and_have_their_content_in_the_address(client: FlaskClient) -> None:
+    [style] = re.findall(r'href="(/static/[0-9a-f]{12}/style\.css)"', client.get("/").text)
+
+    with client.get(style, headers={"Accept-Encoding": "gzip"}) as response:
+        assert response.status_code == 200
+        assert "max-age=31536000" in response.headers["Cache-Control"]
+        assert response.headers["Content-Encoding"] == "gzip"
+
+
+@pytest.mark.parametrize("path", ["/", "/about", "/developers"])
+def test_pages_are_not_cached(client: FlaskClient, path: str) -> None:
+    assert client.get(path).headers["Cache-Control"] == "no-store"

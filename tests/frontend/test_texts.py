@@ -1,0 +1,76 @@
+"""Every failure has its own sentence, and confidence reads as words."""
+
+import pytest
+
+from frontend.certainty import describe
+from frontend.contract import Problem
+from frontend.errors import AwayError, BusyError, GarbledError, InferenceError, RefusedError, SlowError
+from frontend.failures import explain, format_megabytes
+
+
+def refused(status: int, detail: str = "", retry_after: float | None = None) -> RefusedError:
+    return RefusedError(Problem(status=status, detail=detail), retry_after)
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "retry_after"),
+    [
+        (AwayError(1.2), 503, 2),
+        (BusyError(), 429, 2),
+        (SlowError(), 504, 5),
+        (GarbledError(), 502, None),
+        (refused(400), 502, None),
+        (refused(401), 502, None),
+        (refused(413), 413, None),
+        (refused(415), 415, None),
+        (refused(422), 422, None),
+        (refused(429, retry_after=9), 429, 9),
+        (refused(500), 502, None),
+        (refused(503), 503, 3),
+        (refused(504), 504, 5),
+    ],
+)
+def test_each_failure_has_its_status_and_says_when_to_try_again(
+    error: InferenceError, status: int, retry_after: int | None
+) -> None:
+    failure = explain(error, max_bytes=10 * 2**20)
+
+    assert (failure.status, failure.retry_after) == (status, retry_after)
+    assert failure.headline.endswith(".")
+    assert failure.advice.endswith(".")
+
+
+def test_different_causes_have_different_sentences() -> None:
+    errors = [AwayError(1), BusyError(), SlowError(), GarbledError(), *map(refused, (401, 413, 415, 422, 503))]
+
+    headlines = [explain(error, max_bytes=2**20).headline for error in errors]
+
+    assert len(set(headlines)) == len(errors)
+
+
+def test_the_reason_of_a_photo_that_cannot_be_opened_is_passed_on() -> None:
+    failure = explain(refused(422, "The photo is truncated."), max_bytes=2**20)
+
+    assert "The photo is truncated." in failure.advice
+
+
+def test_a_photo_too_large_is_told_the_limit() -> None:
+    assert format_megabytes(10 * 2**20) in explain(refused(413), max_bytes=10 * 2**20).advice
+
+
+@pytest.mark.parametrize(
+    ("confidence", "level", "percent"),
+    [
+        (1.0, "sure", 100),
+        (0.6, "sure", 60),
+        (0.59, "fair", 59),
+        (0.35, "fair", 35),
+        (0.34, "unsure", 34),
+        (0, "unsure", 0),
+    ],
+)
+def test_confidence_reads_as_words(confidence: float, level: str, percent: int) -> None:
+    certainty = describe(confidence)
+
+    assert (certainty.level, certainty.percent) == (level, percent)
+    assert bool(certainty.warning) == (level == "unsure")

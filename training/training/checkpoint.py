@@ -1,0 +1,89 @@
+"""Checkpoints of a fit: everything that the next epoch depends on, in one file that appears whole or not at all.
+
+Plain NumPy arrays and JSON; nothing is pickled. A fit that goes on from a checkpoint ends as if it had never stopped, because the
+order of the photos and the dropout of an epoch depend on the seed and the epoch alone.
+"""
+
+import json
+import os
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import keras
+import numpy as np
+import numpy.typing as npt
+
+from training.errors import TrainingError
+
+Arrays = dict[str, npt.NDArray[np.generic]]
+
+
+@dataclass(frozen=True, slots=True)
+class EpochRecord:
+    """What one epoch gave: mean training loss (nats a word, smoothed), dev CIDEr × 100, captions a second."""
+
+    epoch: int
+    loss: float
+    cider: float
+    captions_per_second: float
+
+
+@dataclass(slots=True)
+class Progress:
+    """How far a fit has come: epochs done, in order, and the weights that scored best on dev."""
+
+    history: list[EpochRecord] = field(default_factory=list)
+    best_weights: Arrays = field(default_factory=dict)
+
+    @property
+    def best(self) -> EpochRecord | None:
+        """The epoch with the highest dev CIDEr, the earliest of equals."""
+        return max(self.history, key=lambda record: (record.cider, -record.epoch), default=None)
+
+    @property
+    def epochs_since_best(self) -> int:
+        """Epochs done after the best one."""
+        return self.history[-1].epoch - self.best.epoch if self.best else 0
+
+
+def read_weights(model: keras.Model) -> Arrays:
+    """The trainable weights of a model by path."""
+    return {variable.path: np.array(variable) for variable in model.trainable_variables}
+
+
+def write_weights(model: keras.Model, weights: Arrays) -> None:
+    """Set the trainable weights of a model. Raises TrainingError when they are another model's."""
+    variables = {variable.path: variable for variable in model.trainable_variables}
+    if variables.keys() != weights.keys():
+        raise TrainingError("the checkpoint is of another model; remove it, or train into another folder")
+    for path, variable in variables.items():
+        variable.assign(weights[path])
+
+
+def save_checkpoint(path: Path, model: keras.Model, progress: Progress) -> None:
+    """Write weights, optimizer state, best weights and history."""
+    arrays = {f"weights/{name}": value for name, value in read_weights(model).items()}
+    arrays |= {f"best/{name}": value for name, value in progress.best_weights.items()}
+    arrays |= {f"optimizer/{place}": np.array(value) for place, value in enumerate(model.optimizer.variables)}
+    history = json.dumps([asdict(record) for record in progress.history])
+    arrays["history"] = np.frombuffer(history.encode(), np.uint8)
+    partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
+    with partial.open("wb") as stream:
+        np.savez(stream, allow_pickle=False, **arrays)  # type: ignore[arg-type]  # NumPy's stub reads ** as allow_pickle
+    partial.replace(path)
+
+
+def load_checkpoint(path: Path, model: keras.Model) -> Progress:
+    """Put a model and its optimizer back where the checkpoint left them; without a file, an untouched start."""
+    if not path.exists():
+        return Progress()
+    with np.load(path, allow_pickle=False) as arrays:
+        write_weights(model, _below(arrays, "weights/"))
+        for place, variable in enumerate(model.optimizer.variables):
+            variable.assign(arrays[f"optimizer/{place}"])
+        history = [EpochRecord(**record) for record in json.loads(arrays["history"].tobytes())]
+        return Progress(history, _below(arrays, "best/"))
+
+
+def _below(arrays: np.lib.npyio.NpzFile, prefix: str) -> Arrays:
+    return {name.removeprefix(prefix): arrays[name] for name in arrays.files if name.startswith(prefix)}

@@ -1,0 +1,88 @@
+"""The programs `caption-train train` and `caption-train evaluate`, for people and for the Makefile."""
+
+import argparse
+import os
+import shlex
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # before TensorFlow is imported: it logs a page about CPUs at every start
+
+from inference.errors import CaptionError
+
+from training.config import load_config
+from training.dataset import SPLITS, read_dataset
+from training.errors import TrainingError
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the program; the exit code is 0, or 1 after a one-line error message, or 130 after Ctrl-C."""
+    options = _build_parser().parse_args(arguments)
+    try:
+        options.run_command(options)
+    except (TrainingError, CaptionError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("\nstopped; the same command goes on from here", file=sys.stderr)
+        return 130
+    return 0
+
+
+def _build_parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="caption-train", description="Train and score caption bundles.")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    _add_train(commands.add_parser("train", help="make a bundle from photos with captions"))
+    _add_evaluate(commands.add_parser("evaluate", help="score a bundle on a split of a dataset"))
+    return parser
+
+
+def _add_train(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--dataset", type=Path, required=True, help="folder with photos and captions, see docs/training.md")
+    parser.add_argument("--out", type=Path, required=True, help="directory of the bundle to publish")
+    parser.add_argument("--config", type=Path, help="TOML file that overrides the defaults of training/config.py")
+    parser.add_argument("--runs", type=Path, default=Path("runs"), help="where run directories go (default: runs)")
+    parser.add_argument("--cache", type=Path, default=Path(".cache/training"), help="weights and features (default: .cache/training)")
+    parser.add_argument("--saved-model", action="store_true", help="put a SavedModel for the TensorFlow runtime into the bundle too")
+    parser.add_argument("settings", nargs="*", metavar="section.name=value", help="settings, e.g. decoder.architecture=pooled")
+    parser.set_defaults(run_command=_train)
+
+
+def _add_evaluate(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--bundle", type=Path, required=True)
+    parser.add_argument("--dataset", type=Path, required=True)
+    parser.add_argument("--split", choices=SPLITS, default="dev")
+    parser.add_argument("--runtime", choices=("onnx", "tensorflow"), default="onnx")
+    parser.add_argument("--json", type=Path, help="also write scores and captions to this file")
+    parser.set_defaults(run_command=_evaluate)
+
+
+def _train(options: argparse.Namespace) -> None:
+    config = load_config(options.config, options.settings)
+    from training.pipeline import Job, train  # after the settings are known to be good: TensorFlow takes seconds to import
+
+    command = shlex.join(["caption-train", "train", *_settings_of(options)])
+    train(Job(options.dataset, options.out, config, options.runs, options.cache, command, options.saved_model))
+
+
+def _settings_of(options: argparse.Namespace) -> list[str]:
+    """The words of the command that shaped the model; paths are of no use to others."""
+    config = ["--config", options.config.name] if options.config else []
+    return [*config, *(["--saved-model"] if options.saved_model else []), *options.settings]
+
+
+def _evaluate(options: argparse.Namespace) -> None:
+    from inference.captioner import Captioner
+
+    from training.evaluation import evaluate, write_json
+
+    captioner = Captioner.load(options.bundle, runtime=options.runtime)
+    evaluation = evaluate(captioner, read_dataset(options.dataset, [options.split]).split(options.split))
+    print(evaluation.to_table())
+    if options.json:
+        write_json(evaluation, options.json)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

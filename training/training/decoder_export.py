@@ -1,0 +1,98 @@
+"""Writes the decoder's two faces of serving, start and step, as the bundle's ONNX files and as an optional SavedModel.
+
+The tensors and their names are the contract of docs/architecture.md. Weights are rounded to float16 first, and both forms get the
+rounded ones, so that they agree with each other and with the scores.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+from inference.bundle import DECODER_START, DECODER_STEP, SAVED_MODEL
+from inference.manifest import FeatureSpec, ImageSpec
+
+from training import onnx_graphs
+from training.checkpoint import read_weights, write_weights
+from training.decoder import Decoder
+
+_STATES = ("state_h", "state_c")
+
+
+def round_weights(decoder: Decoder) -> None:
+    """Round every weight to what float16 can hold."""
+    write_weights(decoder, {path: value.astype(np.float16).astype(np.float32) for path, value in read_weights(decoder).items()})
+
+
+def export_decoder(decoder: Decoder, features: FeatureSpec, folder: Path) -> None:
+    """Write `decoder_start.onnx` and `decoder_step.onnx` into a folder."""
+    contexts = _context_names(decoder)
+    start = onnx_graphs.convert(_start_of(decoder), [_features_spec(features)], [*contexts, *_STATES], "start")
+    step = onnx_graphs.convert(_step_of(decoder), _step_specs(decoder, features), _step_outputs(decoder), "step")
+    for model, name in ((start, DECODER_START), (step, DECODER_STEP)):
+        onnx_graphs.store_half_precision(model)
+        onnx_graphs.save(model, folder / name)
+
+
+def export_saved_model(encoder: keras.Model, decoder: Decoder, image: ImageSpec, features: FeatureSpec, folder: Path) -> None:
+    """Write `saved_model/` with the signatures `encode`, `start` and `step` into a folder."""
+    images = tf.TensorSpec((None, image.height, image.width, 3), tf.uint8, name="images")
+    names = [*_context_names(decoder), *_STATES]
+    signatures = {
+        "encode": _sign(lambda images: (encoder(images, training=False),), [images], ["features"]),
+        "start": _sign(_start_of(decoder), [_features_spec(features)], names),
+        "step": _sign(_step_of(decoder), _step_specs(decoder, features), _step_outputs(decoder)),
+    }
+    module = tf.Module()
+    module.variables_ = [weight.value for model in (encoder, decoder) for weight in model.weights]
+    tf.saved_model.save(module, str(folder / SAVED_MODEL), signatures=signatures)
+
+
+def _context_names(decoder: Decoder) -> list[str]:
+    return ["context_image", "context_cells", "context_keys"] if decoder.attention else ["context_image"]
+
+
+def _step_outputs(decoder: Decoder) -> list[str]:
+    attention = ["attention"] if decoder.attention else []
+    return ["log_probabilities", *attention, *(f"next_{name}" for name in _STATES)]
+
+
+def _features_spec(features: FeatureSpec) -> Any:  # noqa: ANN401 - TensorFlow is untyped
+    return tf.TensorSpec((None, features.cells, features.channels), tf.float32, name="features")
+
+
+def _step_specs(decoder: Decoder, features: FeatureSpec) -> list[Any]:
+    units = decoder.units
+    shapes = {"context_image": (None, units)}
+    shapes |= {name: (None, features.cells, units) for name in _context_names(decoder)[1:]}
+    specs = [tf.TensorSpec((None, None), tf.int32, name="tokens")]
+    specs += [tf.TensorSpec(shape, tf.float32, name=name) for name, shape in shapes.items()]
+    return specs + [tf.TensorSpec((None, None, units), tf.float32, name=name) for name in _STATES]
+
+
+def _start_of(decoder: Decoder) -> Any:  # noqa: ANN401
+    def start(features: Any) -> tuple[Any, ...]:  # noqa: ANN401
+        context, state = decoder.start(features)
+        return (*(context[name] for name in _context_names(decoder)), *(state[name] for name in _STATES))
+
+    return start
+
+
+def _step_of(decoder: Decoder) -> Any:  # noqa: ANN401
+    def step(tokens: Any, *tensors: Any) -> tuple[Any, ...]:  # noqa: ANN401
+        contexts, states = tensors[: -len(_STATES)], tensors[-len(_STATES) :]
+        context = dict(zip(_context_names(decoder), contexts, strict=True))
+        outputs = decoder.step(tokens, context, dict(zip(_STATES, states, strict=True)))
+        return tuple(outputs[name] for name in _step_outputs(decoder))
+
+    return step
+
+
+def _sign(function: Any, specs: list[Any], outputs: list[str]) -> Any:  # noqa: ANN401
+    """A TensorFlow function that returns its outputs under their names, as signatures must."""
+
+    def named(*tensors: Any) -> dict[str, Any]:  # noqa: ANN401
+        return dict(zip(outputs, function(*tensors), strict=True))
+
+    return tf.function(named, input_signature=specs, autograph=False)

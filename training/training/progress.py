@@ -1,0 +1,63 @@
+"""A progress bar with rate and time left, on a terminal; a line now and then where the output is a file."""
+
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
+from rich.text import Text
+
+_SECONDS_BETWEEN_LINES = 30.0
+
+
+class _RateColumn(ProgressColumn):
+    """Photos, captions or batches a second."""
+
+    def __init__(self, unit: str) -> None:
+        super().__init__()
+        self._unit = unit
+
+    def render(self, task: Task) -> Text:
+        """The speed of a task, blank until it is known."""
+        return Text(f"{task.speed:.1f} {self._unit}/s" if task.speed else "")
+
+
+@contextmanager
+def track(label: str, *, total: int, unit: str) -> Iterator[Callable[[int], None]]:
+    """Show progress towards `total` units; yields the function to call with the number of units just done."""
+    if sys.stderr.isatty():
+        with _bar(label, unit) as bar:
+            task = bar.add_task(label, total=total)
+            yield lambda count: bar.advance(task, count)
+    else:
+        yield _LinePrinter(label, total, unit)
+
+
+def say(message: str) -> None:
+    """Tell the person who started the job what happens now."""
+    print(message, file=sys.stderr, flush=True)
+
+
+def _bar(label: str, unit: str) -> Progress:
+    columns = (TextColumn(f"{label:<12}"), BarColumn(), MofNCompleteColumn(), _RateColumn(unit), TimeRemainingColumn())
+    return Progress(*columns, console=Console(stderr=True))
+
+
+class _LinePrinter:
+    """Counts units and says where it is every half minute."""
+
+    def __init__(self, label: str, total: int, unit: str) -> None:
+        self._label, self._total, self._unit = label, total, unit
+        self._done = 0
+        self._begun = self._said = time.monotonic()
+
+    def __call__(self, count: int) -> None:
+        self._done += count
+        now = time.monotonic()
+        if now - self._said >= _SECONDS_BETWEEN_LINES or (self._done == self._total and count):
+            rate = self._done / max(now - self._begun, 1e-9)
+            left = (self._total - self._done) / max(rate, 1e-9)
+            say(f"{self._label}: {self._done}/{self._total} {self._unit}, {rate:.1f} {self._unit}/s, {left:.0f} s left")
+            self._said = now

