@@ -65,6 +65,7 @@ class CaptionService:
         self._scheduler = Scheduler(
             queue_size=settings.queue_size,
             batch_size=settings.batch_size,
+            workers=settings.workers,
             decode_threads=settings.decode_threads,
             on_batch=metrics.batch_size.observe,
         )
