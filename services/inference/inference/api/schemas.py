@@ -124,8 +124,8 @@ class CaptionResponse(BaseModel):
     )
 
     @classmethod
-    def of(cls, answer: Answer, manifest: Manifest) -> Self:
-        caption = answer.caption
+    def of(cls, answer: Answer) -> Self:
+        caption, manifest = answer.caption, answer.manifest
         return cls(
             caption=caption.caption,
             alt_text=caption.alt_text,
