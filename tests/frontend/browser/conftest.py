@@ -11,6 +11,8 @@ from support.photos import make_photo
 
 OpenPage = Callable[..., Page]
 
+expect.set_options(timeout=15_000)  # machines that test are busy ones
+
 
 @pytest.fixture(scope="session")
 def chromium() -> Iterator[Browser]:

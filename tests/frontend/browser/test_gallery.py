@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Browser, Page, expect
 from support.fake_inference import Answer, FakeInference, Received, make_caption, make_problem
 from support.photos import make_photo
 
@@ -100,15 +100,16 @@ def test_json_has_every_detail_and_the_edited_text(three_captions: Page) -> None
     assert entries[0]["words"][0]["probability"] == 0.9
 
 
-def test_html_is_a_page_with_photos_and_alt_texts(three_captions: Page, open_at: OpenPage) -> None:
+def test_html_is_a_page_with_photos_and_alt_texts(three_captions: Page, chromium: Browser) -> None:
     text = download(three_captions, "HTML")
 
-    reader = open_at(java_script_enabled=False)
+    reader = chromium.new_page(java_script_enabled=False)
     reader.set_content(text)
     photos = reader.locator("img")
     expect(photos).to_have_count(3)
     assert photos.nth(2).get_attribute("alt") == CAPTIONS["evil.jpg"]
     assert str(photos.first.get_attribute("src")).startswith("data:image/jpeg;base64,")
+    reader.close()
 
 
 def test_results_outlive_a_reload_but_not_the_tab(page: Page, open_at: OpenPage, photo: Path) -> None:
