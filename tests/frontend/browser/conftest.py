@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, expect
 from support.browser import DESKTOP, launch_chromium, open_page
-from support.photos import make_photo
+from support.uploads import make_photo
 
 OpenPage = Callable[..., Page]
 

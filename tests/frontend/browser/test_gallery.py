@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 from support.fake_inference import Answer, FakeInference, Received, make_caption, make_problem
-from support.photos import make_photo
+from support.uploads import make_photo
 
 from .conftest import OpenPage, choose, save_photo, wait_for_captions
 

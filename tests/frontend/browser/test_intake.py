@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import Page, expect
 from support.browser import PHONE, drop_files, paste_files
 from support.fake_inference import FakeInference
-from support.photos import make_photo
+from support.uploads import make_photo
 
 from .conftest import OpenPage, choose, save_photo, wait_for_captions
 

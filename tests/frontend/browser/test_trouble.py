@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, Route, expect
 from support.fake_inference import Answer, FakeInference, make_problem
-from support.photos import make_photo
+from support.uploads import make_photo
 
 from .conftest import choose, save_photo, wait_for_captions
 
