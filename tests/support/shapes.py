@@ -1,6 +1,7 @@
 """A generated dataset: coloured shapes on a plain ground, each with captions that say what it is.
 
-Small enough to train on in seconds, and honest: the dev photos show the same kinds of things at sizes and places of their own.
+Small enough to train on in seconds, and honest: the dev photos show the same kinds of things at sizes and places of
+their own.
 """
 
 import csv

@@ -7,9 +7,9 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import numpy as np
 import pytest
-from inference.vocabulary import Vocabulary
 from support.shapes import write_shapes
 
+from inference.vocabulary import Vocabulary
 from training.config import TrainingConfig, load_config
 from training.dataset import Photo
 from training.words import build_vocabulary

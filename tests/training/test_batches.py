@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 import numpy as np
 import pytest
-from inference.vocabulary import Vocabulary
 
+from inference.vocabulary import Vocabulary
 from training.batches import Batches, pad_captions
 from training.dataset import Photo
 from training.words import TOKENS

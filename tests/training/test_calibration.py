@@ -17,7 +17,7 @@ def test_the_fit_recovers_how_often_captions_are_good() -> None:
     certainties = random.uniform(-3, 0, 20_000)
     good = random.random(20_000) < 1 / (1 + np.exp(-(2 + 1.5 * certainties)))
 
-    calibration = fit_calibration(certainties, np.where(good, GOOD_CIDER + 1, GOOD_CIDER - 1))
+    calibration = fit_calibration(certainties.tolist(), np.where(good, GOOD_CIDER + 1, GOOD_CIDER - 1).tolist())
 
     assert calibration is not None
     assert calibration.slope == pytest.approx(1.5, abs=0.1)

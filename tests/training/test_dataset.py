@@ -35,7 +35,9 @@ def original(tmp_path: Path) -> Path:
 @pytest.fixture
 def kaggle(tmp_path: Path) -> Path:
     _write_photos(tmp_path / "Images")
-    rows = [f"{name},A caption {number} of {name} ." for name in ("one.jpg", "two.jpg", "three.jpg") for number in range(2)]
+    rows = [
+        f"{name},A caption {number} of {name} ." for name in ("one.jpg", "two.jpg", "three.jpg") for number in range(2)
+    ]
     (tmp_path / "captions.txt").write_text("image,caption\n" + "\n".join(rows) + "\n")
     (tmp_path / "splits.csv").write_text("image,split\none.jpg,train\ntwo.jpg,train\nthree.jpg,dev\n")
     return tmp_path
@@ -109,11 +111,23 @@ def _edit(name: str, change: Callable[[str], str]) -> Callable[[Path], None]:
     [
         (_remove_photo, r"Flickr8k\.token\.txt, line 3: captions two\.jpg, which is not in"),
         (_truncate_photo, r"two\.jpg: .*damaged"),
-        (_edit("Flickr8k.token.txt", lambda text: text.replace("one.jpg#1\t", "one.jpg#1 ")), r"line 2: expected two columns"),
-        (_edit("Flickr8k.token.txt", lambda text: text.replace("#0\tA", "#0\tA\tB", 1)), r"line 1: expected two columns"),
-        (_edit("Flickr8k.token.txt", lambda text: text.replace("three.jpg", "one.jpg")), r"three\.jpg: in the dev split, but has no caption"),
+        (
+            _edit("Flickr8k.token.txt", lambda text: text.replace("one.jpg#1\t", "one.jpg#1 ")),
+            r"line 2: expected two columns",
+        ),
+        (
+            _edit("Flickr8k.token.txt", lambda text: text.replace("#0\tA", "#0\tA\tB", 1)),
+            r"line 1: expected two columns",
+        ),
+        (
+            _edit("Flickr8k.token.txt", lambda text: text.replace("three.jpg", "one.jpg")),
+            r"three\.jpg: in the dev split, but has no caption",
+        ),
         (_edit("Flickr_8k.devImages.txt", lambda _: "\n"), r"devImages\.txt lists no photo: the split is empty"),
-        (_edit("Flickr_8k.devImages.txt", lambda text: text + "four.jpg\n"), r"four\.jpg: in the dev split, but has no caption"),
+        (
+            _edit("Flickr_8k.devImages.txt", lambda text: text + "four.jpg\n"),
+            r"four\.jpg: in the dev split, but has no caption",
+        ),
     ],
 )
 def test_damage_to_the_original_layout_is_named(original: Path, damage: Callable[[Path], None], message: str) -> None:
@@ -127,10 +141,22 @@ def test_damage_to_the_original_layout_is_named(original: Path, damage: Callable
     ("damage", "message"),
     [
         (_remove_photo, r"captions\.txt, line 4: captions two\.jpg, which is not in"),
-        (_edit("captions.txt", lambda text: text.replace("image,caption", "file,text")), r"line 1: expected the header 'image,caption'"),
-        (_edit("captions.txt", lambda text: text.replace("one.jpg,A caption 1 of one.jpg .", "one.jpg")), r"line 3: expected two columns"),
-        (_edit("captions.txt", lambda text: text.replace("one.jpg,A caption 1 of one.jpg .", "one.jpg,")), r"line 3: expected two columns"),
-        (_edit("splits.csv", lambda text: text.replace("dev", "validation")), r"splits\.csv, line 4: the split is 'validation'"),
+        (
+            _edit("captions.txt", lambda text: text.replace("image,caption", "file,text")),
+            r"line 1: expected the header 'image,caption'",
+        ),
+        (
+            _edit("captions.txt", lambda text: text.replace("one.jpg,A caption 1 of one.jpg .", "one.jpg")),
+            r"line 3: expected two columns",
+        ),
+        (
+            _edit("captions.txt", lambda text: text.replace("one.jpg,A caption 1 of one.jpg .", "one.jpg,")),
+            r"line 3: expected two columns",
+        ),
+        (
+            _edit("splits.csv", lambda text: text.replace("dev", "validation")),
+            r"splits\.csv, line 4: the split is 'validation'",
+        ),
         (_edit("captions.txt", lambda _: "image,caption\n"), r"one\.jpg: in the train split, but has no caption"),
     ],
 )

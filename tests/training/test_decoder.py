@@ -3,8 +3,8 @@
 import keras
 import numpy as np
 import pytest
-from inference.beam_search import SearchOptions, search
 
+from inference.beam_search import SearchOptions, search
 from training.config import DecoderConfig
 from training.decoder import Decoder, build_decoder
 from training.search_decoder import SearchDecoder

@@ -6,9 +6,9 @@ import numpy as np
 import onnx
 import onnxruntime
 import pytest
+
 from inference.bundle import DECODER_START, DECODER_STEP
 from inference.manifest import FeatureSpec
-
 from training.config import DecoderConfig
 from training.decoder import Decoder, build_decoder
 from training.decoder_export import export_decoder, round_weights
@@ -47,7 +47,9 @@ def test_onnx_and_keras_agree(decoder: Decoder, exported: Path, photos: int, bea
     keras_start = SearchDecoder(decoder).start(features)
     start = _run(exported / DECODER_START, {"features": features})
     context = {name: value for name, value in start.items() if name.startswith("context_")}
-    state = {name: np.repeat(value[:, None], beams, axis=1) for name, value in start.items() if name.startswith("state_")}
+    state = {
+        name: np.repeat(value[:, None], beams, axis=1) for name, value in start.items() if name.startswith("state_")
+    }
 
     step = _run(exported / DECODER_STEP, {"tokens": tokens, **context, **state})
     expected = SearchDecoder(decoder).step(tokens, keras_start.context, state)
@@ -62,7 +64,9 @@ def test_onnx_and_keras_agree(decoder: Decoder, exported: Path, photos: int, bea
 
 def test_the_larger_weights_are_stored_in_half_precision(exported: Path) -> None:
     tensors = onnx.load(exported / DECODER_STEP).graph.initializer
-    large = [tensor for tensor in tensors if np.prod(tensor.dims) >= 1024 and tensor.data_type != onnx.TensorProto.INT64]
+    large = [
+        tensor for tensor in tensors if np.prod(tensor.dims) >= 1024 and tensor.data_type != onnx.TensorProto.INT64
+    ]
 
     assert large
     assert all(tensor.data_type == onnx.TensorProto.FLOAT16 for tensor in large)

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from inference.manifest import ImageSpec
 from PIL import Image
 
+from inference.manifest import ImageSpec
 from training.dataset import Photo, read_dataset
 from training.features import FeatureCache
 
@@ -35,7 +35,9 @@ def photos(tmp_path: Path) -> list[Photo]:
         Image.new("RGB", (20, 20), (number, 2 * number, 100)).save(folder / f"{number}.png")
     rows = ["image,caption", *(f"{number}.png,a caption" for number in range(10))]
     (folder.parent / "captions.txt").write_text("\n".join(rows))
-    (folder.parent / "splits.csv").write_text("image,split\n" + "\n".join(f"{number}.png,train" for number in range(10)))
+    (folder.parent / "splits.csv").write_text(
+        "image,split\n" + "\n".join(f"{number}.png,train" for number in range(10))
+    )
     return list(read_dataset(folder.parent).split("train"))
 
 

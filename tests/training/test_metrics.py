@@ -1,4 +1,4 @@
-"""The metrics give the values that their papers and documentations publish, and know nothing of case and punctuation."""
+"""The metrics give the values that their papers and documentations publish; case and punctuation do not matter."""
 
 import math
 from collections import Counter
@@ -8,7 +8,8 @@ import pytest
 from training.metrics import score_captions, score_cider, tokenise_for_scoring
 from training.words import tokenise
 
-# The example of nltk's documentation of corpus_bleu; sentence BLEU-4 of the first pair and corpus BLEU-4 of both are printed there.
+# The example of nltk's documentation of corpus_bleu; sentence BLEU-4 of the first pair and corpus BLEU-4 of both are
+# printed there.
 GUIDE = "It is a guide to action which ensures that the military always obeys the commands of the party"
 GUIDE_REFERENCES = (
     "It is a guide to action that ensures that the military will forever heed Party commands",
@@ -88,7 +89,9 @@ def test_our_words_are_those_of_the_penn_treebank_tokeniser() -> None:
 
 
 def _cider(candidate: str, references: list[str], corpus: dict[str, list[str]]) -> float:
-    """CIDEr × 100 of one caption, straight from equations 1 to 4 of Vedantam et al. 2015, n = 1 to 4, times 10 as in COCO."""
+    """CIDEr × 100 of one caption, straight from equations 1 to 4 of Vedantam et al. 2015, n = 1 to 4, times 10 as in
+    COCO.
+    """
 
     def ngrams(caption: str, size: int) -> Counter[tuple[str, ...]]:
         words = caption.split()
@@ -97,7 +100,9 @@ def _cider(candidate: str, references: list[str], corpus: dict[str, list[str]]) 
     def weigh(caption: str, size: int) -> dict[tuple[str, ...], float]:
         weights = {}
         for ngram, count in ngrams(caption, size).items():
-            photos = sum(any(ngram in ngrams(reference, size) for reference in of_photo) for of_photo in corpus.values())
+            photos = sum(
+                any(ngram in ngrams(reference, size) for reference in of_photo) for of_photo in corpus.values()
+            )
             weights[ngram] = count * math.log(len(corpus) / max(1, photos))
         return weights
 

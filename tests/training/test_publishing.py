@@ -6,10 +6,10 @@ import signal
 from pathlib import Path
 
 import pytest
-from inference.bundle import load_bundle
-from inference.manifest import MANIFEST_NAME, Manifest
 from support.tiny_bundle import write_tiny_bundle
 
+from inference.bundle import load_bundle
+from inference.manifest import MANIFEST_NAME, Manifest
 from training import publishing
 from training.errors import PublishingError
 from training.publishing import publish, staging, write_manifest
@@ -45,7 +45,9 @@ def test_a_bundle_is_published_and_then_replaced(tmp_path: Path) -> None:
     assert not [path for path in target.parent.iterdir() if path.name.startswith(".")]
 
 
-def test_where_folders_cannot_be_exchanged_the_old_one_steps_aside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_where_folders_cannot_be_exchanged_the_old_one_steps_aside(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(publishing, "_exchange", lambda *_: False)
     target = tmp_path / "mine"
     _publish(target, "1")

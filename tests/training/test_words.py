@@ -11,7 +11,7 @@ from training.words import TOKENS, build_vocabulary, encode_caption, tokenise
         ("A dog runs through the grass .", "a dog runs through the grass"),
         ("A man's T-shirt.", "a man 's t-shirt"),
         ("A man 's hat", "a man 's hat"),
-        ("The boy’s ball", "the boy 's ball"),
+        ("The boy\u2019s ball", "the boy 's ball"),
         ("Two dogs, one ball!", "two dogs one ball"),
         ('A "quoted" word', "a quoted word"),
         ("café in 2 towns", "café in 2 towns"),

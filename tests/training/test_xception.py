@@ -48,7 +48,9 @@ def test_other_weights_are_refused_and_the_file_named(tmp_path: Path, monkeypatc
         xception.load_xception(75, tmp_path)
 
 
-def test_the_second_source_is_tried_when_the_first_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, weights: Path) -> None:
+def test_the_second_source_is_tried_when_the_first_fails(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, weights: Path
+) -> None:
     def give_cached(target: Path) -> None:
         target.write_bytes((weights / "xception_imagenet.weights.h5").read_bytes())
 

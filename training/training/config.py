@@ -1,7 +1,7 @@
 """Every setting of the training job: typed, with its default and the reason for it, in one place.
 
-A TOML file and `section.name=value` words on the command line override the defaults, in that order. The resolved configuration
-is saved in the run directory and inside the bundle.
+A TOML file and `section.name=value` words on the command line override the defaults, in that order. The resolved
+configuration is saved in the run directory and inside the bundle.
 """
 
 import tomllib
@@ -40,7 +40,9 @@ class DecoderConfig(Section):
     """The recurrent network that writes the sentence."""
 
     architecture: Literal["attention", "pooled"] = "attention"
-    """`attention` looks at the grid anew for each word; `pooled` reads one vector for the photo: the classic, kept as baseline."""
+    """`attention` looks at the grid anew for each word; `pooled` reads one vector for the photo: the classic, kept as
+    baseline.
+    """
 
     units: int = Field(512, ge=4)
     """Size of the word embedding, of the LSTM's state and of the projected features."""
