@@ -54,7 +54,7 @@ def _parse_arguments() -> argparse.Namespace:
 
 
 def _start(python: Path, module: str, defaults: dict[str, str]) -> subprocess.Popen[bytes]:
-    """A service in a process group of its own, so that Ctrl-C reaches only this program, which stops it in good order."""
+    """A service in a process group of its own: Ctrl-C reaches only this program, which stops it in good order."""
     environment = {**defaults, **os.environ}
     return subprocess.Popen([python, "-m", module], cwd=ROOT, env=environment, start_new_session=True)  # noqa: S603
 

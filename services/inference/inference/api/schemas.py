@@ -5,6 +5,7 @@ from typing import Self
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from inference.api.problems import Problem
+from inference.bundle import Bundle
 from inference.image import FORMATS
 from inference.manifest import Manifest
 from inference.result import Alternative, Caption, ImageInfo, Word
@@ -124,8 +125,8 @@ class CaptionResponse(BaseModel):
     )
 
     @classmethod
-    def of(cls, answer: Answer, manifest: Manifest) -> Self:
-        caption = answer.caption
+    def of(cls, answer: Answer) -> Self:
+        caption, manifest = answer.caption, answer.manifest
         return cls(
             caption=caption.caption,
             alt_text=caption.alt_text,
@@ -172,7 +173,8 @@ class LimitsSchema(BaseModel):
 
     formats: list[str]
     max_body_bytes: int
-    max_pixels: int
+    max_pixels: int = Field(description="Of a JPEG that can be shrunk while it is decoded, as most can.")
+    max_held_pixels: int = Field(description="Of any other photo; of a WebP half as many.")
     max_side: int
     max_images: int
     max_beam_width: int = MAX_BEAM_WIDTH
@@ -180,7 +182,7 @@ class LimitsSchema(BaseModel):
 
 
 class ModelResponse(BaseModel):
-    """The public part of the bundle's manifest, and the limits of this service."""
+    """The public part of the bundle's manifest, its model card, and the limits of this service."""
 
     name: str
     version: str
@@ -193,10 +195,12 @@ class ModelResponse(BaseModel):
     decoding: DecodingSchema
     scores: dict[str, JsonValue]
     training: dict[str, JsonValue]
+    card: str = Field(description="The bundle's model card, as Markdown; empty if it has none.")
     limits: LimitsSchema
 
     @classmethod
-    def of(cls, manifest: Manifest, settings: Settings) -> Self:
+    def of(cls, bundle: Bundle, settings: Settings) -> Self:
+        manifest = bundle.manifest
         return cls(
             name=manifest.name,
             version=manifest.version,
@@ -209,10 +213,12 @@ class ModelResponse(BaseModel):
             decoding=DecodingSchema(**manifest.decoding.model_dump()),
             scores=manifest.scores,
             training=manifest.training,
+            card=bundle.card,
             limits=LimitsSchema(
                 formats=list(FORMATS),
                 max_body_bytes=settings.max_body_bytes,
                 max_pixels=settings.max_pixels,
+                max_held_pixels=settings.max_held_pixels,
                 max_side=settings.max_side,
                 max_images=settings.max_images,
             ),
