@@ -14,10 +14,10 @@ BUNDLE ?= artifacts/default
 CHECK_DATASET = $(if $(DATASET),,$(error say where the photos are: make $@ DATASET=path/to/flickr8k))
 
 .DEFAULT_GOAL := help
-.PHONY: help run test train evaluate lint format lock clean
+.PHONY: help run test test-compose train evaluate lint format lock clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 run: $(INFERENCE)/ready $(FRONTEND)/ready ## serve the page on port 8080 and the API on port 8000; Ctrl-C stops both
 	@$(INFERENCE)/bin/python services/run.py --inference $(INFERENCE)/bin/python --frontend $(FRONTEND)/bin/python
@@ -25,6 +25,10 @@ run: $(INFERENCE)/ready $(FRONTEND)/ready ## serve the page on port 8080 and the
 test: $(DEV)/ready ## check the style, then run all tests
 	@$(MAKE) --no-print-directory lint
 	$(DEV)/bin/python -m pytest $(PYTEST_ARGS)
+
+test-compose: $(DEV)/ready ## run docker-compose.yml and try it; starts Docker's engine where none runs
+	@sh tests/e2e/compose/start_engine.sh
+	TEST_COMPOSE=1 $(DEV)/bin/python -m pytest tests/e2e/compose $(PYTEST_ARGS)
 
 train: $(TRAINING)/ready ## DATASET=… OUT=…: make a bundle; SETTINGS="decoder.architecture=pooled …"
 	$(CHECK_DATASET)$(if $(OUT),,$(error say where the bundle goes: make $@ OUT=artifacts/mine))

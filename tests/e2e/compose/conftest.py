@@ -1,0 +1,80 @@
+"""One stack for all tests of docker-compose.yml, from images built here; what they measured is printed at the end.
+
+They change this machine (images, containers) and take minutes, so they run only when asked for: `make test-compose`.
+"""
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from support.compose import ROOT, Stack, run_stack, wait_for
+from support.container_engine import find_compose_commands, has_engine, run_docker
+from support.stand_ins import PROXY, PYTHON, provide_image
+from support.tiny_bundle import write_tiny_bundle
+
+_MEASURED = pytest.StashKey[list[str]]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.stash[_MEASURED] = []
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    if config.stash[_MEASURED]:
+        terminalreporter.section("docker compose")
+    for line in config.stash[_MEASURED]:
+        terminalreporter.line(line)
+
+
+@pytest.fixture(scope="session")
+def measured(pytestconfig: pytest.Config) -> list[str]:
+    """Lines for people to read at the end."""
+    return pytestconfig.stash[_MEASURED]
+
+
+@pytest.fixture(scope="session")
+def compose_commands() -> list[list[str]]:
+    """Every compose on this machine; skips where the tests were not asked for."""
+    if not os.environ.get("TEST_COMPOSE"):
+        pytest.skip("builds images and starts containers: run `make test-compose`")
+    assert has_engine(), "no container engine answers: see tests/e2e/compose/start_engine.sh"
+    commands = find_compose_commands()
+    assert commands, "there is an engine, but neither `docker compose` nor `docker-compose`"
+    return commands
+
+
+@pytest.fixture(scope="session")
+def stack(
+    compose_commands: list[list[str]], tmp_path_factory: pytest.TempPathFactory, measured: list[str]
+) -> Iterator[Stack]:
+    """The stack, up and ready. Tests may scale it and replace its bundle; they leave it ready."""
+    for tag in (PYTHON, PROXY):
+        provide_image(tag, tmp_path_factory.mktemp("stand-in"))
+    artifacts = tmp_path_factory.mktemp("artifacts")
+    _put_bundle(artifacts / "default")
+    with run_stack(compose_commands[0], artifacts, project="caption-test", CAPTION_THREADS="1") as stack:
+        stack.compose("build")
+        measured += [f"image {name}: {_megabytes(name)} MB, {_megabytes(name) - _megabytes(PYTHON)} MB of it ours"
+                     for name in ("caption-inference", "caption-frontend")]  # fmt: skip
+        stack.compose("up", "--detach", "--no-build")
+        seconds = wait_for(stack.is_ready, lambda: stack.compose("logs"))
+        measured.append(f"from `up` to the first caption: {seconds:.1f} s")
+        stack.wait_until_healthy()
+        yield stack
+
+
+def _put_bundle(target: Path) -> None:
+    """The bundle that is served out of the box where there is one, else the tiny one; readable for every user."""
+    real = ROOT / "artifacts" / "default"
+    if real.exists():
+        shutil.copytree(real, target)
+    else:
+        write_tiny_bundle(target)
+    for path in (target.parent, target):
+        path.chmod(0o755)
+
+
+def _megabytes(image: str) -> int:
+    return round(int(run_docker("image", "inspect", "--format", "{{.Size}}", image)) / 1e6)
