@@ -15,6 +15,8 @@ import requests
 from support.fake_inference import Answer, FakeInference, make_caption
 from support.frontend_process import run_frontend
 
+from frontend.healthcheck import is_healthy
+
 SLOW_CLIENTS = 200
 
 
@@ -81,6 +83,22 @@ def test_a_body_far_over_the_limit_is_refused_before_it_is_sent(inference: FakeI
         client.sendall(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 10000000000\r\n\r\n")
 
         assert b"413" in client.recv(100)
+
+
+def test_a_body_in_chunks_is_limited_too(inference: FakeInference) -> None:
+    chunks = (b"x" * 1000 for _ in range(30))
+    with run_frontend(inference.url, max_photo_bytes=20_000) as frontend:
+        response = requests.post(f"{frontend.url}/api/caption", data=chunks, timeout=10)
+
+    assert response.status_code == 413
+    assert "Server" not in response.headers
+    assert inference.received == []
+
+
+def test_the_health_check_tells_whether_the_page_answers(inference: FakeInference) -> None:
+    with run_frontend(inference.url) as frontend:
+        assert is_healthy(address_of(frontend.url)[1])
+    assert not is_healthy(address_of(frontend.url)[1])
 
 
 def test_pages_stay_quick_while_all_captions_are_slow(inference: FakeInference) -> None:
