@@ -8,8 +8,9 @@ from collections.abc import Iterator
 
 import pytest
 from flask.testing import FlaskClient
-from frontend.request_log import JsonFormatter
 from support.fake_inference import FakeInference, make_problem
+
+from frontend.request_log import JsonFormatter
 
 
 @pytest.fixture
