@@ -44,6 +44,14 @@ def test_a_caption_that_is_put_again_takes_no_second_place() -> None:
     assert cache.get(KEY) == make_caption("two")
 
 
+def test_a_cleared_cache_keeps_nothing() -> None:
+    cache = CaptionCache(2)
+    cache.put(KEY, make_caption("one"))
+    cache.clear()
+
+    assert cache.get(KEY) is None
+
+
 def test_a_cache_of_size_zero_keeps_nothing() -> None:
     cache = CaptionCache(0)
     cache.put(KEY, make_caption("one"))

@@ -14,9 +14,8 @@ pytestmark = pytest.mark.slow
 def last_words(service: ServiceProcess) -> tuple[int, str]:
     """The exit code, and the one line for the operator."""
     code = service.wait()
-    said = [line for line in service.log if not line.startswith("{")]
-    assert len(said) == 1, service.log
-    return code, said[0]
+    assert len(service.errors) == 1, service.errors
+    return code, service.errors[0]
 
 
 def test_a_wrong_setting_is_named(tiny_bundle: Path) -> None:
@@ -65,3 +64,4 @@ def test_everything_logged_is_json(tiny_bundle: Path) -> None:
 
     messages = [json.loads(line)["message"] for line in service.log]
     assert messages == ["listening", "ready", "draining"]
+    assert service.errors == []

@@ -62,7 +62,7 @@ def describer() -> GatedDescriber:
 
 @pytest.fixture
 async def scheduler(describer: GatedDescriber) -> AsyncIterator[Scheduler]:
-    async with Scheduler(queue_size=4, batch_size=1, decode_threads=2) as scheduler:
+    async with Scheduler(queue_size=4, batch_size=1, workers=1, decode_threads=2) as scheduler:
         yield scheduler
         describer.gate.set()
         describer.decode_gate.set()
@@ -154,7 +154,7 @@ async def test_the_time_to_wait_grows_with_the_queue_and_the_service_time(
 
 async def test_waiting_photos_with_equal_options_share_a_batch(describer: GatedDescriber) -> None:
     sizes: list[int] = []
-    async with Scheduler(queue_size=9, batch_size=3, decode_threads=1, on_batch=sizes.append) as scheduler:
+    async with Scheduler(queue_size=9, batch_size=3, workers=1, decode_threads=1, on_batch=sizes.append) as scheduler:
         submit = submitter(scheduler, describer)
         first = submit("first")
         await until(lambda: describer.batches == [["first"]])
@@ -171,7 +171,7 @@ async def test_waiting_photos_with_equal_options_share_a_batch(describer: GatedD
 
 
 async def test_photos_with_different_options_never_share_a_batch(describer: GatedDescriber) -> None:
-    async with Scheduler(queue_size=9, batch_size=8, decode_threads=1) as scheduler:
+    async with Scheduler(queue_size=9, batch_size=8, workers=1, decode_threads=1) as scheduler:
         submit = submitter(scheduler, describer)
         first = submit("first")
         await until(lambda: describer.batches == [["first"]])
@@ -185,8 +185,20 @@ async def test_photos_with_different_options_never_share_a_batch(describer: Gate
     assert describer.batches == [["first"], ["a", "b"], ["c"], ["d"]]
 
 
+async def test_two_workers_caption_two_batches_at_the_same_time(describer: GatedDescriber) -> None:
+    async with Scheduler(queue_size=9, batch_size=1, workers=2, decode_threads=1) as scheduler:
+        submit = submitter(scheduler, describer)
+        waiting = [submit(name) for name in "abc"]
+        await until(lambda: len(describer.prepared) == 3)
+        await until(lambda: len(describer.batches) == 2)
+        describer.gate.set()
+        await asyncio.gather(*waiting)
+
+    assert sorted(describer.batches) == [["a"], ["b"], ["c"]]
+
+
 async def test_a_single_photo_passes_the_later_photos_of_a_large_request(describer: GatedDescriber) -> None:
-    async with Scheduler(queue_size=9, batch_size=1, decode_threads=1) as scheduler:
+    async with Scheduler(queue_size=9, batch_size=1, workers=1, decode_threads=1) as scheduler:
         submit = submitter(scheduler, describer)
         warm = submit("warm")
         await asyncio.sleep(0.3)

@@ -1,5 +1,8 @@
 """The process from its first second to its last: listening while loading, draining on a signal."""
 
+import json
+import shutil
+import signal
 import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -98,6 +101,37 @@ def test_work_that_outlasts_the_grace_period_is_left(tiny_bundle: Path) -> None:
         assert code == 1
         assert time.monotonic() - start < 10
         check_left_undone(accepted)
+
+
+def set_version(bundle: Path, version: str) -> None:
+    manifest = json.loads((bundle / "manifest.json").read_text())
+    (bundle / "manifest.json").write_text(json.dumps(manifest | {"version": version}))
+
+
+def test_a_new_bundle_is_taken_up_on_sighup_without_losing_a_photo(tiny_bundle: Path, tmp_path: Path) -> None:
+    bundle = shutil.copytree(tiny_bundle, tmp_path / "bundle")
+    with run_service(bundle, slow=0.2, cache_size=0) as service, ThreadPoolExecutor(8) as pool:
+        before = post_all(service, pool)
+        set_version(bundle, "0.0.2")
+        service.process.send_signal(signal.SIGHUP)
+        wait_for(lambda: httpx.get(f"{service.url}/model").json()["version"] == "0.0.2")
+        after = post(service, "red")
+
+    assert [request.result().status_code for request in before] == [200] * len(COLOURS)
+    assert before[0].result().json()["model"]["version"] == "0.0.1"
+    assert after.json()["model"]["version"] == "0.0.2"
+
+
+def test_a_damaged_bundle_leaves_the_old_model_serving(tiny_bundle: Path, tmp_path: Path) -> None:
+    bundle = shutil.copytree(tiny_bundle, tmp_path / "bundle")
+    with run_service(bundle) as service:
+        (bundle / "encoder.onnx").write_bytes(b"not a model")
+        service.process.send_signal(signal.SIGHUP)
+        wait_for(lambda: any("not reloaded" in line for line in service.log))
+
+        assert "encoder.onnx" in service.log[-1]
+        assert post(service, "red").json()["caption"] == "a red square"
+        assert httpx.get(f"{service.url}/health/ready").status_code == 200
 
 
 def test_a_client_that_hangs_up_gives_its_place_back(tiny_bundle: Path) -> None:

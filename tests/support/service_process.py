@@ -23,6 +23,7 @@ class ServiceProcess:
     """`python -m inference` on a free port; leaving the context kills it if it still runs.
 
     `settings` are environment variables without their prefix. With `slow`, the model takes so many seconds for a batch.
+    `log` has the lines of standard output, `errors` those of standard error.
     """
 
     def __init__(self, bundle: Path, *, slow: float | None = None, **settings: object) -> None:
@@ -33,16 +34,19 @@ class ServiceProcess:
         self.process = subprocess.Popen(
             [sys.executable, *command],
             env=environment | {"PYTHONPATH": str(_TESTS)},
+            stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
         )
         self.log: list[str] = []
+        self.errors: list[str] = []
         self._listening = threading.Event()
-        self._reader = threading.Thread(target=self._read_log, daemon=True)
-        self._reader.start()
+        self._readers = [threading.Thread(target=read, daemon=True) for read in (self._read_log, self._read_errors)]
+        for reader in self._readers:
+            reader.start()
 
     def __enter__(self) -> Self:
-        assert self._listening.wait(_START_SECONDS), self.log
+        assert self._listening.wait(_START_SECONDS), self.errors
         return self
 
     def __exit__(
@@ -71,18 +75,17 @@ class ServiceProcess:
                 if httpx.get(f"{self.url}/health/ready").status_code == 200:
                     return self
             time.sleep(0.02)
-        raise AssertionError(self.log)
+        raise AssertionError(self.log + self.errors)
 
     def terminate(self) -> None:
         """Ask the process to stop, as an orchestrator does."""
         self.process.send_signal(signal.SIGTERM)
 
     def wait(self, seconds: float = 60) -> int:
-        """The exit code; afterwards the log is complete."""
+        """The exit code; afterwards `log` and `errors` are complete."""
         code = self.process.wait(seconds)
-        self._reader.join(seconds)
-        assert self.process.stderr is not None
-        self.process.stderr.close()
+        for reader in self._readers:
+            reader.join(seconds)
         return code
 
     def metric(self, sample: str) -> float:
@@ -91,12 +94,18 @@ class ServiceProcess:
         return next((float(line.rpartition(" ")[2]) for line in lines if line.startswith(f"{sample} ")), 0.0)
 
     def _read_log(self) -> None:
-        assert self.process.stderr is not None
-        for line in self.process.stderr:
-            self.log.append(line.rstrip("\n"))
-            if '"listening"' in line:
-                self._listening.set()
+        assert self.process.stdout is not None
+        with self.process.stdout as lines:
+            for line in lines:
+                self.log.append(line.rstrip("\n"))
+                if '"listening"' in line:
+                    self._listening.set()
         self._listening.set()
+
+    def _read_errors(self) -> None:
+        assert self.process.stderr is not None
+        with self.process.stderr as lines:
+            self.errors.extend(line.rstrip("\n") for line in lines)
 
 
 @contextlib.contextmanager

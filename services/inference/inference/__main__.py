@@ -13,7 +13,7 @@ from inference.errors import CaptionError
 from inference.image import ImageLimits
 from inference.logs import configure_logging
 from inference.server import AddressError, IncompleteError, serve
-from inference.settings import SettingsError, read_settings
+from inference.settings import Settings, SettingsError, read_settings
 
 _FAILED = 1
 _WRONG_SETTINGS = 2
@@ -31,7 +31,7 @@ def main() -> int:
         settings.bundle,
         runtime=settings.runtime,
         threads=settings.threads,
-        limits=ImageLimits(max_pixels=settings.max_pixels, max_side=settings.max_side),
+        limits=_limits(settings),
     )
     try:
         serve(settings, load)
@@ -41,6 +41,12 @@ def main() -> int:
         logging.getLogger(__name__).debug("cannot start", exc_info=True)
         return _give_up(f"the model cannot be started: {type(error).__name__}: {error}", _FAILED)
     return 0
+
+
+def _limits(settings: Settings) -> ImageLimits:
+    return ImageLimits(
+        max_pixels=settings.max_pixels, max_held_pixels=settings.max_held_pixels, max_side=settings.max_side
+    )
 
 
 def _give_up(reason: str, code: int) -> int:

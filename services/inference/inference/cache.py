@@ -35,6 +35,10 @@ class CaptionCache:
             self._captions.move_to_end(key)
         return caption
 
+    def clear(self) -> None:
+        """Let go of everything."""
+        self._captions.clear()
+
     def put(self, key: CacheKey, caption: Caption) -> None:
         """Keep `caption`, letting go of the least recently used one when there is no room."""
         self._captions[key] = caption

@@ -1,11 +1,13 @@
-"""Logs as one JSON object a line, each with the id of the request it belongs to.
+"""Logs as one JSON object a line on standard output, each with the id of the request it belongs to.
 
+Standard error is left to the one line of a failed start, and to C libraries that write there what they think of a file.
 Neither the bytes of a photo nor a key is ever logged: nothing here formats a request's body or its headers.
 """
 
 import json
 import logging
 import sys
+import warnings
 from contextvars import ContextVar
 from datetime import UTC, datetime
 
@@ -34,8 +36,9 @@ class JsonFormatter(logging.Formatter):
 
 
 def configure_logging(level: str) -> None:
-    """Send everything from `level` on to standard error, as JSON."""
-    handler = logging.StreamHandler(sys.stderr)
+    """Send everything from `level` on to standard output, as JSON."""
+    handler = logging.StreamHandler(sys.stdout)
     handler.setFormatter(JsonFormatter())
     logging.basicConfig(handlers=[handler], level=level.upper(), force=True)
     logging.getLogger("uvicorn").setLevel(logging.WARNING)  # its progress reports repeat ours
+    warnings.filterwarnings("ignore", module="PIL")  # what a decoder thinks of a stranger's file is no news

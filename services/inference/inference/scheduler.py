@@ -1,6 +1,6 @@
 """Brings photos to the model in a fair order, and never more of them than can be answered in time.
 
-    accept ──▶ decode, in a few threads ──▶ queue ──▶ a batch for the model, in one thread ──▶ caption
+    accept ──▶ decode, in a few threads ──▶ queue ──▶ a batch for the model, in another thread ──▶ caption
 
 All bookkeeping happens on the event loop, so there are no locks. A deadline and a client that goes away are the same
 thing here: the waiting coroutine is cancelled, and what it waited for is dropped unless it has already started.
@@ -55,6 +55,8 @@ class _Job:
 class Scheduler:
     """Accepts at most `queue_size` photos at a time and captions them in batches of at most `batch_size`.
 
+    `workers` batches are captioned at the same time, `decode_threads` photos are decoded at the same time.
+
     Use it as an asynchronous context manager: leaving it waits for nothing, so call `finish` first to drain.
     `on_batch` is told the size of every batch.
     """
@@ -64,14 +66,16 @@ class Scheduler:
         *,
         queue_size: int,
         batch_size: int,
+        workers: int,
         decode_threads: int,
         on_batch: Callable[[int], None] = lambda _: None,
     ) -> None:
         self._queue_size = queue_size
         self._batch_size = batch_size
+        self._workers = workers
         self._on_batch = on_batch
         self._decoders = ThreadPoolExecutor(decode_threads, thread_name_prefix="decode")
-        self._model = ThreadPoolExecutor(1, thread_name_prefix="model")
+        self._model = ThreadPoolExecutor(workers, thread_name_prefix="model")
         self._waiting: list[tuple[float, int, _Job]] = []
         self._order = itertools.count()
         self._arrival = asyncio.Event()
@@ -81,12 +85,13 @@ class Scheduler:
         self._seconds_per_photo = 0.0
 
     async def __aenter__(self) -> Self:
-        self._worker = asyncio.create_task(self._work(), name="scheduler")
+        self._tasks = [asyncio.create_task(self._work(), name="scheduler") for _ in range(self._workers)]
         return self
 
     async def __aexit__(self, *exception: object) -> None:
-        self._worker.cancel()
-        await asyncio.wait([self._worker])
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.wait(self._tasks)
         self._decoders.shutdown(wait=False, cancel_futures=True)
         self._model.shutdown(wait=False, cancel_futures=True)
 
@@ -203,7 +208,7 @@ class Scheduler:
         except Exception as error:  # whatever the model raises belongs to those who wait for it, not to the worker
             _settle(batch, [error] * len(batch))
         else:
-            self._learn((loop.time() - start) / len(batch))
+            self._learn((loop.time() - start) / len(batch) / self._workers)
             _settle(batch, captions)
 
     def _learn(self, seconds: float) -> None:

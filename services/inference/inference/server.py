@@ -2,11 +2,12 @@
 
     SIGTERM ──▶ /health/ready says 503, new photos are refused ──▶ accepted work finishes ──▶ stop listening, exit 0
 
-A second signal stops at once.
+A second signal stops at once. SIGHUP loads the bundle anew beside the one that serves, and changes over if it is good.
 """
 
 import asyncio
 import logging
+import signal
 import socket
 from collections.abc import Callable, Coroutine
 from types import FrameType
@@ -24,6 +25,7 @@ from inference.settings import Settings
 
 _READING_THE_ANSWER_SECONDS = 30.0
 _CLOSING_SECONDS = 3
+_LAST_MOMENT_SECONDS = 0.3
 _BACKLOG = 2048
 
 _log = logging.getLogger(__name__)
@@ -45,13 +47,23 @@ class Server(uvicorn.Server):
         self._service = service
         self._tasks: set[asyncio.Task[None]] = set()
         self._stopping = False
+        self._reloading = False
         self.drained = False  # whether a signal came and everything accepted was answered before the end
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Listen, then begin to load."""
         await super().startup(sockets)
         self._loop = asyncio.get_running_loop()
+        self._loop.add_signal_handler(signal.SIGHUP, self._spawn_reload)
         self._spawn(self._start_service())
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Stop listening, but let connections that were made at the last moment have their answer."""
+        for listener in (*self.servers, *(sockets or ())):
+            listener.close()
+        if not self.force_exit:
+            await asyncio.sleep(_LAST_MOMENT_SECONDS)
+        await super().shutdown(sockets)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002
         """Drain on the first signal, stop on the second.
@@ -74,7 +86,30 @@ class Server(uvicorn.Server):
         if self._service.state is State.FAILED:
             self.should_exit = True
         else:
-            _log.info("ready")
+            _log.info("ready", extra=self._describe_model())
+
+    def _spawn_reload(self) -> None:
+        if self._service.state is State.READY and not self._reloading:
+            self._spawn(self._reload())
+        else:
+            _log.warning(
+                "not reloaded: the service is %s", "reloading" if self._reloading else self._service.state.value
+            )
+
+    async def _reload(self) -> None:
+        self._reloading = True
+        try:
+            await self._service.reload()
+        except Exception as error:  # the old model goes on, whatever is wrong with the new one
+            _log.error("not reloaded, the old model goes on: %s", error)
+        else:
+            _log.info("reloaded", extra=self._describe_model())
+        finally:
+            self._reloading = False
+
+    def _describe_model(self) -> dict[str, str]:
+        manifest = self._service.captioner.bundle.manifest
+        return {"model": manifest.name, "version": manifest.version}
 
     async def _drain(self) -> None:
         settings = self._service.settings

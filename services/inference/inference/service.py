@@ -10,6 +10,7 @@ import enum
 import hashlib
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from io import BytesIO
 from typing import Self
@@ -19,12 +20,11 @@ from PIL import Image
 from inference.cache import CacheKey, CaptionCache
 from inference.captioner import Captioner
 from inference.errors import NotReadyError
+from inference.manifest import Manifest
 from inference.metrics import Metrics
 from inference.result import Caption, CaptionOptions, Timings
 from inference.scheduler import Scheduled, Scheduler
 from inference.settings import Settings
-
-_WARM_UP_SECONDS = 120.0
 
 
 class State(enum.Enum):
@@ -38,9 +38,10 @@ class State(enum.Enum):
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A caption, whether it was kept from before, and the milliseconds it took: in the queue and in all."""
+    """A caption, the model that wrote it, whether it was kept from before, and its milliseconds: queued, and in all."""
 
     caption: Caption
+    manifest: Manifest
     cached: bool
     queue_ms: float
     total_ms: float
@@ -59,10 +60,12 @@ class CaptionService:
         self.failure: Exception | None = None
         self._load = load
         self._captioner: Captioner | None = None
+        self._hasher = ThreadPoolExecutor(1, thread_name_prefix="digest")
         self._cache = CaptionCache(settings.cache_size)
         self._scheduler = Scheduler(
             queue_size=settings.queue_size,
             batch_size=settings.batch_size,
+            workers=settings.workers,
             decode_threads=settings.decode_threads,
             on_batch=metrics.batch_size.observe,
         )
@@ -74,6 +77,7 @@ class CaptionService:
 
     async def __aexit__(self, *exception: object) -> None:
         await self._scheduler.__aexit__(*exception)
+        self._hasher.shutdown(wait=False, cancel_futures=True)
 
     @property
     def captioner(self) -> Captioner:
@@ -85,16 +89,20 @@ class CaptionService:
     async def start(self) -> None:
         """Load and warm up the captioner; afterwards the state is ready, or failed with the reason in `failure`."""
         try:
-            captioner = await asyncio.to_thread(self._load)
-            await self._warm_up(captioner)
+            self._use(await asyncio.to_thread(self._load_warm))
         except Exception as error:  # whatever stops the start is told to the operator in one line
             self.failure = error
             self.state = State.FAILED
             return
-        self._captioner = captioner
-        self.metrics.set_model(captioner.bundle.manifest.name, captioner.bundle.manifest.version)
         if self.state is State.STARTING:
             self.state = State.READY
+
+    async def reload(self) -> None:
+        """Load the captioner anew and change over to it between two photos.
+
+        Raises whatever keeps the new one from being loaded; the old one then goes on.
+        """
+        self._use(await asyncio.to_thread(self._load_warm))
 
     def check_room(self) -> None:
         """Raise what would keep a photo from being accepted now: `NotReadyError` or `QueueFullError`."""
@@ -118,25 +126,32 @@ class CaptionService:
         key = CacheKey(await self._digest(data), _identify(captioner), options)
         caption = self._look_up(key)
         if caption is not None:
-            return self._answer(Scheduled(caption, 0.0), arrival, cached=True)
+            return self._answer(captioner, Scheduled(caption, 0.0), arrival, cached=True)
         work = self._scheduler.caption(
             captioner, data, options, deadline=self.settings.deadline_seconds, position=position, on_decoded=on_decoded
         )
         del data  # held by `work` alone, which lets go of it early
         scheduled = await work
         self._cache.put(key, scheduled.caption)
-        return self._answer(scheduled, arrival, cached=False)
+        return self._answer(captioner, scheduled, arrival, cached=False)
 
     async def drain(self) -> None:
         """Accept nothing more and wait until what was accepted is answered."""
         self.state = State.DRAINING
         await self._scheduler.finish()
 
-    async def _warm_up(self, captioner: Captioner) -> None:
-        await self._scheduler.caption(captioner, _grey_photo(), CaptionOptions(), deadline=_WARM_UP_SECONDS)
+    def _load_warm(self) -> Captioner:
+        captioner = self._load()
+        captioner.caption(_grey_photo())
+        return captioner
+
+    def _use(self, captioner: Captioner) -> None:
+        self._captioner = captioner
+        self._cache.clear()  # a bundle may have changed and kept its name
+        self.metrics.set_model(captioner.bundle.manifest.name, captioner.bundle.manifest.version)
 
     async def _digest(self, data: bytes) -> str:
-        digest = await asyncio.to_thread(hashlib.sha256, data)
+        digest = await asyncio.get_running_loop().run_in_executor(self._hasher, hashlib.sha256, data)
         return digest.hexdigest()
 
     def _look_up(self, key: CacheKey) -> Caption | None:
@@ -144,11 +159,12 @@ class CaptionService:
         self.metrics.cache_lookups.labels("miss" if caption is None else "hit").inc()
         return caption and dataclasses.replace(caption, timings=Timings(decode=0.0, encode=0.0, generate=0.0))
 
-    def _answer(self, scheduled: Scheduled, arrival: float, *, cached: bool) -> Answer:
+    def _answer(self, captioner: Captioner, scheduled: Scheduled, arrival: float, *, cached: bool) -> Answer:
         self.metrics.confidence.observe(scheduled.caption.confidence)
         if not cached:
             self.metrics.observe_stages(scheduled.caption.timings, queue_ms=scheduled.queue_ms)
-        return Answer(scheduled.caption, cached, scheduled.queue_ms, (time.perf_counter() - arrival) * 1000)
+        total_ms = (time.perf_counter() - arrival) * 1000
+        return Answer(scheduled.caption, captioner.bundle.manifest, cached, scheduled.queue_ms, total_ms)
 
 
 def _identify(captioner: Captioner) -> str:

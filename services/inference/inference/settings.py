@@ -42,7 +42,10 @@ class Settings(BaseSettings):
         "info", description="Least severe level that is logged."
     )
 
-    threads: Count | None = Field(None, description="Threads the model uses; empty for the cores the process may use.")
+    threads: Count | None = Field(None, description="Threads for one batch; empty for the cores the process may use.")
+    workers: Annotated[int, Field(ge=1, le=64)] = Field(
+        1, description="Batches that the model captions at the same time."
+    )
     decode_threads: Count = Field(2, description="Photos decoded at the same time.")
     batch_size: Annotated[int, Field(ge=1, le=64)] = Field(1, description="Most photos the model captions in one go.")
     queue_size: Count = Field(64, description="Photos accepted and not yet captioned; further ones are answered 429.")
@@ -58,6 +61,10 @@ class Settings(BaseSettings):
         128 * 2**20, description="Most bytes of uploads held in memory at once; beyond it requests are answered 429."
     )
     max_pixels: Count = Field(50_000_000, description="Most pixels of a photo; larger ones are answered 422.")
+    max_held_pixels: Count = Field(
+        25_000_000,
+        description="Most pixels of a photo that is not shrunk while it is decoded, as most JPEGs are; half for WebP.",
+    )
     max_side: Count = Field(
         20_000, description="Most pixels of a photo's width or height; larger ones are answered 422."
     )

@@ -39,7 +39,7 @@ def create_app(service: CaptionService) -> FastAPI:
     install_error_handlers(app)
     _add_routes(app, settings)
     _add_middleware(app, service)
-    correct_document(app)
+    correct_document(app, needs_key=bool(settings.api_keys))
     return app
 
 

@@ -7,7 +7,7 @@ from fastapi import Depends, Request
 from inference.service import CaptionService
 
 
-def _service(request: Request) -> CaptionService:
+async def _service(request: Request) -> CaptionService:
     service = request.app.state.service
     assert isinstance(service, CaptionService)
     return service

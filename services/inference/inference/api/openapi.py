@@ -32,8 +32,8 @@ def document_upload(*, several: bool) -> Json:
     return {"requestBody": {"required": True, "content": content}}
 
 
-def correct_document(app: FastAPI) -> None:
-    """Make `app`'s OpenAPI document define the problems that it refers to, and FastAPI's own no more."""
+def correct_document(app: FastAPI, *, needs_key: bool) -> None:
+    """Make `app`'s OpenAPI document define the problems it refers to, and ask for a key only where one is needed."""
     generate = app.openapi
 
     def openapi() -> Json:
@@ -44,6 +44,8 @@ def correct_document(app: FastAPI) -> None:
             schemas.pop(name, None)
         for operation in (operation for path in document["paths"].values() for operation in path.values()):
             _drop_validation_response(operation["responses"])
+            if not needs_key:
+                operation.pop("security", None)
         return document
 
     app.openapi = openapi  # type: ignore[method-assign]  # the way that FastAPI's documentation extends it

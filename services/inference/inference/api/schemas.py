@@ -124,8 +124,8 @@ class CaptionResponse(BaseModel):
     )
 
     @classmethod
-    def of(cls, answer: Answer, manifest: Manifest) -> Self:
-        caption = answer.caption
+    def of(cls, answer: Answer) -> Self:
+        caption, manifest = answer.caption, answer.manifest
         return cls(
             caption=caption.caption,
             alt_text=caption.alt_text,
@@ -172,7 +172,8 @@ class LimitsSchema(BaseModel):
 
     formats: list[str]
     max_body_bytes: int
-    max_pixels: int
+    max_pixels: int = Field(description="Of a JPEG that can be shrunk while it is decoded, as most can.")
+    max_held_pixels: int = Field(description="Of any other photo; of a WebP half as many.")
     max_side: int
     max_images: int
     max_beam_width: int = MAX_BEAM_WIDTH
@@ -213,6 +214,7 @@ class ModelResponse(BaseModel):
                 formats=list(FORMATS),
                 max_body_bytes=settings.max_body_bytes,
                 max_pixels=settings.max_pixels,
+                max_held_pixels=settings.max_held_pixels,
                 max_side=settings.max_side,
                 max_images=settings.max_images,
             ),

@@ -44,7 +44,7 @@ async def caption(request: Request, response: Response, service: Service, query:
     work = service.caption(await read_photo(request), _options(query), on_decoded=held_bytes(request.scope).release)
     answer = await unless_disconnected(request, work)
     response.headers["Cache-Status"] = "inference; hit" if answer.cached else "inference; fwd=miss"
-    return CaptionResponse.of(answer, service.captioner.bundle.manifest)
+    return CaptionResponse.of(answer)
 
 
 @router.post(
@@ -74,7 +74,7 @@ async def _item(
         answer = await service.caption(require_content(photo), options, position=position)
     except (CaptionError, ProblemError) as error:
         return CaptionItem(problem=report(request, error))
-    return CaptionItem(result=CaptionResponse.of(answer, service.captioner.bundle.manifest))
+    return CaptionItem(result=CaptionResponse.of(answer))
 
 
 def _options(query: CaptionQuery) -> CaptionOptions:

@@ -1,0 +1,73 @@
+"""`python -m chaos`: all scenarios in full, or a share of them with `--scale`; exit code 1 when a promise is broken."""
+
+import argparse
+import asyncio
+import random
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+from typing import Any
+
+from support.tiny_bundle import write_tiny_bundle
+
+from chaos import exchanges, images, overload, restarts, slow_clients
+from chaos.figures import Figures
+
+_IMAGES = 20_000
+_EXCHANGES = 5_000
+_SLOW_CLIENTS = 200
+_OVERLOAD_SECONDS = 20.0
+_RESTARTS = 20
+
+Scenario = Callable[[], Coroutine[Any, Any, Figures]]
+
+
+def main() -> int:
+    """Run the scenarios one after the other, each against a service of its own."""
+    options = _parse()
+    print(f"seed {options.seed}, scale {options.scale:g}", flush=True)
+    with tempfile.TemporaryDirectory() as folder:
+        bundle = options.bundle or write_tiny_bundle(Path(folder) / "tiny")
+        broken = sum(_run(scenario) for scenario in _scenarios(bundle, options))
+    print("every promise was kept" if not broken else f"{broken} promises were broken")
+    return 1 if broken else 0
+
+
+def _scenarios(bundle: Path, options: argparse.Namespace) -> list[Scenario]:
+    scale: float = options.scale
+    chance = random.Random(options.seed)
+
+    def scaled(count: int, least: int) -> int:
+        return max(least, round(count * scale))
+
+    scenarios: dict[str, Scenario] = {
+        "images": lambda: images.run(bundle, scaled(_IMAGES, 100), chance, options.corpus),
+        "exchanges": lambda: exchanges.run(bundle, scaled(_EXCHANGES, 100), chance),
+        "slow-clients": lambda: slow_clients.run(bundle, scaled(_SLOW_CLIENTS, 20), chance),
+        "overload": lambda: overload.run(bundle, max(4.0, _OVERLOAD_SECONDS * scale)),
+        "restarts": lambda: restarts.run(bundle, scaled(_RESTARTS, 2)),
+    }
+    return [scenario for name, scenario in scenarios.items() if name in (options.only or scenarios)]
+
+
+def _run(scenario: Scenario) -> int:
+    start = time.perf_counter()
+    figures: Figures = asyncio.run(scenario())
+    print(f"\n{figures}\n  {'took (s)':<32} {time.perf_counter() - start:.0f}", flush=True)
+    return len(figures.broken)
+
+
+def _parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m chaos", description=__doc__)
+    parser.add_argument("only", nargs="*", help="images, exchanges, slow-clients, overload, restarts; all by default")
+    parser.add_argument("--scale", type=float, default=1.0, help="share of the full numbers")
+    parser.add_argument("--seed", type=int, default=int(time.time()), help="repeats what an earlier run sent")
+    parser.add_argument("--bundle", type=Path, help="bundle to serve instead of a tiny generated one")
+    parser.add_argument("--corpus", type=Path, help="folder with more files to send as photos")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,53 @@
+"""What a scenario measured, and the promises that it saw broken."""
+
+import collections
+from dataclasses import dataclass, field
+from pathlib import Path
+
+INTENDED_FAILURES = frozenset({503, 504})
+
+
+@dataclass
+class Figures:
+    """Measurements by name, in the order in which they are printed."""
+
+    scenario: str
+    values: dict[str, object] = field(default_factory=dict)
+    broken: list[str] = field(default_factory=list)
+
+    def require(self, kept: bool, promise: str) -> None:
+        """Note the promise as broken unless it was kept."""
+        if not kept:
+            self.broken.append(promise)
+
+    def count_statuses(self, statuses: "collections.Counter[int]") -> None:
+        """Note how often each status came, and require that none says that the service failed."""
+        self.values["answers by status"] = dict(sorted(statuses.items()))
+        failures = [status for status in statuses if status >= 500 and status not in INTENDED_FAILURES]
+        self.require(not failures, f"no 5xx but the intended 503 and 504; saw {failures}")
+
+    def __str__(self) -> str:
+        rows = [f"  {name:<32} {value}" for name, value in self.values.items()]
+        return "\n".join([self.scenario, *rows, *(f"  BROKEN: {promise}" for promise in self.broken)])
+
+
+@dataclass(frozen=True)
+class Resources:
+    """What a process holds: memory at its peak and now, in megabytes, open files and threads."""
+
+    peak_megabytes: int
+    megabytes: int
+    files: int
+    threads: int
+
+    @classmethod
+    def of(cls, pid: int) -> "Resources":
+        """Read them from /proc."""
+        process = Path("/proc") / str(pid)
+        status = dict(line.split(":", 1) for line in (process / "status").read_text().splitlines())
+        return cls(
+            peak_megabytes=int(status["VmHWM"].split()[0]) // 1024,
+            megabytes=int(status["VmRSS"].split()[0]) // 1024,
+            files=len(list((process / "fd").iterdir())),
+            threads=int(status["Threads"]),
+        )

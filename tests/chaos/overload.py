@@ -1,0 +1,89 @@
+"""Ten times as many requests as the service can answer: as many captions as ever, clean refusals, quick recovery."""
+
+import asyncio
+import collections
+import time
+from pathlib import Path
+
+from support.light_http import post_photo
+from support.photos import photo_bytes
+from support.service_process import ServiceProcess, run_service
+
+from chaos.figures import Figures, Resources
+
+_MODEL_SECONDS = 0.1  # a model slow enough that the clients, on the same machine, are not what is measured
+_FACTOR = 10
+_GOODPUT = 0.9
+_RECOVERY_SECONDS = 5.0
+_SETTLING_SECONDS = 0.5  # until the first captions come; the goodput is measured from there on
+_PHOTO = photo_bytes("red")
+
+
+async def run(bundle: Path, seconds: float, least_goodput: float = _GOODPUT) -> Figures:
+    """Measure the capacity, then offer ten times as much for `seconds`; `least_goodput` is a share of the capacity."""
+    figures = Figures("overload")
+    with run_service(bundle, slow=_MODEL_SECONDS, cache_size=0, queue_size=32) as service:
+        capacity = await _measure_capacity(service, seconds / 2)
+        statuses, without_wait, goodput = await _overload(service, capacity * _FACTOR, seconds)
+        recovery = await _recover(service)
+        peak = Resources.of(service.process.pid).peak_megabytes
+    figures.values["capacity (captions/s)"] = round(capacity, 1)
+    figures.values["offered (requests/s)"] = round(capacity * _FACTOR)
+    figures.values["goodput (captions/s)"] = f"{goodput:.1f}, {goodput / capacity:.0%} of capacity"
+    figures.values["recovery (s)"] = round(recovery, 2)
+    figures.values["memory, peak (MB)"] = peak
+    figures.count_statuses(statuses)
+    figures.require(goodput >= least_goodput * capacity, f"goodput of at least {least_goodput:.0%} of capacity")
+    figures.require(without_wait == 0, "every 429 has a Retry-After")
+    figures.require(recovery < _RECOVERY_SECONDS, "recovery within seconds")
+    return figures
+
+
+async def _measure_capacity(service: ServiceProcess, seconds: float) -> float:
+    done = 0
+    start = time.perf_counter()
+
+    async def work() -> None:
+        nonlocal done
+        while time.perf_counter() < start + seconds:
+            status, _ = await post_photo(service.port, _PHOTO)
+            done += status == 200
+
+    await asyncio.gather(*(work() for _ in range(8)))
+    return done / (time.perf_counter() - start)
+
+
+async def _overload(
+    service: ServiceProcess, rate: float, seconds: float
+) -> tuple["collections.Counter[int]", int, float]:
+    """Statuses, 429s that name no time to wait, and captions a second, of requests that arrive whatever is answered."""
+    statuses: collections.Counter[int] = collections.Counter()
+    without_wait = 0
+
+    async def send() -> None:
+        nonlocal without_wait
+        status, headers = await post_photo(service.port, _PHOTO)
+        statuses[status] += 1
+        without_wait += status == 429 and "retry-after" not in headers
+
+    async with asyncio.TaskGroup() as group:
+        start = time.perf_counter()
+        for number in range(round(rate * seconds)):
+            await asyncio.sleep(max(0.0, start + number / rate - time.perf_counter()))
+            group.create_task(send())
+            if number == round(rate * _SETTLING_SECONDS):
+                settled, early = time.perf_counter(), statuses[200]
+        goodput = (statuses[200] - early) / (time.perf_counter() - settled)
+    return statuses, without_wait, goodput
+
+
+async def _recover(service: ServiceProcess) -> float:
+    """Seconds until a photo is captioned in its usual time again."""
+    start = time.perf_counter()
+    while time.perf_counter() - start < 60:
+        sent = time.perf_counter()
+        status, _ = await post_photo(service.port, _PHOTO)
+        if status == 200 and time.perf_counter() - sent < 4 * _MODEL_SECONDS:
+            break
+        await asyncio.sleep(0.05)
+    return time.perf_counter() - start
