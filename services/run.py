@@ -32,7 +32,10 @@ def main() -> int:
     ]
     try:
         _wait_until_ready([f"{api}/health/ready", f"{page}/health"], services)
-        print(f"\n  Page   {page}\n  API    {api}/docs\n\n  {SAMPLE.name}: {_caption(api)}\n\nCtrl-C stops both.", flush=True)
+        print(
+            f"\n  Page   {page}\n  API    {api}/docs\n\n  {SAMPLE.name}: {_caption(api)}\n\nCtrl-C stops both.",
+            flush=True,
+        )
         return _wait_for_end(services)
     except KeyboardInterrupt:
         return 0
@@ -51,7 +54,7 @@ def _parse_arguments() -> argparse.Namespace:
 
 
 def _start(python: Path, module: str, defaults: dict[str, str]) -> subprocess.Popen[bytes]:
-    """A service in a process group of its own, so that Ctrl-C reaches only this program, which stops it in good order."""
+    """A service in a process group of its own: Ctrl-C reaches only this program, which stops it in good order."""
     environment = {**defaults, **os.environ}
     return subprocess.Popen([python, "-m", module], cwd=ROOT, env=environment, start_new_session=True)  # noqa: S603
 
@@ -95,8 +98,6 @@ def _stop(services: list[subprocess.Popen[bytes]]) -> None:
             service.wait(STOP_WITHIN)
         except subprocess.TimeoutExpired:
             service.kill()
-
-
 
 
 if __name__ == "__main__":

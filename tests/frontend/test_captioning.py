@@ -99,8 +99,7 @@ def test_a_photo_over_the_limit_is_not_sent_on(client: FlaskClient, inference: F
 def test_a_form_over_the_limit_gets_a_page_that_says_so(client: FlaskClient, settings: Settings) -> None:
     response = client.post(
         "/",
-        input_stream=io.BytesIO(),
-        content_length=settings.max_form_bytes + 1,
+        environ_overrides={"CONTENT_LENGTH": str(settings.max_form_bytes + 1)},
         content_type="multipart/form-data; boundary=x",
     )
 

@@ -18,6 +18,19 @@ def test_about_shows_what_inference_tells_about_its_model(client: FlaskClient) -
     assert "299 by 299 pixels" in page
     assert "51.4" in page
     assert "What it is bad at" in page
+    assert "<h4>Limits</h4>" in page
+    assert "<td>2</td>" in page
+
+
+@pytest.mark.parametrize(
+    "card", ["<script>alert(1)</script>", "[x](javascript:alert(1))", "![x](https://evil.example/x.png)"]
+)
+def test_a_model_card_is_text_and_nothing_else(card: str) -> None:
+    html = arrange(ModelFacts(name="x", version="1", card=card)).card
+
+    assert "<script" not in html
+    assert 'href="javascript' not in html
+    assert "<img" not in html
 
 
 def test_about_stands_without_inference(client: FlaskClient, inference: FakeInference) -> None:

@@ -3,9 +3,14 @@
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 from support.tiny_bundle import write_tiny_bundle
 
 from inference.captioner import Captioner
+
+# How long an example takes says more about the machine than about the code.
+settings.register_profile("inference", deadline=None)
+settings.load_profile("inference")
 
 
 @pytest.fixture(scope="session")

@@ -4,13 +4,14 @@ from dataclasses import replace
 from itertools import pairwise, product
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.toy_decoder import TOKENS, VOCABULARY_SIZE, WORDS, ToyDecoder, make_features, score_sentence
 
 from inference.beam_search import SearchOptions, search
-from inference.runtime import DecoderStep, Floats
+from inference.runtime import DecoderStep, Floats, Tensors
 
 WIDER_THAN_THE_TREE = 200
 OPTIONS = SearchOptions(beam_width=3, length_penalty=0.7, max_length=4)
@@ -47,7 +48,7 @@ def rank_every_sentence(
     return sorted(scored, reverse=True)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(seed=seeds, penalty=penalties, repeat=st.booleans(), ngram=st.sampled_from([0, 2]), results=st.integers(1, 8))
 def test_a_beam_wider_than_the_tree_ranks_as_brute_force_does(
     seed: int, penalty: float, repeat: bool, ngram: int, results: int
@@ -137,6 +138,42 @@ def test_a_decoder_that_never_ends_is_cut_at_the_maximum_length(seed: int, width
     found = search(decoder, make_features(2, seed), options, TOKENS)
 
     assert [len(pool[0].tokens) for pool in found] == [max_length, max_length]
+
+
+class ScriptedDecoder(ToyDecoder):
+    """Says the same of every hypothesis: at each position the log-probabilities of a script, next to nothing for the
+    rest."""
+
+    def __init__(self, *script: dict[int, float]) -> None:
+        super().__init__(seed=0)
+        self._script = script
+
+    def step(self, tokens: npt.NDArray[np.int32], context: Tensors, state: Tensors) -> DecoderStep:
+        log_probabilities = np.full((*tokens.shape, VOCABULARY_SIZE), -50, np.float32)
+        for token, value in self._script[self.steps].items():
+            log_probabilities[:, :, token] = value
+        step = super().step(tokens, context, state)
+        return DecoderStep(log_probabilities, step.attention, step.state)
+
+
+def test_hypotheses_that_end_make_room_for_others() -> None:
+    """Both beams would rather end at once, but it pays to go on."""
+    decoder = ScriptedDecoder({4: -0.7, 5: -0.7}, {TOKENS.end: -0.5, 6: -1.0}, {TOKENS.end: 0.0})
+    options = SearchOptions(beam_width=2, length_penalty=1.5, max_length=2)
+
+    assert len(search(decoder, make_features(1), options, TOKENS)[0][0].tokens) == 2
+
+
+@pytest.mark.parametrize(("lookahead", "words"), [(None, 5), (3, 5), (0, 1)])
+def test_a_sentence_that_begins_badly_and_goes_on_well_is_found_by_looking_ahead(
+    lookahead: int | None, words: int
+) -> None:
+    """Two words into it its score is worse than that of the single word, even if it ended there for free."""
+    certain = [{4 + position % 2: 0.0} for position in range(3)]
+    decoder = ScriptedDecoder({4: -2.0}, {TOKENS.end: -0.5, 5: -1.9}, *certain, {TOKENS.end: 0.0})
+    options = SearchOptions(beam_width=2, length_penalty=1.0, max_length=5, lookahead=lookahead)
+
+    assert len(search(decoder, make_features(1), options, TOKENS)[0][0].tokens) == words
 
 
 class ImpossibleDecoder(ToyDecoder):

@@ -68,9 +68,11 @@ def make_caption(*, alternatives: int = 3, attention: bool = False, confidence: 
 MODEL = {
     "name": "fake",
     "version": "1.0.0",
-    "input_size": {"width": 299, "height": 299},
+    "input": {"width": 299, "height": 299},
     "vocabulary_size": 3477,
-    "scores": {"dev": {"protocol": "Lower case, no punctuation.", "greedy": {"BLEU-4": 0.204, "CIDEr": 0.514}}},
+    "attention_grid": {"rows": ROWS, "columns": COLUMNS},
+    "scores": {"dev": {"protocol": "Lower case, no punctuation.", "greedy": {"BLEU-4": 20.4, "CIDEr": 51.4}}},
+    "card": "# Model card: fake\n\n## Limits\n\n- It cannot read text.\n\n| a | b |\n|---|---|\n| 1 | 2 |\n",
 }
 
 

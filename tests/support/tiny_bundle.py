@@ -113,11 +113,6 @@ def build_encoder() -> ModelProto:
 
 def build_decoder_start() -> ModelProto:
     """`features` → the grid itself, what its mean colour says for each word, and a word count of zero."""
-    gains = np.zeros((CHANNELS, len(WORDS)), np.float32)
-    bias = np.zeros(len(WORDS), np.float32)
-    for word, (*channels, constant) in _COLOUR_GAINS.items():
-        gains[:, WORDS.index(word)] = channels
-        bias[WORDS.index(word)] = constant
     nodes = [
         helper.make_node("Identity", ["features"], ["context_grid"]),
         helper.make_node("ReduceMean", ["features"], ["mean"], axes=[1], keepdims=0),
@@ -135,8 +130,7 @@ def build_decoder_start() -> ModelProto:
             "state_count": (TensorProto.FLOAT, ["P", 2]),
         },
         constants={
-            "gains": gains,
-            "bias": bias,
+            **start_constants(),
             "zero": np.array([0], np.int64),
             "one": np.array([1], np.int64),
             "two": np.array([2], np.int64),
@@ -178,11 +172,23 @@ def build_decoder_step(*, attention: bool = True) -> ModelProto:
             "state_count": (TensorProto.FLOAT, ["P", "K", 2]),
         },
         outputs=outputs,
-        constants=_step_constants(),
+        constants=step_constants() | {"one": np.float32(1), "axis_one": np.array([1], np.int64)},
     )
 
 
-def _step_constants() -> dict[str, npt.ArrayLike]:
+def start_constants() -> dict[str, npt.ArrayLike]:
+    """What the mean colour says for each word: `gains` [CHANNELS, V], and `bias` [V] in its absence."""
+    gains = np.zeros((CHANNELS, len(WORDS)), np.float32)
+    bias = np.zeros(len(WORDS), np.float32)
+    for word, (*channels, constant) in _COLOUR_GAINS.items():
+        gains[:, WORDS.index(word)] = channels
+        bias[WORDS.index(word)] = constant
+    return {"gains": gains, "bias": bias}
+
+
+def step_constants() -> dict[str, npt.ArrayLike]:
+    """What a step knows of its last token: logits `follows`, `colour_due`, attention's `queries`; and the end's
+    gain."""
     follows = np.full((len(WORDS), len(WORDS)), _UNLIKELY, np.float32)
     for word, successors in _FOLLOWS.items():
         for successor, logit in successors.items():
@@ -199,8 +205,6 @@ def _step_constants() -> dict[str, npt.ArrayLike]:
         "colour_due": colour_due,
         "queries": queries,
         "end_gain": end_gain,
-        "one": np.float32(1),
-        "axis_one": np.array([1], np.int64),
     }
 
 

@@ -1,18 +1,20 @@
-"""Batches for teacher forcing: photos with all of their captions, in an order that depends on the seed and the epoch alone."""
+"""Batches for teacher forcing: photos with all of their captions, in an order that depends on the seed and the epoch
+alone.
+"""
 
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
 from inference.vocabulary import Vocabulary
-
 from training.dataset import Photo
+from training.read_ahead import read_ahead
 from training.words import TOKENS, encode_caption, tokenise
 
-# How far, in words, photos of a batch may differ in the length of their longest caption; more mixes better and pads more.
+# How far, in words, photos of a batch may differ in the length of their longest caption; more mixes better and pads
+# more.
 _MIXING = 3.0
 # Batches have lengths of multiples of this: each length costs the backend a compilation.
 _ROUNDING = 3
@@ -57,16 +59,12 @@ class Batches:
     def epoch(self, number: int) -> Iterator[Batch]:
         """The batches of an epoch; the next one is read from disk while one is used."""
         places = self._shuffle(np.random.default_rng([self._seed, number]))
-        with ThreadPoolExecutor(1) as pool:
-            ahead = pool.submit(self._gather, places[0])
-            for following in [*places[1:], None]:
-                batch = ahead.result()
-                if following is not None:
-                    ahead = pool.submit(self._gather, following)
-                yield batch
+        yield from read_ahead(self._gather, places)
 
     def _shuffle(self, random: np.random.Generator) -> list[npt.NDArray[np.intp]]:
-        """Places of the photos of each batch: photos whose captions are about equally long share one, so that little is padding."""
+        """Places of the photos of each batch: photos whose captions are about equally long share one, so that little is
+        padding.
+        """
         order = random.permutation(len(self._photos))[: len(self) * self._size]
         similar = order[np.argsort(self._lengths[order] + random.uniform(0, _MIXING, len(order)), kind="stable")]
         places = similar.reshape(len(self), self._size)

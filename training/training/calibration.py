@@ -1,17 +1,18 @@
 """Fits what `confidence` means: the chance that a caption is about as good as a person's.
 
-A caption of the dev split counts as good when its CIDEr reaches `GOOD_CIDER`; logistic regression on the mean log-probability of
-its tokens then says how often captions of that certainty are good (Platt 1999).
+A caption of the dev split counts as good when its CIDEr reaches `GOOD_CIDER`; logistic regression on the mean
+log-probability of its tokens then says how often captions of that certainty are good (Platt 1999).
 """
 
 from collections.abc import Sequence
 
 import numpy as np
+
 from inference.manifest import Calibration
 
 GOOD_CIDER = 60.0
-"""Per-photo CIDEr × 100: a little below the median (63 and 70 for the first two) of a person's caption on Flickr8k's dev split
-against the other four."""
+"""Per-photo CIDEr × 100: a little below the median (63 and 70 for the first two) of a person's caption on Flickr8k's
+dev split against the other four."""
 
 _ROUNDS = 50
 _RIDGE = 1e-3

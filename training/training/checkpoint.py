@@ -1,7 +1,7 @@
 """Checkpoints of a fit: everything that the next epoch depends on, in one file that appears whole or not at all.
 
-Plain NumPy arrays and JSON; nothing is pickled. A fit that goes on from a checkpoint ends as if it had never stopped, because the
-order of the photos and the dropout of an epoch depend on the seed and the epoch alone.
+Plain NumPy arrays and JSON; nothing is pickled. A fit that goes on from a checkpoint ends as if it had never stopped,
+because the order of the photos and the dropout of an epoch depend on the seed and the epoch alone.
 """
 
 import json
@@ -69,7 +69,7 @@ def save_checkpoint(path: Path, model: keras.Model, progress: Progress) -> None:
     arrays["history"] = np.frombuffer(history.encode(), np.uint8)
     partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
     with partial.open("wb") as stream:
-        np.savez(stream, allow_pickle=False, **arrays)  # type: ignore[arg-type]  # NumPy's stub reads ** as allow_pickle
+        np.savez(stream, allow_pickle=False, **arrays)
     partial.replace(path)
 
 

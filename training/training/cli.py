@@ -7,10 +7,11 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # before TensorFlow is imported: it logs a page about CPUs at every start
+os.environ.setdefault(
+    "TF_CPP_MIN_LOG_LEVEL", "2"
+)  # before TensorFlow is imported: it logs a page about CPUs at every start
 
 from inference.errors import CaptionError
-
 from training.config import load_config
 from training.dataset import SPLITS, read_dataset
 from training.errors import TrainingError
@@ -39,13 +40,21 @@ def _build_parser() -> argparse.ArgumentParser:
 
 
 def _add_train(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--dataset", type=Path, required=True, help="folder with photos and captions, see docs/training.md")
+    parser.add_argument(
+        "--dataset", type=Path, required=True, help="folder with photos and captions, see docs/training.md"
+    )
     parser.add_argument("--out", type=Path, required=True, help="directory of the bundle to publish")
     parser.add_argument("--config", type=Path, help="TOML file that overrides the defaults of training/config.py")
     parser.add_argument("--runs", type=Path, default=Path("runs"), help="where run directories go (default: runs)")
-    parser.add_argument("--cache", type=Path, default=Path(".cache/training"), help="weights and features (default: .cache/training)")
-    parser.add_argument("--saved-model", action="store_true", help="put a SavedModel for the TensorFlow runtime into the bundle too")
-    parser.add_argument("settings", nargs="*", metavar="section.name=value", help="settings, e.g. decoder.architecture=pooled")
+    parser.add_argument(
+        "--cache", type=Path, default=Path(".cache/training"), help="weights and features (default: .cache/training)"
+    )
+    parser.add_argument(
+        "--saved-model", action="store_true", help="put a SavedModel for the TensorFlow runtime into the bundle too"
+    )
+    parser.add_argument(
+        "settings", nargs="*", metavar="section.name=value", help="settings, e.g. decoder.architecture=pooled"
+    )
     parser.set_defaults(run_command=_train)
 
 
@@ -60,7 +69,10 @@ def _add_evaluate(parser: argparse.ArgumentParser) -> None:
 
 def _train(options: argparse.Namespace) -> None:
     config = load_config(options.config, options.settings)
-    from training.pipeline import Job, train  # after the settings are known to be good: TensorFlow takes seconds to import
+    from training.pipeline import (  # after the settings are known to be good: TensorFlow takes seconds to import
+        Job,
+        train,
+    )
 
     command = shlex.join(["caption-train", "train", *_settings_of(options)])
     train(Job(options.dataset, options.out, config, options.runs, options.cache, command, options.saved_model))
@@ -74,7 +86,6 @@ def _settings_of(options: argparse.Namespace) -> list[str]:
 
 def _evaluate(options: argparse.Namespace) -> None:
     from inference.captioner import Captioner
-
     from training.evaluation import evaluate, write_json
 
     captioner = Captioner.load(options.bundle, runtime=options.runtime)

@@ -1,15 +1,15 @@
 """Every setting of the training job: typed, with its default and the reason for it, in one place.
 
-A TOML file and `section.name=value` words on the command line override the defaults, in that order. The resolved configuration
-is saved in the run directory and inside the bundle.
+A TOML file and `section.name=value` words on the command line override the defaults, in that order. The resolved
+configuration is saved in the run directory and inside the bundle.
 """
 
 import tomllib
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from training.errors import ConfigurationError
 
@@ -40,7 +40,9 @@ class DecoderConfig(Section):
     """The recurrent network that writes the sentence."""
 
     architecture: Literal["attention", "pooled"] = "attention"
-    """`attention` looks at the grid anew for each word; `pooled` reads one vector for the photo: the classic, kept as baseline."""
+    """`attention` looks at the grid anew for each word; `pooled` reads one vector for the photo: the classic, kept as
+    baseline.
+    """
 
     units: int = Field(512, ge=4)
     """Size of the word embedding, of the LSTM's state and of the projected features."""
@@ -50,6 +52,13 @@ class DecoderConfig(Section):
 
     dropout: float = Field(0.5, ge=0, lt=1)
     """Share of features, embeddings and outputs dropped in training; 6,000 photos overfit fast."""
+
+    @model_validator(mode="after")
+    def _check_heads(self) -> Self:
+        if self.units % self.heads:
+            msg = f"units ({self.units}) must be divisible by heads ({self.heads})"
+            raise ValueError(msg)
+        return self
 
 
 class VocabularyConfig(Section):

@@ -1,9 +1,12 @@
-"""Reads a folder of photos with captions, in any of the layouts below, and refuses it whole when a part is missing or malformed.
+"""Reads a folder of photos with captions, in any of the layouts below, and refuses it whole when a part is missing or
+malformed.
 
-- *original*, as Flickr8k is published: `Flicker8k_Dataset/` (or `Flickr8k_Dataset/`) with the photos and `Flickr8k_text/` with
+- *original*, as Flickr8k is published: `Flicker8k_Dataset/` (or `Flickr8k_Dataset/`) with the photos and
+  `Flickr8k_text/` with
   `Flickr8k.token.txt` (`photo.jpg#0<tab>caption`) and one list of names a split (`Flickr_8k.trainImages.txt`, …);
 - *Kaggle's*: `Images/` and `captions.txt`, a CSV with the header `image,caption`; it has no splits, so `splits.csv`
-  (`image,split`) beside it says them, and without that file a hash of each photo's name does: 6 in 8 train, 1 dev, 1 test.
+  (`image,split`) beside it says them, and without that file a hash of each photo's name does: 6 in 8 train, 1 dev, 1
+  test.
 
 The second is also the layout for one's own pictures.
 """
@@ -18,7 +21,6 @@ from typing import Literal, get_args
 
 from inference.errors import ImageError
 from inference.image import decode
-
 from training.errors import DatasetError
 
 Split = Literal["train", "dev", "test"]
@@ -26,7 +28,7 @@ SPLITS: tuple[Split, ...] = get_args(Split)
 
 _PHOTO_FOLDERS = ("Flicker8k_Dataset", "Flickr8k_Dataset")
 _TEXT_FOLDER = "Flickr8k_text"
-_TOKEN_FILE = "Flickr8k.token.txt"
+_CAPTION_FILE = "Flickr8k.token.txt"
 # The published token file captions this name, of which there is no photo: a slip that every copy has.
 _PUBLISHED_SLIPS = frozenset({"2258277193_586949ec62.jpg.1"})
 
@@ -87,7 +89,8 @@ def read_dataset(folder: Path, splits: Iterable[Split] = ("train", "dev")) -> Da
         photo_folder, rows, names = _read_kaggle(folder)
     else:
         raise DatasetError(
-            f"{folder} has neither {_TEXT_FOLDER}/{_TOKEN_FILE} (Flickr8k's original layout) nor captions.txt (Kaggle's layout)"
+            f"{folder} has neither {_TEXT_FOLDER}/{_CAPTION_FILE} (Flickr8k's original layout) "
+            "nor captions.txt (Kaggle's layout)"
         )
     wanted = {split: names[split] for split in splits if split in names}
     captions = _group(rows, photo_folder)
@@ -98,7 +101,7 @@ def _read_original(folder: Path) -> tuple[Path, list[_Row], dict[Split, list[str
     photos = _find_folder(folder, _PHOTO_FOLDERS)
     text = folder / _TEXT_FOLDER
     rows = []
-    for source, line in _read_lines(text / _TOKEN_FILE):
+    for source, line in _read_lines(text / _CAPTION_FILE):
         name, tab, caption = line.partition("\t")
         photo, hash_sign, _ = name.rpartition("#")
         if not (tab and hash_sign and caption.strip()) or "\t" in caption:
@@ -134,8 +137,8 @@ def _read_lines(path: Path) -> Iterator[tuple[str, str]]:
     except FileNotFoundError:
         raise DatasetError(f"{path} is missing") from None
     except UnicodeDecodeError as error:
-        line = path.read_bytes()[: error.start].count(b"\n") + 1
-        raise DatasetError(f"{path}, line {line}: not UTF-8 text") from error
+        number = path.read_bytes()[: error.start].count(b"\n") + 1
+        raise DatasetError(f"{path}, line {number}: not UTF-8 text") from error
     for number, line in enumerate(text.split("\n"), start=1):
         if line.strip():
             yield f"{path}, line {number}", line.rstrip("\r")
@@ -173,7 +176,9 @@ def _read_splits(path: Path) -> dict[Split, list[str]]:
 
 
 def _hash_splits(photos: Iterable[str]) -> dict[Split, list[str]]:
-    """6 in 8 of the photos to train, 1 to dev and 1 to test, by a hash of the name: the same whatever else is in the folder."""
+    """6 in 8 of the photos to train, 1 to dev and 1 to test, by a hash of the name: the same whatever else is in the
+    folder.
+    """
     names: dict[Split, list[str]] = {"train": [], "dev": [], "test": []}
     for photo in photos:
         eighth = hashlib.sha256(photo.encode()).digest()[0] % 8

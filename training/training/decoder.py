@@ -1,14 +1,15 @@
 """The decoder: a Keras model that writes a caption word by word from the encoder's features.
 
-It has two faces. *Teacher forcing* (`call`) reads whole captions at once and is what training uses. *Start and step* are what
-serving uses; `training.decoder_export` turns them into the bundle's graphs. Both share every weight and, a test holds them to it,
-every log-probability.
+It has two faces. *Teacher forcing* (`call`) reads whole captions at once and is what training uses. *Start and step*
+are what serving uses; `training.decoder_export` turns them into the bundle's graphs. Both share every weight and, a
+test holds them to it, every log-probability.
 
-Shapes: P photos, C captions of a photo (or beams of its search), T words, N grid cells, D = `units`, V words of the vocabulary.
-Everything is written on `keras.ops`, so that any Keras backend trains it.
+Shapes: P photos, C captions of a photo (or beams of its search), T words, N grid cells, D = `units`, V words of the
+vocabulary. Everything is written on `keras.ops`, so that any Keras backend trains it.
 
-With `architecture="pooled"` a photo is one vector, made from the mean of its projected cells; the LSTM starts from it and reads it
-with every word: Show and Tell (Vinyals et al. 2015). `architecture="attention"` adds a look at the grid for each word.
+With `architecture="pooled"` a photo is one vector, made from the mean of its projected cells; the LSTM starts from it
+and reads it with every word: Show and Tell (Vinyals et al. 2015). `architecture="attention"` adds a look at the grid
+for each word.
 """
 
 from collections.abc import Callable
@@ -44,10 +45,10 @@ class TiedEmbedding(keras.layers.Layer):  # type: ignore[misc]  # Keras is untyp
 class GridAttention(keras.layers.Layer):  # type: ignore[misc]  # Keras is untyped
     """Looks at the grid with the LSTM's state and gates what it sees.
 
-    The state *after* a word was read asks, as in Knowing When to Look (Lu et al. 2017), with several heads of scaled dot products
-    (Vaswani et al. 2017); a gate lets words that need no look ignore it (Show, Attend and Tell, Xu et al. 2015). No step feeds its
-    attention to the next, so training attends for all words at once: on a CPU that is several times faster than attending inside
-    the recurrence.
+    The state *after* a word was read asks, as in Knowing When to Look (Lu et al. 2017), with several heads of scaled
+    dot products (Vaswani et al. 2017); a gate lets words that need no look ignore it (Show, Attend and Tell, Xu et al.
+    2015). No step feeds its attention to the next, so training attends for all words at once: on a CPU that is several
+    times faster than attending inside the recurrence.
     """
 
     def __init__(self, units: int, heads: int) -> None:
@@ -121,7 +122,8 @@ class Decoder(keras.Model):  # type: ignore[misc]  # Keras is untyped
     def step(self, tokens: Tensor, context: Tensors, state: Tensors) -> Tensors:
         """One word for every beam.
 
-        `tokens` [P, C], `state` [P, C, D] → `log_probabilities` [P, C, V], `attention` [P, C, N] of a decoder that has it, and the
+        `tokens` [P, C], `state` [P, C, D] → `log_probabilities` [P, C, V], `attention` [P, C, N] of a decoder that has
+        it, and the
         `next_state_*` [P, C, D].
         """
         photos, beams = ops.shape(tokens)

@@ -1,7 +1,7 @@
 """Writes the decoder's two faces of serving, start and step, as the bundle's ONNX files and as an optional SavedModel.
 
-The tensors and their names are the contract of docs/architecture.md. Weights are rounded to float16 first, and both forms get the
-rounded ones, so that they agree with each other and with the scores.
+The tensors and their names are the contract of docs/architecture.md. Weights are rounded to float16 first, and both
+forms get the rounded ones, so that they agree with each other and with the scores.
 """
 
 from pathlib import Path
@@ -10,9 +10,9 @@ from typing import Any
 import keras
 import numpy as np
 import tensorflow as tf
+
 from inference.bundle import DECODER_START, DECODER_STEP, SAVED_MODEL
 from inference.manifest import FeatureSpec, ImageSpec
-
 from training import onnx_graphs
 from training.checkpoint import read_weights, write_weights
 from training.decoder import Decoder
@@ -22,7 +22,9 @@ _STATES = ("state_h", "state_c")
 
 def round_weights(decoder: Decoder) -> None:
     """Round every weight to what float16 can hold."""
-    write_weights(decoder, {path: value.astype(np.float16).astype(np.float32) for path, value in read_weights(decoder).items()})
+    write_weights(
+        decoder, {path: value.astype(np.float16).astype(np.float32) for path, value in read_weights(decoder).items()}
+    )
 
 
 def export_decoder(decoder: Decoder, features: FeatureSpec, folder: Path) -> None:
@@ -35,7 +37,9 @@ def export_decoder(decoder: Decoder, features: FeatureSpec, folder: Path) -> Non
         onnx_graphs.save(model, folder / name)
 
 
-def export_saved_model(encoder: keras.Model, decoder: Decoder, image: ImageSpec, features: FeatureSpec, folder: Path) -> None:
+def export_saved_model(
+    encoder: keras.Model, decoder: Decoder, image: ImageSpec, features: FeatureSpec, folder: Path
+) -> None:
     """Write `saved_model/` with the signatures `encode`, `start` and `step` into a folder."""
     images = tf.TensorSpec((None, image.height, image.width, 3), tf.uint8, name="images")
     names = [*_context_names(decoder), *_STATES]
@@ -64,8 +68,8 @@ def _features_spec(features: FeatureSpec) -> Any:  # noqa: ANN401 - TensorFlow i
 
 def _step_specs(decoder: Decoder, features: FeatureSpec) -> list[Any]:
     units = decoder.units
-    shapes = {"context_image": (None, units)}
-    shapes |= {name: (None, features.cells, units) for name in _context_names(decoder)[1:]}
+    shapes: dict[str, tuple[int | None, ...]] = {"context_image": (None, units)}
+    shapes |= dict.fromkeys(_context_names(decoder)[1:], (None, features.cells, units))
     specs = [tf.TensorSpec((None, None), tf.int32, name="tokens")]
     specs += [tf.TensorSpec(shape, tf.float32, name=name) for name, shape in shapes.items()]
     return specs + [tf.TensorSpec((None, None, units), tf.float32, name=name) for name in _STATES]

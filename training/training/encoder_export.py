@@ -1,8 +1,8 @@
 """Makes the bundle's encoder: Xception up to its grid of features, as ONNX, in float32 or quantised to int8.
 
-Quantisation is static (Jacob et al. 2018): weights per channel in 7 bits, so that sums fit into 16 on processors without VNNI;
-activations in 8 bits, with ranges measured on training photos. Each range is a moving average of the photos' own extremes: over
-all photos, a few outliers would stretch it so far that ordinary values lose their precision.
+Quantisation is static (Jacob et al. 2018): weights per channel in 7 bits, so that sums fit into 16 on processors
+without VNNI; activations in 8 bits, with ranges measured on training photos. Each range is a moving average of the
+photos' own extremes: over all photos, a few outliers would stretch it so far that ordinary values lose their precision.
 """
 
 import hashlib
@@ -18,14 +18,14 @@ import numpy as np
 import numpy.typing as npt
 import onnx
 import tensorflow as tf
-from inference import preprocessing
-from inference.bundle import ENCODER
-from inference.image import decode
-from inference.manifest import FeatureSpec, ImageSpec
 from keras import ops
 from onnxruntime.quantization import CalibrationDataReader, CalibrationMethod, QuantFormat, QuantType, quantize_static
 from onnxruntime.quantization.shape_inference import quant_pre_process
 
+from inference import preprocessing
+from inference.bundle import ENCODER
+from inference.image import decode
+from inference.manifest import FeatureSpec, ImageSpec
 from training import onnx_graphs
 from training.config import EncoderConfig
 from training.dataset import Photo
@@ -38,7 +38,9 @@ _AVERAGING = 0.05
 
 @dataclass(frozen=True, slots=True)
 class ExportedEncoder:
-    """A folder with `encoder.onnx`, what goes before it and what comes out of it; `OnnxEncoder` runs it as it runs a bundle's."""
+    """A folder with `encoder.onnx`, what goes before it and what comes out of it; `OnnxEncoder` runs it as it runs a
+    bundle's.
+    """
 
     path: Path
     image: ImageSpec

@@ -1,10 +1,10 @@
 """What can stop a training or an evaluation, each with a message for the person who started it.
 
-    dataset folder ──dataset──▶ photos, captions       DatasetError: names the file and the line
-    weights ──xception──▶ encoder                      WeightsError: names the ways to get them
-    configuration ──config──▶ run                      ConfigurationError: names the field
-    run ──publishing──▶ bundle                         PublishingError: the old bundle is untouched
-    bundle ──evaluation──▶ scores                      EvaluationError: says what is missing
+dataset folder ──dataset──▶ photos, captions       DatasetError: names the file and the line
+weights ──xception──▶ encoder                      WeightsError: names the ways to get them
+configuration ──config──▶ run                      ConfigurationError: names the field
+run ──publishing──▶ bundle                         PublishingError: the old bundle is untouched
+bundle ──evaluation──▶ scores                      EvaluationError: says what is missing
 """
 
 

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+
 from inference.captioner import Captioner
 from inference.result import CaptionOptions, Description
-
 from training.dataset import Photo
 from training.metrics import PROTOCOL, score_captions
 from training.progress import track
@@ -39,12 +39,17 @@ class Evaluation:
     def to_table(self) -> str:
         """The scores as people read them, the protocol stated."""
         rows = [f"{'':8}" + "".join(f"{name:>9}" for name in _COLUMNS)]
-        rows += [f"{label:8}" + "".join(f"{scores[name]:9.2f}" for name in _COLUMNS) for label, scores in self.scores.items()]
+        rows += [
+            f"{label:8}" + "".join(f"{scores[name]:9.2f}" for name in _COLUMNS) for label, scores in self.scores.items()
+        ]
         nltk = ", ".join(
             f"{label} " + " / ".join(f"{scores[f'nltk-BLEU-{order}']:.2f}" for order in range(1, 5))
             for label, scores in self.scores.items()
         )
-        notes = [f"nltk's corpus BLEU-1..4: {nltk}", f"{len(self.descriptions)} photos, beam {self.beam_width}. {PROTOCOL}."]
+        notes = [
+            f"nltk's corpus BLEU-1..4: {nltk}",
+            f"{len(self.descriptions)} photos, beam {self.beam_width}. {PROTOCOL}.",
+        ]
         return "\n".join([*rows, *notes])
 
 

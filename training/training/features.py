@@ -1,26 +1,26 @@
 """The encoder's features of every photo, computed once and kept on disk as float16.
 
-A photo's file is named by the hash of the encoder (its graph, its weights and the preprocessing) and the hash of the photo's
-bytes, so that nothing stale is ever read and a renamed photo costs nothing. Each file appears whole or not at all; a run that is
-killed at any photo goes on where it was.
+A photo's file is named by the hash of the encoder (its graph, its weights and the preprocessing) and the hash of the
+photo's bytes, so that nothing stale is ever read and a renamed photo costs nothing. Each file appears whole or not at
+all; a run that is killed at any photo goes on where it was.
 """
 
 import hashlib
 import os
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+
 from inference import preprocessing
 from inference.image import decode
 from inference.manifest import ImageSpec
 from inference.runtime import Encoder
-
 from training.dataset import Photo
 from training.progress import track
+from training.read_ahead import read_ahead
 
 _BATCH = 4
 
@@ -49,8 +49,12 @@ class FeatureCache:
         """Compute what is missing, showing progress. Photos are decoded while the encoder works on those before."""
         missing = [photo for photo in dict.fromkeys(photos) if not self.path(photo).exists()]
         batches = [missing[begin : begin + _BATCH] for begin in range(0, len(missing), _BATCH)]
-        with track("features", total=len(missing), unit="photos") as advance, ThreadPoolExecutor(1) as pool:
-            for chunk, pixels in zip(batches, _prepare_ahead(pool, batches, image), strict=True):
+
+        def prepare(batch: Sequence[Photo]) -> npt.NDArray[np.uint8]:
+            return np.stack([preprocessing.prepare(decode(photo.path.read_bytes())[0], image) for photo in batch])
+
+        with track("features", total=len(missing), unit="photos") as advance:
+            for chunk, pixels in zip(batches, read_ahead(prepare, batches), strict=True):
                 for photo, features in zip(chunk, encoder.encode(pixels), strict=True):
                     save_array(self.path(photo), features.astype(np.float16))
                 advance(len(chunk))
@@ -63,19 +67,3 @@ def save_array(path: Path, array: npt.NDArray[np.generic]) -> None:
     with partial.open("wb") as stream:
         np.save(stream, array, allow_pickle=False)
     partial.replace(path)
-
-
-def _prepare_ahead(
-    pool: ThreadPoolExecutor, batches: Sequence[Sequence[Photo]], image: ImageSpec
-) -> Iterator[npt.NDArray[np.uint8]]:
-    """Encoder inputs [P, height, width, 3] of each batch, the next one being prepared while one is used."""
-    def prepare(batch: Sequence[Photo]) -> npt.NDArray[np.uint8]:
-        return np.stack([preprocessing.prepare(decode(photo.path.read_bytes())[0], image) for photo in batch])
-
-    ahead = None
-    for batch in batches:
-        current, ahead = ahead, pool.submit(prepare, batch)
-        if current is not None:
-            yield current.result()
-    if ahead is not None:
-        yield ahead.result()

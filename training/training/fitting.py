@@ -1,7 +1,7 @@
 """Fits a decoder by teacher forcing, and stops when captions of the dev split stop getting better.
 
-The published weights are the moving average of those along the way (Polyak and Juditsky 1992) at the epoch with the highest dev
-CIDEr: loss on dev keeps falling or starts rising at other times than the quality of sentences does.
+The published weights are the moving average of those along the way (Polyak and Juditsky 1992) at the epoch with the
+highest dev CIDEr: loss on dev keeps falling or starts rising at other times than the quality of sentences does.
 """
 
 import time
@@ -28,10 +28,12 @@ Score = Callable[[Decoder], float]
 def fit(decoder: Decoder, batches: Batches, score: Score, config: FittingConfig, run: Path) -> Progress:
     """Fit a decoder and leave the best weights in it.
 
-    `score` gives the dev CIDEr × 100 of the decoder as it is. Goes on from `run/checkpoint.npz` where there is one; writes
-    TensorBoard events to `run/log`.
+    `score` gives the dev CIDEr × 100 of the decoder as it is. Goes on from `run/checkpoint.npz` where there is one;
+    writes TensorBoard events to `run/log`.
     """
-    decoder.compile(optimizer=_build_optimizer(config, len(batches)), loss=smoothed_cross_entropy(config.label_smoothing))
+    decoder.compile(
+        optimizer=_build_optimizer(config, len(batches)), loss=smoothed_cross_entropy(config.label_smoothing)
+    )
     decoder.optimizer.build(decoder.trainable_variables)
     run.mkdir(parents=True, exist_ok=True)
     checkpoint = run / "checkpoint.npz"
@@ -46,7 +48,8 @@ def fit(decoder: Decoder, batches: Batches, score: Score, config: FittingConfig,
 
 
 def smoothed_cross_entropy(label_smoothing: float) -> Callable[[Tensor, Tensor], Tensor]:
-    """Mean negative log-likelihood of the target words in nats, padding left out, mixed with that of the uniform distribution.
+    """Mean negative log-likelihood of the target words in nats, padding left out, mixed with that of the uniform
+    distribution.
 
     Label smoothing: Szegedy et al. 2016.
     """

@@ -1,11 +1,11 @@
 """BLEU, METEOR, ROUGE-L and CIDEr of captions, as the field computes them.
 
-The scorers are pycocoevalcap's, the COCO caption evaluation; nltk's corpus BLEU stands beside its BLEU as a second opinion. Both
-read the same words. METEOR and the tokeniser are Java programs: a runtime comes with the requirements, so that nothing has to be
-installed by hand.
+The scorers are pycocoevalcap's, the COCO caption evaluation; nltk's corpus BLEU stands beside its BLEU as a second
+opinion. Both read the same words. METEOR and the tokeniser are Java programs: a runtime comes with the requirements, so
+that nothing has to be installed by hand.
 
-All scores are × 100. Sources: Papineni et al. 2002 (BLEU), Denkowski and Lavie 2014 (METEOR 1.5), Lin 2004 (ROUGE-L), Vedantam et
-al. 2015 (CIDEr; the variant without clipping and length penalty, as COCO's server reports it).
+All scores are × 100. Sources: Papineni et al. 2002 (BLEU), Denkowski and Lavie 2014 (METEOR 1.5), Lin 2004 (ROUGE-L),
+Vedantam et al. 2015 (CIDEr; the variant without clipping and length penalty, as COCO's server reports it).
 """
 
 import os
@@ -22,9 +22,9 @@ from pycocoevalcap.rouge.rouge import Rouge
 from pycocoevalcap.tokenizer.ptbtokenizer import PTBTokenizer
 
 PROTOCOL = (
-    "COCO caption evaluation (pycocoevalcap 1.2): Penn Treebank tokenisation in lower case without punctuation, start and end tokens "
-    "not counted, every reference of a photo used, scores over the whole split x 100; nltk-BLEU is nltk's corpus BLEU, unsmoothed, "
-    "on the same words"
+    "COCO caption evaluation (pycocoevalcap 1.2): Penn Treebank tokenisation in lower case without punctuation, "
+    "start and end tokens not counted, every reference of a photo used, scores over the whole split x 100; "
+    "nltk-BLEU is nltk's corpus BLEU, unsmoothed, on the same words"
 )
 
 Captions = Mapping[str, Sequence[str]]
@@ -55,7 +55,9 @@ def score_cider(references: Words, candidates: Words) -> tuple[float, list[float
 
 
 def tokenise_for_scoring(captions: Captions) -> Words:
-    """Captions as the metrics read them: lower case, words separated by spaces, punctuation gone. Needs Java on the path."""
+    """Captions as the metrics read them: lower case, words separated by spaces, punctuation gone. Needs Java on the
+    path.
+    """
     with _java_on_path():
         wrapped = {photo: [{"caption": caption} for caption in of_photo] for photo, of_photo in captions.items()}
         tokenised: Words = PTBTokenizer().tokenize(wrapped)
@@ -72,7 +74,8 @@ def _score_nltk_bleu(references: Words, candidates: Words) -> dict[str, float]:
     expected = [[caption.split() for caption in references[photo]] for photo in candidates]
     given = [captions[0].split() for captions in candidates.values()]
     return {
-        f"nltk-BLEU-{order}": 100 * float(corpus_bleu(expected, given, weights=[1 / order] * order)) for order in range(1, 5)
+        f"nltk-BLEU-{order}": 100 * float(corpus_bleu(expected, given, weights=[1 / order] * order))
+        for order in range(1, 5)
     }
 
 

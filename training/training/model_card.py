@@ -1,19 +1,71 @@
-"""Writes a bundle's MODEL_CARD.md: what it is, what it was made from, how well it does, and what it must not be trusted with.
+"""Writes a bundle's MODEL_CARD.md: what it is, what it was made from, how well it does, and what it must not be trusted
+with.
 
-The headings are fixed, so that cards can be compared (Mitchell et al. 2019). Everything in the card comes from the run itself.
+The headings are fixed, so that cards can be compared (Mitchell et al. 2019). Everything in the card comes from the run
+itself.
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from inference.manifest import Manifest
-
 from training.dataset import Photo
 from training.words import tokenise
 
 _FUNCTION_WORDS = frozenset(
-    "a an the in on is are and with of to at his her its their while through as by for from it that there into up down out off over "
-    "near next other some one two three 's along around behind front something them she he who each has being".split()
+    [
+        "a",
+        "an",
+        "the",
+        "in",
+        "on",
+        "is",
+        "are",
+        "and",
+        "with",
+        "of",
+        "to",
+        "at",
+        "his",
+        "her",
+        "its",
+        "their",
+        "while",
+        "through",
+        "as",
+        "by",
+        "for",
+        "from",
+        "it",
+        "that",
+        "there",
+        "into",
+        "up",
+        "down",
+        "out",
+        "off",
+        "over",
+        "near",
+        "next",
+        "other",
+        "some",
+        "one",
+        "two",
+        "three",
+        "'s",
+        "along",
+        "around",
+        "behind",
+        "front",
+        "something",
+        "them",
+        "she",
+        "he",
+        "who",
+        "each",
+        "has",
+        "being",
+    ]
 )
 _FREQUENT = 24
 
@@ -27,12 +79,13 @@ It writes one lower-case sentence of at most {max_length} words about a photo.
 
 ## Data
 
-{train} training photos with {captions} captions; {dev} dev photos chose the epoch, the search and the confidence. Photos and captions
-are not part of the bundle. Digest of the data: `{digest}`.
+{train} training photos with {captions} captions; {dev} dev photos chose the epoch, the search and the confidence.
+Photos and captions are not part of the bundle. Digest of the data: `{digest}`.
 
 ## Creation
 
-Made by the training job of this repository: `{command}`, seed {seed}. Every setting is in `manifest.json` under `training`.
+Made by the training job of this repository: `{command}`, seed {seed}. Every setting is in `manifest.json` under
+`training`.
 
 ## Evaluation
 
@@ -44,21 +97,23 @@ Protocol: {protocol}. The dev split chose the weights, so that other photos of t
 
 ## Limits and biases
 
-- It knows what its training photos show and no more. Their captions speak most of: {frequent}. A photo of something else gets the
+- It knows what its training photos show and no more. Their captions speak most of: {frequent}. A photo of something
+  else gets the
   nearest thing from that list, often with a confident sentence.
 - It cannot read text, count beyond a few, name people or places, or tell what is meant from what is shown.
 - Words for people's sex and age follow the training captions' guesses. They are guesses here too; do not rely on them.
-- `confidence` is the chance that a caption scores like a person's on dev photos. On photos unlike those it is less reliable.
+- `confidence` is the chance that a caption scores like a person's on dev photos. On photos unlike those it is less
+  reliable.
 
 ## Use
 
-Drafts of alt text that a person reads before publishing, search in one's own photos, teaching. Not for decisions about people,
-surveillance, or safety.
+Drafts of alt text that a person reads before publishing, search in one's own photos, teaching. Not for decisions about
+people, surveillance, or safety.
 
 ## Licence notes
 
-The encoder's weights are those of Keras Applications' Xception, trained on ImageNet. The decoder was trained on the data above;
-Flickr8k, if that is what it was, may be used for research and teaching and is not redistributed here.
+The encoder's weights are those of Keras Applications' Xception, trained on ImageNet. The decoder was trained on the
+data above; Flickr8k, if that is what it was, may be used for research and teaching and is not redistributed here.
 """
 
 
@@ -86,11 +141,13 @@ def write_model_card(manifest: Manifest, train: Sequence[Photo], dev: Sequence[P
     )
 
 
-def _write_table(scores: dict[str, object]) -> str:
+def _write_table(scores: Mapping[str, object]) -> str:
     tables = {label: table for label, table in scores.items() if isinstance(table, dict)}
     names = [name for name in next(iter(tables.values())) if not name.startswith("nltk")]
     lines = ["| search | " + " | ".join(names) + " |", "|---" * (len(names) + 1) + "|"]
-    lines += [f"| {label} | " + " | ".join(f"{table[name]:.1f}" for name in names) + " |" for label, table in tables.items()]
+    lines += [
+        f"| {label} | " + " | ".join(f"{table[name]:.1f}" for name in names) + " |" for label, table in tables.items()
+    ]
     return "\n".join(lines)
 
 

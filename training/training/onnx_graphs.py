@@ -33,7 +33,8 @@ def convert(function: Callable[..., Any], specs: Sequence[Any], outputs: Sequenc
 
 
 def store_half_precision(model: onnx.ModelProto) -> None:
-    """Keep the larger float32 constants as float16 with a cast behind them: half the file, and float32 arithmetic as before.
+    """Keep the larger float32 constants as float16 with a cast behind them: half the file, and float32 arithmetic as
+    before.
 
     ONNX Runtime carries the casts out once, when it loads the model.
     """

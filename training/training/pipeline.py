@@ -1,7 +1,7 @@
 """The training job from top to bottom: dataset → encoder → features → decoder → bundle.
 
-Every stage keeps what it made, so that the same command goes on where it was stopped: the encoder and the features in the cache,
-the fit in the run directory. The bundle appears only at the end, whole.
+Every stage keeps what it made, so that the same command goes on where it was stopped: the encoder and the features in
+the cache, the fit in the run directory. The bundle appears only at the end, whole.
 """
 
 import hashlib
@@ -13,14 +13,14 @@ from typing import Any
 
 import keras
 import numpy as np
+
 from inference import cpu
 from inference.beam_search import SearchOptions, search
 from inference.bundle import DECODER_STEP, ENCODER, MODEL_CARD, VOCABULARY, load_bundle
 from inference.captioner import Captioner
-from inference.manifest import Decoding, DecoderInfo, EncoderInfo, Manifest
+from inference.manifest import Calibration, DecoderInfo, Decoding, EncoderInfo, Manifest
 from inference.onnx_runtime import OnnxEncoder
 from inference.vocabulary import Vocabulary
-
 from training.batches import Batches
 from training.calibration import fit_calibration
 from training.config import TrainingConfig
@@ -45,8 +45,9 @@ _SEARCH_BATCH = 250
 class Job:
     """What to train from, where to put what comes of it, and how it was asked for.
 
-    `bundle`: the directory to publish; `runs` holds a directory for each configuration and dataset, `cache` the encoder's weights,
-    graphs and features, shared by all runs; `command`: the words that started the job, for the record.
+    `bundle`: the directory to publish; `runs` holds a directory for each configuration and dataset, `cache` the
+    encoder's weights, graphs and features, shared by all runs; `command`: the words that started the job, for the
+    record.
     """
 
     dataset: Path
@@ -112,7 +113,9 @@ def _fit(job: Job, dataset: Dataset, encoder: ExportedEncoder, features: Feature
 class _DevScore:
     """CIDEr of a decoder's captions of the dev split, by the search that serves."""
 
-    def __init__(self, photos: Sequence[Photo], features: FeatureCache, vocabulary: Vocabulary, config: TrainingConfig) -> None:
+    def __init__(
+        self, photos: Sequence[Photo], features: FeatureCache, vocabulary: Vocabulary, config: TrainingConfig
+    ) -> None:
         self._photos, self._features, self._vocabulary = photos, features, vocabulary
         self._options = SearchOptions(
             beam_width=config.decoding.beam_width,
@@ -203,8 +206,10 @@ def _score(manifest: Manifest, folder: Path, photos: Sequence[Photo]) -> Manifes
     return manifest.model_copy(update={"scores": scores, "confidence": _calibrate(evaluation)})
 
 
-def _calibrate(evaluation: Evaluation) -> Any:  # noqa: ANN401
-    references = {name: [" ".join(tokenise(caption)) for caption in captions] for name, captions in evaluation.references.items()}
+def _calibrate(evaluation: Evaluation) -> Calibration | None:
+    references = {
+        name: [" ".join(tokenise(caption)) for caption in captions] for name, captions in evaluation.references.items()
+    }
     captions = {name: [description.caption] for name, description in evaluation.descriptions.items()}
     _, ciders = score_cider(references, captions)
     certainties = [
@@ -214,7 +219,7 @@ def _calibrate(evaluation: Evaluation) -> Any:  # noqa: ANN401
 
 
 def _open_run(job: Job, dataset: Dataset, encoder: ExportedEncoder) -> Path:
-    """The directory of this configuration on this dataset: the same command finds it again, another one gets another."""
+    """The directory of this configuration on this dataset: the same command finds it again."""
     parts = (job.config.model_dump_json(), dataset.digest, encoder.path.name)
     run = job.runs / f"{job.bundle.name}-{hashlib.sha256(' '.join(parts).encode()).hexdigest()[:8]}"
     run.mkdir(parents=True, exist_ok=True)
@@ -224,7 +229,7 @@ def _open_run(job: Job, dataset: Dataset, encoder: ExportedEncoder) -> Path:
 
 
 def _make_deterministic() -> None:
-    """Have the backend add numbers up in the same order every time, so that a resumed run repeats an undisturbed one."""
+    """Have the backend add numbers up in the same order every time: a resumed run then repeats an undisturbed one."""
     if keras.backend.backend() == "tensorflow":
         import tensorflow as tf
 

@@ -1,7 +1,8 @@
 """Publishes a bundle: it appears whole under its name, or not at all.
 
-Everything is written into a temporary sibling of the target and flushed to disk, the manifest last; then the sibling is loaded as
-serving would load it, and takes the target's place by renaming. Whatever stops this, the old bundle stays as it was.
+Everything is written into a temporary sibling of the target and flushed to disk, the manifest last; then the sibling is
+loaded as serving would load it, and takes the target's place by renaming. Whatever stops this, the old bundle stays as
+it was.
 """
 
 import ctypes
@@ -15,7 +16,6 @@ from pathlib import Path
 from inference.bundle import digest_files, load_bundle
 from inference.errors import BundleError
 from inference.manifest import MANIFEST_NAME, Manifest
-
 from training.errors import PublishingError
 
 _AT_FDCWD = -100
@@ -67,7 +67,9 @@ def _flush(folder: Path) -> None:
 
 
 def _swap(folder: Path, target: Path) -> None:
-    """Put a folder in another's place. The two are exchanged in one step where the system can; the old one goes with the staging."""
+    """Put a folder in another's place. The two are exchanged in one step where the system can; the old one goes with
+    the staging.
+    """
     folder.chmod(0o755)
     if not target.exists():
         folder.rename(target)
@@ -76,7 +78,7 @@ def _swap(folder: Path, target: Path) -> None:
 
 
 def _exchange(one: Path, other: Path) -> bool:
-    """Exchange two names by Linux's renameat2; False where there is no such call or the file system does not know it."""
+    """Exchange two names by Linux's renameat2; False where the system has no such call."""
     try:
         renameat2 = ctypes.CDLL(None, use_errno=True).renameat2
     except (OSError, AttributeError):

@@ -1,11 +1,13 @@
-"""Lets the search that serves run on a decoder that is still being trained, so that dev scores mean what users will get."""
+"""Lets the search that serves run on a decoder that is still being trained, so that dev scores mean what users will
+get.
+"""
 
 import keras
 import numpy as np
 import numpy.typing as npt
-from inference.runtime import DecoderStart, DecoderStep, Floats, Tensors
 from keras import ops
 
+from inference.runtime import DecoderStart, DecoderStep, Floats, Tensors
 from training.decoder import Decoder
 
 

@@ -1,7 +1,7 @@
 """Captions as words: the one tokenisation of training, and the vocabulary that is built from it.
 
-It gives what the Penn Treebank tokeniser of the metrics gives on such captions, once punctuation is gone: lower case, hyphenated
-words kept whole, the possessive 's a word of its own.
+It gives what the Penn Treebank tokeniser of the metrics gives on such captions, once punctuation is gone: lower case,
+hyphenated words kept whole, the possessive 's a word of its own.
 """
 
 import re
@@ -19,11 +19,13 @@ _WORD = re.compile(r"'s\b|[^\W_]+(?:-[^\W_]+)*")
 
 def tokenise(caption: str) -> list[str]:
     """The words of a caption: "A man's T-shirt." → ["a", "man", "'s", "t-shirt"]."""
-    return _WORD.findall(caption.lower().replace("’", "'"))
+    return _WORD.findall(caption.lower().replace("\u2019", "'"))
 
 
 def build_vocabulary(captions: Iterable[Sequence[str]], min_count: int) -> Vocabulary:
-    """The special words, then every word seen at least `min_count` times: the most frequent first, ties in alphabetical order."""
+    """The special words, then every word seen at least `min_count` times: the most frequent first, ties in alphabetical
+    order.
+    """
     counts = Counter(word for caption in captions for word in caption)
     known = sorted(word for word, count in counts.items() if count >= min_count)
     known.sort(key=lambda word: -counts[word])

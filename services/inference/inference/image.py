@@ -8,6 +8,7 @@ so that here, and only here, every exception of a library is taken for a verdict
 
 import hashlib
 import io
+import warnings
 from dataclasses import dataclass
 
 # Importing a plugin registers it: Pillow would otherwise load all that it has at the first WebP or TIFF.
@@ -26,6 +27,10 @@ from inference.errors import ImageTooLargeError, UndecodableImageError, Unsuppor
 from inference.result import ImageInfo
 from inference.structure import check_structure
 from inference.tags import read_orientation
+
+# Pillow warns of each oddity in a file, and Python remembers every different warning for good: strangers could fill the
+# log with them, and the memory. What matters of it is checked here.
+warnings.filterwarnings("ignore", module=r"PIL\.")
 
 FORMATS = ("JPEG", "PNG", "WebP", "GIF", "BMP", "TIFF")
 

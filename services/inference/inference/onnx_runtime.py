@@ -49,9 +49,13 @@ class OnnxDecoder:
     """`decoder_start.onnx` and `decoder_step.onnx`."""
 
     def __init__(self, bundle: Bundle, *, threads: int) -> None:
-        """`threads`: cores that one step may use. Raises BundleError."""
+        """`threads`: cores that the start may use. Raises BundleError.
+
+        A step multiplies a few vectors with matrices, as fast as memory delivers them: to hand half of that to another
+        core costs more than it saves.
+        """
         self._start = _open_session(bundle, DECODER_START, threads=threads)
-        self._step = _open_session(bundle, DECODER_STEP, threads=threads)
+        self._step = _open_session(bundle, DECODER_STEP, threads=1)
         self._started = _output_names(self._start)
         self._stepped = _output_names(self._step)
         self._has_attention = bundle.manifest.decoder.attention

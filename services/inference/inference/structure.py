@@ -16,6 +16,7 @@ MOST_SCANS = 50
 MOST_SEGMENTS = 2_000
 MOST_GAPS = 100_000
 MOST_CHUNKS = 50_000
+MOST_BLOCKS = 50_000
 
 _SCAN, _END, _APP1 = 0xDA, 0xD9, 0xE1
 _WITHOUT_LENGTH = frozenset({0x01, 0xD8})
@@ -24,6 +25,8 @@ _EXIF = b"Exif\0\0"
 _MARKER = re.compile(rb"\xff[^\x00\xff\xd0-\xd7]")
 _PNG_SIGNATURE_SIZE = 8
 _PNG_CHUNK_OVERHEAD = 12
+_GIF_HEADER_SIZE = 13
+_GIF_EXTENSION, _GIF_PICTURE, _GIF_TRAILER = 0x21, 0x2C, 0x3B
 
 
 def check_structure(data: bytes, format_name: str) -> None:
@@ -32,6 +35,8 @@ def check_structure(data: bytes, format_name: str) -> None:
         _check_jpeg(data)
     elif format_name == "PNG":
         _check_png(data)
+    elif format_name == "GIF":
+        _check_gif(data)
     elif format_name == "TIFF":
         _check_tags(data)
 
@@ -69,6 +74,26 @@ def _check_png(data: bytes) -> None:
             return
         position += struct.unpack_from(">I", data, position)[0] + _PNG_CHUNK_OVERHEAD
     raise ValueError("too many chunks")
+
+
+def _check_gif(data: bytes) -> None:
+    """Walk from block to block up to the first picture."""
+    colours = 2 << (data[10] & 7) if data[10] & 0x80 else 0
+    position = _GIF_HEADER_SIZE + 3 * colours
+    in_extension = False
+    for _ in range(MOST_BLOCKS):
+        byte = data[position] if position < len(data) else _GIF_TRAILER
+        if in_extension:
+            position += 1 + byte
+            in_extension = byte != 0
+        elif byte == _GIF_EXTENSION:
+            position += 2
+            in_extension = True
+        elif byte in {_GIF_PICTURE, _GIF_TRAILER}:
+            return
+        else:
+            position += 1
+    raise ValueError("too many blocks")
 
 
 def _check_tags(data: bytes) -> None:

@@ -60,6 +60,8 @@ def _read_layout(data: bytes) -> _Layout | None:
 
 def _read_directory(data: bytes, offset: int, layout: _Layout) -> tuple[int, dict[int, bytes]]:
     """How many tags a directory claims to have, and the values of its first tags as they stand in it, by tag."""
+    if offset == 0:  # what `_read` gives for an offset that is missing; the header lies there
+        return 0, {}
     count = _read(layout.count, data, offset)
     begin = offset + struct.calcsize(layout.count)
     size = struct.calcsize(layout.tag)

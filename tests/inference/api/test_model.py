@@ -18,6 +18,7 @@ async def test_the_model_tells_what_it_is_and_what_may_be_sent(serve: Serve) -> 
     assert body["vocabulary_size"] == 12
     assert body["attention_grid"] == {"rows": 4, "columns": 4}
     assert body["scores"]["dev"]["beam"] == {"CIDEr": 1.0}
+    assert body["card"].startswith("# Tiny")
     assert body["limits"]["max_images"] == 3
     assert body["limits"]["max_body_bytes"] == 1000
     assert "JPEG" in body["limits"]["formats"]

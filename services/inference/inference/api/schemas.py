@@ -5,6 +5,7 @@ from typing import Self
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from inference.api.problems import Problem
+from inference.bundle import Bundle
 from inference.image import FORMATS
 from inference.manifest import Manifest
 from inference.result import Alternative, Caption, ImageInfo, Word
@@ -181,7 +182,7 @@ class LimitsSchema(BaseModel):
 
 
 class ModelResponse(BaseModel):
-    """The public part of the bundle's manifest, and the limits of this service."""
+    """The public part of the bundle's manifest, its model card, and the limits of this service."""
 
     name: str
     version: str
@@ -194,10 +195,12 @@ class ModelResponse(BaseModel):
     decoding: DecodingSchema
     scores: dict[str, JsonValue]
     training: dict[str, JsonValue]
+    card: str = Field(description="The bundle's model card, as Markdown; empty if it has none.")
     limits: LimitsSchema
 
     @classmethod
-    def of(cls, manifest: Manifest, settings: Settings) -> Self:
+    def of(cls, bundle: Bundle, settings: Settings) -> Self:
+        manifest = bundle.manifest
         return cls(
             name=manifest.name,
             version=manifest.version,
@@ -210,6 +213,7 @@ class ModelResponse(BaseModel):
             decoding=DecodingSchema(**manifest.decoding.model_dump()),
             scores=manifest.scores,
             training=manifest.training,
+            card=bundle.card,
             limits=LimitsSchema(
                 formats=list(FORMATS),
                 max_body_bytes=settings.max_body_bytes,

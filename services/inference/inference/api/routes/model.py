@@ -17,5 +17,5 @@ router = APIRouter(tags=["model"], dependencies=[Depends(require_access)])
     responses=document_problems(problems.UNAUTHORIZED, problems.RATE_LIMITED, problems.INTERNAL, problems.NOT_READY),
 )
 async def model(service: Service) -> ModelResponse:
-    """The public part of the manifest (name, version, input size, vocabulary, scores) and this service's limits."""
-    return ModelResponse.of(service.captioner.bundle.manifest, service.settings)
+    """The public part of the manifest (name, version, input size, vocabulary, scores), the card and the limits."""
+    return ModelResponse.of(service.captioner.bundle, service.settings)

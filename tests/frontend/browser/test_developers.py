@@ -1,0 +1,27 @@
+"""The API page: its examples can be copied and one of them runs for real."""
+
+import pytest
+from playwright.sync_api import expect
+from support.fake_inference import FakeInference
+
+from .conftest import OpenPage
+
+pytestmark = pytest.mark.browser
+
+
+def test_the_example_runs_for_real(open_at: OpenPage) -> None:
+    page = open_at("/developers")
+
+    page.get_by_role("button", name="Ask for the caption").click()
+
+    expect(page.locator("#answer")).to_contain_text('"caption": "a brown dog runs through the grass"')
+    expect(page.locator("#answer")).to_contain_text("… 20 weights …")
+
+
+def test_an_example_can_be_copied(open_at: OpenPage, inference: FakeInference) -> None:
+    page = open_at("/developers", permissions=["clipboard-read", "clipboard-write"])
+
+    page.get_by_role("button", name="Copy the curl example").click()
+
+    expect(page.get_by_role("button", name="Copy the curl example")).to_have_text("Copied")
+    assert page.evaluate("() => navigator.clipboard.readText()") == f"curl -F image=@photo.jpg {inference.url}/caption"

@@ -1,0 +1,157 @@
+"""Several photos: each with its own state, filtered, downloaded, kept while the tab lives."""
+
+import csv
+import io
+import json
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+from support.fake_inference import Answer, FakeInference, Received, make_caption, make_problem
+from support.uploads import make_photo
+
+from .conftest import OpenPage, choose, save_photo, wait_for_captions
+
+pytestmark = pytest.mark.browser
+
+CAPTIONS = {"red.jpg": "A red square.", "blue.jpg": "A blue circle.", "evil.jpg": '=HYPERLINK("x"), <b>.'}
+
+
+@pytest.fixture
+def three_captions(page: Page, tmp_path: Path, inference: FakeInference) -> Page:
+    """Three photos, each with a caption of its own."""
+    photos = {name: save_photo(tmp_path, name, seed=seed) for seed, name in enumerate(CAPTIONS)}
+    by_content = {path.read_bytes(): CAPTIONS[name] for name, path in photos.items()}
+
+    def answer(received: Received) -> Answer:
+        sentence = by_content[received.body]
+        return Answer(body=json.dumps(make_caption() | {"alt_text": sentence, "caption": sentence.lower()}).encode())
+
+    inference.answers.extend([answer] * 3)
+    choose(page, *photos.values())
+    wait_for_captions(page, 3)
+    return page
+
+
+def test_photos_stand_in_the_order_in_which_they_were_chosen(three_captions: Page) -> None:
+    expect(three_captions.locator(".card-name")).to_have_text(list(CAPTIONS))
+
+
+def test_each_photo_has_its_own_state_and_failed_ones_are_retried_one_by_one(
+    page: Page, tmp_path: Path, inference: FakeInference
+) -> None:
+    bad = save_photo(tmp_path, "bad.jpg", seed=9)
+
+    def answer(received: Received) -> Answer:
+        return (
+            make_problem(422) if received.body == bad.read_bytes() else Answer(body=json.dumps(make_caption()).encode())
+        )
+
+    inference.answers.extend([answer] * 2)
+    choose(page, bad, save_photo(tmp_path, "good.jpg"))
+
+    expect(page.locator(".card[data-state=failed]")).to_have_count(1)
+    wait_for_captions(page, 1)
+    page.get_by_role("button", name="Try again").click()
+    wait_for_captions(page, 2)
+
+
+def test_a_finished_photo_does_not_wait_for_a_slow_one(page: Page, tmp_path: Path, inference: FakeInference) -> None:
+    inference.answers.append(Answer(body=json.dumps(make_caption()).encode(), delay=3))
+    choose(page, save_photo(tmp_path, "slow.jpg"), *[save_photo(tmp_path, f"{n}.jpg", seed=n) for n in range(3)])
+
+    wait_for_captions(page, 3)
+    expect(page.locator(".card[data-state=working]")).to_have_count(1)
+    wait_for_captions(page, 4)
+
+
+def test_filtering_by_a_word(three_captions: Page) -> None:
+    three_captions.get_by_label("Show captions with the word").fill("Blue")
+    expect(three_captions.locator(".card:visible .card-name")).to_have_text(["blue.jpg"])
+    expect(three_captions.locator("#announcer")).to_have_text("1 caption shown.")
+
+    three_captions.get_by_label("Show captions with the word").fill("zebra")
+    expect(three_captions.get_by_text("No caption has that word.")).to_be_visible()
+
+
+def download(page: Page, kind: str) -> str:
+    page.get_by_text("Download", exact=True).click()
+    with page.expect_download() as started:
+        page.get_by_role("button", name=kind).click()
+    return Path(started.value.path()).read_text()
+
+
+def test_csv_has_a_row_for_each_photo_and_no_formula(three_captions: Page) -> None:
+    rows = list(csv.DictReader(io.StringIO(download(three_captions, "CSV"))))
+
+    assert [row["file"] for row in rows] == list(CAPTIONS)
+    assert rows[0]["alt_text"] == "A red square."
+    assert rows[2]["alt_text"] == '\'=HYPERLINK("x"), <b>.'
+    assert rows[0]["confidence"] == "0.820"
+
+
+def test_json_has_every_detail_and_the_edited_text(three_captions: Page) -> None:
+    three_captions.get_by_label("Alt text, yours to edit").first.fill("Mine.")
+
+    entries = json.loads(download(three_captions, "JSON"))
+
+    assert [entry["alt_text"] for entry in entries] == ["Mine.", "A blue circle.", CAPTIONS["evil.jpg"]]
+    assert entries[0]["caption"] == "a red square."
+    assert entries[0]["words"][0]["probability"] == 0.9
+
+
+def test_html_is_a_page_with_photos_and_alt_texts(three_captions: Page, chromium: Browser) -> None:
+    text = download(three_captions, "HTML")
+
+    reader = chromium.new_page(java_script_enabled=False)
+    reader.set_content(text)
+    photos = reader.locator("img")
+    expect(photos).to_have_count(3)
+    assert photos.nth(2).get_attribute("alt") == CAPTIONS["evil.jpg"]
+    assert str(photos.first.get_attribute("src")).startswith("data:image/jpeg;base64,")
+    reader.close()
+
+
+def test_results_outlive_a_reload_but_not_the_tab(page: Page, open_at: OpenPage, photo: Path) -> None:
+    choose(page, photo)
+    wait_for_captions(page)
+    page.get_by_label("Alt text, yours to edit").fill("Mine.")
+
+    page.reload()
+
+    wait_for_captions(page)
+    expect(page.get_by_label("Alt text, yours to edit")).to_have_value("Mine.")
+    expect(page.get_by_role("heading", name="dog.jpg")).to_be_visible()
+    page.locator(".word").first.hover()
+    expect(page.locator(".frame[data-looking]")).to_be_visible()
+    expect(open_at().locator(".card")).to_have_count(0)
+
+
+def test_the_page_says_that_nothing_is_stored(page: Page, photo: Path) -> None:
+    choose(page, photo)
+
+    expect(page.get_by_text("These captions stay in this tab until you close it or clear them.")).to_be_visible()
+    expect(page.get_by_text("never stored on the server")).to_be_visible()
+
+
+def test_one_can_be_removed_and_all_can_be_cleared(three_captions: Page) -> None:
+    three_captions.get_by_role("button", name="Remove blue.jpg").click()
+    expect(three_captions.locator(".card-name")).to_have_text(["red.jpg", "evil.jpg"])
+
+    three_captions.get_by_role("button", name="Clear all").click()
+    expect(three_captions.locator(".card")).to_have_count(0)
+    expect(three_captions.locator("#results")).to_be_hidden()
+    three_captions.reload()
+    expect(three_captions.locator(".card")).to_have_count(0)
+
+
+def test_forty_photos_fit_and_all_get_their_caption(page: Page, tmp_path: Path) -> None:
+    photos = []
+    for number in range(40):
+        path = tmp_path / f"{number:02}.jpg"
+        path.write_bytes(make_photo(64, 48, seed=number))
+        photos.append(path)
+
+    choose(page, *photos)
+
+    expect(page.locator(".card[data-state=done]")).to_have_count(40, timeout=30_000)

@@ -1,0 +1,162 @@
+"""What a person can do with a caption: look where the model looked, copy, edit, pick another."""
+
+import json
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect
+from support.fake_inference import COLUMNS, ROWS, Answer, FakeInference, make_caption
+
+from .conftest import OpenPage, choose, wait_for_captions
+
+pytestmark = pytest.mark.browser
+
+
+@pytest.fixture
+def captioned(page: Page, photo: Path) -> Page:
+    choose(page, photo)
+    wait_for_captions(page)
+    return page
+
+
+def brightest_cell(page: Page) -> int:
+    """Index of the grid cell in whose middle the drawing over the photo is most amber."""
+    reds = page.evaluate(
+        """([rows, columns]) => {
+            const canvas = document.querySelector(".card canvas");
+            const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+            return Array.from({ length: rows * columns }, (_, cell) => {
+                const x = Math.floor(((cell % columns) + 0.5) * canvas.width / columns);
+                const y = Math.floor((Math.floor(cell / columns) + 0.5) * canvas.height / rows);
+                return data[4 * (y * canvas.width + x)];
+            });
+        }""",
+        [ROWS, COLUMNS],
+    )
+    return int(reds.index(max(reds)))
+
+
+@pytest.mark.parametrize(("text", "cell"), [("A", 0), ("dog", 2), ("the", 5)])
+def test_pointing_at_a_word_shows_where_the_model_looked(captioned: Page, text: str, cell: int) -> None:
+    captioned.locator(".word").filter(has_text=text).first.hover()
+
+    expect(captioned.locator(".frame[data-looking]")).to_be_visible()
+    assert brightest_cell(captioned) == cell
+    expect(captioned.locator("[data-slot=gaze]")).to_contain_text("cells got 81 %")
+
+
+def test_the_drawing_goes_away_with_the_pointer(captioned: Page) -> None:
+    captioned.locator(".word").first.hover()
+    captioned.mouse.move(0, 0)
+
+    expect(captioned.locator(".frame[data-looking]")).to_have_count(0)
+    expect(captioned.locator("[data-slot=gaze]")).to_contain_text("Point at a word")
+
+
+def test_a_click_keeps_it_until_escape(captioned: Page) -> None:
+    dog = captioned.locator(".word").filter(has_text="dog")
+    dog.click()
+    captioned.mouse.move(0, 0)
+    expect(dog).to_have_attribute("aria-pressed", "true")
+    expect(captioned.locator(".frame[data-looking]")).to_be_visible()
+
+    captioned.keyboard.press("Escape")
+    captioned.locator("h1").click()
+
+    expect(dog).to_have_attribute("aria-pressed", "false")
+    expect(captioned.locator(".frame[data-looking]")).to_have_count(0)
+
+
+def test_arrow_keys_move_along_the_words(captioned: Page) -> None:
+    captioned.locator(".word").first.focus()
+    captioned.keyboard.press("ArrowRight")
+    captioned.keyboard.press("ArrowRight")
+
+    expect(captioned.locator(".word").nth(2)).to_be_focused()
+    assert brightest_cell(captioned) == 2
+    captioned.keyboard.press("End")
+    expect(captioned.locator(".word").last).to_be_focused()
+
+
+def test_a_word_tells_screen_readers_where_the_model_looked(captioned: Page) -> None:
+    expect(captioned.get_by_role("button", name="A: the model looked at the upper left")).to_be_visible()
+
+
+def test_a_finger_can_look_too(open_at: OpenPage, photo: Path) -> None:
+    page = open_at(viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True)
+    choose(page, photo)
+    wait_for_captions(page)
+
+    page.locator(".word").nth(3).tap()
+
+    expect(page.locator(".frame[data-looking]")).to_be_visible()
+    assert brightest_cell(page) == 3
+
+
+def test_alternatives_come_with_their_confidence_and_can_be_taken(captioned: Page) -> None:
+    expect(captioned.locator(".alternatives li")).to_have_text(
+        ["a dog is running number 1 50 %", "a dog is running number 2 25 %", "a dog is running number 3 17 %"]
+    )
+
+    captioned.get_by_role("button", name="a dog is running number 2").click()
+
+    expect(captioned.get_by_label("Alt text, yours to edit")).to_have_value("A dog is running number 2.")
+
+
+@pytest.mark.parametrize(
+    ("button", "copied"),
+    [
+        ("Copy alt text", "A brown dog runs through the grass."),
+        ("Copy caption", "a brown dog runs through the grass"),
+        ("Copy <img>", '<img src="dog.jpg" alt="A brown dog runs through the grass.">'),
+    ],
+)
+def test_one_click_copies(open_at: OpenPage, photo: Path, button: str, copied: str) -> None:
+    page = open_at(permissions=["clipboard-read", "clipboard-write"])
+    choose(page, photo)
+    wait_for_captions(page)
+
+    page.get_by_role("button", name=button).click()
+
+    expect(page.get_by_role("button", name="Copied")).to_be_visible()
+    assert page.evaluate("() => navigator.clipboard.readText()") == copied
+    expect(page.get_by_role("button", name=button)).to_be_visible()
+
+
+def test_what_was_edited_is_what_is_copied(open_at: OpenPage, photo: Path) -> None:
+    page = open_at(permissions=["clipboard-read", "clipboard-write"])
+    choose(page, photo)
+    wait_for_captions(page)
+    page.get_by_label("Alt text, yours to edit").fill('Rex says "hi" & runs')
+
+    page.get_by_role("button", name="Copy <img>").click()
+
+    expect(page.get_by_role("button", name="Copied")).to_be_visible()
+    expected = '<img src="dog.jpg" alt="Rex says &quot;hi&quot; &amp; runs">'
+    assert page.evaluate("() => navigator.clipboard.readText()") == expected
+
+
+def test_confidence_reads_as_words(captioned: Page) -> None:
+    expect(captioned.get_by_text("Quite sure (82 %)")).to_be_visible()
+    expect(captioned.locator(".warning")).to_be_hidden()
+
+
+def test_a_low_confidence_comes_with_a_plain_warning(page: Page, photo: Path, inference: FakeInference) -> None:
+    inference.confidence = 0.2
+    choose(page, photo)
+
+    expect(page.get_by_text("Unsure (20 %)")).to_be_visible()
+    expect(page.locator(".warning")).to_be_visible()
+
+
+def test_results_are_announced(captioned: Page) -> None:
+    expect(captioned.locator("#announcer")).to_have_text("dog.jpg: A brown dog runs through the grass. Quite sure. ")
+
+
+def test_an_answer_without_attention_still_shows(page: Page, photo: Path, inference: FakeInference) -> None:
+    inference.answers.append(Answer(body=json.dumps(make_caption(attention=False)).encode()))
+    choose(page, photo)
+
+    wait_for_captions(page)
+    expect(page.locator(".words")).to_contain_text("A brown dog")
+    expect(page.locator(".legend")).to_be_hidden()

@@ -1,0 +1,41 @@
+"""Confidence lies in [0, 1] and rises with the likelihood of a sentence, whatever its scale."""
+
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from inference.beam_search import Hypothesis
+from inference.confidence import rate
+from inference.manifest import Calibration
+
+log_probabilities = st.lists(st.floats(-1e4, 0), min_size=2, max_size=20)
+calibrations = st.none() | st.builds(Calibration, slope=st.floats(0, 1e6), intercept=st.floats(-1e6, 1e6))
+
+
+def hypothesis_of(*values: float) -> Hypothesis:
+    return Hypothesis(tuple(range(len(values) - 1)), values, math.fsum(values), score=0.0)
+
+
+@given(values=log_probabilities, calibration=calibrations)
+def test_it_is_a_probability(values: list[float], calibration: Calibration | None) -> None:
+    assert 0 <= rate(hypothesis_of(*values), calibration) <= 1
+
+
+@given(values=log_probabilities, calibration=calibrations)
+def test_it_does_not_fall_when_a_word_gets_likelier(values: list[float], calibration: Calibration | None) -> None:
+    likelier = [values[0] / 2, *values[1:]]
+
+    assert rate(hypothesis_of(*likelier), calibration) >= rate(hypothesis_of(*values), calibration)
+
+
+def test_without_calibration_it_is_the_geometric_mean_of_the_probabilities() -> None:
+    assert rate(hypothesis_of(math.log(0.5), math.log(0.125)), None) == pytest.approx(0.25)
+
+
+def test_calibration_is_logistic_in_the_mean_log_probability() -> None:
+    assert rate(hypothesis_of(-1.0, -3.0), Calibration(slope=2.0, intercept=4.0)) == pytest.approx(0.5)
+    assert rate(hypothesis_of(-1.0, -2.0), Calibration(slope=2.0, intercept=4.0)) == pytest.approx(
+        1 / (1 + math.exp(-1))
+    )

@@ -1,0 +1,352 @@
+"""Whatever bytes come, a picture comes out or an error that says what is wrong with them; quickly, and in little
+memory."""
+
+import contextlib
+import random
+import subprocess
+import sys
+import time
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+from support.odd_files import (
+    animation,
+    exif_flooded,
+    exif_of,
+    gif_flooded,
+    jpeg_flooded,
+    jpeg_scanned_again,
+    png_claiming,
+    png_flooded,
+    tiff_flooded,
+)
+from support.photos import encode_photo, make_photo
+
+from inference.errors import ImageError, ImageTooLargeError, UndecodableImageError, UnsupportedImageError
+from inference.image import ImageLimits, decode
+from inference.manifest import ImageSpec
+from inference.preprocessing import prepare
+
+# `inference.image` silences Pillow for the program; pytest turns every warning into an error again.
+pytestmark = [
+    pytest.mark.filterwarnings(f"ignore:::PIL.{module}")
+    for module in ("Image", "JpegImagePlugin", "PngImagePlugin", "TiffImagePlugin")
+]
+
+FORMATS = ["JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF"]
+RED, GREEN, WHITE = (255, 0, 0), (0, 255, 0), (255, 255, 255)
+
+
+def pixel(image: Image.Image, x: int = 0, y: int = 0) -> tuple[int, ...]:
+    value = image.getpixel((x, y))
+    assert isinstance(value, tuple)
+    return value
+
+
+def close_to(colour: tuple[int, ...], tolerance: int = 4) -> object:
+    return pytest.approx(colour, abs=tolerance)
+
+
+def make_detailed(width: int, height: int) -> Image.Image:
+    """Smooth shapes with some grain, as photos have."""
+    random_values = np.random.default_rng(0)
+    coarse = random_values.integers(0, 256, (height // 30 + 1, width // 30 + 1, 3), dtype=np.uint8)
+    smooth = np.asarray(Image.fromarray(coarse).resize((width, height), Image.Resampling.BICUBIC), np.int16)
+    grain = random_values.integers(-8, 9, smooth.shape, dtype=np.int16)
+    return Image.fromarray((smooth + grain).clip(0, 255).astype(np.uint8))
+
+
+class TestModes:
+    @pytest.mark.parametrize(
+        ("mode", "format_name"),
+        [
+            *[(mode, "PNG") for mode in ["1", "L", "LA", "P", "RGB", "RGBA", "I;16"]],
+            *[(mode, "TIFF") for mode in ["1", "L", "LA", "P", "RGB", "RGBA", "I;16", "I", "F", "CMYK", "YCbCr"]],
+            *[(mode, "JPEG") for mode in ["L", "RGB", "CMYK"]],
+            *[(mode, "GIF") for mode in ["L", "P", "RGB", "RGBA"]],
+            *[(mode, "WEBP") for mode in ["L", "RGB", "RGBA"]],
+            *[(mode, "BMP") for mode in ["1", "L", "P", "RGB", "RGBA"]],
+        ],
+    )
+    @pytest.mark.parametrize("side", [1, 40, 700])
+    def test_every_mode_becomes_rgb(self, mode: str, format_name: str, side: int) -> None:
+        data = encode_photo(Image.new("L", (side, side), 200).convert(mode), format_name)
+
+        image, info = decode(data, sufficient_side=100)
+
+        assert image.mode == "RGB"
+        assert (info.width, info.height) == (side, side)
+
+    @pytest.mark.parametrize("mode", ["L", "RGB", "CMYK", "P"])
+    def test_colours_stay(self, mode: str) -> None:
+        image, _ = decode(encode_photo(Image.new("RGB", (20, 20), (200, 200, 200)).convert(mode), "TIFF"))
+
+        assert pixel(image) == close_to((200, 200, 200))
+
+    def test_grey_of_16_bits_keeps_its_brightness(self) -> None:
+        image, _ = decode(encode_photo(Image.fromarray(np.full((4, 4), 0x8000, np.uint16))))
+
+        assert pixel(image) == (128, 128, 128)
+
+    @pytest.mark.parametrize("dtype", [np.int32, np.float32])
+    def test_values_without_an_agreed_range_are_stretched(self, dtype: type) -> None:
+        image, _ = decode(encode_photo(Image.fromarray(np.array([[-5, 0], [0, 5]], dtype)), "TIFF"))
+
+        assert [pixel(image, 0, 0), pixel(image, 1, 0), pixel(image, 1, 1)] == [(0,) * 3, (127,) * 3, (255,) * 3]
+
+    def test_values_that_are_no_numbers_do_not_matter(self) -> None:
+        image, _ = decode(encode_photo(Image.fromarray(np.array([[np.nan, np.inf], [0, 5]], np.float32)), "TIFF"))
+
+        assert pixel(image, 1, 1) == WHITE
+
+    @pytest.mark.parametrize(
+        ("mode", "format_name"), [("RGBA", "PNG"), ("LA", "PNG"), ("RGBA", "WEBP"), ("RGBA", "TIFF")]
+    )
+    @pytest.mark.parametrize("side", [10, 1000])
+    def test_what_is_transparent_is_white(self, mode: str, format_name: str, side: int) -> None:
+        image, _ = decode(
+            encode_photo(Image.new("RGBA", (side, side), (0, 0, 0, 0)).convert(mode), format_name), sufficient_side=10
+        )
+
+        assert pixel(image) == WHITE
+
+    def test_what_is_half_transparent_is_half_white(self) -> None:
+        image, _ = decode(encode_photo(Image.new("RGBA", (8, 8), (255, 0, 0, 128))))
+
+        assert pixel(image) == close_to((255, 127, 127))
+
+    @pytest.mark.parametrize("mode", ["P", "L", "RGB", "1"])
+    def test_a_transparent_colour_is_white(self, mode: str) -> None:
+        photo = Image.new("RGB", (8, 8), (0, 0, 0)).convert(mode)
+        key = (0, 0, 0) if mode == "RGB" else photo.getpixel((0, 0))
+
+        image, _ = decode(encode_photo(photo, transparency=key))
+
+        assert pixel(image) == WHITE
+
+    @pytest.mark.parametrize("format_name", ["GIF", "WEBP", "PNG", "TIFF"])
+    def test_the_first_frame_counts(self, format_name: str) -> None:
+        image, _ = decode(animation(format_name, ["red", "green", "blue"]))
+
+        assert pixel(image) == close_to(RED, 6)
+
+
+class TestOrientation:
+    @pytest.mark.parametrize("format_name", ["JPEG", "PNG", "WEBP", "TIFF"])
+    @pytest.mark.parametrize("orientation", range(1, 9))
+    def test_a_photo_comes_out_as_it_is_seen(self, format_name: str, orientation: int) -> None:
+        seen = Image.new("RGB", (96, 64), "white")
+        seen.paste((255, 0, 0), (0, 0, 32, 32))
+        stored = seen.transpose(UNDO[orientation]) if orientation in UNDO else seen
+
+        image, info = decode(encode_photo(stored, format_name, exif=exif_of(orientation)))
+
+        assert image.size == (info.width, info.height) == (96, 64)
+        assert [pixel(image, 10, 10), pixel(image, 80, 10), pixel(image, 10, 50)] == [
+            close_to(RED, 8),
+            close_to(WHITE),
+            close_to(WHITE),
+        ]
+
+    @pytest.mark.parametrize(
+        "exif", [b"", b"Exif\0\0", b"Exif\0\0II*\0", b"Exif\0\0II*\0\xff\xff\xff\xff", b"Exif\0\0" + b"\xff" * 99]
+    )
+    def test_damaged_metadata_is_no_reason_to_refuse_a_photo(self, exif: bytes) -> None:
+        image, _ = decode(encode_photo(Image.new("RGB", (8, 8), "red"), "JPEG", exif=exif))
+
+        assert pixel(image) == close_to(RED)
+
+    @pytest.mark.parametrize("orientation", [0, 9, 65535])
+    def test_an_orientation_that_does_not_exist_is_none(self, orientation: int) -> None:
+        image, info = decode(encode_photo(Image.new("RGB", (8, 4)), "JPEG", exif=exif_of(orientation)))
+
+        assert image.size == (info.width, info.height) == (8, 4)
+
+
+# How a photo is stored for each orientation: the inverse of what the viewer does.
+UNDO = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_90,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_270,
+}
+
+
+class TestRecognition:
+    @pytest.mark.parametrize("format_name", ["ICO", "PPM", "TGA", "JPEG2000", "EPS", "PDF", "PCX", "SGI"])
+    def test_formats_that_are_not_on_the_allowlist_are_refused_though_pillow_reads_them(self, format_name: str) -> None:
+        with pytest.raises(UnsupportedImageError, match="JPEG, PNG, WebP, GIF, BMP or TIFF"):
+            decode(encode_photo(Image.new("RGB", (32, 32)), format_name))
+
+    @pytest.mark.parametrize(
+        "data", [b"", b"\0", b"hello", b"<svg/>", b"PK\3\4", b"%PDF-1.7", b"RIFF\0\0\0\0WAVE", b"\xff\xd8"]
+    )
+    def test_what_is_no_picture_is_refused(self, data: bytes) -> None:
+        with pytest.raises(UnsupportedImageError):
+            decode(data)
+
+    @pytest.mark.parametrize("format_name", ["JPEG", "PNG", "GIF", "WEBP", "BMP"])
+    def test_what_follows_a_picture_does_not_matter(self, format_name: str) -> None:
+        film = random.Random(0).randbytes(2_000_000)
+
+        image, _ = decode(encode_photo(Image.new("RGB", (8, 8), "red"), format_name) + b"PK\3\4<script>" + film)
+
+        assert pixel(image) == close_to(RED, 6)
+
+    def test_only_the_decoders_of_the_allowlist_are_ever_loaded(self) -> None:
+        program = (
+            "import sys, io; from PIL import Image; from inference.image import decode\n"
+            "data = io.BytesIO(); Image.new('RGB', (8, 8)).save(data, 'TIFF'); decode(data.getvalue())\n"
+            "print([name for name in sys.modules if name.endswith('ImagePlugin')])"
+        )
+
+        loaded = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
+
+        assert "TiffImagePlugin" in loaded
+        assert not any(name in loaded for name in ["EpsImagePlugin", "PdfImagePlugin", "PsdImagePlugin"])
+
+
+class TestDamage:
+    @pytest.mark.parametrize("format_name", FORMATS)
+    def test_a_picture_cut_off_anywhere_is_refused_or_decoded(self, format_name: str) -> None:
+        data = encode_photo(make_photo("red"), format_name)
+
+        for length in range(0, len(data), max(1, len(data) // 300)):
+            assert_decoded_or_refused(data[:length])
+
+    @pytest.mark.parametrize("format_name", ["JPEG", "PNG", "WEBP"])
+    def test_a_picture_cut_in_the_middle_is_called_damaged(self, format_name: str) -> None:
+        data = encode_photo(make_detailed(100, 100), format_name)
+
+        with pytest.raises(UndecodableImageError, match="damaged or incomplete"):
+            decode(data[: len(data) // 2])
+
+    @settings(max_examples=200)
+    @given(data=st.data(), format_name=st.sampled_from(FORMATS))
+    def test_a_picture_with_random_bytes_in_it_is_refused_or_decoded(
+        self, data: st.DataObject, format_name: str
+    ) -> None:
+        damaged = bytearray(
+            encode_photo(make_photo("blue", size=(24, 24)), format_name, **WITH_METADATA.get(format_name, {}))
+        )
+        for position in data.draw(st.lists(st.integers(0, len(damaged) - 1), min_size=1, max_size=8)):
+            damaged[position] = data.draw(st.integers(0, 255))
+
+        assert_decoded_or_refused(bytes(damaged))
+
+    @given(
+        junk=st.binary(max_size=300),
+        start=st.sampled_from([b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF89a", b"BM", b"II*\0", b"MM\0+"]),
+    )
+    def test_junk_after_a_signature_is_refused_or_decoded(self, junk: bytes, start: bytes) -> None:
+        assert_decoded_or_refused(start + junk)
+
+
+WITH_METADATA: dict[str, dict[str, Any]] = {
+    "JPEG": {"exif": exif_of(6), "progressive": True},
+    "PNG": {"exif": exif_of(8)},
+    "TIFF": {"compression": "tiff_lzw"},
+}
+
+
+def assert_decoded_or_refused(data: bytes) -> None:
+    with contextlib.suppress(ImageError):
+        image, info = decode(data, ImageLimits(max_pixels=10_000_000, max_held_pixels=10_000_000), sufficient_side=448)
+        assert image.mode == "RGB"
+        assert info.width > 0
+
+
+class TestLimits:
+    @pytest.mark.parametrize(("width", "height"), [(60_000, 60_000), (2**31 - 1, 1), (20_001, 10), (10_000, 5_001)])
+    def test_a_bomb_is_refused_by_its_header(self, width: int, height: int) -> None:
+        with pytest.raises(ImageTooLargeError):
+            decode(png_claiming(width, height))
+
+    def test_the_refusal_names_the_size_and_the_limits(self) -> None:
+        with pytest.raises(
+            ImageTooLargeError, match=r"has 8000 × 7000 pixels\..* 50 megapixels .* 25 .* 12\.5 of a WebP"
+        ):
+            decode(png_claiming(8_000, 7_000))
+
+    @pytest.mark.parametrize(
+        ("format_name", "options", "pixels_held"),
+        [
+            ("JPEG", {}, 10_000),  # a quarter of its sides
+            ("JPEG", {"progressive": True}, 160_000),
+            ("PNG", {}, 160_000),
+            ("WEBP", {}, 320_000),
+        ],
+    )
+    def test_what_counts_is_what_has_to_be_held(
+        self, format_name: str, options: dict[str, Any], pixels_held: int
+    ) -> None:
+        data = encode_photo(Image.new("RGB", (400, 400)), format_name, **options)
+
+        decode(data, ImageLimits(max_held_pixels=pixels_held), sufficient_side=100)
+
+        with pytest.raises(ImageTooLargeError):
+            decode(data, ImageLimits(max_held_pixels=pixels_held - 1), sufficient_side=100)
+
+    @pytest.mark.parametrize(
+        "data",
+        [
+            jpeg_scanned_again(10_000),
+            jpeg_flooded(1_000_000),
+            jpeg_flooded(1_000_000, segment=b"\xff\xe9\x00\x02"),
+            jpeg_flooded(5_000_000, segment=b"\xff"),
+            jpeg_flooded(5_000_000, segment=b"\0"),
+            exif_flooded(60_000),
+            png_flooded(500_000),
+            gif_flooded(2_000_000),
+            tiff_flooded(60_000),
+            tiff_flooded(400_000, big=True),
+        ],
+        ids=["scans", "comments", "segments", "padding", "gaps", "EXIF tags", "chunks", "blocks", "tags", "big tags"],
+    )
+    def test_a_file_that_would_keep_its_decoder_busy_is_refused_at_once(self, data: bytes) -> None:
+        begun = time.process_time()
+
+        with pytest.raises(UndecodableImageError):
+            decode(data)
+
+        assert time.process_time() - begun < 0.5
+
+    @pytest.mark.parametrize(
+        "data", [jpeg_scanned_again(20), jpeg_flooded(500), png_flooded(5_000), gif_flooded(10_000)]
+    )
+    def test_a_file_that_is_only_verbose_is_decoded(self, data: bytes) -> None:
+        assert decode(data)[0].mode == "RGB"
+
+
+class TestShrinking:
+    @pytest.mark.parametrize(
+        ("format_name", "size"), [("JPEG", (1000, 750)), ("PNG", (667, 500)), ("WEBP", (667, 500))]
+    )
+    def test_a_large_picture_comes_out_smaller_but_sufficient(self, format_name: str, size: tuple[int, int]) -> None:
+        image, info = decode(encode_photo(Image.new("RGB", (2000, 1500)), format_name), sufficient_side=448)
+
+        assert image.size == size
+        assert (info.width, info.height) == (2000, 1500)
+
+    @pytest.mark.parametrize("size", [(100, 100), (448, 448), (895, 895), (448, 5000)])
+    @pytest.mark.parametrize("format_name", ["JPEG", "PNG"])
+    def test_a_picture_that_is_barely_sufficient_stays(self, format_name: str, size: tuple[int, int]) -> None:
+        assert decode(encode_photo(Image.new("RGB", size), format_name), sufficient_side=448)[0].size == size
+
+    @pytest.mark.parametrize("format_name", ["JPEG", "PNG"])
+    @pytest.mark.parametrize("size", [(1000, 1000), (1500, 1000), (3000, 2000)])
+    def test_the_encoder_hardly_sees_a_difference(self, format_name: str, size: tuple[int, int]) -> None:
+        data = encode_photo(make_detailed(*size), format_name)
+        spec = ImageSpec(height=299, width=299, canonical_size=224, resample="bicubic")
+
+        whole = prepare(decode(data)[0], spec).astype(np.int16)
+        shrunk = prepare(decode(data, sufficient_side=448)[0], spec).astype(np.int16)
+
+        assert np.abs(whole - shrunk).mean() < 1.0

@@ -1,0 +1,79 @@
+"""Builds files that no camera writes: floods of segments, chunks, blocks and tags, and pictures that lie about their
+size."""
+
+import io
+import struct
+import zlib
+
+from PIL import Image
+
+from support.photos import encode_photo
+
+
+def png_chunk(kind: bytes, content: bytes = b"") -> bytes:
+    """A chunk of a PNG file with a correct checksum."""
+    return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
+
+
+def png_claiming(width: int, height: int) -> bytes:
+    """A PNG whose header claims a size and whose data does not have it."""
+    header = png_chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0))
+    return b"\x89PNG\r\n\x1a\n" + header + png_chunk(b"IDAT", zlib.compress(b"\0" * 100)) + png_chunk(b"IEND")
+
+
+def png_flooded(chunks: int) -> bytes:
+    """A PNG with that many empty chunks that nobody knows."""
+    png = encode_photo(Image.new("RGB", (8, 8)))
+    return png[:33] + png_chunk(b"abCd") * chunks + png[33:]
+
+
+def jpeg_flooded(segments: int, segment: bytes = b"\xff\xfe\x00\x02") -> bytes:
+    """A JPEG with that many empty comments, or other segments, after its first segment."""
+    jpeg = encode_photo(Image.new("RGB", (8, 8)), "JPEG")
+    return jpeg[:20] + segment * segments + jpeg[20:]
+
+
+def jpeg_scanned_again(times: int, size: tuple[int, int] = (1000, 1000)) -> bytes:
+    """A progressive JPEG that repeats its last scan, each time going through the whole picture in a few bytes."""
+    jpeg = encode_photo(Image.new("L", size, 128), "JPEG", progressive=True)
+    return jpeg[:-2] + jpeg[jpeg.rfind(b"\xff\xda") : -2] * times + b"\xff\xd9"
+
+
+def gif_flooded(blocks: int) -> bytes:
+    """A GIF with that many empty comments before its picture."""
+    gif = encode_photo(Image.new("L", (8, 8)), "GIF")
+    header_size = 13 + 3 * (2 << (gif[10] & 7))
+    return gif[:header_size] + b"!\xfe\x00" * blocks + gif[header_size:]
+
+
+def tiff_flooded(tags: int, *, big: bool = False) -> bytes:
+    """A TIFF, or BigTIFF, whose only directory has that many tags."""
+    entry, count, start = ("<HHQ8s", "<Q", struct.pack("<2sHHHQ", b"II", 43, 8, 0, 16)) if big else (
+        "<HHI4s", "<H", struct.pack("<2sHI", b"II", 42, 8)
+    )  # fmt: skip
+    entries = b"".join(struct.pack(entry, 300 + tag % 60_000, 3, 1, b"\0") for tag in range(tags))
+    return start + struct.pack(count, tags) + entries + bytes(8)
+
+
+def exif_flooded(tags: int) -> bytes:
+    """A JPEG without a density, for which decoders look in its EXIF metadata, which has that many tags."""
+    jpeg = encode_photo(Image.new("RGB", (8, 8)), "JPEG")
+    exif = b"Exif\0\0" + tiff_flooded(tags)
+    pieces = [exif[begin : begin + 60_000].removeprefix(b"Exif\0\0") for begin in range(0, len(exif), 60_000)]
+    segments = [b"\xff\xe1" + struct.pack(">H", len(piece) + 8) + b"Exif\0\0" + piece for piece in pieces]
+    return jpeg[:2] + b"".join(segments) + jpeg[20:]
+
+
+def exif_of(orientation: int) -> bytes:
+    """EXIF metadata that gives an orientation."""
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    return exif.tobytes()
+
+
+def animation(format_name: str, colours: list[str]) -> bytes:
+    """A picture with a frame of each colour."""
+    first, *others = [Image.new("RGB", (16, 16), colour) for colour in colours]
+    stream = io.BytesIO()
+    first.save(stream, format_name, save_all=True, append_images=others, duration=100)
+    return stream.getvalue()

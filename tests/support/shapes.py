@@ -1,0 +1,54 @@
+"""A generated dataset: coloured shapes on a plain ground, each with captions that say what it is.
+
+Small enough to train on in seconds, and honest: the dev photos show the same kinds of things at sizes and places of
+their own.
+"""
+
+import csv
+import random
+from pathlib import Path
+
+from PIL import Image, ImageDraw
+
+COLOURS = {"red": (220, 30, 30), "green": (30, 160, 50), "blue": (40, 60, 220)}
+SHAPES = ("circle", "square")
+TEMPLATES = ("a {colour} {shape}", "there is a {colour} {shape}")
+
+
+def draw_shape(colour: str, shape: str, *, seed: int, side: int = 96) -> Image.Image:
+    """A photo of one shape, its place and size by chance."""
+    chance = random.Random(f"{colour} {shape} {seed}")
+    image = Image.new("RGB", (side, side), (235, 235, 230))
+    size = chance.randint(side // 2, side * 3 // 4)
+    left, top = chance.randint(0, side - size), chance.randint(0, side - size)
+    box = (left, top, left + size, top + size)
+    pencil = ImageDraw.Draw(image)
+    (pencil.ellipse if shape == "circle" else pencil.rectangle)(box, fill=COLOURS[colour])
+    return image
+
+
+def write_shapes(folder: Path, *, train: int = 8, dev: int = 2) -> Path:
+    """Write a dataset in Kaggle's layout with `train` and `dev` photos of each colour and shape; returns its folder."""
+    (folder / "Images").mkdir(parents=True)
+    captions, splits = [("image", "caption")], [("image", "split")]
+    for split, count in (("train", train), ("dev", dev)):
+        for colour in COLOURS:
+            for shape in SHAPES:
+                for number in range(count):
+                    name = f"{split}-{colour}-{shape}-{number}.png"
+                    draw_shape(colour, shape, seed=hash_place(split, number)).save(folder / "Images" / name)
+                    captions += [(name, template.format(colour=colour, shape=shape)) for template in TEMPLATES]
+                    splits.append((name, split))
+    _write_table(folder / "captions.txt", captions)
+    _write_table(folder / "splits.csv", splits)
+    return folder
+
+
+def hash_place(split: str, number: int) -> int:
+    """A seed of its own for each photo, so that no dev photo is a training photo."""
+    return number if split == "train" else 10_000 + number
+
+
+def _write_table(path: Path, rows: list[tuple[str, str]]) -> None:
+    with path.open("w", newline="", encoding="utf-8") as stream:
+        csv.writer(stream, lineterminator="\n").writerows(rows)

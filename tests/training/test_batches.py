@@ -1,0 +1,61 @@
+"""Every photo comes once an epoch, in an order that a resumed run repeats."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+
+from inference.vocabulary import Vocabulary
+from training.batches import Batches, pad_captions
+from training.dataset import Photo
+from training.words import TOKENS
+
+
+@pytest.fixture
+def batches(photos: list[Photo], vocabulary: Vocabulary) -> Batches:
+    def load(batch: Sequence[Photo]) -> np.ndarray:
+        return np.array([[[int(photo.sha256)]] for photo in batch], np.float16)
+
+    return Batches(photos, vocabulary, load, max_length=7, photos_per_batch=2, seed=7)
+
+
+def test_an_epoch_brings_every_photo_once_with_its_own_captions(
+    batches: Batches, photos: list[Photo], vocabulary: Vocabulary
+) -> None:
+    padded = pad_captions(photos, vocabulary, 7)
+    seen = []
+    for batch in batches.epoch(0):
+        for features, tokens in zip(batch.features, batch.tokens, strict=True):
+            place = int(features[0, 0])
+            seen.append(place)
+            np.testing.assert_array_equal(tokens, padded[place, :, : tokens.shape[1]])
+
+    assert sorted(seen) == list(range(6))
+
+
+def test_targets_are_the_tokens_one_place_on(batches: Batches) -> None:
+    for batch in batches.epoch(0):
+        np.testing.assert_array_equal(batch.tokens[:, :, 1:], batch.targets[:, :, :-1])
+        assert (batch.tokens[:, :, 0] == TOKENS.start).all()
+
+
+def test_no_caption_loses_its_end_to_the_shortened_batch(batches: Batches) -> None:
+    for batch in batches.epoch(0):
+        assert (batch.targets == TOKENS.end).any(axis=2).all()
+
+
+def test_the_order_depends_on_the_epoch_and_on_nothing_else(batches: Batches) -> None:
+    def order(epoch: int) -> list[float]:
+        return [float(value) for batch in batches.epoch(epoch) for value in batch.features[:, 0, 0]]
+
+    assert order(3) == order(3)
+    assert len({tuple(order(epoch)) for epoch in range(5)}) > 1
+
+
+def test_photos_may_have_different_numbers_of_captions(photos: list[Photo], vocabulary: Vocabulary) -> None:
+    photos[0] = Photo("0.jpg", photos[0].path, ("a dog",), photos[0].sha256)
+
+    padded = pad_captions(photos, vocabulary, 7)
+
+    assert padded.shape == (6, 2, 9)
+    assert (padded[0, 1] == TOKENS.padding).all()

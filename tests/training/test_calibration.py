@@ -1,0 +1,48 @@
+"""Confidence is the share of captions, of that certainty, that are good."""
+
+import math
+
+import numpy as np
+import pytest
+
+from training.calibration import GOOD_CIDER, fit_calibration
+
+
+def _confidence(slope: float, intercept: float, certainty: float) -> float:
+    return 1 / (1 + math.exp(-(intercept + slope * certainty)))
+
+
+def test_the_fit_recovers_how_often_captions_are_good() -> None:
+    random = np.random.default_rng(0)
+    certainties = random.uniform(-3, 0, 20_000)
+    good = random.random(20_000) < 1 / (1 + np.exp(-(2 + 1.5 * certainties)))
+
+    calibration = fit_calibration(certainties.tolist(), np.where(good, GOOD_CIDER + 1, GOOD_CIDER - 1).tolist())
+
+    assert calibration is not None
+    assert calibration.slope == pytest.approx(1.5, abs=0.1)
+    assert calibration.intercept == pytest.approx(2, abs=0.1)
+
+
+def test_the_mean_confidence_is_the_share_of_good_captions() -> None:
+    certainties = [-2.0, -1.5, -1.0, -0.5, -0.2, -0.1]
+    ciders = [0.0, 10.0, 90.0, 20.0, 100.0, 150.0]
+
+    calibration = fit_calibration(certainties, ciders)
+
+    assert calibration is not None
+    mean = np.mean([_confidence(calibration.slope, calibration.intercept, certainty) for certainty in certainties])
+    assert mean == pytest.approx(0.5, abs=0.01)
+
+
+@pytest.mark.parametrize("ciders", [[0.0, 0.0], [200.0, 200.0]])
+def test_nothing_is_fitted_when_all_captions_are_alike(ciders: list[float]) -> None:
+    assert fit_calibration([-1.0, -2.0], ciders) is None
+
+
+def test_captions_that_certainty_tells_apart_perfectly_still_give_finite_numbers() -> None:
+    calibration = fit_calibration([-3.0, -2.0, -1.0, -0.5], [0.0, 0.0, 200.0, 200.0])
+
+    assert calibration is not None
+    assert math.isfinite(calibration.slope)
+    assert calibration.slope > 0

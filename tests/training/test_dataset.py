@@ -1,0 +1,184 @@
+"""Both layouts are read alike, and whatever is missing or malformed is named before any work starts."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from training.dataset import read_dataset
+from training.errors import DatasetError
+
+NAMES = {"train": ("one.jpg", "two.jpg"), "dev": ("three.jpg",)}
+
+
+def _write_photos(folder: Path) -> None:
+    folder.mkdir(parents=True)
+    for number, name in enumerate(("one.jpg", "two.jpg", "three.jpg")):
+        Image.new("RGB", (40, 30), (number * 80, 0, 0)).save(folder / name)
+
+
+@pytest.fixture
+def original(tmp_path: Path) -> Path:
+    _write_photos(tmp_path / "Flicker8k_Dataset")
+    text = tmp_path / "Flickr8k_text"
+    text.mkdir()
+    names = ("one.jpg", "two.jpg", "three.jpg")
+    rows = [f"{name}#{number}\tA caption {number} of {name} ." for name in names for number in range(2)]
+    rows.append("2258277193_586949ec62.jpg.1#0\tA slip that every published copy has .")
+    (text / "Flickr8k.token.txt").write_text("\n".join(rows) + "\n")
+    for split, listed in NAMES.items():
+        (text / f"Flickr_8k.{split}Images.txt").write_text("\n".join(listed) + "\n")
+    return tmp_path
+
+
+@pytest.fixture
+def kaggle(tmp_path: Path) -> Path:
+    _write_photos(tmp_path / "Images")
+    rows = [
+        f"{name},A caption {number} of {name} ." for name in ("one.jpg", "two.jpg", "three.jpg") for number in range(2)
+    ]
+    (tmp_path / "captions.txt").write_text("image,caption\n" + "\n".join(rows) + "\n")
+    (tmp_path / "splits.csv").write_text("image,split\none.jpg,train\ntwo.jpg,train\nthree.jpg,dev\n")
+    return tmp_path
+
+
+@pytest.mark.parametrize("layout", ["original", "kaggle"])
+def test_both_layouts_give_the_same_photos(layout: str, request: pytest.FixtureRequest) -> None:
+    dataset = read_dataset(request.getfixturevalue(layout))
+
+    assert {split: tuple(photo.name for photo in photos) for split, photos in dataset.photos.items()} == NAMES
+    assert dataset.split("dev")[0].captions == ("A caption 0 of three.jpg .", "A caption 1 of three.jpg .")
+
+
+def test_a_caption_may_hold_commas_quoted_or_not(kaggle: Path) -> None:
+    with (kaggle / "captions.txt").open("a") as stream:
+        stream.write('one.jpg,"Quoted, with a comma"\ntwo.jpg,Plain, with a comma\n')
+
+    one, two = read_dataset(kaggle).split("train")
+
+    assert (one.captions[-1], two.captions[-1]) == ("Quoted, with a comma", "Plain, with a comma")
+
+
+def test_without_a_file_of_splits_each_name_decides_for_itself(kaggle: Path) -> None:
+    (kaggle / "splits.csv").unlink()
+    rows = ["image,caption"]
+    for number in range(80):
+        Image.new("RGB", (8, 8)).save(kaggle / "Images" / f"{number}.png")
+        rows.append(f"{number}.png,a caption")
+    (kaggle / "captions.txt").write_text("\n".join(rows))
+
+    first = read_dataset(kaggle, ["train", "dev", "test"])
+    (kaggle / "captions.txt").write_text("\n".join(rows[:1] + rows[:0:-1]))
+    second = read_dataset(kaggle, ["train", "dev", "test"])
+
+    sizes = {split: len(photos) for split, photos in first.photos.items()}
+    assert sum(sizes.values()) == 80
+    assert sizes["train"] > 40
+    assert {photo.name for photo in first.split("dev")} == {photo.name for photo in second.split("dev")}
+
+
+def test_the_digest_changes_with_a_photo_and_with_a_caption(kaggle: Path) -> None:
+    digests = {read_dataset(kaggle).digest}
+    Image.new("RGB", (40, 30), (1, 2, 3)).save(kaggle / "Images" / "one.jpg")
+    digests.add(read_dataset(kaggle).digest)
+    with (kaggle / "captions.txt").open("a") as stream:
+        stream.write("one.jpg,one more\n")
+    digests.add(read_dataset(kaggle).digest)
+
+    assert len(digests) == 3
+
+
+def _remove_photo(folder: Path) -> None:
+    next(path for path in folder.rglob("two.jpg")).unlink()
+
+
+def _truncate_photo(folder: Path) -> None:
+    path = next(folder.rglob("two.jpg"))
+    path.write_bytes(path.read_bytes()[:200])
+
+
+def _edit(name: str, change: Callable[[str], str]) -> Callable[[Path], None]:
+    def edit(folder: Path) -> None:
+        path = next(folder.rglob(name))
+        path.write_text(change(path.read_text()))
+
+    return edit
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (_remove_photo, r"Flickr8k\.token\.txt, line 3: captions two\.jpg, which is not in"),
+        (_truncate_photo, r"two\.jpg: .*damaged"),
+        (
+            _edit("Flickr8k.token.txt", lambda text: text.replace("one.jpg#1\t", "one.jpg#1 ")),
+            r"line 2: expected two columns",
+        ),
+        (
+            _edit("Flickr8k.token.txt", lambda text: text.replace("#0\tA", "#0\tA\tB", 1)),
+            r"line 1: expected two columns",
+        ),
+        (
+            _edit("Flickr8k.token.txt", lambda text: text.replace("three.jpg", "one.jpg")),
+            r"three\.jpg: in the dev split, but has no caption",
+        ),
+        (_edit("Flickr_8k.devImages.txt", lambda _: "\n"), r"devImages\.txt lists no photo: the split is empty"),
+        (
+            _edit("Flickr_8k.devImages.txt", lambda text: text + "four.jpg\n"),
+            r"four\.jpg: in the dev split, but has no caption",
+        ),
+    ],
+)
+def test_damage_to_the_original_layout_is_named(original: Path, damage: Callable[[Path], None], message: str) -> None:
+    damage(original)
+
+    with pytest.raises(DatasetError, match=message):
+        read_dataset(original)
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (_remove_photo, r"captions\.txt, line 4: captions two\.jpg, which is not in"),
+        (
+            _edit("captions.txt", lambda text: text.replace("image,caption", "file,text")),
+            r"line 1: expected the header 'image,caption'",
+        ),
+        (
+            _edit("captions.txt", lambda text: text.replace("one.jpg,A caption 1 of one.jpg .", "one.jpg")),
+            r"line 3: expected two columns",
+        ),
+        (
+            _edit("captions.txt", lambda text: text.replace("one.jpg,A caption 1 of one.jpg .", "one.jpg,")),
+            r"line 3: expected two columns",
+        ),
+        (
+            _edit("splits.csv", lambda text: text.replace("dev", "validation")),
+            r"splits\.csv, line 4: the split is 'validation'",
+        ),
+        (_edit("captions.txt", lambda _: "image,caption\n"), r"one\.jpg: in the train split, but has no caption"),
+    ],
+)
+def test_damage_to_kaggles_layout_is_named(kaggle: Path, damage: Callable[[Path], None], message: str) -> None:
+    damage(kaggle)
+
+    with pytest.raises(DatasetError, match=message):
+        read_dataset(kaggle)
+
+
+def test_text_that_is_no_utf8_is_named_with_its_line(kaggle: Path) -> None:
+    (kaggle / "captions.txt").write_bytes(b"image,caption\none.jpg,caf\xe9\n")
+
+    with pytest.raises(DatasetError, match=r"captions\.txt, line 2: not UTF-8"):
+        read_dataset(kaggle)
+
+
+def test_a_folder_that_is_no_dataset_is_told_what_one_looks_like(tmp_path: Path) -> None:
+    with pytest.raises(DatasetError, match=r"Flickr8k\.token\.txt .* captions\.txt"):
+        read_dataset(tmp_path)
+
+
+def test_a_split_that_is_not_there_is_named(kaggle: Path) -> None:
+    with pytest.raises(DatasetError, match="no test split; it has train, dev"):
+        read_dataset(kaggle, ["train", "dev", "test"]).split("test")

@@ -1,0 +1,104 @@
+"""What training optimises is what serving computes, and the photo matters to it."""
+
+import keras
+import numpy as np
+import pytest
+
+from inference.beam_search import SearchOptions, search
+from training.config import DecoderConfig
+from training.decoder import Decoder, build_decoder
+from training.search_decoder import SearchDecoder
+from training.words import TOKENS
+
+WORDS, CELLS, CHANNELS = 12, 4, 6
+
+
+@pytest.fixture(params=["attention", "pooled"])
+def decoder(request: pytest.FixtureRequest) -> Decoder:
+    return build_decoder(WORDS, CELLS, CHANNELS, DecoderConfig(architecture=request.param, units=8, heads=2), seed=3)
+
+
+def _features(photos: int) -> np.ndarray:
+    return np.random.default_rng(1).random((photos, CELLS, CHANNELS)).astype(np.float32)
+
+
+def _captions(photos: int, captions: int, length: int) -> np.ndarray:
+    return np.random.default_rng(2).integers(4, WORDS, (photos, captions, length)).astype(np.int32)
+
+
+def test_stepping_gives_the_log_probabilities_of_teacher_forcing(decoder: Decoder) -> None:
+    features, tokens = _features(2), _captions(2, 3, 5)
+    logits = keras.ops.convert_to_numpy(decoder((features, tokens)))
+    forced = logits - np.log(np.exp(logits).sum(axis=-1, keepdims=True))
+
+    steps = SearchDecoder(decoder)
+    start = steps.start(features)
+    state = {name: np.repeat(value[:, None], 3, axis=1) for name, value in start.state.items()}
+    for place in range(5):
+        step = steps.step(tokens[:, :, place], start.context, state)
+        state = dict(step.state)
+        np.testing.assert_allclose(step.log_probabilities, forced[:, :, place], atol=1e-5)
+
+
+def test_a_word_depends_on_the_words_before_it_and_on_none_after(decoder: Decoder) -> None:
+    features, tokens = _features(1), _captions(1, 1, 5)
+    changed = tokens.copy()
+    changed[0, 0, 2] = 4 + (changed[0, 0, 2] - 3) % (WORDS - 4)
+
+    before, after = (keras.ops.convert_to_numpy(decoder((features, given)))[0, 0] for given in (tokens, changed))
+
+    np.testing.assert_array_equal(before[:2], after[:2])
+    assert all(np.abs(before[place] - after[place]).max() > 1e-4 for place in (2, 3, 4))
+
+
+def test_each_photo_is_read_by_itself(decoder: Decoder) -> None:
+    features, tokens = _features(2), _captions(2, 2, 4)
+    together = keras.ops.convert_to_numpy(decoder((features, tokens)))
+    alone = keras.ops.convert_to_numpy(decoder((features[:1], tokens[:1])))
+
+    np.testing.assert_allclose(together[:1], alone, atol=1e-5)
+    assert np.abs(together[0] - keras.ops.convert_to_numpy(decoder((features[1:], tokens[:1])))[0]).max() > 1e-4
+
+
+def test_attention_is_a_distribution_over_cells_and_only_the_attention_decoder_has_it(decoder: Decoder) -> None:
+    steps = SearchDecoder(decoder)
+    start = steps.start(_features(2))
+    state = {name: value[:, None] for name, value in start.state.items()}
+    attention = steps.step(np.full((2, 1), TOKENS.start, np.int32), start.context, state).attention
+
+    if decoder.attention is None:
+        assert attention is None
+    else:
+        assert attention is not None
+        assert attention.shape == (2, 1, CELLS)
+        np.testing.assert_allclose(attention.sum(axis=-1), 1, atol=1e-5)
+
+
+def test_the_search_that_serves_runs_on_the_decoder_that_trains(decoder: Decoder) -> None:
+    options = SearchOptions(beam_width=2, length_penalty=0.8, max_length=4)
+
+    found = search(SearchDecoder(decoder), _features(3), options, TOKENS)
+
+    assert len(found) == 3
+    assert all(1 <= len(best.tokens) <= 4 and not set(best.tokens) & set(TOKENS.ids()) for best, *_ in found)
+
+
+def test_the_same_seed_gives_the_same_decoder_and_another_seed_another() -> None:
+    config = DecoderConfig(units=8, heads=2)
+    tables = [np.array(build_decoder(WORDS, CELLS, CHANNELS, config, seed).embedding.table) for seed in (1, 1, 2)]
+
+    np.testing.assert_array_equal(tables[0], tables[1])
+    assert np.abs(tables[0] - tables[2]).max() > 0
+
+
+def test_dropout_of_an_epoch_is_the_same_whenever_it_runs() -> None:
+    decoder = build_decoder(WORDS, CELLS, CHANNELS, DecoderConfig(units=8, heads=2), seed=1)
+
+    def run(epoch: int) -> np.ndarray:
+        decoder.reseed(epoch)
+        return np.array(keras.ops.convert_to_numpy(decoder((_features(1), _captions(1, 1, 3)), training=True)))
+
+    first, other, again = run(4), run(5), run(4)
+
+    np.testing.assert_array_equal(first, again)
+    assert np.abs(first - other).max() > 0

@@ -1,0 +1,72 @@
+"""The exported decoder computes what the trained one does, for any number of photos and beams."""
+
+from pathlib import Path
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+
+from inference.bundle import DECODER_START, DECODER_STEP
+from inference.manifest import FeatureSpec
+from training.config import DecoderConfig
+from training.decoder import Decoder, build_decoder
+from training.decoder_export import export_decoder, round_weights
+from training.search_decoder import SearchDecoder
+
+WORDS = 12
+FEATURES = FeatureSpec(rows=2, columns=2, channels=6)
+
+
+@pytest.fixture(scope="module", params=["attention", "pooled"])
+def decoder(request: pytest.FixtureRequest) -> Decoder:
+    config = DecoderConfig(architecture=request.param, units=64, heads=2)
+    decoder = build_decoder(WORDS, FEATURES.cells, FEATURES.channels, config, seed=3)
+    round_weights(decoder)
+    return decoder
+
+
+@pytest.fixture(scope="module")
+def exported(decoder: Decoder, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("exported")
+    export_decoder(decoder, FEATURES, folder)
+    return folder
+
+
+def _run(path: Path, feeds: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    names = [output.name for output in session.get_outputs()]
+    return dict(zip(names, session.run(names, feeds), strict=True))
+
+
+@pytest.mark.parametrize(("photos", "beams"), [(1, 1), (1, 5), (3, 2)])
+def test_onnx_and_keras_agree(decoder: Decoder, exported: Path, photos: int, beams: int) -> None:
+    random = np.random.default_rng(photos)
+    features = random.random((photos, FEATURES.cells, FEATURES.channels)).astype(np.float32)
+    tokens = random.integers(4, WORDS, (photos, beams)).astype(np.int32)
+    keras_start = SearchDecoder(decoder).start(features)
+    start = _run(exported / DECODER_START, {"features": features})
+    context = {name: value for name, value in start.items() if name.startswith("context_")}
+    state = {
+        name: np.repeat(value[:, None], beams, axis=1) for name, value in start.items() if name.startswith("state_")
+    }
+
+    step = _run(exported / DECODER_STEP, {"tokens": tokens, **context, **state})
+    expected = SearchDecoder(decoder).step(tokens, keras_start.context, state)
+
+    assert context.keys() == keras_start.context.keys()
+    np.testing.assert_allclose(step["log_probabilities"], expected.log_probabilities, atol=1e-5)
+    for name, value in expected.state.items():
+        np.testing.assert_allclose(step[f"next_{name}"], value, atol=1e-5)
+    if expected.attention is not None:
+        np.testing.assert_allclose(step["attention"], expected.attention, atol=1e-5)
+
+
+def test_the_larger_weights_are_stored_in_half_precision(exported: Path) -> None:
+    tensors = onnx.load(exported / DECODER_STEP).graph.initializer
+    large = [
+        tensor for tensor in tensors if np.prod(tensor.dims) >= 1024 and tensor.data_type != onnx.TensorProto.INT64
+    ]
+
+    assert large
+    assert all(tensor.data_type == onnx.TensorProto.FLOAT16 for tensor in large)

@@ -1,0 +1,90 @@
+"""Features are computed once for each photo, whatever happens in between."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from inference.manifest import ImageSpec
+from training.dataset import Photo, read_dataset
+from training.features import FeatureCache
+
+IMAGE = ImageSpec(height=8, width=8, canonical_size=None, resample="bicubic")
+
+
+class _Encoder:
+    """Mean colour of a photo, counting its work; stops with an error after `limit` photos."""
+
+    def __init__(self, limit: int | None = None) -> None:
+        self.photos, self.limit = 0, limit
+
+    def encode(self, images: np.ndarray) -> np.ndarray:
+        if self.limit is not None and self.photos + len(images) > self.limit:
+            raise KeyboardInterrupt
+        self.photos += len(images)
+        means: np.ndarray = images.astype(np.float32).mean(axis=(1, 2), keepdims=True).reshape(len(images), 1, 3)
+        return means
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> list[Photo]:
+    folder = tmp_path / "data" / "Images"
+    folder.mkdir(parents=True)
+    for number in range(10):
+        Image.new("RGB", (20, 20), (number, 2 * number, 100)).save(folder / f"{number}.png")
+    rows = ["image,caption", *(f"{number}.png,a caption" for number in range(10))]
+    (folder.parent / "captions.txt").write_text("\n".join(rows))
+    (folder.parent / "splits.csv").write_text(
+        "image,split\n" + "\n".join(f"{number}.png,train" for number in range(10))
+    )
+    return list(read_dataset(folder.parent).split("train"))
+
+
+def test_features_come_back_as_they_were_computed(photos: list[Photo], tmp_path: Path) -> None:
+    cache = FeatureCache.for_encoder(tmp_path / "cache", b"encoder", IMAGE)
+    cache.extract(photos, _Encoder(), IMAGE)
+
+    features = cache.load(photos)
+
+    assert features.dtype == np.float16
+    np.testing.assert_array_equal(features[:, 0, 0], range(10))
+
+
+def test_extraction_goes_on_where_it_was_stopped(photos: list[Photo], tmp_path: Path) -> None:
+    cache = FeatureCache.for_encoder(tmp_path / "cache", b"encoder", IMAGE)
+    first, second, third = _Encoder(limit=5), _Encoder(), _Encoder()
+    with pytest.raises(KeyboardInterrupt):
+        cache.extract(photos, first, IMAGE)
+    cache.extract(photos, second, IMAGE)
+    cache.extract(photos, third, IMAGE)
+
+    assert (first.photos, second.photos, third.photos) == (4, 6, 0)
+
+
+def test_a_file_left_half_written_is_not_taken_for_features(photos: list[Photo], tmp_path: Path) -> None:
+    cache = FeatureCache.for_encoder(tmp_path / "cache", b"encoder", IMAGE)
+    path = cache.path(photos[0])
+    path.parent.mkdir(parents=True)
+    path.with_name(f"{path.name}.123.partial").write_bytes(b"half")
+
+    cache.extract(photos, _Encoder(), IMAGE)
+
+    assert cache.load(photos[:1]).shape == (1, 1, 3)
+
+
+def test_another_encoder_or_another_preprocessing_has_a_cache_of_its_own(tmp_path: Path) -> None:
+    other = IMAGE.model_copy(update={"canonical_size": 4})
+    folders = {
+        FeatureCache.for_encoder(tmp_path, encoder, image).folder
+        for encoder, image in ((b"one", IMAGE), (b"two", IMAGE), (b"one", other))
+    }
+
+    assert len(folders) == 3
+
+
+def test_a_renamed_photo_keeps_its_features(photos: list[Photo], tmp_path: Path) -> None:
+    cache = FeatureCache.for_encoder(tmp_path / "cache", b"encoder", IMAGE)
+    renamed = Photo("renamed.png", photos[0].path, photos[0].captions, photos[0].sha256)
+
+    assert cache.path(renamed) == cache.path(photos[0])

@@ -1,0 +1,146 @@
+"""The job from end to end on generated shapes: it learns them, and being killed on the way changes nothing."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from support.photos import encode_photo
+from support.shapes import COLOURS, SHAPES, draw_shape
+from support.weights import weights_cache
+
+from inference.bundle import DECODER_STEP
+from inference.captioner import Captioner
+from inference.result import CaptionOptions
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+
+SETTINGS = (
+    "encoder.size=75",
+    "encoder.canonical_size=null",
+    "encoder.precision=float32",
+    "decoder.units=32",
+    "decoder.heads=2",
+    "decoder.dropout=0.1",
+    "fitting.epochs=12",
+    "fitting.patience=12",
+    "fitting.photos_per_batch=8",
+    "fitting.learning_rate=0.01",
+    "fitting.average_decay=0.5",
+    "vocabulary.min_count=1",
+    "vocabulary.max_length=8",
+    "decoding.length_penalty=0.7",
+)
+
+
+class _Job:
+    """The command on the shapes, in a folder of its own; every run of it is a new process."""
+
+    def __init__(self, dataset: Path, folder: Path) -> None:
+        self.bundle, self.runs, self.cache = folder / "bundle", folder / "runs", folder / "cache"
+        self.cache.mkdir(parents=True)
+        (self.cache / "xception_imagenet.weights.h5").symlink_to(weights_cache() / "xception_imagenet.weights.h5")
+        self._command = [
+            sys.executable,
+            "-m",
+            "training.cli",
+            "train",
+            "--dataset",
+            str(dataset),
+            "--out",
+            str(self.bundle),
+        ]
+        self._command += ["--runs", str(self.runs), "--cache", str(self.cache), "--saved-model", *SETTINGS]
+
+    def run(self) -> str:
+        done = subprocess.run(self._command, capture_output=True, text=True, check=False, timeout=600)
+        assert done.returncode == 0, done.stderr
+        return done.stderr
+
+    def kill_when(self, reached: Callable[[], bool]) -> None:
+        with subprocess.Popen(self._command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+            end = time.monotonic() + 300
+            while not reached():
+                assert process.poll() is None, "the job ended before it could be killed"
+                assert time.monotonic() < end
+                time.sleep(0.01)
+            os.kill(process.pid, signal.SIGKILL)
+
+    def features(self) -> list[Path]:
+        return list(self.cache.glob("features/*/*/*.npy"))
+
+    def checkpointed(self) -> bool:
+        return bool(list(self.runs.glob("*/checkpoint.npz")))
+
+
+@pytest.fixture(scope="module")
+def finished(shapes: Path, tmp_path_factory: pytest.TempPathFactory) -> _Job:
+    job = _Job(shapes, tmp_path_factory.mktemp("finished"))
+    job.run()
+    return job
+
+
+@pytest.fixture(scope="module")
+def captioner(finished: _Job) -> Captioner:
+    return Captioner.load(finished.bundle)
+
+
+@pytest.mark.parametrize("colour", COLOURS)
+@pytest.mark.parametrize("shape", SHAPES)
+def test_shapes_that_were_never_seen_are_captioned_correctly(captioner: Captioner, colour: str, shape: str) -> None:
+    photo = encode_photo(draw_shape(colour, shape, seed=777))
+
+    assert captioner.caption(photo).caption in {f"a {colour} {shape}", f"there is a {colour} {shape}"}
+
+
+def test_the_two_runtimes_agree_on_the_bundle(finished: _Job, captioner: Captioner) -> None:
+    tensorflow = Captioner.load(finished.bundle, runtime="tensorflow")
+    images = [captioner.prepare(encode_photo(draw_shape(colour, "circle", seed=5))) for colour in COLOURS]
+    options = CaptionOptions(beam_width=3, alternatives=2, attention=True)
+
+    for ours, theirs in zip(captioner.describe(images, options), tensorflow.describe(images, options), strict=True):
+        assert ours.caption == theirs.caption
+        assert ours.log_probability == pytest.approx(theirs.log_probability, abs=1e-4)
+        for word, other in zip(ours.words, theirs.words, strict=True):
+            assert word.attention == pytest.approx(other.attention, abs=1e-4)
+
+
+def test_the_manifest_says_how_the_bundle_was_made_and_what_it_scored(captioner: Captioner) -> None:
+    manifest = captioner.bundle.manifest
+
+    assert "fitting.epochs=12" in str(manifest.training["command"])
+    assert manifest.training["photos"] == {"train": 48, "dev": 12}
+    scores: Any = manifest.scores
+    assert scores["dev"]["beam"]["CIDEr"] > 100
+    assert "## Limits and biases" in (captioner.bundle.path / "MODEL_CARD.md").read_text()
+
+
+def test_killed_while_extracting_and_again_while_fitting_it_ends_the_same(
+    shapes: Path, finished: _Job, tmp_path: Path
+) -> None:
+    job = _Job(shapes, tmp_path)
+    (finished_encoder,) = finished.cache.glob("encoder-*")
+    (job.cache / finished_encoder.name).symlink_to(finished_encoder)
+    job.kill_when(lambda: 0 < len(job.features()) < 60)
+    extracted = len(job.features())
+    job.kill_when(job.checkpointed)
+    log = job.run()
+
+    assert 0 < extracted < 60
+    assert "epoch 1:" not in log
+    assert "epoch 12:" in log
+    assert (job.bundle / DECODER_STEP).read_bytes() == (finished.bundle / DECODER_STEP).read_bytes()
+
+
+def test_running_the_finished_job_again_publishes_the_same_bundle_without_training(finished: _Job) -> None:
+    before = (finished.bundle / DECODER_STEP).read_bytes()
+
+    log = finished.run()
+
+    assert "epoch" not in log
+    assert (finished.bundle / DECODER_STEP).read_bytes() == before

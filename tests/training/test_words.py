@@ -1,0 +1,42 @@
+"""Captions become words as the metrics read them."""
+
+import pytest
+
+from training.words import TOKENS, build_vocabulary, encode_caption, tokenise
+
+
+@pytest.mark.parametrize(
+    ("caption", "words"),
+    [
+        ("A dog runs through the grass .", "a dog runs through the grass"),
+        ("A man's T-shirt.", "a man 's t-shirt"),
+        ("A man 's hat", "a man 's hat"),
+        ("The boy\u2019s ball", "the boy 's ball"),
+        ("Two dogs, one ball!", "two dogs one ball"),
+        ('A "quoted" word', "a quoted word"),
+        ("café in 2 towns", "café in 2 towns"),
+        (" . ", ""),
+    ],
+)
+def test_a_caption_becomes_lower_case_words_without_punctuation(caption: str, words: str) -> None:
+    assert tokenise(caption) == words.split()
+
+
+def test_the_vocabulary_holds_frequent_words_in_order_of_frequency_then_alphabet() -> None:
+    captions = [["a", "dog"], ["a", "cat"], ["a", "dog"], ["the", "cat"]]
+
+    vocabulary = build_vocabulary(captions, min_count=2)
+
+    assert vocabulary.words == ("<padding>", "<start>", "<end>", "<unknown>", "a", "cat", "dog")
+
+
+def test_a_caption_is_encoded_between_start_and_end_with_unknown_words_marked() -> None:
+    vocabulary = build_vocabulary([["a", "dog"]], 1)
+
+    assert encode_caption(["a", "big", "dog"], vocabulary, 5) == [TOKENS.start, 4, TOKENS.unknown, 5, TOKENS.end]
+
+
+def test_a_caption_that_is_cut_has_no_end_because_it_does_not_end_there() -> None:
+    vocabulary = build_vocabulary([["a", "dog"]], 1)
+
+    assert encode_caption(["a", "dog", "a"], vocabulary, 2) == [TOKENS.start, 4, 5]
