@@ -10,7 +10,7 @@ from pathlib import Path
 
 from PIL import Image, ImageDraw
 
-COLOURS = {"red": (220, 30, 30), "green": (30, 160, 50), "blue": (40, 60, 220)}
+COLOURS = {"red": (220, 30, 30), "green": (60, 190, 60), "blue": (30, 40, 200)}
 SHAPES = ("circle", "square")
 TEMPLATES = ("a {colour} {shape}", "there is a {colour} {shape}")
 
@@ -27,7 +27,7 @@ def draw_shape(colour: str, shape: str, *, seed: int, side: int = 96) -> Image.I
     return image
 
 
-def write_shapes(folder: Path, *, train: int = 8, dev: int = 2) -> Path:
+def write_shapes(folder: Path, *, train: int = 16, dev: int = 3) -> Path:
     """Write a dataset in Kaggle's layout with `train` and `dev` photos of each colour and shape; returns its folder."""
     (folder / "Images").mkdir(parents=True)
     captions, splits = [("image", "caption")], [("image", "split")]

@@ -22,8 +22,6 @@ from training.dataset import Photo
 from training.progress import track
 from training.read_ahead import read_ahead
 
-_BATCH = 4
-
 
 @dataclass(frozen=True, slots=True)
 class FeatureCache:
@@ -48,16 +46,15 @@ class FeatureCache:
     def extract(self, photos: Sequence[Photo], encoder: Encoder, image: ImageSpec) -> None:
         """Compute what is missing, showing progress. Photos are decoded while the encoder works on those before."""
         missing = [photo for photo in dict.fromkeys(photos) if not self.path(photo).exists()]
-        batches = [missing[begin : begin + _BATCH] for begin in range(0, len(missing), _BATCH)]
 
-        def prepare(batch: Sequence[Photo]) -> npt.NDArray[np.uint8]:
-            return np.stack([preprocessing.prepare(decode(photo.path.read_bytes())[0], image) for photo in batch])
+        def prepare(photo: Photo) -> npt.NDArray[np.uint8]:
+            return preprocessing.prepare(decode(photo.path.read_bytes())[0], image)
 
         with track("features", total=len(missing), unit="photos") as advance:
-            for chunk, pixels in zip(batches, read_ahead(prepare, batches), strict=True):
-                for photo, features in zip(chunk, encoder.encode(pixels), strict=True):
-                    save_array(self.path(photo), features.astype(np.float16))
-                advance(len(chunk))
+            for photo, pixels in zip(missing, read_ahead(prepare, missing), strict=True):
+                # One at a time: batches gain nothing on a CPU, and so no photo's features depend on its neighbours.
+                save_array(self.path(photo), encoder.encode(pixels[None])[0].astype(np.float16))
+                advance(1)
 
 
 def save_array(path: Path, array: npt.NDArray[np.generic]) -> None:
