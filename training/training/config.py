@@ -77,7 +77,7 @@ class FittingConfig(Section):
     seed: int = 1
     """Of everything random: weights, order, dropout."""
 
-    epochs: int = Field(18, ge=1)
+    epochs: int = Field(12, ge=1)
     """Length of the learning-rate schedule."""
 
     patience: int = Field(4, ge=1)
@@ -111,7 +111,7 @@ class DecodingConfig(Section):
     beam_width: int = Field(3, ge=1, le=10)
     """Hypotheses kept at each word."""
 
-    length_penalty: float = Field(0.6, ge=0, le=2)
+    length_penalty: float = Field(0.8, ge=0, le=2)
     """Summed log-probability is divided by length to this power; 0 prefers short captions."""
 
 
