@@ -31,6 +31,8 @@ def bias_of(**gains: float) -> Floats:
 def is_allowed(words: tuple[int, ...], options: SearchOptions) -> bool:
     if not options.repeat_words and any(first == second for first, second in pairwise(words)):
         return False
+    if options.repeatable is not None and any(words.count(word) > 1 for word in set(words) - set(options.repeatable)):
+        return False
     size = options.no_repeat_ngram
     ngrams = [words[at : at + size] for at in range(len(words) - size + 1)] if size else []
     return len(set(ngrams)) == len(ngrams)
@@ -49,13 +51,26 @@ def rank_every_sentence(
 
 
 @settings(max_examples=25)
-@given(seed=seeds, penalty=penalties, repeat=st.booleans(), ngram=st.sampled_from([0, 2]), results=st.integers(1, 8))
+@given(
+    seed=seeds,
+    penalty=penalties,
+    repeat=st.booleans(),
+    ngram=st.sampled_from([0, 2]),
+    repeatable=st.none() | st.sets(st.sampled_from(WORDS)).map(tuple),
+    results=st.integers(1, 8),
+)
 def test_a_beam_wider_than_the_tree_ranks_as_brute_force_does(
-    seed: int, penalty: float, repeat: bool, ngram: int, results: int
+    seed: int, penalty: float, repeat: bool, ngram: int, repeatable: tuple[int, ...] | None, results: int
 ) -> None:
     decoder, features = ToyDecoder(seed), make_features(1, seed)
     options = SearchOptions(
-        WIDER_THAN_THE_TREE, penalty, 3, results=results, repeat_words=repeat, no_repeat_ngram=ngram
+        WIDER_THAN_THE_TREE,
+        penalty,
+        max_length=3,
+        results=results,
+        repeat_words=repeat,
+        no_repeat_ngram=ngram,
+        repeatable=repeatable,
     )
 
     found = search(decoder, features, options, TOKENS)[0]
@@ -224,6 +239,15 @@ def test_no_ngram_comes_twice_where_that_is_refused(size: int, seed: int) -> Non
     options = replace(OPTIONS, max_length=8, no_repeat_ngram=size, results=3)
 
     found = search(decoder, make_features(2, seed), options, TOKENS)
+
+    assert all(is_allowed(hypothesis.tokens, options) for pool in found for hypothesis in pool)
+
+
+@given(seed=seeds, width=st.integers(1, 6))
+def test_only_repeatable_words_come_twice(seed: int, width: int) -> None:
+    options = replace(OPTIONS, beam_width=width, max_length=8, repeatable=(4,), results=3)
+
+    found = search(ToyDecoder(seed, bias_of(end=-3.0)), make_features(2, seed), options, TOKENS)
 
     assert all(is_allowed(hypothesis.tokens, options) for pool in found for hypothesis in pool)
 

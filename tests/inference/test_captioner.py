@@ -94,6 +94,22 @@ def test_known_features_are_described_as_their_photos_are(captioner: Captioner) 
     assert [found.alternatives for found in descriptions] == [caption.alternatives for caption in captions]
 
 
+def test_a_bundle_can_forbid_its_captions_to_repeat_words(tmp_path: Path) -> None:
+    looping, guarded = (
+        Captioner.load(write_tiny_bundle(tmp_path / str(number), repeatable_words=words), threads=1)
+        for number, words in enumerate([None, ("a",)])
+    )
+    options = CaptionOptions(alternatives=10, beam_width=10)
+
+    captions = [
+        [other.caption.split() for other in one.caption(photo_bytes("red"), options).alternatives]
+        for one in (looping, guarded)
+    ]
+
+    assert any(words.count("square") > 1 for words in captions[0])
+    assert not any(words.count("square") > 1 for words in captions[1])
+
+
 @pytest.mark.parametrize("options", [{"beam_width": 0}, {"beam_width": 11}, {"alternatives": -1}, {"alternatives": 11}])
 def test_options_outside_their_range_are_refused(options: dict[str, int]) -> None:
     with pytest.raises(ValueError, match="must be from"):

@@ -59,7 +59,9 @@ _UNLIKELY = -4.0
 _END_GAIN_PER_WORD = 0.25
 
 
-def write_tiny_bundle(directory: Path, *, attention: bool = True, calibrated: bool = True) -> Path:
+def write_tiny_bundle(
+    directory: Path, *, attention: bool = True, calibrated: bool = True, repeatable_words: tuple[str, ...] | None = None
+) -> Path:
     """Write the bundle into `directory`, which is made; returns it."""
     directory.mkdir(parents=True, exist_ok=True)
     (directory / ENCODER).write_bytes(build_encoder().SerializeToString())
@@ -67,11 +69,13 @@ def write_tiny_bundle(directory: Path, *, attention: bool = True, calibrated: bo
     (directory / DECODER_STEP).write_bytes(build_decoder_step(attention=attention).SerializeToString())
     (directory / VOCABULARY).write_text(json.dumps(WORDS), encoding="utf-8")
     (directory / MODEL_CARD).write_text("# Tiny\n\nNames the colour of a square.\n", encoding="utf-8")
-    write_manifest(directory, attention=attention, calibrated=calibrated)
+    write_manifest(directory, attention=attention, calibrated=calibrated, repeatable_words=repeatable_words)
     return directory
 
 
-def write_manifest(directory: Path, *, attention: bool = True, calibrated: bool = True) -> None:
+def write_manifest(
+    directory: Path, *, attention: bool = True, calibrated: bool = True, repeatable_words: tuple[str, ...] | None = None
+) -> None:
     """Write a manifest that fits whatever lies in `directory` now."""
     manifest = Manifest(
         schema_version=SCHEMA_VERSION,
@@ -82,7 +86,7 @@ def write_manifest(directory: Path, *, attention: bool = True, calibrated: bool 
         features=FeatureSpec(rows=GRID, columns=GRID, channels=CHANNELS),
         tokens=TOKENS,
         vocabulary_size=len(WORDS),
-        decoding=Decoding(beam_width=3, length_penalty=0.7, max_length=6),
+        decoding=Decoding(beam_width=3, length_penalty=0.7, max_length=6, repeatable_words=repeatable_words),
         encoder=EncoderInfo(architecture="average", precision="float32"),
         decoder=DecoderInfo(architecture="handwritten", attention=attention),
         confidence=Calibration(slope=4.0, intercept=2.0) if calibrated else None,

@@ -36,7 +36,8 @@ class SearchOptions:
     `beam_width`: live hypotheses of a photo, at least 1; `length_penalty`: α ≥ 0; `max_length`: most words of a
     sentence; `results`: most hypotheses returned for a photo; `attention`: whether they keep their attention;
     `repeat_words`: whether a word may follow itself; `no_repeat_ngram`: refuse any run of this many words that the
-    sentence already has, 0 refuses none; `lookahead`: how many further words a live hypothesis is granted free of cost
+    sentence already has, 0 refuses none; `repeatable`: the only tokens that a sentence may hold twice, None for all of
+    them; `lookahead`: how many further words a live hypothesis is granted free of cost
     when it is judged whether it can still win. None grants all that `max_length` leaves: it never misses a better
     sentence, and takes the most steps.
     """
@@ -48,6 +49,7 @@ class SearchOptions:
     attention: bool = False
     repeat_words: bool = False
     no_repeat_ngram: int = 0
+    repeatable: tuple[int, ...] | None = None
     lookahead: int | None = None
 
 
@@ -143,6 +145,8 @@ def _total_successors(beams: _Beams, step: DecoderStep, options: SearchOptions, 
         totals[rows, columns, beams.tokens[:, :, -1]] = _NEVER
     if options.no_repeat_ngram:
         _forbid_repeated_ngrams(totals, beams.tokens[:, :, 1:], options.no_repeat_ngram)
+    if options.repeatable is not None:
+        _forbid_used_words(totals, beams.tokens[:, :, 1:], options.repeatable)
     return totals
 
 
@@ -155,6 +159,12 @@ def _forbid_repeated_ngrams(totals: Floats, words: npt.NDArray[np.int32], size: 
     begun = words[:, :, None, length - size + 1 :]
     photos, beams, positions = np.nonzero((ngrams[..., :-1] == begun).all(axis=3))
     totals[photos, beams, ngrams[photos, beams, positions, -1]] = _NEVER
+
+
+def _forbid_used_words(totals: Floats, words: npt.NDArray[np.int32], repeatable: tuple[int, ...]) -> None:
+    """Set to -inf every word that the sentence already has, except those that may come again. `words` [P, K, t]."""
+    photos, beams, positions = np.nonzero(~np.isin(words, repeatable))
+    totals[photos, beams, words[photos, beams, positions]] = _NEVER
 
 
 def _pick_best(totals: Floats, step: DecoderStep, *, count: int) -> _Successors:

@@ -40,6 +40,8 @@ class Captioner:
         self.encoder = encoder
         self.decoder = decoder
         self._limits = limits
+        words = bundle.manifest.decoding.repeatable_words
+        self._repeatable = None if words is None else tuple(bundle.vocabulary.encode(words))
 
     @classmethod
     def load(
@@ -103,6 +105,7 @@ class Captioner:
             max_length=decoding.max_length,
             results=1 + options.alternatives,
             attention=options.attention,
+            repeatable=self._repeatable,
         )
 
     def _write(self, hypotheses: Sequence[Hypothesis]) -> Description:

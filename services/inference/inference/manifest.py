@@ -76,11 +76,16 @@ class SpecialTokens(_Section):
 
 
 class Decoding(_Section):
-    """The search that the bundle was tuned for. `max_length` counts words, without the end token."""
+    """The search that the bundle was tuned for.
+
+    `max_length` counts words, without the end token; `repeatable_words`: the only words that a caption may hold twice,
+    None for all of them.
+    """
 
     beam_width: int = Field(ge=1, le=10)
     length_penalty: float = Field(ge=0, le=2)
     max_length: int = Field(ge=1, le=100)
+    repeatable_words: tuple[str, ...] | None = None
 
 
 class EncoderInfo(_Section):
