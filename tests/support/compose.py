@@ -36,6 +36,16 @@ class Stack:
         """The running containers of these services, or of all."""
         return [Container(line) for line in self.compose("ps", "--quiet", *services).split()]
 
+    @contextmanager
+    def variables(self, **variables: str) -> Iterator[None]:
+        """Other values for variables of the file, for the commands of this block."""
+        before = self._environment
+        self._environment = before | variables
+        try:
+            yield
+        finally:
+            self._environment = before
+
     def scale(self, replicas: int) -> None:
         """Run so many inference containers and wait until all are ready."""
         self.compose("up", "--detach", "--no-build", "--scale", f"inference={replicas}")

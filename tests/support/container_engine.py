@@ -76,5 +76,6 @@ class Container:
         return float(lines[0].rpartition(" ")[2]) if lines else 0.0
 
     def log(self) -> str:
-        """Everything that it has written to standard error."""
-        return subprocess.run(["docker", "logs", self.id], capture_output=True, text=True).stderr
+        """Everything that it has printed."""
+        command = ["docker", "logs", self.id]
+        return subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True).stdout
