@@ -22,7 +22,7 @@ _PHOTO = photo_bytes("red")
 async def run(bundle: Path, seconds: float, least_goodput: float = _GOODPUT) -> Figures:
     """Measure the capacity, then offer ten times as much for `seconds`; `least_goodput` is a share of the capacity."""
     figures = Figures("overload")
-    with run_service(bundle, slow=_MODEL_SECONDS, cache_size=0, queue_size=32) as service:
+    with run_service(bundle, slow=_MODEL_SECONDS, batch_size=1, cache_size=0, queue_size=32) as service:
         capacity = await _measure_capacity(service, seconds / 2)
         statuses, without_wait, goodput = await _overload(service, capacity * _FACTOR, seconds)
         recovery = await _recover(service)

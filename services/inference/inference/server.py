@@ -48,7 +48,7 @@ class Server(uvicorn.Server):
         self._tasks: set[asyncio.Task[None]] = set()
         self._stopping = False
         self._reloading = False
-        self.drained = False  # whether a signal came and everything accepted was answered before the end
+        self.drained = False  # whether it stopped on a signal with everything that was accepted answered
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Listen, then begin to load."""
@@ -70,7 +70,9 @@ class Server(uvicorn.Server):
 
         uvicorn would note the signal and raise it again when it is done; not noting it leaves the exit code to us.
         """
-        if self._stopping or not self.started:
+        if not self.started:
+            self.should_exit = self.drained = True
+        elif self._stopping:
             self.should_exit = self.force_exit = True
         else:
             self._stopping = True
@@ -85,7 +87,7 @@ class Server(uvicorn.Server):
         await self._service.start()
         if self._service.state is State.FAILED:
             self.should_exit = True
-        else:
+        elif self._service.state is State.READY:
             _log.info("ready", extra=self._describe_model())
 
     def _spawn_reload(self) -> None:

@@ -46,6 +46,8 @@ def correct_document(app: FastAPI, *, needs_key: bool) -> None:
             _drop_validation_response(operation["responses"])
             if not needs_key:
                 operation.pop("security", None)
+        if not needs_key:
+            document["components"].pop("securitySchemes", None)
         return document
 
     app.openapi = openapi  # type: ignore[method-assign]  # the way that FastAPI's documentation extends it

@@ -5,8 +5,10 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
+from pydantic.json_schema import SkipJsonSchema
 from starlette.responses import Response
 
 from inference.errors import (
@@ -116,6 +118,9 @@ _KIND_OF_ERROR: dict[type[CaptionError], Kind] = {
 }
 
 
+Absent = SkipJsonSchema[None]  # of a field that is left out rather than null, as the OpenAPI document then says
+
+
 class Problem(BaseModel):
     """What went wrong, for a person in `detail` and for a program in `type`."""
 
@@ -127,8 +132,10 @@ class Problem(BaseModel):
         ge=400, le=599, description="The HTTP status; for one photo of several, the one it would have had alone."
     )
     detail: str = Field(description="What went wrong this time, in a sentence or two that a person can be shown.")
-    request_id: str | None = Field(None, description="Names the request in the service's logs.")
-    retry_after: int | None = Field(None, ge=0, description="Seconds after which trying again is worth it.")
+    request_id: str | Absent = Field(None, description="Names the request in the service's logs.")
+    retry_after: Annotated[int, Field(ge=0)] | Absent = Field(
+        None, description="Seconds after which trying again is worth it."
+    )
 
 
 class ProblemError(Exception):

@@ -1,10 +1,10 @@
 """The JSON that the API gives, as docs/api.md describes it. Numbers are rounded to what they are good for."""
 
-from typing import Self
+from typing import Annotated, Self
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, WithJsonSchema
 
-from inference.api.problems import Problem
+from inference.api.problems import Absent, Problem
 from inference.bundle import Bundle
 from inference.image import FORMATS
 from inference.manifest import Manifest
@@ -15,13 +15,15 @@ from inference.settings import Settings
 MAX_BEAM_WIDTH = 10
 MAX_ALTERNATIVES = 10
 
+_BEAM_WIDTH_SCHEMA = WithJsonSchema({"type": "integer", "minimum": 1, "maximum": MAX_BEAM_WIDTH})  # absent, never null
+
 
 class CaptionQuery(BaseModel):
     """How the photo is to be captioned."""
 
     model_config = ConfigDict(extra="forbid")
 
-    beam_width: int | None = Field(
+    beam_width: Annotated[int | None, _BEAM_WIDTH_SCHEMA] = Field(
         None, ge=1, le=MAX_BEAM_WIDTH, description="Hypotheses kept at each word; by default the model's own choice."
     )
     alternatives: int = Field(0, ge=0, le=MAX_ALTERNATIVES, description="How many further captions to give.")
@@ -49,7 +51,7 @@ class WordSchema(BaseModel):
 
     word: str
     probability: float = Field(ge=0, le=1, description="Given the photo and the words before it.")
-    attention: list[float] | None = Field(
+    attention: list[float] | Absent = Field(
         None, description="One weight a cell of `attention_grid`, row by row, summing to 1. Present on request."
     )
 
@@ -120,7 +122,7 @@ class CaptionResponse(BaseModel):
     image: ImageSchema
     model: ModelName
     timings_ms: TimingsSchema
-    attention_grid: GridSchema | None = Field(
+    attention_grid: GridSchema | Absent = Field(
         None, description="Present when attention was asked for and the model has it."
     )
 
@@ -143,8 +145,8 @@ class CaptionResponse(BaseModel):
 class CaptionItem(BaseModel):
     """What became of one photo of several: either `result` or `problem`."""
 
-    result: CaptionResponse | None = None
-    problem: Problem | None = None
+    result: CaptionResponse | Absent = None
+    problem: Problem | Absent = None
 
 
 class CaptionsResponse(BaseModel):

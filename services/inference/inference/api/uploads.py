@@ -79,21 +79,24 @@ async def _read_parts(request: Request, max_photos: int) -> list[bytes]:
         max_part_size=_MAX_FIELD_BYTES,
     )
     try:
-        form = await parser.parse()
-        parts = form.getlist(PART)
-        photos = [await part.read() for part in parts if isinstance(part, UploadFile)]
+        return await _collect(parser)
     except MultiPartException as error:
         raise ProblemError(problems.MALFORMED, _explain(error.message, max_photos)) from None
     except ValueError:  # a charset that cannot be looked up, or that does not decode
         raise ProblemError(problems.MALFORMED, "The multipart body names a charset that cannot be used.") from None
     finally:
         parser.close()
+
+
+async def _collect(parser: _MemoryParser) -> list[bytes]:
+    form = await parser.parse()
+    parts = form.getlist(PART)
+    photos = [await part.read() for part in parts if isinstance(part, UploadFile)]
     if not parser.ended:
         raise ProblemError(problems.MALFORMED, "The multipart body ends before its closing boundary.")
     if len(photos) < len(parts):
-        raise ProblemError(
-            problems.MALFORMED, f"The part '{PART}' is not a file: give it a filename, as browsers and curl do."
-        )
+        detail = f"The part '{PART}' is not a file: give it a filename, as browsers and curl do."
+        raise ProblemError(problems.MALFORMED, detail)
     if not photos:
         raise ProblemError(problems.MALFORMED, f"The part '{PART}' is missing: send the photo in a part of that name.")
     return photos

@@ -1,0 +1,40 @@
+"""`/docs` in a real browser: readable and usable with the files of the service alone, under its own strict policy."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect
+from support.browser import DESKTOP, Watch, launch_chromium
+from support.photos import photo_bytes
+from support.service_process import ServiceProcess, run_service
+from support.tiny_bundle import write_tiny_bundle
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
+
+
+@pytest.fixture(scope="module")
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServiceProcess]:
+    with run_service(write_tiny_bundle(tmp_path_factory.mktemp("bundles") / "tiny")) as service:
+        yield service
+
+
+@pytest.fixture
+def page() -> Iterator[Page]:
+    with launch_chromium() as browser:
+        yield browser.new_page(viewport=DESKTOP)
+
+
+def test_a_photo_can_be_tried_on_the_page(service: ServiceProcess, page: Page, tmp_path: Path) -> None:
+    watch = Watch(page, service.url)
+    photo = tmp_path / "red.png"
+    photo.write_bytes(photo_bytes("red"))
+
+    page.goto(f"{service.url}/docs")
+    operation = page.locator("#operations-captions-caption_caption_post")
+    operation.locator(".opblock-summary-control").click()
+    operation.locator("input[type=file]").set_input_files(photo)
+    operation.get_by_role("button", name="Execute").click()
+
+    expect(operation.locator(".responses-table.live-responses-table")).to_contain_text("a red square")
+    assert watch.mishaps == []
