@@ -25,7 +25,7 @@ BUNDLE = ROOT / "artifacts" / "default"
 EXAMPLES = ROOT / "services" / "frontend" / "frontend" / "static" / "examples"
 WIDTHS = {"desktop": DESKTOP, "phone": PHONE}
 SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
-GALLERY = ("dog", "horses", "musicians", "band", "kingfisher", "astronaut")
+GALLERY = ("dog", "band", "stage", "festival", "horses", "kitten")
 ANSWER_MS = 30_000
 
 
