@@ -90,6 +90,7 @@ def take_all(browser: Browser, address: str, folder: Path, states: list[str]) ->
                     device_scale_factor=1,
                 )
                 page.goto(address)
+                page.reload()  # the typeface is only used when it comes at once, as from the cache
                 STATES[name](page)
                 path = folder / f"{name}-{width}-{scheme}.png"
                 page.screenshot(path=path, full_page=True)

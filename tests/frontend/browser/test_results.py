@@ -42,7 +42,8 @@ def test_pointing_at_a_word_shows_where_the_model_looked(captioned: Page, text: 
 
     expect(captioned.locator(".frame[data-looking]")).to_be_visible()
     assert brightest_cell(captioned) == cell
-    expect(captioned.locator("[data-slot=gaze]")).to_contain_text("cells got 81 %")
+    expect(captioned.locator("[data-slot=gaze]")).to_contain_text(text.lower())
+    expect(captioned.locator(".scale")).to_have_text("1.0 %81 % of its attention")
 
 
 def test_the_drawing_goes_away_with_the_pointer(captioned: Page) -> None:
