@@ -97,8 +97,8 @@ def test_a_truncated_photo_gets_the_reason(page: Page, tmp_path: Path) -> None:
 def test_about_tells_of_the_very_model_that_serves(page: Page) -> None:
     page.get_by_role("link", name="About").click()
 
-    expect(page.get_by_text("tiny 0.0.1")).to_be_visible()
-    expect(page.get_by_text("12 words")).to_be_visible()
+    expect(page.get_by_text("0.0.1", exact=True)).to_be_visible()
+    expect(page.get_by_text("12 words", exact=True)).to_be_visible()
 
 
 def test_the_curl_example_of_the_page_works_as_it_stands(page: Page, inference: ServiceProcess, tmp_path: Path) -> None:

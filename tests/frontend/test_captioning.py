@@ -32,7 +32,7 @@ def test_a_photo_comes_back_with_its_caption_and_alternatives(client: FlaskClien
     assert "A brown dog runs through the grass." in page
     assert page.count("a dog is running number") == 2
     assert 'src="data:image/jpeg;base64,' in page
-    assert "Quite sure (82 %)" in page
+    assert "Probably right (82 %)" in page
     assert "&lt;img src=&#34;dog.jpg&#34; alt=&#34;A brown dog runs through the grass.&#34;&gt;" in page.replace(
         '"', "&#34;"
     )

@@ -46,7 +46,7 @@ def test_about_stands_without_inference(client: FlaskClient, inference: FakeInfe
 def test_facts_leave_out_what_inference_leaves_out() -> None:
     facts = arrange(ModelFacts.model_validate({"name": "small", "version": "2", "scores": {"dev": "n/a"}}))
 
-    assert facts.rows == (("Model", "small 2"),)
+    assert facts.rows == (("Model", "small"), ("Version", "2"))
     assert facts.scores == ()
 
 

@@ -16,7 +16,7 @@ def test_a_photo_gives_a_caption_with_attention_and_certainty(client: FlaskClien
     assert answer["caption"] == "a brown dog runs through the grass"
     assert answer["attention_grid"] == {"rows": ROWS, "columns": COLUMNS}
     assert len(answer["words"][0]["attention"]) == ROWS * COLUMNS
-    assert answer["certainty"] == {"level": "sure", "label": "Quite sure", "warning": "", "percent": 82}
+    assert answer["certainty"] == {"level": "sure", "label": "Probably right", "warning": "", "percent": 82}
     assert inference.received[0].query == {"alternatives": "1", "beam_width": "4", "attention": "true"}
     assert inference.received[0].body == photo
 

@@ -62,10 +62,10 @@ def test_a_photo_too_large_is_told_the_limit() -> None:
     ("confidence", "level", "percent"),
     [
         (1.0, "sure", 100),
-        (0.6, "sure", 60),
-        (0.59, "fair", 59),
-        (0.35, "fair", 35),
-        (0.34, "unsure", 34),
+        (0.5, "sure", 50),
+        (0.49, "fair", 49),
+        (0.25, "fair", 25),
+        (0.24, "unsure", 24),
         (0, "unsure", 0),
     ],
 )

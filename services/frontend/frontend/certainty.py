@@ -1,10 +1,10 @@
-"""Puts the model's confidence into words that a person can act on."""
+"""Puts the model's confidence, the chance that its sentence is about as good as a person's, into plain words."""
 
 from dataclasses import dataclass
 from typing import Literal
 
-SURE_FROM = 0.6
-UNSURE_BELOW = 0.35
+SURE_FROM = 0.5
+UNSURE_BELOW = 0.25
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +21,7 @@ def describe(confidence: float) -> Certainty:
     """Words for a confidence in [0, 1]."""
     percent = round(confidence * 100)
     if confidence >= SURE_FROM:
-        return Certainty("sure", "Quite sure", "", percent)
+        return Certainty("sure", "Probably right", "", percent)
     if confidence >= UNSURE_BELOW:
-        return Certainty("fair", "Fairly sure", "", percent)
+        return Certainty("fair", "Possibly right", "", percent)
     return Certainty("unsure", "Unsure", "This may well be wrong. Look at the photo before you use it.", percent)

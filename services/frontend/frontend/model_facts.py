@@ -47,14 +47,13 @@ def arrange(model: ModelFacts) -> Facts:
 
 def _list_rows(model: ModelFacts) -> Iterator[tuple[str, str]]:
     extra = model.model_extra or {}
-    yield "Model", f"{model.name} {model.version}"
+    yield "Model", model.name
+    yield "Version", model.version
     image = extra.get("input")
     if isinstance(image, Mapping) and {"width", "height"} <= image.keys():
         yield "Looks at", f"{image['width']} by {image['height']} pixels"
     if isinstance(words := extra.get("vocabulary_size"), int):
         yield "Knows", f"{words:,} words"
-    if isinstance(grid := extra.get("attention_grid"), Mapping) and {"rows", "columns"} <= grid.keys():
-        yield "Looks around in", f"{grid['rows']} by {grid['columns']} parts"
 
 
 def _splits(scores: Mapping[str, object]) -> dict[str, Mapping[str, object]]:

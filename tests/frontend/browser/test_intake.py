@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 from support.browser import PHONE, drop_files, paste_files
 from support.fake_inference import FakeInference
 from support.uploads import make_photo
@@ -20,6 +20,18 @@ def test_a_chosen_photo_gets_its_caption(page: Page, photo: Path) -> None:
     expect(page.locator(".words")).to_have_text("A brown dog runs through the grass. ")
     expect(page.get_by_role("img", name="A brown dog runs through the grass.")).to_be_visible()
     expect(page.get_by_role("heading", name="dog.jpg")).to_be_visible()
+
+
+def test_a_photo_chosen_before_the_script_is_there_is_not_lost(open_at: OpenPage, page_url: str, photo: Path) -> None:
+    page = open_at()
+    held: list[Route] = []
+    page.route("**/js/main.js", lambda route: held.append(route))
+    page.goto(page_url, wait_until="commit")
+    page.locator("#photo-input").set_input_files(photo)
+
+    held[0].continue_()
+
+    wait_for_captions(page)
 
 
 def test_photos_can_be_dropped_anywhere(page: Page) -> None:

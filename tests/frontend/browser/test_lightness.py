@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Browser, Page, Response, expect
 from support.fake_inference import Answer, FakeInference, make_caption
 
-from .conftest import choose, wait_for_captions
+from .conftest import OpenPage, choose, wait_for_captions
 
 pytestmark = pytest.mark.browser
 
@@ -64,6 +64,21 @@ def test_the_photo_does_not_jump_when_its_caption_arrives(page: Page, photo: Pat
     wait_for_captions(page)
 
     assert image.bounding_box() == before
+
+
+@pytest.mark.parametrize("width", [320, 390, 1280])
+def test_words_stay_under_the_pointer(open_at: OpenPage, photo: Path, width: int) -> None:
+    page = open_at(viewport={"width": width, "height": 900}, reduced_motion="reduce")
+    choose(page, photo)
+    wait_for_captions(page)
+    word = page.locator(".word").nth(5)
+    place = "(word) => word.getBoundingClientRect().top + scrollY"
+    before = word.evaluate(place)
+
+    word.hover()
+
+    expect(page.locator(".frame[data-looking]")).to_be_visible()
+    assert word.evaluate(place) == pytest.approx(before, abs=0.5)
 
 
 def test_a_caption_is_read_within_half_a_second_beyond_the_answer(

@@ -42,7 +42,8 @@ def test_pointing_at_a_word_shows_where_the_model_looked(captioned: Page, text: 
 
     expect(captioned.locator(".frame[data-looking]")).to_be_visible()
     assert brightest_cell(captioned) == cell
-    expect(captioned.locator("[data-slot=gaze]")).to_contain_text("cells got 81 %")
+    expect(captioned.locator("[data-slot=gaze]")).to_contain_text(text.lower())
+    expect(captioned.locator(".scale")).to_have_text("1.0 %81 % of its attention")
 
 
 def test_the_drawing_goes_away_with_the_pointer(captioned: Page) -> None:
@@ -137,7 +138,7 @@ def test_what_was_edited_is_what_is_copied(open_at: OpenPage, photo: Path) -> No
 
 
 def test_confidence_reads_as_words(captioned: Page) -> None:
-    expect(captioned.get_by_text("Quite sure (82 %)")).to_be_visible()
+    expect(captioned.get_by_text("Probably right (82 %)")).to_be_visible()
     expect(captioned.locator(".warning")).to_be_hidden()
 
 
@@ -150,7 +151,9 @@ def test_a_low_confidence_comes_with_a_plain_warning(page: Page, photo: Path, in
 
 
 def test_results_are_announced(captioned: Page) -> None:
-    expect(captioned.locator("#announcer")).to_have_text("dog.jpg: A brown dog runs through the grass. Quite sure. ")
+    expect(captioned.locator("#announcer")).to_have_text(
+        "dog.jpg: A brown dog runs through the grass. Probably right. "
+    )
 
 
 def test_an_answer_without_attention_still_shows(page: Page, photo: Path, inference: FakeInference) -> None:

@@ -26,7 +26,7 @@ def test_a_photo_gets_its_caption(plain_page: Page, photo: Path) -> None:
 
     expect(plain_page.locator("p.caption")).to_have_text("A brown dog runs through the grass.")
     expect(plain_page.get_by_role("img", name="A brown dog runs through the grass.")).to_be_visible()
-    expect(plain_page.get_by_text("Quite sure (82 %)")).to_be_visible()
+    expect(plain_page.get_by_text("Probably right (82 %)")).to_be_visible()
     expect(plain_page.locator(".alternatives li")).to_have_count(3)
     expect(plain_page.get_by_text('<img src="dog.jpg" alt="A brown dog runs through the grass.">')).to_be_visible()
 

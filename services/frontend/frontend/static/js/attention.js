@@ -1,6 +1,6 @@
 // Draws where the model looked: one weight a cell of a grid that covers the whole photo, whatever its shape, because the
 // model sees every photo squashed to a square. Between the middles of the cells the drawing is interpolated; thin lines show
-// the cells themselves.
+// the cells themselves. Colours run from the least to the most weight of this word; the legend names both.
 
 const SHADE = 0.56; // how dark a cell with no weight becomes
 const GLOW = [255, 170, 40];
@@ -22,16 +22,20 @@ function paintCells(weights, { rows, columns }) {
   const cells = new OffscreenCanvas(columns, rows);
   const context = cells.getContext("2d");
   const image = context.createImageData(columns, rows);
-  const most = Math.max(...weights);
+  const { least, most } = measureRange(weights);
   weights.forEach((weight, index) => {
-    const share = most > 0 ? weight / most : 0;
+    const share = most > least ? (weight - least) / (most - least) : 1;
     image.data.set(blend(share), index * 4);
   });
   context.putImageData(image, 0, 0);
   return cells;
 }
 
-// From a dark veil (looked away) to a light amber one (looked most).
+export function measureRange(weights) {
+  return { least: Math.min(...weights), most: Math.max(...weights) };
+}
+
+// From a dark veil (looked least) to a light amber one (looked most).
 function blend(share) {
   const shade = SHADE * (1 - share);
   const glow = GLOW_STRENGTH * share;
@@ -58,31 +62,25 @@ function drawGrid(context, { rows, columns }) {
   context.stroke();
 }
 
-// "the upper left", by the third of the photo around the weights' centre of mass; "all over the photo" when they are spread.
+const MOSTLY = 1.3; // a ninth of the photo counts when its cells weigh this much more than the average cell
+const NAMES = [
+  ["the upper left", "the top", "the upper right"],
+  ["the left", "the middle", "the right"],
+  ["the lower left", "the bottom", "the lower right"],
+];
+
+// The ninth of the photo that was looked at most, in words; "all of the photo" when none stands out.
 export function describeGaze(weights, { rows, columns }) {
-  const total = weights.reduce((sum, weight) => sum + weight, 0);
-  if (!(total > 0) || isSpread(weights, total)) return "all over the photo";
-  let x = 0;
-  let y = 0;
+  const ninths = NAMES.flat().map((name) => ({ name, sum: 0, cells: 0 }));
   weights.forEach((weight, index) => {
-    x += (weight / total) * ((index % columns) + 0.5) / columns;
-    y += (weight / total) * (Math.floor(index / columns) + 0.5) / rows;
+    const row = Math.floor((3 * Math.floor(index / columns)) / rows);
+    const column = Math.floor((3 * (index % columns)) / columns);
+    const ninth = ninths[3 * row + column];
+    ninth.sum += weight;
+    ninth.cells += 1;
   });
-  const across = ["left", "", "right"][third(x)];
-  const down = ["upper", "", "lower"][third(y)];
-  if (!across && !down) return "the middle";
-  if (!down) return `the ${across}`;
-  if (!across) return down === "upper" ? "the top" : "the bottom";
-  return `the ${down} ${across}`;
-}
-
-function third(position) {
-  if (position < 0.4) return 0;
-  return position > 0.6 ? 2 : 1;
-}
-
-// Spread: the heaviest tenth of the cells holds less than a quarter of the weight.
-function isSpread(weights, total) {
-  const heaviest = [...weights].sort((a, b) => b - a).slice(0, Math.ceil(weights.length / 10));
-  return heaviest.reduce((sum, weight) => sum + weight, 0) < total / 4;
+  const mean = ({ sum, cells }) => (cells ? sum / cells : 0);
+  const average = weights.reduce((sum, weight) => sum + weight, 0) / weights.length;
+  const [first] = ninths.sort((a, b) => mean(b) - mean(a));
+  return mean(first) >= MOSTLY * average && average > 0 ? first.name : "all of the photo";
 }

@@ -5,7 +5,10 @@ const cameraInput = document.getElementById("camera-input");
 const veil = document.getElementById("drop-veil");
 
 export function onPhotos(take) {
-  for (const field of [input, cameraInput]) field.addEventListener("change", () => takeChosen(field, take));
+  for (const field of [input, cameraInput]) {
+    field.addEventListener("change", () => takeChosen(field, take));
+    if (field.files.length > 0) takeChosen(field, take); // chosen while this script was still loading
+  }
   document.addEventListener("paste", (event) => takeFiles(event.clipboardData?.files, take, event));
   listenForDrops(take);
   listenForExamples(take);

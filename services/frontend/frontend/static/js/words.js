@@ -1,7 +1,7 @@
 // The caption as words that one can point at: each shows where the model looked when it wrote it.
-import { describeGaze, drawAttention } from "./attention.js";
+import { describeGaze, drawAttention, measureRange } from "./attention.js";
 
-const DOUBTFUL_BELOW = 0.3;
+const DOUBTFUL_BELOW = 0.2;
 const HINT = "Point at a word to see where the model looked for it.";
 const HINT_ON_DOUBT = `${HINT} Dotted words are guesses.`;
 const STAGGER_MS = 26; // twelve words are there within a third of a second
@@ -23,6 +23,11 @@ export function showWords(slots, result, { animate }) {
   });
   slots.words.addEventListener("pointerleave", () => gaze.rest());
   slots.words.addEventListener("focusout", (event) => { if (!slots.words.contains(event.relatedTarget)) gaze.rest(); });
+}
+
+function percent(weight) {
+  const value = weight * 100;
+  return `${value < 9.95 ? value.toFixed(1) : Math.round(value)} %`;
 }
 
 // The words as they stand in the sentence, where the two have the same number.
@@ -53,13 +58,14 @@ class Gaze {
   }
 
   show(index) {
-    const { attention, probability } = this.words[index];
+    const { attention, probability, word } = this.words[index];
+    const gaze = describeGaze(attention, this.grid);
     this.slots.frame.dataset.looking = "true";
     drawAttention(this.slots.attention, attention, this.grid);
-    const most = Math.round(Math.max(...attention) * 100);
-    this.slots.gaze.textContent =
-      `“${this.words[index].word}” (${Math.round(probability * 100)} % likely): looked at ${describeGaze(attention, this.grid)}; ` +
-      `the brightest of ${this.grid.rows} × ${this.grid.columns} cells got ${most} %.`;
+    const { least, most } = measureRange(attention);
+    this.slots.least.textContent = percent(least);
+    this.slots.most.textContent = `${percent(most)} of its attention`;
+    this.slots.gaze.textContent = `“${word}” (${Math.round(probability * 100)} % likely): looked at ${gaze}.`;
     this.#mark(index);
   }
 
