@@ -20,15 +20,21 @@ def monitored(stack: Stack) -> Iterator[Stack]:
     """The stack with two replicas and Prometheus, after some work that includes a refusal."""
     stack.scale(2)
     with stack.variables(COMPOSE_PROFILES="monitoring"):
-        stack.compose("up", "--detach", "--no-build", "--no-recreate", "prometheus")
-        stack.wait_until_healthy()
-        wait_for(lambda: len(query(stack, "up == 1")) == 2, lambda: str(query(stack, "up")))
-        with under_load(stack.api):
-            httpx.post(f"{stack.api}/caption", content=b"no photo", headers={"Content-Type": "image/png"})
-        # A rate needs two readings.
-        wait_for(lambda: bool(query(stack, "rate(caption_rejections_total[1m])")), lambda: "no rate of rejections")
-        yield stack
-        stack.compose("rm", "--stop", "--force", "prometheus")
+        try:
+            stack.compose("up", "--detach", "--no-build", "--no-recreate", "prometheus")
+            _collect(stack)
+            yield stack
+        finally:
+            stack.compose("rm", "--stop", "--force", "prometheus")
+
+
+def _collect(stack: Stack) -> None:
+    """Have some work measured, a refusal among it; a rate needs two readings."""
+    stack.wait_until_healthy()
+    wait_for(lambda: len(query(stack, "up == 1")) == 2, lambda: str(query(stack, "up")))
+    with under_load(stack.api):
+        httpx.post(f"{stack.api}/caption", content=b"no photo", headers={"Content-Type": "image/png"})
+    wait_for(lambda: bool(query(stack, "rate(caption_rejections_total[1m])")), lambda: "no rate of rejections")
 
 
 def query(stack: Stack, expression: str) -> list[dict[str, Any]]:
