@@ -9,12 +9,13 @@ DEV := $(VENVS)/dev
 
 PACKAGES := services/inference services/frontend training
 SOURCES := services/inference/inference services/frontend/frontend training/training tests services/run.py
+REQUIREMENTS := services/inference/requirements.txt services/frontend/requirements.txt training/requirements.txt
 SPLIT ?= dev
 BUNDLE ?= artifacts/default
 CHECK_DATASET = $(if $(DATASET),,$(error say where the photos are: make $@ DATASET=path/to/flickr8k))
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-compose train evaluate lint format lock clean
+.PHONY: help run test test-compose chaos audit train evaluate lint format lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -29,6 +30,14 @@ test: $(DEV)/ready ## check the style, then run all tests
 test-compose: $(DEV)/ready ## run docker-compose.yml and try it; starts Docker's engine where none runs
 	@sh tests/e2e/compose/start_engine.sh
 	TEST_COMPOSE=1 $(DEV)/bin/python -m pytest tests/e2e/compose $(PYTEST_ARGS)
+
+chaos: $(DEV)/ready ## throw hostile photos, requests, clients, load and kills at the service; CHAOS_ARGS="--scale 0.1"
+	@PYTHONPATH=tests $(DEV)/bin/python -m chaos $(CHAOS_ARGS)
+
+audit: $(DEV)/ready ## look for dependencies with known holes
+	$(DEV)/bin/python -m pytest -q tests/test_supply_chain.py
+	@if command -v pip-audit >/dev/null; then pip-audit --disable-pip --require-hashes $(REQUIREMENTS:%=-r %); \
+	  else echo "pip-audit is not installed, so that only the versions above were checked"; fi
 
 train: $(TRAINING)/ready ## DATASET=… OUT=…: make a bundle; SETTINGS="decoder.architecture=pooled …"
 	$(CHECK_DATASET)$(if $(OUT),,$(error say where the bundle goes: make $@ OUT=artifacts/mine))

@@ -8,28 +8,16 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 
 import pytest
 import requests
 from support.fake_inference import Answer, FakeInference, make_caption
+from support.frontend_process import run_frontend
+
+from frontend.healthcheck import is_healthy
 
 SLOW_CLIENTS = 200
-
-
-@contextmanager
-def run_frontend(inference_url: str, **settings: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
-    """`python -m frontend` on a free port, and its address."""
-    environment = os.environ | {"FRONTEND_INFERENCE_URL": inference_url, "FRONTEND_PORT": "0", **settings}
-    command = [sys.executable, "-m", "frontend"]
-    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout
-        try:
-            message = json.loads(process.stdout.readline())["message"]
-            yield process, message.removeprefix("listening on ")
-        finally:
-            process.kill()
 
 
 def address_of(url: str) -> tuple[str, int]:
@@ -52,21 +40,21 @@ def trickle(connection: socket.socket, seconds: float) -> None:
     ],
 )
 def test_many_slow_senders_do_not_keep_others_waiting(inference: FakeInference, partial: bytes, what: str) -> None:
-    with run_frontend(inference.url) as (_, url), ExitStack() as connections:
+    with run_frontend(inference.url) as frontend, ExitStack() as connections:
         for _ in range(SLOW_CLIENTS):
-            slow = connections.enter_context(socket.create_connection(address_of(url)))
+            slow = connections.enter_context(socket.create_connection(address_of(frontend.url)))
             slow.sendall(partial)
 
         began = time.monotonic()
-        assert requests.post(f"{url}/api/caption", data=b"photo", timeout=5).json()["caption"], what
-        assert requests.get(url, timeout=5).ok
+        assert requests.post(f"{frontend.url}/api/caption", data=b"photo", timeout=5).json()["caption"], what
+        assert requests.get(frontend.url, timeout=5).ok
         assert time.monotonic() - began < 2
 
 
 def test_a_request_that_trickles_for_ever_is_cut_off(inference: FakeInference) -> None:
     with (
-        run_frontend(inference.url, FRONTEND_REQUEST_SECONDS="1") as (_, url),
-        socket.create_connection(address_of(url), timeout=5) as slow,
+        run_frontend(inference.url, request_seconds=1) as frontend,
+        socket.create_connection(address_of(frontend.url), timeout=5) as slow,
     ):
         slow.sendall(b"POST /api/caption HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n")
         began = time.monotonic()
@@ -79,8 +67,8 @@ def test_a_request_that_trickles_for_ever_is_cut_off(inference: FakeInference) -
 
 def test_a_silent_connection_is_closed(inference: FakeInference) -> None:
     with (
-        run_frontend(inference.url, FRONTEND_IDLE_SECONDS="1") as (_, url),
-        socket.create_connection(address_of(url), timeout=15) as silent,
+        run_frontend(inference.url, idle_seconds=1) as frontend,
+        socket.create_connection(address_of(frontend.url), timeout=15) as silent,
     ):
         silent.sendall(b"GET / HTTP/1.1\r\n")
 
@@ -89,19 +77,37 @@ def test_a_silent_connection_is_closed(inference: FakeInference) -> None:
 
 def test_a_body_far_over_the_limit_is_refused_before_it_is_sent(inference: FakeInference) -> None:
     with (
-        run_frontend(inference.url) as (_, url),
-        socket.create_connection(address_of(url), timeout=5) as client,
+        run_frontend(inference.url) as frontend,
+        socket.create_connection(address_of(frontend.url), timeout=5) as client,
     ):
         client.sendall(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 10000000000\r\n\r\n")
 
         assert b"413" in client.recv(100)
 
 
+def test_a_body_in_chunks_is_limited_too(inference: FakeInference) -> None:
+    chunks = (b"x" * 1000 for _ in range(30))
+    with run_frontend(inference.url, max_photo_bytes=20_000) as frontend:
+        response = requests.post(f"{frontend.url}/api/caption", data=chunks, timeout=10)
+
+    assert response.status_code == 413
+    assert "Server" not in response.headers
+    assert inference.received == []
+
+
+def test_the_health_check_tells_whether_the_page_answers(inference: FakeInference) -> None:
+    with run_frontend(inference.url) as frontend:
+        assert is_healthy(address_of(frontend.url)[1])
+    assert not is_healthy(address_of(frontend.url)[1])
+
+
 def test_pages_stay_quick_while_all_captions_are_slow(inference: FakeInference) -> None:
     inference.answers.extend([Answer(delay=3)] * 12)
-    with run_frontend(inference.url) as (_, url):
+    with run_frontend(inference.url) as frontend:
         asking = [
-            threading.Thread(target=requests.post, args=(f"{url}/api/caption",), kwargs={"data": b"x", "timeout": 20})
+            threading.Thread(
+                target=requests.post, args=(f"{frontend.url}/api/caption",), kwargs={"data": b"x", "timeout": 20}
+            )
             for _ in range(12)
         ]
         for thread in asking:
@@ -110,7 +116,7 @@ def test_pages_stay_quick_while_all_captions_are_slow(inference: FakeInference) 
             time.sleep(0.01)
 
         began = time.monotonic()
-        assert requests.get(url, timeout=5).ok
+        assert requests.get(frontend.url, timeout=5).ok
         assert time.monotonic() - began < 1
         for thread in asking:
             thread.join()
@@ -119,19 +125,19 @@ def test_pages_stay_quick_while_all_captions_are_slow(inference: FakeInference) 
 def test_sigterm_lets_an_accepted_caption_finish(inference: FakeInference) -> None:
     inference.answers.append(Answer(body=json.dumps(make_caption()).encode(), delay=1.5))
     answers: list[requests.Response] = []
-    with run_frontend(inference.url) as (process, url):
+    with run_frontend(inference.url) as frontend:
         asking = threading.Thread(
-            target=lambda: answers.append(requests.post(f"{url}/api/caption", data=b"x", timeout=10))
+            target=lambda: answers.append(requests.post(f"{frontend.url}/api/caption", data=b"x", timeout=10))
         )
         asking.start()
         while not inference.received:
             time.sleep(0.01)
 
-        process.send_signal(signal.SIGTERM)
+        frontend.process.send_signal(signal.SIGTERM)
 
         asking.join()
         assert answers[0].json()["alt_text"] == "A brown dog runs through the grass."
-        assert process.wait(timeout=10) == 0
+        assert frontend.process.wait(timeout=10) == 0
 
 
 @pytest.mark.parametrize(

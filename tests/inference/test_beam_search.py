@@ -176,17 +176,22 @@ def test_a_sentence_that_begins_badly_and_goes_on_well_is_found_by_looking_ahead
     assert len(search(decoder, make_features(1), options, TOKENS)[0][0].tokens) == words
 
 
-class ImpossibleDecoder(ToyDecoder):
-    """Gives every token a probability of zero."""
+class BrokenDecoder(ToyDecoder):
+    """Gives every token the same log-probability."""
+
+    def __init__(self, value: float) -> None:
+        super().__init__(seed=0)
+        self._value = value
 
     def step(self, *arguments: object) -> DecoderStep:
         step = super().step(*arguments)  # type: ignore[arg-type]
-        return DecoderStep(np.full_like(step.log_probabilities, -np.inf), step.attention, step.state)
+        return DecoderStep(np.full_like(step.log_probabilities, self._value), step.attention, step.state)
 
 
 @pytest.mark.parametrize("width", [1, 3, 50])
-def test_probabilities_of_zero_still_give_a_sentence_with_finite_scores(width: int) -> None:
-    found = search(ImpossibleDecoder(0), make_features(1), replace(OPTIONS, beam_width=width), TOKENS)[0]
+@pytest.mark.parametrize("value", [-np.inf, np.nan])
+def test_a_decoder_whose_arithmetic_fails_still_gives_a_sentence_with_finite_scores(width: int, value: float) -> None:
+    found = search(BrokenDecoder(value), make_features(1), replace(OPTIONS, beam_width=width), TOKENS)[0]
 
     assert len(found) == 1
     assert len(found[0].tokens) >= 1

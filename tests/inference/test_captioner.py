@@ -94,6 +94,12 @@ def test_known_features_are_described_as_their_photos_are(captioner: Captioner) 
     assert [found.alternatives for found in descriptions] == [caption.alternatives for caption in captions]
 
 
+@pytest.mark.parametrize("options", [{"beam_width": 0}, {"beam_width": 11}, {"alternatives": -1}, {"alternatives": 11}])
+def test_options_outside_their_range_are_refused(options: dict[str, int]) -> None:
+    with pytest.raises(ValueError, match="must be from"):
+        CaptionOptions(**options)  # type: ignore[arg-type]
+
+
 @pytest.mark.parametrize("width", [1, 2, 10])
 def test_the_beam_width_can_be_chosen(captioner: Captioner, width: int) -> None:
     assert captioner.caption(photo_bytes("green"), CaptionOptions(beam_width=width)).caption == "a green square"

@@ -2,6 +2,7 @@
 memory."""
 
 import contextlib
+import io
 import random
 import subprocess
 import sys
@@ -199,6 +200,17 @@ class TestRecognition:
         image, _ = decode(encode_photo(Image.new("RGB", (8, 8), "red"), format_name) + b"PK\3\4<script>" + film)
 
         assert pixel(image) == close_to(RED, 6)
+
+    def test_a_phone_that_packs_several_pictures_into_a_jpeg_sends_the_first(self) -> None:
+        stream = io.BytesIO()
+        Image.new("RGB", (900, 900), "red").save(
+            stream, "MPO", save_all=True, append_images=[Image.new("RGB", (900, 900))]
+        )
+
+        image, info = decode(stream.getvalue(), sufficient_side=100)
+
+        assert (info.format, image.size) == ("JPEG", (113, 113))
+        assert pixel(image) == close_to(RED)
 
     def test_only_the_decoders_of_the_allowlist_are_ever_loaded(self) -> None:
         program = (

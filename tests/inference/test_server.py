@@ -58,7 +58,7 @@ def test_it_answers_while_the_model_is_still_warming_up(tiny_bundle: Path) -> No
 
 
 def test_sigterm_lets_accepted_photos_finish_and_refuses_new_ones(tiny_bundle: Path) -> None:
-    with run_service(tiny_bundle, slow=0.4) as service, ThreadPoolExecutor(len(COLOURS)) as pool:
+    with run_service(tiny_bundle, slow=0.8) as service, ThreadPoolExecutor(len(COLOURS)) as pool:
         accepted = post_all(service, pool)
         service.terminate()
         wait_for(lambda: httpx.get(f"{service.url}/health/ready").status_code == 503)
@@ -110,7 +110,7 @@ def set_version(bundle: Path, version: str) -> None:
 
 def test_a_new_bundle_is_taken_up_on_sighup_without_losing_a_photo(tiny_bundle: Path, tmp_path: Path) -> None:
     bundle = shutil.copytree(tiny_bundle, tmp_path / "bundle")
-    with run_service(bundle, slow=0.2, cache_size=0) as service, ThreadPoolExecutor(8) as pool:
+    with run_service(bundle, slow=0.8, cache_size=0) as service, ThreadPoolExecutor(8) as pool:
         before = post_all(service, pool)
         set_version(bundle, "0.0.2")
         service.process.send_signal(signal.SIGHUP)

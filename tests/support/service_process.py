@@ -33,7 +33,7 @@ class ServiceProcess:
         environment |= {f"CAPTION_{name.upper()}": str(value) for name, value in variables.items()}
         self.process = subprocess.Popen(
             [sys.executable, *command],
-            env=environment | {"PYTHONPATH": str(_TESTS)},
+            env=environment | {"PYTHONPATH": os.pathsep.join([str(_TESTS), *sys.path])},  # the code that is tested
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,

@@ -85,7 +85,7 @@ def test_the_search_that_serves_runs_on_the_decoder_that_trains(decoder: Decoder
 
 def test_the_same_seed_gives_the_same_decoder_and_another_seed_another() -> None:
     config = DecoderConfig(units=8, heads=2)
-    tables = [np.array(build_decoder(WORDS, CELLS, CHANNELS, config, seed).embedding.table) for seed in (1, 1, 2)]
+    tables = [_table(build_decoder(WORDS, CELLS, CHANNELS, config, seed)) for seed in (1, 1, 2)]
 
     np.testing.assert_array_equal(tables[0], tables[1])
     assert np.abs(tables[0] - tables[2]).max() > 0
@@ -102,3 +102,8 @@ def test_dropout_of_an_epoch_is_the_same_whenever_it_runs() -> None:
 
     np.testing.assert_array_equal(first, again)
     assert np.abs(first - other).max() > 0
+
+
+def _table(decoder: Decoder) -> np.ndarray:
+    table: np.ndarray = keras.ops.convert_to_numpy(decoder.embedding.table)
+    return table

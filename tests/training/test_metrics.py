@@ -89,9 +89,7 @@ def test_our_words_are_those_of_the_penn_treebank_tokeniser() -> None:
 
 
 def _cider(candidate: str, references: list[str], corpus: dict[str, list[str]]) -> float:
-    """CIDEr × 100 of one caption, straight from equations 1 to 4 of Vedantam et al. 2015, n = 1 to 4, times 10 as in
-    COCO.
-    """
+    """CIDEr-D × 100 of one caption, from the equations of Vedantam et al. 2015: n = 1 to 4, sigma = 6, times 10."""
 
     def ngrams(caption: str, size: int) -> Counter[tuple[str, ...]]:
         words = caption.split()
@@ -106,12 +104,12 @@ def _cider(candidate: str, references: list[str], corpus: dict[str, list[str]]) 
             weights[ngram] = count * math.log(len(corpus) / max(1, photos))
         return weights
 
-    def cosine(one: dict[tuple[str, ...], float], other: dict[tuple[str, ...], float]) -> float:
+    def compare(reference: str, size: int) -> float:
+        one, other = weigh(candidate, size), weigh(reference, size)
         norms = math.hypot(*one.values()) * math.hypot(*other.values())
-        return sum(weight * other.get(ngram, 0) for ngram, weight in one.items()) / norms if norms else 0.0
+        clipped = sum(min(weight, other.get(ngram, 0)) * other.get(ngram, 0) for ngram, weight in one.items())
+        difference = len(candidate.split()) - len(reference.split())
+        return clipped / norms * math.exp(-(difference**2) / (2 * 6**2)) if norms else 0.0
 
-    mean = [
-        sum(cosine(weigh(candidate, size), weigh(reference, size)) for reference in references) / len(references)
-        for size in range(1, 5)
-    ]
+    mean = [sum(compare(reference, size) for reference in references) / len(references) for size in range(1, 5)]
     return 100 * 10 * sum(mean) / 4

@@ -12,6 +12,7 @@ from pathlib import Path
 import keras
 import numpy as np
 import numpy.typing as npt
+from keras import ops
 
 from training.errors import TrainingError
 
@@ -48,7 +49,7 @@ class Progress:
 
 def read_weights(model: keras.Model) -> Arrays:
     """The trainable weights of a model by path."""
-    return {variable.path: np.array(variable) for variable in model.trainable_variables}
+    return {variable.path: ops.convert_to_numpy(variable) for variable in model.trainable_variables}
 
 
 def write_weights(model: keras.Model, weights: Arrays) -> None:
@@ -64,7 +65,9 @@ def save_checkpoint(path: Path, model: keras.Model, progress: Progress) -> None:
     """Write weights, optimizer state, best weights and history."""
     arrays = {f"weights/{name}": value for name, value in read_weights(model).items()}
     arrays |= {f"best/{name}": value for name, value in progress.best_weights.items()}
-    arrays |= {f"optimizer/{place}": np.array(value) for place, value in enumerate(model.optimizer.variables)}
+    arrays |= {
+        f"optimizer/{place}": ops.convert_to_numpy(value) for place, value in enumerate(model.optimizer.variables)
+    }
     history = json.dumps([asdict(record) for record in progress.history])
     arrays["history"] = np.frombuffer(history.encode(), np.uint8)
     partial = path.with_name(f"{path.name}.{os.getpid()}.partial")

@@ -5,10 +5,11 @@ opinion. Both read the same words. METEOR and the tokeniser are Java programs: a
 that nothing has to be installed by hand.
 
 All scores are × 100. Sources: Papineni et al. 2002 (BLEU), Denkowski and Lavie 2014 (METEOR 1.5), Lin 2004 (ROUGE-L),
-Vedantam et al. 2015 (CIDEr; the variant without clipping and length penalty, as COCO's server reports it).
+Vedantam et al. 2015 (CIDEr; as in all of COCO's figures the variant CIDEr-D, with clipping and a length penalty).
 """
 
 import os
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stdout
 from io import StringIO
@@ -73,10 +74,12 @@ def _score_bleu(references: Words, candidates: Words) -> dict[str, float]:
 def _score_nltk_bleu(references: Words, candidates: Words) -> dict[str, float]:
     expected = [[caption.split() for caption in references[photo]] for photo in candidates]
     given = [captions[0].split() for captions in candidates.values()]
-    return {
-        f"nltk-BLEU-{order}": 100 * float(corpus_bleu(expected, given, weights=[1 / order] * order))
-        for order in range(1, 5)
-    }
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # that a score of 0 is 0 for want of a longer n-gram
+        return {
+            f"nltk-BLEU-{order}": 100 * float(corpus_bleu(expected, given, weights=[1 / order] * order))
+            for order in range(1, 5)
+        }
 
 
 def _score_meteor(references: Words, candidates: Words) -> float:

@@ -18,7 +18,6 @@ from pathlib import Path
 
 import h5py
 import keras
-import numpy as np
 
 from training.errors import WeightsError
 from training.progress import say
@@ -51,7 +50,7 @@ def digest_weights(model: keras.Model) -> str:
     """One sha256 over the shapes and values of all weights, in the order of the model."""
     digest = hashlib.sha256()
     for weight in model.weights:
-        values = np.asarray(weight, dtype="<f4")
+        values = keras.ops.convert_to_numpy(weight).astype("<f4")
         digest.update(f"{values.shape}".encode() + values.tobytes())
     return digest.hexdigest()
 

@@ -3,7 +3,7 @@
 import math
 from dataclasses import dataclass
 
-from frontend.errors import AwayError, BusyError, GarbledError, InferenceError, RefusedError, SlowError
+from frontend.errors import AwayError, BusyError, InferenceError, RefusedError, SlowError
 
 FORMATS = "JPEG, PNG, WebP, GIF, BMP or TIFF"
 _STARTING_RETRY_SECONDS = 3.0
@@ -59,8 +59,6 @@ def explain(error: InferenceError, *, max_bytes: int) -> Failure:
             return _busy(_BUSY_RETRY_SECONDS)
         case SlowError():
             return _slow()
-        case GarbledError():
-            return _broken()
         case _:
             return _broken()
 

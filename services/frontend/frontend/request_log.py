@@ -6,21 +6,22 @@ import re
 import time
 import uuid
 
-from flask import Flask, Response, g, request
+from flask import Flask, Response, g, has_request_context, request
 
 _ACCEPTED_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _logger = logging.getLogger("frontend")
 
 
 class JsonFormatter(logging.Formatter):
-    """One JSON object a line: time, level, message, and the fields of a request where there are any."""
+    """One JSON object a line: time, level, message, the request it belongs to, and the record's own `fields`."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """Render `record`; its `fields` attribute, a dict, is merged in."""
+        """Render `record` on one line."""
         entry = {
             "time": self.formatTime(record, "%Y-%m-%dT%H:%M:%S%z"),
             "level": record.levelname.lower(),
             "message": record.getMessage(),
+            **({"request_id": current_request_id()} if has_request_context() else {}),
             **getattr(record, "fields", {}),
         }
         if record.exc_info:
@@ -49,7 +50,6 @@ def _begin() -> None:
 def _finish(response: Response) -> Response:
     response.headers["X-Request-ID"] = current_request_id()
     fields = {
-        "request_id": current_request_id(),
         "method": request.method,
         "path": request.path,
         "status": response.status_code,

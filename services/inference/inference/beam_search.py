@@ -24,7 +24,7 @@ import numpy.typing as npt
 from inference.manifest import SpecialTokens
 from inference.runtime import Decoder, DecoderStart, DecoderStep, Floats, Tensors
 
-# Stands in for -inf where a log-softmax underflows, so that even then every photo gets a sentence.
+# Stands in for -inf and NaN, where a decoder's arithmetic fails, so that even then the search ends, with a sentence.
 _LOWEST = np.float32(-1e4)
 _NEVER = np.float32(-np.inf)
 
@@ -90,8 +90,7 @@ class _Beams:
 
 @dataclass(frozen=True, slots=True)
 class _Successors:
-    """The best successors of each photo's hypotheses, best first, all [P, N]; `parents` are the beams that they
-    continue."""
+    """The best successors of each photo's hypotheses, best first: [P, N]. `parents` are the beams they continue."""
 
     parents: npt.NDArray[np.intp]
     tokens: npt.NDArray[np.int32]
@@ -130,9 +129,8 @@ def _begin(start: DecoderStart, photos: int, tokens: SpecialTokens) -> _Beams:
 
 
 def _total_successors(beams: _Beams, step: DecoderStep, options: SearchOptions, tokens: SpecialTokens) -> Floats:
-    """Summed log-probabilities [P, K, V] of every hypothesis continued by every token, -inf where that is not
-    allowed."""
-    totals: Floats = np.maximum(step.log_probabilities, _LOWEST)
+    """Summed log-probabilities [P, K, V] of every hypothesis continued by every token, -inf for what is forbidden."""
+    totals: Floats = np.fmax(step.log_probabilities, _LOWEST)
     totals += beams.totals[:, :, None]
     if beams.length == options.max_length:
         totals[:, :, np.arange(totals.shape[2]) != tokens.end] = _NEVER
@@ -171,7 +169,7 @@ def _pick_best(totals: Floats, step: DecoderStep, *, count: int) -> _Successors:
     return _Successors(
         parents=best // words,
         tokens=(best % words).astype(np.int32),
-        log_probabilities=np.maximum(log_probabilities, _LOWEST),
+        log_probabilities=np.fmax(log_probabilities, _LOWEST),
         totals=flat[rows, best],
     )
 
@@ -201,8 +199,7 @@ def _finish(beams: _Beams, best: _Successors, row: int, rank: int, options: Sear
 def _extend(
     beams: _Beams, step: DecoderStep, best: _Successors, options: SearchOptions, tokens: SpecialTokens
 ) -> _Beams:
-    """Keep the best `beam_width` successors that do not end. What has ended stays only where a beam would be empty,
-    dead."""
+    """Keep the best `beam_width` successors that do not end. Those that do fill beams that would be empty, dead."""
     rows = np.arange(len(beams.photos))[:, None]
     alive = np.where(best.tokens == tokens.end, _NEVER, best.totals)
     kept = np.argsort(-alive, axis=1, kind="stable")[:, : options.beam_width]
@@ -232,8 +229,7 @@ def _append(history: npt.NDArray[Any], newest: npt.NDArray[Any]) -> npt.NDArray[
 
 
 def _drop_done(beams: _Beams, pools: list[list[Hypothesis]], options: SearchOptions) -> _Beams:
-    """Let the beams of finished photos die, and drop their rows once half of them are dead: the context is large to
-    copy."""
+    """Let the beams of finished photos die, and drop dead rows once they are half: contexts are large to copy."""
     best = beams.totals.max(axis=1)
     done = [
         _is_done(pools[photo], total, beams.length, options) for photo, total in zip(beams.photos, best, strict=True)

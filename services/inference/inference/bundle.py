@@ -56,7 +56,10 @@ def load_bundle(path: Path) -> Bundle:
     if not path.is_dir():
         raise _refusal(path, "no such directory")
     manifest = _parse_manifest(path, _read(path, MANIFEST_NAME))
-    _verify_files(path, manifest)
+    try:
+        _verify_files(path, manifest)
+    except OSError as error:
+        raise _refusal(path, f"cannot be read ({error.strerror})") from error
     return Bundle(path, manifest, _load_vocabulary(path, manifest), _load_card(path, manifest))
 
 
@@ -108,11 +111,7 @@ def _verify_file(path: Path, name: str, expected: FileEntry) -> None:
     size = (path / name).stat().st_size
     if size != expected.size:
         raise _refusal(path, f"has {size} bytes, but the manifest says {expected.size}", name)
-    try:
-        actual = file_entry(path / name)
-    except OSError as error:
-        raise _refusal(path, f"cannot be read ({error.strerror})", name) from error
-    if actual != expected:
+    if file_entry(path / name) != expected:
         raise _refusal(path, "does not have the sha256 that the manifest says: damaged or changed", name)
 
 

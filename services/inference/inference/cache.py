@@ -1,4 +1,4 @@
-"""Recent captions, given again when the same photo comes back with the same wishes.
+"""Recent captions of one model, given again when the same photo comes back with the same wishes.
 
 Lives on the event loop and is used by nothing else, so it needs no lock.
 """
@@ -11,10 +11,9 @@ from inference.result import Caption, CaptionOptions
 
 @dataclass(frozen=True, slots=True)
 class CacheKey:
-    """What a caption depends on: the photo's bytes (sha256 in hex), the model that is serving, and the options."""
+    """What a caption of a model depends on: the photo's bytes, as their SHA-256 in hex, and the options."""
 
     sha256: str
-    model: str
     options: CaptionOptions
 
 
@@ -34,10 +33,6 @@ class CaptionCache:
         if caption is not None:
             self._captions.move_to_end(key)
         return caption
-
-    def clear(self) -> None:
-        """Let go of everything."""
-        self._captions.clear()
 
     def put(self, key: CacheKey, caption: Caption) -> None:
         """Keep `caption`, letting go of the least recently used one when there is no room."""

@@ -29,7 +29,6 @@ BUNDLE_VARIABLE = "CAPTION_BUNDLE"
 
 _SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff"})
 _SHIPPED_BUNDLE = Path("artifacts", "default")
-_CHECKOUT = Path(__file__).resolve().parents[3]
 _INTERRUPTED = 130
 _PIPE_CLOSED = 141
 
@@ -128,17 +127,15 @@ def _read(name: str) -> bytes:
 
 
 def _find_bundle(asked: Path | None) -> Path:
-    """What was asked for, else what the environment names, else the bundle of the checkout or of the working
-    directory."""
+    """What was asked for, else what the environment names, else what ships with the program."""
     if asked is not None:
         return asked
     if named := os.environ.get(BUNDLE_VARIABLE):
         return Path(named)
-    shipped = [_CHECKOUT / _SHIPPED_BUNDLE, _SHIPPED_BUNDLE]
-    for path in shipped:
-        if path.is_dir():
-            return path
-    msg = f"There is no model at {shipped[0]}: name one with --bundle DIR or in the variable {BUNDLE_VARIABLE}."
+    for folder in (*Path(__file__).resolve().parents, Path.cwd()):
+        if (folder / _SHIPPED_BUNDLE).is_dir():
+            return folder / _SHIPPED_BUNDLE
+    msg = f"There is no model in {_SHIPPED_BUNDLE}: name one with --bundle DIR, or in the variable {BUNDLE_VARIABLE}."
     raise BundleError(msg)
 
 

@@ -39,8 +39,7 @@ def _widen(image: Image.Image) -> Image.Image:
 
 
 def _stretch(image: Image.Image) -> Image.Image:
-    """Grey from 32-bit integers or floats, which have no agreed range: the smallest value is black, the largest
-    white."""
+    """Grey from 32-bit integers or floats: for lack of an agreed range, the smallest is black and the largest white."""
     values = np.nan_to_num(np.asarray(image, dtype=np.float32), nan=0.0, posinf=0.0, neginf=0.0)
     values -= values.min()
     largest = values.max()

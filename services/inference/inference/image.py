@@ -1,9 +1,10 @@
 """Decodes the bytes of strangers: an RGB picture comes out, or an error that says what is wrong with the bytes.
 
 The format is judged by the first bytes, never by a name or header, and only that format's decoder gets to see them.
-Sizes are checked before any pixel is decoded. Of a picture with several frames the first is read. What Pillow raises on
-damaged bytes goes well beyond what it documents (OSError, SyntaxError, ValueError, struct.error and others were seen),
-so that here, and only here, every exception of a library is taken for a verdict on its input.
+Structure and size are checked before any pixel is decoded. Of a picture with several frames the first is read.
+
+What Pillow raises on damaged bytes goes well beyond what it documents: OSError, SyntaxError, ValueError, IndexError and
+others were seen. So here, and only here, every exception of a library is taken for a verdict on its input.
 """
 
 import hashlib
@@ -136,8 +137,7 @@ def _check_sides(width: int, height: int, limits: ImageLimits) -> None:
 
 
 def _check_held(image: Image.Image, size: tuple[int, int], format_name: str, limits: ImageLimits) -> None:
-    """Check what has to be held of a picture of this size, now that its decoder was told how much of it is
-    sufficient."""
+    """Check how much has to be held of a picture of this size, after its decoder was told what is sufficient."""
     # The scans of a progressive JPEG each touch the whole picture: it is shrunk only after the last.
     width, height = size if image.info.get("progressive") else image.size
     if width * height * (2 if format_name == "WebP" else 1) > limits.max_held_pixels:

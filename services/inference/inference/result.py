@@ -5,10 +5,13 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+MOST_BEAMS = 10
+MOST_ALTERNATIVES = 10
+
 
 @dataclass(frozen=True, slots=True)
 class CaptionOptions:
-    """How to caption a photo.
+    """How to caption a photo. Raises ValueError for what lies outside these ranges.
 
     `beam_width`: hypotheses kept at each word, 1 to 10; None takes the bundle's default.
     `alternatives`: how many further captions to return, 0 to 10; fewer come back when the search finds fewer.
@@ -18,6 +21,14 @@ class CaptionOptions:
     beam_width: int | None = None
     alternatives: int = 0
     attention: bool = False
+
+    def __post_init__(self) -> None:
+        if self.beam_width is not None and not 1 <= self.beam_width <= MOST_BEAMS:
+            msg = f"beam_width must be from 1 to {MOST_BEAMS}, not {self.beam_width}"
+            raise ValueError(msg)
+        if not 0 <= self.alternatives <= MOST_ALTERNATIVES:
+            msg = f"alternatives must be from 0 to {MOST_ALTERNATIVES}, not {self.alternatives}"
+            raise ValueError(msg)
 
 
 @dataclass(frozen=True, slots=True)

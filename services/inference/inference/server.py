@@ -145,8 +145,7 @@ def _open_socket(host: str, port: int) -> socket.socket:
     try:
         return socket.create_server((host, port), family=family, backlog=_BACKLOG)
     except OSError as error:
-        msg = f"cannot listen on {host} port {port}: {error.strerror}"
-        raise AddressError(msg) from error
+        raise AddressError(f"cannot listen on {host} port {port}: {error.strerror}") from error
 
 
 def _configure(app: ASGIApp, settings: Settings) -> LimitedConfig:

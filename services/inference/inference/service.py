@@ -1,7 +1,9 @@
 """The captioner at work: loaded, warm, scheduled, cached and measured. Knows nothing of HTTP.
 
-starting ──▶ ready ──▶ draining
-    └──────▶ failed
+Its states:
+
+    starting ──▶ ready ──▶ draining
+        └──────▶ failed
 """
 
 import asyncio
@@ -34,6 +36,13 @@ class State(enum.Enum):
     READY = "ready"
     DRAINING = "draining"
     FAILED = "failed"
+
+
+_UNREADY = {
+    State.STARTING: "The model is still loading. Please try again in a few seconds.",
+    State.DRAINING: "The service is about to stop and takes no new photos. Please try again in a few seconds.",
+    State.FAILED: "The model could not be loaded; the service's log says why.",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +92,7 @@ class CaptionService:
     def captioner(self) -> Captioner:
         """The captioner that serves. Raises `NotReadyError` before there is one."""
         if self._captioner is None:
-            raise NotReadyError("The model is still loading. Please try again in a few seconds.")
+            raise NotReadyError(_UNREADY[self.state])
         return self._captioner
 
     async def start(self) -> None:
@@ -104,13 +113,14 @@ class CaptionService:
         """
         self._use(await asyncio.to_thread(self._load_warm))
 
+    def check_ready(self) -> None:
+        """Raise `NotReadyError` unless photos are captioned."""
+        if self.state is not State.READY:
+            raise NotReadyError(_UNREADY[self.state])
+
     def check_room(self) -> None:
         """Raise what would keep a photo from being accepted now: `NotReadyError` or `QueueFullError`."""
-        if self.state is State.DRAINING:
-            raise NotReadyError(
-                "The service is about to stop and takes no new photos. Please try again in a few seconds."
-            )
-        _ = self.captioner
+        self.check_ready()
         self._scheduler.check_room()
 
     async def caption(
@@ -122,9 +132,9 @@ class CaptionService:
         """
         arrival = time.perf_counter()
         self.check_room()
-        captioner = self.captioner
-        key = CacheKey(await self._digest(data), _identify(captioner), options)
-        caption = self._look_up(key)
+        captioner, cache = self.captioner, self._cache  # a reload replaces both
+        key = CacheKey(await self._digest(data), options)
+        caption = self._look_up(cache, key)
         if caption is not None:
             return self._answer(captioner, Scheduled(caption, 0.0), arrival, cached=True)
         work = self._scheduler.caption(
@@ -132,7 +142,7 @@ class CaptionService:
         )
         del data  # held by `work` alone, which lets go of it early
         scheduled = await work
-        self._cache.put(key, scheduled.caption)
+        cache.put(key, scheduled.caption)
         return self._answer(captioner, scheduled, arrival, cached=False)
 
     async def drain(self) -> None:
@@ -147,15 +157,15 @@ class CaptionService:
 
     def _use(self, captioner: Captioner) -> None:
         self._captioner = captioner
-        self._cache.clear()  # a bundle may have changed and kept its name
+        self._cache = CaptionCache(self.settings.cache_size)
         self.metrics.set_model(captioner.bundle.manifest.name, captioner.bundle.manifest.version)
 
     async def _digest(self, data: bytes) -> str:
         digest = await asyncio.get_running_loop().run_in_executor(self._hasher, hashlib.sha256, data)
         return digest.hexdigest()
 
-    def _look_up(self, key: CacheKey) -> Caption | None:
-        caption = self._cache.get(key)
+    def _look_up(self, cache: CaptionCache, key: CacheKey) -> Caption | None:
+        caption = cache.get(key)
         self.metrics.cache_lookups.labels("miss" if caption is None else "hit").inc()
         return caption and dataclasses.replace(caption, timings=Timings(decode=0.0, encode=0.0, generate=0.0))
 
@@ -165,11 +175,6 @@ class CaptionService:
             self.metrics.observe_stages(scheduled.caption.timings, queue_ms=scheduled.queue_ms)
         total_ms = (time.perf_counter() - arrival) * 1000
         return Answer(scheduled.caption, captioner.bundle.manifest, cached, scheduled.queue_ms, total_ms)
-
-
-def _identify(captioner: Captioner) -> str:
-    manifest = captioner.bundle.manifest
-    return f"{manifest.name} {manifest.version}"
 
 
 def _grey_photo() -> bytes:

@@ -1,5 +1,4 @@
-"""Refuses files whose mere structure would keep a decoder busy: thousands of JPEG scans, a million of PNG chunks or
-TIFF tags.
+"""Refuses files whose mere structure would keep a decoder busy: thousands of JPEG scans, a million PNG chunks.
 
 A size limit does not catch them: a JPEG of 100 kB can ask for its 16 megapixels to be gone through a thousand times, at
 9 ms each. The limits are far beyond what real files have: a progressive JPEG has about 10 scans, a camera's file some

@@ -74,6 +74,11 @@ async def test_a_model_that_cannot_be_loaded_leaves_it_failed_with_the_reason(
         assert "do not fit" in str(service_of(client).failure)
 
 
+@pytest.mark.parametrize("path", ["/health/live", "/health/ready"])
+async def test_probes_may_ask_for_the_head_alone(client: httpx.AsyncClient, path: str) -> None:
+    assert (await client.head(path)).status_code == 200
+
+
 async def test_metrics_count_requests_captions_cache_and_rejections(client: httpx.AsyncClient) -> None:
     await client.post("/caption", content=RED, headers=PNG)
     await client.post("/caption", content=RED, headers=PNG)

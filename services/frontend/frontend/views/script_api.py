@@ -5,6 +5,7 @@ This is no public API: developers use the inference service itself, which the AP
 
 from flask import Blueprint, current_app, jsonify, request
 from flask.typing import ResponseReturnValue
+from werkzeug.exceptions import RequestEntityTooLarge
 
 from frontend import failures
 from frontend.certainty import describe
@@ -22,9 +23,11 @@ blueprint = Blueprint("script_api", __name__, url_prefix="/api")
 def caption_photo() -> ResponseReturnValue:
     """Caption the photo that is the body. Query: `beam_width`, `alternatives`. Errors are problem+json."""
     limit = get_settings().max_photo_bytes
-    if (request.content_length or 0) > limit:
+    request.max_content_length = limit
+    try:
+        photo = request.get_data(cache=False)
+    except RequestEntityTooLarge:
         return answer_problem(failures.too_large(limit))
-    photo = request.get_data(cache=False)
     if not photo:
         return answer_problem(failures.no_photo())
     try:

@@ -1,7 +1,9 @@
 // The caption as words that one can point at: each shows where the model looked when it wrote it.
 import { describeGaze, drawAttention } from "./attention.js";
 
+const DOUBTFUL_BELOW = 0.3;
 const HINT = "Point at a word to see where the model looked for it.";
+const HINT_ON_DOUBT = `${HINT} Dotted words are guesses.`;
 const STAGGER_MS = 26; // twelve words are there within a third of a second
 
 export function showWords(slots, result, { animate }) {
@@ -9,10 +11,8 @@ export function showWords(slots, result, { animate }) {
   const labels = labelWords(result);
   const buttons = words.map((word, index) => makeButton(word, labels[index], index, animate));
   slots.words.replaceChildren(...buttons.flatMap((button) => [button, " "]));
-  if (!grid || !words.every((word) => word.attention)) {
-    slots.gaze.textContent = "";
-    return;
-  }
+  slots.legend.hidden = !grid || !words.every((word) => word.attention);
+  if (slots.legend.hidden) return;
   const gaze = new Gaze(slots, words, grid, buttons);
   slots.words.addEventListener("keydown", (event) => gaze.move(event));
   buttons.forEach((button, index) => {
@@ -38,7 +38,7 @@ function makeButton({ probability }, label, index, animate) {
   button.textContent = label;
   button.tabIndex = index === 0 ? 0 : -1;
   button.setAttribute("aria-pressed", "false");
-  button.dataset.doubtful = String(probability < 0.3);
+  button.dataset.doubtful = String(probability < DOUBTFUL_BELOW);
   if (animate) button.style.animationDelay = `${index * STAGGER_MS}ms`;
   return button;
 }
@@ -75,7 +75,7 @@ class Gaze {
       return;
     }
     delete this.slots.frame.dataset.looking;
-    this.slots.gaze.textContent = HINT;
+    this.slots.gaze.textContent = this.words.some(({ probability }) => probability < DOUBTFUL_BELOW) ? HINT_ON_DOUBT : HINT;
     this.#mark(null);
   }
 

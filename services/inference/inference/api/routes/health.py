@@ -6,27 +6,20 @@ from prometheus_client import CONTENT_TYPE_LATEST
 from inference.api import problems
 from inference.api.dependencies import Service
 from inference.api.openapi import document_problems
-from inference.api.problems import ProblemError
 from inference.api.schemas import HealthResponse
-from inference.service import State
 
 router = APIRouter(tags=["operations"])
 metrics_router = APIRouter(tags=["operations"])
 
-_RETRY_AFTER = 2
-_REASONS = {
-    State.STARTING: "The model is still loading. Please try again in a few seconds.",
-    State.DRAINING: "The service is about to stop.",
-    State.FAILED: "The model could not be loaded; the service's log says why.",
-}
 
-
+@router.head("/health/live", include_in_schema=False)
 @router.get("/health/live", summary="Is the process alive?", responses=document_problems(problems.INTERNAL))
 async def live() -> HealthResponse:
     """200 as long as the process answers at all."""
     return HealthResponse(status="alive")
 
 
+@router.head("/health/ready", include_in_schema=False)
 @router.get(
     "/health/ready",
     summary="Would a photo be captioned now?",
@@ -34,8 +27,7 @@ async def live() -> HealthResponse:
 )
 async def ready(service: Service) -> HealthResponse:
     """200 once the bundle is verified and a first caption was made; 503 before that and while draining."""
-    if service.state is not State.READY:
-        raise ProblemError(problems.NOT_READY, _REASONS[service.state], retry_after=_RETRY_AFTER)
+    service.check_ready()
     return HealthResponse(status=service.state.value)
 
 

@@ -1,0 +1,118 @@
+"""Pictures of the real page for the README and the docs: both services, the served bundle, a real browser.
+
+    python tests/e2e/screenshots.py [--page http://localhost:8080] [--out docs/screenshots]
+
+Without `--page` it starts both services itself. Every state comes at two widths, in both themes.
+"""
+
+import argparse
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Literal
+
+from playwright.sync_api import Browser, Page, expect
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "tests"))
+
+from support.browser import DESKTOP, PHONE, launch_chromium  # noqa: E402
+from support.frontend_process import run_frontend  # noqa: E402
+from support.service_process import run_service  # noqa: E402
+
+BUNDLE = ROOT / "artifacts" / "default"
+EXAMPLES = ROOT / "services" / "frontend" / "frontend" / "static" / "examples"
+WIDTHS = {"desktop": DESKTOP, "phone": PHONE}
+SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
+GALLERY = ("dog", "horses", "musicians", "band", "kingfisher", "astronaut")
+ANSWER_MS = 30_000
+
+
+def show_start(_page: Page) -> None:
+    """The empty page."""
+
+
+def show_caption(page: Page) -> None:
+    """One photo, and where the model looked for a word."""
+    _caption(page, "dog")
+    lengths = [len(word) for word in page.locator(".word").all_inner_texts()]
+    page.locator(".word").nth(lengths.index(max(lengths))).click()
+
+
+def show_gallery(page: Page) -> None:
+    """Several photos."""
+    _caption(page, *GALLERY)
+
+
+def show_failure(page: Page) -> None:
+    """What a person sees when the connection breaks."""
+    page.route("**/api/caption*", lambda route: route.abort("connectionreset"))
+    page.get_by_label("Choose photos").set_input_files(EXAMPLES / "dog.jpg")
+    page.get_by_role("button", name="Try again").wait_for()
+
+
+def show_about(page: Page) -> None:
+    """What the model is good and bad at."""
+    page.get_by_role("link", name="About").click()
+
+
+def show_api(page: Page) -> None:
+    """Examples for developers."""
+    page.get_by_role("link", name="API").click()
+
+
+STATES: tuple[Callable[[Page], None], ...] = (
+    show_start, show_caption, show_gallery, show_failure, show_about, show_api,
+)  # fmt: skip
+
+
+def _caption(page: Page, *names: str) -> None:
+    page.get_by_label("Choose photos").set_input_files([EXAMPLES / f"{name}.jpg" for name in names])
+    expect(page.locator(".card[data-state=done]")).to_have_count(len(names), timeout=ANSWER_MS * len(names))
+
+
+def take_all(browser: Browser, address: str, folder: Path) -> Iterator[Path]:
+    """Take every state at every width in every theme; gives the files as they are written."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for show in STATES:
+        for width, viewport in WIDTHS.items():
+            for scheme in SCHEMES:
+                page = browser.new_page(
+                    viewport=viewport,
+                    color_scheme=scheme,
+                    reduced_motion="reduce",
+                    device_scale_factor=1,
+                )
+                page.goto(address)
+                show(page)
+                page.wait_for_load_state("networkidle")
+                path = folder / f"{show.__name__.removeprefix('show_')}-{width}-{scheme}.png"
+                page.screenshot(path=path, full_page=True)
+                page.close()
+                yield path
+
+
+@contextmanager
+def find_page(given: str | None) -> Iterator[str]:
+    """The address that was given, or that of services started for the length of the block."""
+    if given:
+        yield given
+        return
+    with run_service(BUNDLE) as inference, run_frontend(inference.url) as frontend:
+        yield frontend.url
+
+
+def main() -> None:
+    """Take the screenshots that the arguments ask for."""
+    parser = argparse.ArgumentParser(description="Take screenshots of the page in its main states.")
+    parser.add_argument("--page", help="address of a running frontend; by default both services are started")
+    parser.add_argument("--out", type=Path, default=ROOT / "docs" / "screenshots")
+    arguments = parser.parse_args()
+    with find_page(arguments.page) as address, launch_chromium() as browser:
+        for path in take_all(browser, address, arguments.out):
+            sys.stdout.write(f"{path}\n")
+
+
+if __name__ == "__main__":
+    main()

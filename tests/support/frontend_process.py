@@ -1,0 +1,33 @@
+"""The frontend as a process of its own, the way it runs in production."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class FrontendProcess:
+    """A running frontend: its process and the address of its page."""
+
+    process: subprocess.Popen[str]
+    url: str
+
+
+@contextmanager
+def run_frontend(inference_url: str, **settings: object) -> Iterator[FrontendProcess]:
+    """`python -m frontend` on a free port, killed at the end; `settings` are variables without their prefix."""
+    variables = {"inference_url": inference_url, "port": 0, **settings}
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("FRONTEND_")}
+    environment |= {f"FRONTEND_{name.upper()}": str(value) for name, value in variables.items()}
+    command = [sys.executable, "-m", "frontend"]
+    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout
+        try:
+            message = json.loads(process.stdout.readline())["message"]
+            yield FrontendProcess(process, message.removeprefix("listening on "))
+        finally:
+            process.kill()
