@@ -8,6 +8,7 @@ import httpx
 import pytest
 from support.compose import ROOT, Stack, wait_for
 from support.load import under_load
+from support.photos import photo_bytes
 
 pytestmark = pytest.mark.timeout(1800)
 
@@ -29,11 +30,13 @@ def monitored(stack: Stack) -> Iterator[Stack]:
 
 
 def _collect(stack: Stack) -> None:
-    """Have some work measured, a refusal among it; a rate needs two readings."""
+    """Have some work measured, a refusal and a caption from the cache among it; a rate needs two readings."""
     stack.wait_until_healthy()
     wait_for(lambda: len(query(stack, "up == 1")) == 2, lambda: str(query(stack, "up")))
     with under_load(stack.api):
         httpx.post(f"{stack.api}/caption", content=b"no photo", headers={"Content-Type": "image/png"})
+        for _ in range(4):  # one replica sees the photo again
+            stack.caption(photo_bytes("red"))
     wait_for(lambda: bool(query(stack, "rate(caption_rejections_total[1m])")), lambda: "no rate of rejections")
 
 
