@@ -13,7 +13,7 @@ import httpx
 from support.container_engine import Container, run_command
 
 ROOT = Path(__file__).parent.parent.parent
-_READY_SECONDS = 120.0
+_READY_SECONDS = 240.0  # of a machine that has much else to do
 
 
 class Stack:
@@ -22,11 +22,22 @@ class Stack:
     def __init__(self, command: list[str], artifacts: Path, *, project: str, **settings: str) -> None:
         self.artifacts = artifacts
         self._command = [*command, "--project-name", project]
-        api_port, page_port = _find_free_ports(2)
+        api_port, page_port, prometheus_port = _find_free_ports(3)
         self.api = f"http://127.0.0.1:{api_port}"
         self.page = f"http://127.0.0.1:{page_port}"
-        ports = {"API_PORT": str(api_port), "PAGE_PORT": str(page_port), "PUBLISH_ON": "127.0.0.1"}
-        self._environment = {**os.environ, **ports, "ARTIFACTS": str(artifacts), "PUBLIC_API_URL": self.api, **settings}
+        self.prometheus = f"http://127.0.0.1:{prometheus_port}"
+        self._environment = (
+            os.environ
+            | settings
+            | {
+                "API_PORT": str(api_port),
+                "PAGE_PORT": str(page_port),
+                "PROMETHEUS_PORT": str(prometheus_port),
+                "PUBLISH_ON": "127.0.0.1",
+                "PUBLIC_API_URL": self.api,
+                "ARTIFACTS": str(artifacts),
+            }
+        )
 
     def compose(self, *arguments: str) -> str:
         """What a compose command prints."""

@@ -8,8 +8,10 @@ from support.container_engine import run_docker, succeeds
 
 PYTHON = "python:3.11-slim-bookworm"
 PROXY = "nginx:1.28-alpine"
+PROMETHEUS = "prom/prometheus:v3.5.0"
 
-_PACKAGES = {PROXY: "nginx-light curl"}
+_PACKAGES = {PROXY: "nginx-light curl", PROMETHEUS: "prometheus"}
+_FOLDERS = {PROMETHEUS: "mkdir -m 1777 /prometheus"}  # what the official image has beside the program
 _CERTIFICATES = Path("/etc/ssl/certs/ca-certificates.crt")
 _DEBIAN = "python3,python3-pip,python3-venv,ca-certificates"
 
@@ -41,5 +43,6 @@ def _make_python(tag: str, root: Path) -> None:
 
 def _make_from_packages(tag: str, packages: str, folder: Path) -> None:
     steps = f"apt-get update && apt-get install --yes --no-install-recommends {packages} && rm -rf /var/lib/apt/lists/*"
-    (folder / "Dockerfile").write_text(f"FROM {PYTHON}\nRUN {steps}\n")
+    folders = _FOLDERS.get(tag, "true")
+    (folder / "Dockerfile").write_text(f"FROM {PYTHON}\nRUN {steps} && {folders}\n")
     run_docker("build", "--tag", tag, str(folder))

@@ -46,6 +46,8 @@ class Metrics:
         self.cache_lookups = Counter(
             "caption_cache_lookups", "Look-ups among recent captions", ["result"], registry=registry
         )
+        for result in ("hit", "miss"):
+            self.cache_lookups.labels(result)  # there from the start, so that the first one is an increase
         self.batch_size = Histogram("caption_batch_size", "Photos in a batch", registry=registry, buckets=_PHOTOS)
         self.confidence = Histogram(
             "caption_confidence", "Confidence of the captions given", registry=registry, buckets=_TENTHS

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from support.compose import ROOT, Stack, run_stack, wait_for
 from support.container_engine import find_compose_commands, has_engine, run_docker
-from support.stand_ins import PROXY, PYTHON, provide_image
+from support.stand_ins import PROMETHEUS, PROXY, PYTHON, provide_image
 from support.tiny_bundle import write_tiny_bundle
 
 _MEASURED = pytest.StashKey[list[str]]()
@@ -50,7 +50,7 @@ def stack(
     compose_commands: list[list[str]], tmp_path_factory: pytest.TempPathFactory, measured: list[str]
 ) -> Iterator[Stack]:
     """The stack, up and ready. Tests may scale it and replace its bundle; they leave it ready."""
-    for tag in (PYTHON, PROXY):
+    for tag in (PYTHON, PROXY, PROMETHEUS):
         provide_image(tag, tmp_path_factory.mktemp("stand-in"))
     artifacts = tmp_path_factory.mktemp("artifacts")
     _put_bundle(artifacts / "default")
