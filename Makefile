@@ -15,7 +15,7 @@ BUNDLE ?= artifacts/default
 CHECK_DATASET = $(if $(DATASET),,$(error say where the photos are: make $@ DATASET=path/to/flickr8k))
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-compose chaos audit train evaluate lint format lock clean
+.PHONY: help run test screenshots test-compose chaos audit train evaluate lint format lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -26,6 +26,9 @@ run: $(INFERENCE)/ready $(FRONTEND)/ready ## serve the page on port 8080 and the
 test: $(DEV)/ready ## check the style, then run all tests
 	@$(MAKE) --no-print-directory lint
 	$(DEV)/bin/python -m pytest $(PYTEST_ARGS)
+
+screenshots: $(DEV)/ready ## take the docs' pictures of the page: real services, real bundle, real browser; STATES="start caption"
+	$(DEV)/bin/python tests/e2e/screenshots.py $(STATES)
 
 test-compose: $(DEV)/ready ## run docker-compose.yml and try it; starts Docker's engine where none runs
 	@sh tests/e2e/compose/start_engine.sh
