@@ -48,7 +48,7 @@ def check_left_undone(accepted: list[Future[httpx.Response]]) -> None:
 
 
 def test_it_answers_while_the_model_is_still_warming_up(tiny_bundle: Path) -> None:
-    with ServiceProcess(tiny_bundle, slow=1.0) as service:
+    with ServiceProcess(tiny_bundle, slow=3.0) as service:
         check_problem(httpx.get(f"{service.url}/health/ready"), 503, "not-ready")
         check_problem(post(service, "red"), 503, "not-ready")
 
