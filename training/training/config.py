@@ -13,6 +13,10 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from training.errors import ConfigurationError
 
+_FUNCTION_WORDS = tuple(
+    "a an the in on of with is are and to at by two 's his her their its for from as while through near other".split()  # noqa: SIM905
+)
+
 
 class Section(BaseModel):
     """A part of the configuration: unknown names are refused."""
@@ -114,6 +118,10 @@ class DecodingConfig(Section):
     length_penalty: float = Field(0.8, ge=0, le=2)
     """Summed log-probability is divided by length to this power; 0 prefers short captions."""
 
+    repeatable_words: tuple[str, ...] | None = _FUNCTION_WORDS
+    """The only words that a caption may hold twice, against "a red shirt and a red shirt"; null allows all. It shapes what
+    is served and not the fit, so that changing it publishes the same weights."""
+
 
 class TrainingConfig(Section):
     """The whole configuration of a training run."""
@@ -123,6 +131,10 @@ class TrainingConfig(Section):
     vocabulary: VocabularyConfig = VocabularyConfig()
     fitting: FittingConfig = FittingConfig()
     decoding: DecodingConfig = DecodingConfig()
+
+    def fit_json(self) -> str:
+        """The settings on which the fitted weights depend, as JSON: the same text, the same weights."""
+        return self.model_dump_json(exclude={"decoding": {"repeatable_words"}})
 
 
 def load_config(path: Path | None = None, overrides: Sequence[str] = ()) -> TrainingConfig:

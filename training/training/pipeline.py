@@ -111,7 +111,7 @@ def _fit(job: Job, dataset: Dataset, encoder: ExportedEncoder, features: Feature
 
 
 class _DevScore:
-    """CIDEr of a decoder's captions of the dev split, by the search that serves."""
+    """CIDEr of a decoder's captions of the dev split, by the search that serves, words free to repeat."""
 
     def __init__(
         self, photos: Sequence[Photo], features: FeatureCache, vocabulary: Vocabulary, config: TrainingConfig
@@ -176,6 +176,7 @@ def _describe(job: Job, trained: _Trained, folder: Path) -> Manifest:
             beam_width=config.decoding.beam_width,
             length_penalty=config.decoding.length_penalty,
             max_length=config.vocabulary.max_length,
+            repeatable_words=_known(config.decoding.repeatable_words, trained.vocabulary),
         ),
         encoder=EncoderInfo(architecture="xception", precision=config.encoder.precision),
         decoder=DecoderInfo(architecture=config.decoder.architecture, attention=trained.decoder.attention is not None),
@@ -185,11 +186,16 @@ def _describe(job: Job, trained: _Trained, folder: Path) -> Manifest:
     )
 
 
+def _known(words: tuple[str, ...] | None, vocabulary: Vocabulary) -> tuple[str, ...] | None:
+    """Those of the words that the model can write."""
+    return None if words is None else tuple(word for word in words if word in vocabulary.words)
+
+
 def _record(job: Job, dataset: Dataset) -> dict[str, Any]:
     """How the bundle was made, for its manifest."""
     return {
         "command": job.command,
-        "config": job.config.model_dump(),
+        "config": job.config.model_dump(mode="json"),
         "seed": job.config.fitting.seed,
         "dataset_digest": dataset.digest,
         "photos": {split: len(photos) for split, photos in dataset.photos.items()},
@@ -220,7 +226,7 @@ def _calibrate(evaluation: Evaluation) -> Calibration | None:
 
 def _open_run(job: Job, dataset: Dataset, encoder: ExportedEncoder) -> Path:
     """The directory of this configuration on this dataset: the same command finds it again."""
-    parts = (job.config.model_dump_json(), dataset.digest, encoder.path.name)
+    parts = (job.config.fit_json(), dataset.digest, encoder.path.name)
     run = job.runs / f"{job.bundle.name}-{hashlib.sha256(' '.join(parts).encode()).hexdigest()[:8]}"
     run.mkdir(parents=True, exist_ok=True)
     (run / "config.json").write_text(job.config.model_dump_json(indent=2) + "\n", encoding="utf-8")
