@@ -123,7 +123,7 @@ def test_pages_stay_quick_while_all_captions_are_slow(inference: FakeInference) 
 
 
 def test_sigterm_lets_an_accepted_caption_finish(inference: FakeInference) -> None:
-    inference.answers.append(Answer(body=json.dumps(make_caption()).encode(), delay=1.5))
+    inference.answers.append(Answer(body=json.dumps(make_caption()).encode(), delay=4))
     answers: list[requests.Response] = []
     with run_frontend(inference.url) as frontend:
         asking = threading.Thread(
