@@ -119,8 +119,8 @@ class DecodingConfig(Section):
     """Summed log-probability is divided by length to this power; 0 prefers short captions."""
 
     repeatable_words: tuple[str, ...] | None = _FUNCTION_WORDS
-    """The only words that a caption may hold twice, against "a red shirt and a red shirt"; null allows all. It shapes what
-    is served and not the fit, so that changing it publishes the same weights."""
+    """The only words that a caption may hold twice, against "a red shirt and a red shirt"; null allows all. It shapes
+    what is served and not the fit, so that changing it publishes the same weights."""
 
 
 class TrainingConfig(Section):
