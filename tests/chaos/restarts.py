@@ -49,6 +49,7 @@ async def run(bundle: Path, rounds: int) -> Figures:
             else:
                 service.process.kill()
                 await asyncio.to_thread(service.wait)
+                await asyncio.sleep(0.5)  # until every client has noticed, before the next round begins
     for client in clients:
         client.cancel()
     await asyncio.wait(clients)
