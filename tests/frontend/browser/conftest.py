@@ -14,8 +14,9 @@ OpenPage = Callable[..., Page]
 expect.set_options(timeout=15_000)  # machines that test are busy ones
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
+    """A browser for each file of tests, gone before others run: its event loop is the thread's while it is there."""
     with launch_chromium() as browser:
         yield browser
 
