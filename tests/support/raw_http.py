@@ -1,6 +1,7 @@
 """A client that sends what no well-behaved client would, byte by byte if need be."""
 
 import http.client
+import io
 import socket
 import time
 from types import TracebackType
@@ -9,11 +10,23 @@ from typing import Self
 PATIENCE = 20.0
 
 
+class _Reader(io.BufferedReader):
+    """What came in on a connection: kept between answers, for two of them may arrive in one piece."""
+
+    def close(self) -> None:
+        """The end of an answer is not the end of the connection."""
+
+    def makefile(self, _mode: str) -> Self:
+        """As a socket gives itself to be read."""
+        return self
+
+
 class RawConnection:
     """A TCP connection to a service on this machine."""
 
     def __init__(self, port: int) -> None:
         self._socket = socket.create_connection(("127.0.0.1", port), timeout=PATIENCE)
+        self._reader = _Reader(socket.SocketIO(self._socket, "r"))
 
     def __enter__(self) -> Self:
         return self
@@ -39,7 +52,7 @@ class RawConnection:
 
     def answer(self) -> tuple[http.client.HTTPResponse, bytes]:
         """The next answer, and its body."""
-        response = http.client.HTTPResponse(self._socket)
+        response = http.client.HTTPResponse(self._reader)  # type: ignore[arg-type]  # all it asks of a socket
         response.begin()
         return response, response.read()
 
