@@ -4,9 +4,11 @@ import json
 import os
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import IO
 
 
 @dataclass(frozen=True)
@@ -26,8 +28,18 @@ def run_frontend(inference_url: str, **settings: object) -> Iterator[FrontendPro
     command = [sys.executable, "-m", "frontend"]
     with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout
+        # Nobody reads the log, but somebody has to take it: a full pipe would stop the process that writes to it.
+        drain = threading.Thread(target=_discard, args=(process.stdout,), daemon=True)
         try:
             message = json.loads(process.stdout.readline())["message"]
+            drain.start()
             yield FrontendProcess(process, message.removeprefix("listening on "))
         finally:
             process.kill()
+            if drain.ident:
+                drain.join()
+
+
+def _discard(log: IO[str]) -> None:
+    for _ in log:
+        pass
