@@ -116,6 +116,8 @@ def test_results_outlive_a_reload_but_not_the_tab(page: Page, open_at: OpenPage,
     choose(page, photo)
     wait_for_captions(page)
     page.get_by_label("Alt text, yours to edit").fill("Mine.")
+    while "Mine." not in (page.evaluate("sessionStorage.getItem('captions')") or ""):  # until its thumbnail is drawn
+        page.wait_for_timeout(50)
 
     page.reload()
 
