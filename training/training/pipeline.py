@@ -122,7 +122,7 @@ class _DevScore:
             length_penalty=config.decoding.length_penalty,
             max_length=config.vocabulary.max_length,
         )
-        self._references = {photo.name: [" ".join(tokenise(caption)) for caption in photo.captions] for photo in photos}
+        self._references = {photo.name: _split_words(photo.captions) for photo in photos}
 
     def __call__(self, decoder: Decoder) -> float:
         captions: dict[str, list[str]] = {}
@@ -213,15 +213,18 @@ def _score(manifest: Manifest, folder: Path, photos: Sequence[Photo]) -> Manifes
 
 
 def _calibrate(evaluation: Evaluation) -> Calibration | None:
-    references = {
-        name: [" ".join(tokenise(caption)) for caption in captions] for name, captions in evaluation.references.items()
-    }
+    references = {name: _split_words(captions) for name, captions in evaluation.references.items()}
     captions = {name: [description.caption] for name, description in evaluation.descriptions.items()}
     _, ciders = score_cider(references, captions)
     certainties = [
         description.log_probability / (len(description.words) + 1) for description in evaluation.descriptions.values()
     ]
     return fit_calibration(certainties, ciders)
+
+
+def _split_words(captions: Sequence[str]) -> list[str]:
+    """Captions as `score_cider` reads them: words separated by spaces."""
+    return [" ".join(tokenise(caption)) for caption in captions]
 
 
 def _open_run(job: Job, dataset: Dataset, encoder: ExportedEncoder) -> Path:
