@@ -4,6 +4,7 @@ import collections
 from dataclasses import dataclass, field
 from pathlib import Path
 
+_PROC = Path("/proc")
 INTENDED_FAILURES = frozenset({503, 504})
 
 
@@ -33,7 +34,11 @@ class Figures:
 
 @dataclass(frozen=True)
 class Resources:
-    """What a process holds: memory at its peak and now, in megabytes, open files and threads."""
+    """What a process holds: open files, threads, and memory at its peak and now, in megabytes.
+
+    Memory is that of the processes that decode, too, each at its own peak: an upper bound, for what they share is counted
+    again and their peaks may not have come together.
+    """
 
     peak_megabytes: int
     megabytes: int
@@ -43,11 +48,19 @@ class Resources:
     @classmethod
     def of(cls, pid: int) -> "Resources":
         """Read them from /proc."""
-        process = Path("/proc") / str(pid)
-        status = dict(line.split(":", 1) for line in (process / "status").read_text().splitlines())
+        family = [_read_status(pid), *(_read_status(child) for child in _list_children(pid))]
         return cls(
-            peak_megabytes=int(status["VmHWM"].split()[0]) // 1024,
-            megabytes=int(status["VmRSS"].split()[0]) // 1024,
-            files=len(list((process / "fd").iterdir())),
-            threads=int(status["Threads"]),
+            peak_megabytes=sum(int(status["VmHWM"].split()[0]) for status in family) // 1024,
+            megabytes=sum(int(status["VmRSS"].split()[0]) for status in family) // 1024,
+            files=len(list((_PROC / str(pid) / "fd").iterdir())),
+            threads=int(family[0]["Threads"]),
         )
+
+
+def _list_children(pid: int) -> list[int]:
+    tasks = (_PROC / str(pid) / "task").iterdir()
+    return [int(child) for task in tasks for child in (task / "children").read_text().split()]
+
+
+def _read_status(pid: int) -> dict[str, str]:
+    return dict(line.split(":", 1) for line in (_PROC / str(pid) / "status").read_text().splitlines())

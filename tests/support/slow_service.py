@@ -4,6 +4,7 @@ import sys
 import time
 from collections.abc import Sequence
 
+from inference.__main__ import open_decoders
 from inference.captioner import Captioner
 from inference.logs import configure_logging
 from inference.result import Caption, CaptionOptions, PreparedImage
@@ -26,4 +27,5 @@ class SlowCaptioner(Captioner):
 if __name__ == "__main__":
     settings = read_settings()
     configure_logging(settings.log_level)
-    serve(settings, lambda: SlowCaptioner.load(settings.bundle, threads=settings.threads))
+    with open_decoders(settings) as decoders:
+        serve(settings, lambda: SlowCaptioner.load(settings.bundle, threads=settings.threads, decode=decoders.decode))

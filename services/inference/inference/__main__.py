@@ -9,6 +9,7 @@ import sys
 from functools import partial
 
 from inference.captioner import Captioner
+from inference.decoding import DecodePool
 from inference.errors import CaptionError
 from inference.image import ImageLimits
 from inference.logs import configure_logging
@@ -26,15 +27,16 @@ def main() -> int:
     except SettingsError as error:
         return _give_up(str(error), _WRONG_SETTINGS)
     configure_logging(settings.log_level)
-    load = partial(
-        Captioner.load,
-        settings.bundle,
-        runtime=settings.runtime,
-        threads=settings.threads,
-        limits=_limits(settings),
-    )
     try:
-        serve(settings, load)
+        with open_decoders(settings) as decoders:
+            load = partial(
+                Captioner.load,
+                settings.bundle,
+                runtime=settings.runtime,
+                threads=settings.threads,
+                decode=decoders.decode,
+            )
+            serve(settings, load)
     except (CaptionError, AddressError, IncompleteError) as error:
         return _give_up(str(error), _FAILED)
     except Exception as error:  # an operator gets a line to act on; the log at level debug has the rest
@@ -43,9 +45,17 @@ def main() -> int:
     return 0
 
 
-def _limits(settings: Settings) -> ImageLimits:
-    return ImageLimits(
+def open_decoders(settings: Settings) -> DecodePool:
+    """The processes that decode, one for each photo that is decoded at the same time."""
+    limits = ImageLimits(
         max_pixels=settings.max_pixels, max_held_pixels=settings.max_held_pixels, max_side=settings.max_side
+    )
+    return DecodePool(
+        settings.decode_threads,
+        limits,
+        photo_seconds=settings.decode_seconds,
+        deadline_seconds=settings.deadline_seconds,
+        max_bytes=settings.max_body_bytes,
     )
 
 

@@ -5,16 +5,19 @@ The HTTP service, the command line and the evaluation are all shells over `Capti
 
 from collections.abc import Sequence
 from dataclasses import fields
+from functools import partial
 from pathlib import Path
 from time import perf_counter
 from typing import Literal, Self
 
 import numpy as np
 
-from inference import cpu, image, preprocessing
+from inference import cpu
 from inference.beam_search import Hypothesis, SearchOptions, search
 from inference.bundle import Bundle, load_bundle
 from inference.confidence import rate
+from inference.decode_worker import Target
+from inference.decoding import Decode, decode_here
 from inference.image import ImageLimits
 from inference.onnx_runtime import OnnxDecoder, OnnxEncoder
 from inference.result import Alternative, Caption, CaptionOptions, Description, PreparedImage, Timings, Word
@@ -34,12 +37,14 @@ _SUFFICIENT = 1.5
 class Captioner:
     """A bundle, ready to describe photos. It holds no state of its own, and threads may share it."""
 
-    def __init__(self, bundle: Bundle, encoder: Encoder, decoder: Decoder, limits: ImageLimits) -> None:
+    def __init__(
+        self, bundle: Bundle, encoder: Encoder, decoder: Decoder, limits: ImageLimits, decode: Decode | None = None
+    ) -> None:
         """`load` is the usual way to one; this one takes any encoder and decoder that fit the bundle."""
         self.bundle = bundle
         self.encoder = encoder
         self.decoder = decoder
-        self._limits = limits
+        self._decode = decode or partial(decode_here, limits=limits)
         words = bundle.manifest.decoding.repeatable_words
         self._repeatable = None if words is None else tuple(bundle.vocabulary.encode(words))
 
@@ -51,22 +56,23 @@ class Captioner:
         runtime: RuntimeName = "onnx",
         threads: int | None = None,
         limits: ImageLimits = _LIMITS,
+        decode: Decode | None = None,
     ) -> Self:
         """Verify the bundle and load its weights.
 
-        `threads`: cores that the work on one batch may use; None takes all that the process has. Raises BundleError.
+        `threads`: cores that the work on one batch may use; None takes all that the process has. `decode`: what decodes
+        photos, such as a `DecodePool`'s; None does it in this process, within `limits`. Raises BundleError.
         """
         bundle = load_bundle(path)
         encoder, decoder = _open_runtime(bundle, runtime, threads or cpu.count_cores())
-        return cls(bundle, encoder, decoder, limits)
+        return cls(bundle, encoder, decoder, limits, decode)
 
     def prepare(self, data: bytes) -> PreparedImage:
-        """Decode a photo and bring it to the encoder's input size. Raises ImageError."""
+        """Decode a photo and bring it to the encoder's input size. Raises ImageError, and what `decode` raises."""
         begun = perf_counter()
         spec = self.bundle.manifest.image
         sufficient_side = round(_SUFFICIENT * (spec.canonical_size or max(spec.height, spec.width)))
-        picture, info = image.decode(data, self._limits, sufficient_side=sufficient_side)
-        pixels = preprocessing.prepare(picture, spec)
+        pixels, info = self._decode(data, Target(spec.width, spec.height, spec.canonical_size, sufficient_side))
         return PreparedImage(pixels, info, decode_ms=_milliseconds_since(begun))
 
     def describe(self, images: Sequence[PreparedImage], options: CaptionOptions = _DEFAULTS) -> list[Caption]:

@@ -64,11 +64,11 @@ class ImageLimits:
     """The largest picture that is decoded, in pixels.
 
     `max_pixels`: of a JPEG, which is shrunk while it is decoded; `max_held_pixels`: of anything that has to be held in
-    full, which takes up to 9 bytes a pixel, and twice as many for WebP; `max_side`: in width or height.
+    full, which takes up to 9 bytes a pixel, and twice as many for WebP: 180 MB; `max_side`: in width or height.
     """
 
     max_pixels: int = 50_000_000
-    max_held_pixels: int = 25_000_000
+    max_held_pixels: int = 20_000_000
     max_side: int = 20_000
 
 

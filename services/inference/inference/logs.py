@@ -1,6 +1,6 @@
 """Logs as one JSON object a line on standard output, each with the id of the request it belongs to.
 
-Standard error is left to the one line of a failed start, and to C libraries that write there what they think of a file.
+Standard error is left to the one line of a failed start.
 Neither the bytes of a photo nor a key is ever logged: nothing here formats a request's body or its headers.
 """
 

@@ -1,14 +1,30 @@
 """Turns a decoded photo into the encoder's input: the one implementation, for training, evaluation and serving
 alike."""
 
+from typing import Protocol
+
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from inference.manifest import ImageSpec
+
+class InputSpec(Protocol):
+    """What `prepare` has to know of a manifest's `ImageSpec`; the processes that decode know no manifest."""
+
+    @property
+    def width(self) -> int:
+        """Of the encoder's input, in pixels."""
+
+    @property
+    def height(self) -> int:
+        """Of the encoder's input, in pixels."""
+
+    @property
+    def canonical_size(self) -> int | None:
+        """Side of the square in between, None for no detour."""
 
 
-def prepare(image: Image.Image, spec: ImageSpec) -> npt.NDArray[np.uint8]:
+def prepare(image: Image.Image, spec: InputSpec) -> npt.NDArray[np.uint8]:
     """Squash an RGB photo to the canonical size and resize that to the encoder's input: uint8 [height, width, 3].
 
     The detour makes a large original look as soft as the pictures that the model has learnt from

@@ -46,7 +46,12 @@ class Settings(BaseSettings):
     workers: Annotated[int, Field(ge=1, le=64)] = Field(
         1, description="Batches that the model captions at the same time."
     )
-    decode_threads: Count = Field(2, description="Photos decoded at the same time.")
+    decode_threads: Count = Field(
+        2, description="Photos decoded at the same time, each in a process of its own that can be killed."
+    )
+    decode_seconds: Seconds = Field(
+        1, description="Most processor time that decoding a photo may take; longer ones are answered 422."
+    )
     batch_size: Annotated[int, Field(ge=1, le=64)] = Field(4, description="Most photos the model captions in one go.")
     queue_size: Count = Field(64, description="Photos accepted and not yet captioned; further ones are answered 429.")
     deadline_seconds: Seconds = Field(
@@ -62,7 +67,7 @@ class Settings(BaseSettings):
     )
     max_pixels: Count = Field(50_000_000, description="Most pixels of a photo; larger ones are answered 422.")
     max_held_pixels: Count = Field(
-        25_000_000,
+        20_000_000,
         description="Most pixels of a photo that is not shrunk while it is decoded, as most JPEGs are; half for WebP.",
     )
     max_side: Count = Field(

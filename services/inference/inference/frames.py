@@ -1,0 +1,41 @@
+"""Messages between the service and the processes that decode: a few fields as JSON and a block of bytes.
+
+On the wire: the lengths of both, as two 32-bit numbers, then both. Nothing in it can be run.
+"""
+
+import json
+import socket
+import struct
+from typing import Any
+
+_LENGTHS = struct.Struct("<II")
+
+
+def send(connection: socket.socket, fields: dict[str, Any], content: bytes) -> None:
+    """Send one message. Raises OSError."""
+    text = json.dumps(fields).encode()
+    connection.sendall(_LENGTHS.pack(len(text), len(content)) + text)
+    connection.sendall(content)
+
+
+def receive(connection: socket.socket) -> tuple[dict[str, Any], bytes] | None:
+    """The next message, None when the other side has closed the connection. Raises OSError."""
+    lengths = _read(connection, _LENGTHS.size)
+    if lengths is None:
+        return None
+    text_size, content_size = _LENGTHS.unpack(lengths)
+    text, content = _read(connection, text_size), _read(connection, content_size)
+    if text is None or content is None:
+        return None
+    return json.loads(text), content
+
+
+def _read(connection: socket.socket, size: int) -> bytes | None:
+    buffer = bytearray(size)
+    view, filled = memoryview(buffer), 0
+    while filled < size:
+        count = connection.recv_into(view[filled:])
+        if not count:
+            return None
+        filled += count
+    return bytes(buffer)

@@ -1,0 +1,179 @@
+"""Decoding in processes of their own: as in this one, but a photo that makes its decoder run away costs nobody else."""
+
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import pytest
+from support.photos import photo_bytes
+
+from inference.decode_worker import Target
+from inference.decoding import DecodePool, DecoderError, decode_here
+from inference.errors import DeadlineExceededError, ImageTooLargeError, UndecodableImageError, UnsupportedImageError
+from inference.image import ImageLimits
+
+pytestmark = pytest.mark.slow
+
+LIMITS = ImageLimits(max_held_pixels=1_000_000)
+TARGET = Target(width=299, height=299, canonical_size=224, sufficient_side=336)
+PHOTO = photo_bytes("red", size=(640, 480))
+
+
+@contextmanager
+def open_pool(
+    size: int = 1, *, deadline_seconds: float = 20, program: str = "support.misbehaving_decoder"
+) -> Iterator[DecodePool]:
+    with DecodePool(
+        size, LIMITS, photo_seconds=0.5, deadline_seconds=deadline_seconds, max_bytes=2**20, program=program
+    ) as pool:
+        yield pool
+
+
+@pytest.fixture(autouse=True)
+def importable(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The processes find the tests' own modules."""
+    tests = str(Path(__file__).parents[1])
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([tests, os.environ.get("PYTHONPATH", "")]))
+
+
+@pytest.fixture(scope="module")
+def pool() -> Iterator[DecodePool]:
+    with open_pool(program="inference.decode_worker") as pool:
+        yield pool
+
+
+@pytest.mark.parametrize("format_name", ["JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF"])
+def test_it_decodes_as_this_process_does(pool: DecodePool, format_name: str) -> None:
+    photo = photo_bytes("green", format_name, size=(600, 400))
+
+    pixels, info = pool.decode(photo, TARGET)
+
+    expected_pixels, expected_info = decode_here(photo, TARGET, LIMITS)
+    np.testing.assert_array_equal(pixels, expected_pixels)
+    assert info == expected_info
+
+
+@pytest.mark.parametrize(
+    ("data", "kind"),
+    [
+        (b"hello", UnsupportedImageError),
+        (PHOTO[:100], UndecodableImageError),
+        (photo_bytes("red", size=(2000, 1000)), ImageTooLargeError),
+    ],
+)
+def test_errors_are_the_same_too(pool: DecodePool, data: bytes, kind: type[Exception]) -> None:
+    before = pool.process_ids
+
+    with pytest.raises(kind) as there:
+        pool.decode(data, TARGET)
+    with pytest.raises(kind) as here:
+        decode_here(data, TARGET, LIMITS)
+
+    assert str(there.value) == str(here.value)
+    assert pool.process_ids == before
+
+
+@pytest.mark.parametrize(
+    ("data", "kind", "reason"),
+    [
+        (b"run away", UndecodableImageError, "takes too long to decode"),
+        (b"crash", UndecodableImageError, "its decoder could not cope"),
+        (b"leave", UndecodableImageError, "cannot be decoded"),
+    ],
+)
+def test_a_decoder_that_runs_away_or_crashes_is_replaced(data: bytes, kind: type[Exception], reason: str) -> None:
+    with open_pool() as pool:
+        pool.decode(PHOTO, TARGET)
+        before = pool.process_ids
+        begun = time.monotonic()
+
+        with pytest.raises(kind, match=reason):
+            pool.decode(data, TARGET)
+
+        assert time.monotonic() - begun < 10
+        assert len(pool.process_ids) == 1
+        assert pool.process_ids != before
+        assert pool.decode(PHOTO, TARGET)[1].format == "PNG"
+
+
+def test_a_decoder_that_swallows_memory_is_refused_it() -> None:
+    with open_pool() as pool, pytest.raises(ImageTooLargeError, match="too much memory"):
+        pool.decode(b"swallow memory", TARGET)
+
+
+def test_the_deadline_covers_decoding() -> None:
+    with open_pool(deadline_seconds=2) as pool:
+        pool.decode(PHOTO, TARGET)
+        begun = time.monotonic()
+
+        with pytest.raises(DeadlineExceededError):
+            pool.decode(b"sleep", TARGET)
+
+        assert 1.5 < time.monotonic() - begun < 8
+
+
+def test_a_process_killed_from_outside_loses_no_photo() -> None:
+    with open_pool(2) as pool:
+        pool.decode(PHOTO, TARGET)
+        for process_id in pool.process_ids:
+            os.kill(process_id, signal.SIGKILL)
+
+        assert pool.decode(PHOTO, TARGET)[1].format == "PNG"
+
+
+def test_signals_to_the_group_leave_it_at_work() -> None:
+    with open_pool() as pool:
+        pool.decode(PHOTO, TARGET)
+        before = pool.process_ids
+        for number in (signal.SIGINT, signal.SIGTERM):
+            os.kill(before[0], number)
+
+        pool.decode(PHOTO, TARGET)
+
+        assert pool.process_ids == before
+
+
+def test_what_libraries_say_of_a_file_goes_nowhere(capfd: pytest.CaptureFixture[str]) -> None:
+    with open_pool() as pool:
+        pool.decode(b"talk", TARGET)
+
+    assert capfd.readouterr() == ("", "")
+
+
+def test_threads_share_a_pool() -> None:
+    with open_pool(2) as pool, ThreadPoolExecutor(8) as threads:
+        decoded = list(threads.map(lambda _: pool.decode(PHOTO, TARGET)[1].width, range(100)))
+
+    assert decoded == [640] * 100
+
+
+def test_closing_leaves_no_process_behind_though_one_is_busy() -> None:
+    with open_pool() as pool, ThreadPoolExecutor(1) as threads:
+        pool.decode(PHOTO, TARGET)
+        ids = pool.process_ids
+        busy = threads.submit(pool.decode, b"sleep", TARGET)
+        _wait_for(lambda: not busy.done())
+        time.sleep(0.1)
+        pool.__exit__(None, None, None)
+
+        assert busy.exception(timeout=10) is not None
+        assert not any(Path(f"/proc/{process_id}").exists() for process_id in ids)
+
+
+def test_a_program_that_cannot_be_started_says_so(capfd: pytest.CaptureFixture[str]) -> None:
+    with open_pool(program="support.nothing") as pool, pytest.raises(DecoderError):
+        pool.decode(PHOTO, TARGET)
+
+    assert "support.nothing" in capfd.readouterr().err
+
+
+def _wait_for(condition: Callable[[], bool]) -> None:
+    limit = time.monotonic() + 10
+    while not condition():
+        assert time.monotonic() < limit
+        time.sleep(0.01)
