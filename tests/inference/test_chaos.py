@@ -46,10 +46,6 @@ async def test_overload(bundle: Path) -> None:
     assert figures.broken == [], figures
 
 
-@pytest.mark.xfail(
-    strict=False,
-    reason="a connection that the kernel took but the service did not yet accept is reset when listening stops",
-)
 async def test_restarts(bundle: Path) -> None:
     figures = await restarts.run(bundle, 4)
 

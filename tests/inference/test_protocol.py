@@ -125,6 +125,21 @@ def test_a_body_that_is_too_large_is_answered_although_it_is_still_being_sent(se
         assert time.monotonic() - start < 5
 
 
+@pytest.mark.parametrize("keep", [b"keep-alive", b"close"])
+def test_an_answer_that_came_before_the_body_is_not_lost_when_the_body_comes(
+    service: ServiceProcess, keep: bytes
+) -> None:
+    head = request_head(2 * 10**6).replace(b"\r\n\r\n", b"\r\nConnection: " + keep + b"\r\n\r\n")
+    with RawConnection(service.port) as connection:
+        connection.send(head)
+        time.sleep(0.3)  # the answer is there by now
+        for _ in range(20):
+            connection.send(b"x" * 10**5)
+            time.sleep(0.01)
+
+        assert connection.answer()[0].status == 413
+
+
 def test_a_chunked_body_is_counted(service: ServiceProcess) -> None:
     head = b"POST /caption HTTP/1.1\r\nHost: a\r\nContent-Type: image/png\r\nTransfer-Encoding: chunked\r\n\r\n"
     with RawConnection(service.port) as connection:

@@ -6,6 +6,9 @@ connection has a limit, kept by one timer:
     connected ──▶ headers ──▶ body ──▶ answer ──▶ (keep-alive: uvicorn's own timer) ──▶ headers …
 
 When there are too many connections, the one that has been sending a request for the longest makes room.
+
+A connection is not closed on a client that is still sending: what arrives after that would reset it, and could take the
+answer with it. So an answer that comes before the whole body waits for the rest of it, for a little while.
 """
 
 import asyncio
@@ -66,6 +69,7 @@ class LimitedProtocol(HttpToolsProtocol):
         self.phase = _Phase.IDLE
         self.phase_began = 0.0
         self._refused = False
+        self._closing = False
         self._header_bytes = 0
         self._timer: asyncio.TimerHandle | None = None
 
@@ -107,6 +111,7 @@ class LimitedProtocol(HttpToolsProtocol):
             return
         self._enter(_Phase.BODY, self._limits.body_seconds)
         super().on_headers_complete()
+        self.cycle.transport = _Exit(self)
 
     def on_body(self, body: bytes) -> None:
         """A piece of the body."""
@@ -120,6 +125,8 @@ class LimitedProtocol(HttpToolsProtocol):
         super().on_message_complete()
         if self.cycle.response_complete:
             self._enter(_Phase.IDLE, None)
+            if self._closing:
+                self.transport.close()
         else:
             self._enter(_Phase.ANSWER, self._limits.answer_seconds)
 
@@ -130,6 +137,20 @@ class LimitedProtocol(HttpToolsProtocol):
         else:
             self._enter(_Phase.IDLE, None)
         super().on_response_complete()
+
+    def shutdown(self) -> None:
+        """Close as soon as what is under way is over."""
+        if self.cycle is not None and self.cycle.response_complete:
+            self.close_after_body()
+        else:
+            super().shutdown()
+
+    def close_after_body(self) -> None:
+        """Close now, or when the client has sent the rest of its body."""
+        if self.phase is _Phase.BODY:
+            self._closing = True
+        else:
+            self.transport.close()
 
     def send_400_response(self, msg: str) -> None:  # noqa: ARG002  # uvicorn's words, in its own form
         """What the parser cannot read is a problem like any other."""
@@ -180,6 +201,23 @@ class LimitedProtocol(HttpToolsProtocol):
             self.transport.write(_render(kind, detail))
         self._enter(_Phase.IDLE, None)
         self.transport.close()
+
+
+class _Exit(asyncio.Transport):
+    """A connection as the answer to a request sees it, which closes it when the client wants no other."""
+
+    def __init__(self, connection: LimitedProtocol) -> None:
+        super().__init__()
+        self._connection = connection
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        self._connection.transport.write(data)
+
+    def is_closing(self) -> bool:
+        return self._connection.transport.is_closing()
+
+    def close(self) -> None:
+        self._connection.close_after_body()
 
 
 def _render(kind: Kind, detail: str) -> bytes:

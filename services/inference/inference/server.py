@@ -1,6 +1,7 @@
 """Runs the service in a process: listens at once, loads the model behind that, drains on SIGTERM.
 
-    SIGTERM ──▶ /health/ready says 503, new photos are refused ──▶ accepted work finishes ──▶ stop listening, exit 0
+    SIGTERM ──▶ /health/ready says 503, new photos are refused ──▶ accepted work finishes
+            ──▶ no new connections are made ──▶ those that were are answered ──▶ stop listening, exit 0
 
 A second signal stops at once. SIGHUP loads the bundle anew beside the one that serves, and changes over if it is good.
 """
@@ -18,6 +19,7 @@ from starlette.types import ASGIApp
 
 from inference.api import create_app
 from inference.captioner import Captioner
+from inference.listening import admit_no_more
 from inference.metrics import Metrics
 from inference.protocol import ConnectionLimits, LimitedConfig
 from inference.service import CaptionService, State
@@ -59,10 +61,10 @@ class Server(uvicorn.Server):
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Stop listening, but let connections that were made at the last moment have their answer."""
-        for listener in (*self.servers, *(sockets or ())):
-            listener.close()
         if not self.force_exit:
-            await asyncio.sleep(_LAST_MOMENT_SECONDS)
+            for listener in sockets or ():
+                admit_no_more(listener)
+            await asyncio.sleep(_LAST_MOMENT_SECONDS)  # everything that the kernel has taken is accepted and answered
         await super().shutdown(sockets)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002

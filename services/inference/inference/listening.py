@@ -1,0 +1,36 @@
+"""Stops listening without losing a connection that the kernel has already made.
+
+When a listening socket is closed, Linux resets the connections that wait to be accepted, and one can come between the last
+`accept` and `close`. So the door is shut in two steps: first a filter drops packets that ask for a new connection, and
+everything made until then is accepted in peace; then the socket is closed. Who is dropped asks again a second later, and
+finds nobody listening, or our successor.
+"""
+
+import contextlib
+import ctypes
+import socket
+import struct
+
+_SO_ATTACH_FILTER = 26
+_FLAGS_OFFSET, _SYN = 13, 0x02  # RFC 9293, section 3.1
+# Classic BPF, as (code, jump if true, jump if false, constant); a socket's filter sees a packet from its TCP header on.
+_DROP_NEW_CONNECTIONS = (
+    (0x30, 0, 0, _FLAGS_OFFSET),  # load a byte
+    (0x45, 0, 1, _SYN),  # are these bits set?
+    (0x06, 0, 0, 0),  # yes: drop the packet
+    (0x06, 0, 0, 0xFFFFFFFF),  # no: pass all of it
+)
+
+
+def admit_no_more(listener: socket.socket) -> bool:
+    """Have no new connections made to `listener`; whether the system can do that."""
+    program = b"".join(struct.pack("HBBI", *instruction) for instruction in _DROP_NEW_CONNECTIONS)
+    buffer = ctypes.create_string_buffer(program, len(program))
+    with contextlib.suppress(OSError):
+        listener.setsockopt(
+            socket.SOL_SOCKET,
+            _SO_ATTACH_FILTER,
+            struct.pack("HP", len(_DROP_NEW_CONNECTIONS), ctypes.addressof(buffer)),
+        )
+        return True
+    return False

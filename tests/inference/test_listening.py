@@ -1,0 +1,52 @@
+"""A listening socket that is about to close: what was let in is served, nothing else is let in."""
+
+import socket
+import threading
+
+import pytest
+
+from inference.listening import admit_no_more
+
+
+@pytest.fixture
+def listener() -> socket.socket:
+    return socket.create_server(("127.0.0.1", 0))
+
+
+def connect(listener: socket.socket, *, seconds: float = 10) -> socket.socket:
+    return socket.create_connection(listener.getsockname(), timeout=seconds)
+
+
+def test_connections_that_were_made_are_served(listener: socket.socket) -> None:
+    clients = [connect(listener) for _ in range(3)]
+
+    assert admit_no_more(listener)
+    for client in clients:
+        client.sendall(b"question")
+    servers = [listener.accept()[0] for _ in clients]
+    listener.close()
+
+    assert [server.recv(8) for server in servers] == [b"question"] * 3
+    for server in servers:
+        server.sendall(b"answer")
+    assert [client.recv(6) for client in clients] == [b"answer"] * 3
+    for end in clients + servers:
+        end.close()
+
+
+def test_no_further_connection_is_made(listener: socket.socket) -> None:
+    admit_no_more(listener)
+
+    with pytest.raises(TimeoutError):
+        connect(listener, seconds=0.5)
+    listener.close()
+
+
+def test_who_asks_meanwhile_is_refused_once_the_socket_is_closed(listener: socket.socket) -> None:
+    admit_no_more(listener)
+    closing = threading.Timer(0.2, listener.close)
+    closing.start()
+
+    with pytest.raises(ConnectionRefusedError):
+        connect(listener)
+    closing.join()
