@@ -36,8 +36,8 @@ class Figures:
 class Resources:
     """What a process holds: open files, threads, and memory at its peak and now, in megabytes.
 
-    Memory is that of the processes that decode, too, each at its own peak: an upper bound, for what they share is counted
-    again and their peaks may not have come together.
+    Memory is that of the processes that decode, too, each at its own peak: an upper bound, for what they share is
+    counted again and their peaks may not have come together.
     """
 
     peak_megabytes: int

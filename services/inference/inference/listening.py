@@ -1,9 +1,9 @@
 """Stops listening without losing a connection that the kernel has already made.
 
-When a listening socket is closed, Linux resets the connections that wait to be accepted, and one can come between the last
-`accept` and `close`. So the door is shut in two steps: first a filter drops packets that ask for a new connection, and
-everything made until then is accepted in peace; then the socket is closed. Who is dropped asks again a second later, and
-finds nobody listening, or our successor.
+When a listening socket is closed, Linux resets the connections that wait to be accepted, and one can come between the
+last `accept` and `close`. So the door is shut in two steps: first a filter drops packets that ask for a new connection,
+and everything made until then is accepted in peace; then the socket is closed. Who is dropped asks again a second
+later, and finds nobody listening, or our successor.
 """
 
 import contextlib
