@@ -21,6 +21,10 @@ _SLOW_CLIENTS = 200
 _OVERLOAD_SECONDS = 20.0
 _RESTARTS = 20
 
+_ROOT = Path(__file__).parents[2]
+_SERVED_BUNDLE = _ROOT / "artifacts" / "default"
+_SERVED_PHOTO = _ROOT / "services/frontend/frontend/static/examples/dog.jpg"
+
 Scenario = Callable[[], Coroutine[Any, Any, Figures]]
 
 
@@ -47,6 +51,9 @@ def _scenarios(bundle: Path, options: argparse.Namespace) -> list[Scenario]:
         "exchanges": lambda: exchanges.run(bundle, scaled(_EXCHANGES, 100), chance),
         "slow-clients": lambda: slow_clients.run(bundle, scaled(_SLOW_CLIENTS, 20), chance),
         "overload": lambda: overload.run(bundle, max(4.0, _OVERLOAD_SECONDS * scale)),
+        "overload-served": lambda: overload.run(
+            _SERVED_BUNDLE, max(4.0, _OVERLOAD_SECONDS * scale), photo=_SERVED_PHOTO.read_bytes(), model_seconds=None
+        ),
         "restarts": lambda: restarts.run(bundle, scaled(_RESTARTS, 2)),
     }
     return [scenario for name, scenario in scenarios.items() if name in (options.only or scenarios)]
@@ -61,7 +68,9 @@ def _run(scenario: Scenario) -> int:
 
 def _parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m chaos", description=__doc__)
-    parser.add_argument("only", nargs="*", help="images, exchanges, slow-clients, overload, restarts; all by default")
+    parser.add_argument(
+        "only", nargs="*", help="images, exchanges, slow-clients, overload, overload-served, restarts; all by default"
+    )
     parser.add_argument("--scale", type=float, default=1.0, help="share of the full numbers")
     parser.add_argument("--seed", type=int, default=int(time.time()), help="repeats what an earlier run sent")
     parser.add_argument("--bundle", type=Path, help="bundle to serve instead of a tiny generated one")

@@ -11,6 +11,7 @@ from inference.api.access import Gatekeeper
 from inference.api.error_handlers import install_error_handlers
 from inference.api.middleware.body_limit import BodyLimitMiddleware, Buffer
 from inference.api.middleware.drain_notice import DrainNoticeMiddleware
+from inference.api.middleware.full_queue import FullQueueMiddleware
 from inference.api.middleware.request_log import RequestLogMiddleware
 from inference.api.middleware.security_headers import SecurityHeadersMiddleware
 from inference.api.openapi import correct_document
@@ -63,6 +64,7 @@ def _add_middleware(app: FastAPI, service: CaptionService) -> None:
     settings = service.settings
     buffer = Buffer(settings.max_buffered_bytes)
     app.add_middleware(BodyLimitMiddleware, max_bytes=settings.max_body_bytes, buffer=buffer)
+    app.add_middleware(FullQueueMiddleware, service=service)
     if settings.cors_origins:
         app.add_middleware(
             CORSMiddleware,
