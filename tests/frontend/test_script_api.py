@@ -63,6 +63,22 @@ def test_failures_are_problem_json_with_retry_after(
     assert problem.get("retry_after") == (int(retry_after) if retry_after else None)
 
 
+@pytest.mark.parametrize(
+    ("answer", "ready", "note"),
+    [
+        (None, True, ""),
+        (make_problem(503), False, "The captioner is just starting. Photos you choose now will wait for it."),
+        (Answer(hang_up=True), False, "The captioner can't be reached right now. Photos you choose will wait for it."),
+    ],
+)
+def test_the_page_is_told_whether_a_photo_would_be_captioned(
+    client: FlaskClient, inference: FakeInference, answer: Answer | None, ready: bool, note: str
+) -> None:
+    inference.readiness = answer or inference.readiness
+
+    assert client.get("/api/state").get_json() == {"ready": ready, "note": note}
+
+
 def test_a_photo_over_the_limit_is_not_sent_on(client: FlaskClient, inference: FakeInference) -> None:
     response = client.post("/api/caption", data=bytes(400_001))
 

@@ -22,6 +22,9 @@ from inference.sentence import write_alt_text, write_caption
         ("3 dogs", "3 dogs."),
         ("école", "École."),
         ("dogs", "Dogs."),
+        ("a german shepherd and an african - american man", "A German shepherd and an African-American man."),
+        ("a man in a santa hat watches tv", "A man in a Santa hat watches TV."),
+        ("germans polish china for a turkey", "Germans polish china for a turkey."),
     ],
 )
 def test_the_alternative_text_is_a_sentence(words: str, sentence: str) -> None:

@@ -1,5 +1,6 @@
 """Debian's Chromium under Playwright, and a page that is strict about what happens on it."""
 
+import base64
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -76,6 +77,28 @@ def _give_files(page: Page, kind: str, files: tuple[tuple[str, bytes], ...]) -> 
         }""",
         [kind, [[name, list(data)] for name, data in files]],
     )
+
+
+def time_drop(page: Page, name: str, data: bytes) -> float:
+    """Seconds from dropping a photo until the whole sentence can be read, by the page's own clock, frame by frame."""
+    bytes_as_text = base64.b64encode(data).decode()
+    milliseconds = page.evaluate(
+        """async ([name, text]) => {
+            const bytes = Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
+            const data = new DataTransfer();
+            data.items.add(new File([bytes], name, { type: "image/jpeg" }));
+            const begun = performance.now();
+            document.body.dispatchEvent(new DragEvent("drop", { dataTransfer: data, bubbles: true, cancelable: true }));
+            for (;;) {
+                await new Promise(requestAnimationFrame);
+                const words = [...document.querySelectorAll(".card:first-child[data-state=done] .word")];
+                const legible = (word) => Number(getComputedStyle(word).opacity) > 0.9;
+                if (words.length > 0 && words.every(legible)) return performance.now() - begun;
+            }
+        }""",
+        [name, bytes_as_text],
+    )
+    return float(milliseconds) / 1000
 
 
 def open_page(context: BrowserContext, url: str) -> tuple[Page, Watch]:

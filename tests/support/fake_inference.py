@@ -90,6 +90,7 @@ class FakeInference:
         self.received: list[Received] = []
         self.answers: deque[Answer | Callable[[Received], Answer]] = deque()
         self.confidence = 0.82
+        self.readiness = Answer(body=b'{"status": "ready"}')  # to `GET /health/ready`, which takes none of the answers
         outer = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -132,6 +133,9 @@ class FakeInference:
             dict(handler.headers.items()),
             handler.rfile.read(int(handler.headers.get("Content-Length", 0))),
         )
+        if received.path == "/health/ready":
+            _send(handler, self.readiness)
+            return
         self.received.append(received)
         answer = self.answers.popleft() if self.answers else self._default
         _send(handler, answer(received) if callable(answer) else answer)

@@ -4,7 +4,7 @@ import gzip
 
 from flask import Flask, Response, request
 
-_MIN_BYTES = 1024
+_MIN_BYTES = 512
 _TEXT = ("text/", "application/json", "image/svg+xml", "application/problem+json")
 
 
@@ -15,6 +15,9 @@ def compress_responses(app: Flask) -> None:
 
 def _compress(response: Response) -> Response:
     response.vary.add("Accept-Encoding")
+    if request.endpoint == "static":  # whose address changes with its content: these two tell a browser nothing
+        response.headers.pop("Content-Disposition", None)
+        response.headers.pop("Last-Modified", None)
     if not _is_worth_it(response) or not request.accept_encodings["gzip"]:
         return response
     response.direct_passthrough = False

@@ -63,6 +63,15 @@ def explain(error: InferenceError, *, max_bytes: int) -> Failure:
             return _broken()
 
 
+def explain_wait(error: InferenceError) -> str:
+    """The sentence for someone who has only opened the page."""
+    match error:
+        case RefusedError():
+            return "The captioner is just starting. Photos you choose now will wait for it."
+        case _:
+            return "The captioner can't be reached right now. Photos you choose will wait for it."
+
+
 def _explain_refusal(error: RefusedError, max_bytes: int) -> Failure:
     match error.problem.status:
         case 413:

@@ -23,6 +23,7 @@ from frontend.settings import Settings
 RETRY_PAUSE_SECONDS = 0.2
 AWAY_RETRY_SECONDS = 3.0
 MODEL_DEADLINE_SECONDS = 3.0
+READY_DEADLINE_SECONDS = 2.0
 SLOT_WAIT_SECONDS = 2.0
 
 Answer = TypeVar("Answer", bound=BaseModel)
@@ -71,6 +72,11 @@ class InferenceClient:
         """What the service tells about its model. Raises an `InferenceError`."""
         request = self._request("GET", "/model", request_id)
         return _parse(ModelFacts, self._ask(request, min(MODEL_DEADLINE_SECONDS, self._deadline_seconds)))
+
+    def check_ready(self, request_id: str) -> None:
+        """Raise an `InferenceError` unless a photo would be captioned now."""
+        seconds = min(READY_DEADLINE_SECONDS, self._deadline_seconds)
+        self._try(self._request("GET", "/health/ready", request_id), time.monotonic() + seconds)
 
     def _request(self, method: str, path: str, request_id: str) -> requests.Request:
         headers = {"X-Request-ID": request_id}

@@ -9,6 +9,21 @@ _SPACE_AFTER = re.compile(r"(?<=[(\[])\s+")
 _SPACED_HYPHEN = re.compile(r"(?<=\w)\s+-\s+(?=\w)")
 _LONE_I = re.compile(r"\bi\b")
 _ENDS = (".", "!", "?")
+# What captions say in lower case and people write otherwise. Words that may also mean something else stay as they are:
+# polish, turkey, china, march.
+_NAMES = {
+    **{
+        name: name.capitalize()
+        for name in (
+            "african", "american", "asian", "australian", "british", "canadian", "chinese", "english", "european",
+            "french", "german", "indian", "irish", "italian", "japanese", "korean", "mexican", "russian", "scottish",
+            "spanish", "christmas", "easter", "halloween", "santa", "claus", "america", "boston", "florida", "oklahoma",
+            "dalmatian", "doberman", "labrador", "rottweiler", "jeep", "batman", "spiderman", "superman",
+        )
+    },
+    "atv": "ATV", "bmx": "BMX", "dj": "DJ", "suv": "SUV", "tv": "TV",
+}  # fmt: skip
+_WORD = re.compile(r"[a-z]+")
 
 
 def write_caption(words: Sequence[str]) -> str:
@@ -17,12 +32,13 @@ def write_caption(words: Sequence[str]) -> str:
 
 
 def write_alt_text(words: Sequence[str]) -> str:
-    """The same as a sentence: a capital, a full stop, and punctuation where it belongs.
+    """The same as a sentence: a capital, a full stop, punctuation where it belongs, and names as they are written.
 
     Articles stay as the model chose them.
     """
     text = _SPACE_BEFORE.sub("", " ".join(words))
     text = _SPACED_HYPHEN.sub("-", _SPACE_AFTER.sub("", text))
     text = _LONE_I.sub("I", text).rstrip(" ,;:-")
+    text = _WORD.sub(lambda word: _NAMES.get(word[0], word[0]), text)
     text = text[:1].upper() + text[1:]
     return text if text.endswith(_ENDS) else f"{text}."

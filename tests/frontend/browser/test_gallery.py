@@ -116,7 +116,7 @@ def test_results_outlive_a_reload_but_not_the_tab(page: Page, open_at: OpenPage,
     choose(page, photo)
     wait_for_captions(page)
     page.get_by_label("Alt text, yours to edit").fill("Mine.")
-    while "Mine." not in (page.evaluate("sessionStorage.getItem('captions')") or ""):  # until its thumbnail is drawn
+    while "data:image" not in page.evaluate("sessionStorage.getItem('captions')"):  # until its thumbnail is drawn
         page.wait_for_timeout(50)
 
     page.reload()
@@ -127,6 +127,20 @@ def test_results_outlive_a_reload_but_not_the_tab(page: Page, open_at: OpenPage,
     page.locator(".word").first.hover()
     expect(page.locator(".frame[data-looking]")).to_be_visible()
     expect(open_at().locator(".card")).to_have_count(0)
+
+
+def test_a_caption_is_kept_before_its_thumbnail_is_drawn(page: Page, photo: Path) -> None:
+    page.clock.install()  # which nobody winds up: the thumbnail's turn never comes
+    page.reload()
+    page.clock.pause_at(4_000_000_000)
+    choose(page, photo)
+    wait_for_captions(page)
+
+    page.reload()
+
+    wait_for_captions(page)
+    expect(page.locator(".words")).to_contain_text("A brown dog")
+    expect(page.get_by_text("The photo itself was not kept.")).to_be_visible()
 
 
 def test_the_page_says_that_nothing_is_stored(page: Page, photo: Path) -> None:

@@ -1,12 +1,13 @@
 """Light and quick: what the first load weighs, whether anything jumps, how soon the caption is there."""
 
 import json
-import time
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page, Response, expect
+from support.browser import time_drop
 from support.fake_inference import Answer, FakeInference, make_caption
+from support.uploads import make_photo
 
 from .conftest import OpenPage, choose, wait_for_captions
 
@@ -81,17 +82,41 @@ def test_words_stay_under_the_pointer(open_at: OpenPage, photo: Path, width: int
     assert word.evaluate(place) == pytest.approx(before, abs=0.5)
 
 
-def test_a_caption_is_read_within_half_a_second_beyond_the_answer(
-    page: Page, photo: Path, inference: FakeInference
-) -> None:
+# What `make waiting` measures with the real services has two parts that a test can hold without measuring time: nothing
+# waits for a timer between the drop and the caption, and the animation of the words has a budget.
+
+
+def test_no_timer_stands_between_the_photo_and_its_caption(open_at: OpenPage, photo: Path) -> None:
+    page = open_at()
+    page.clock.install()
+    page.reload()
+    page.clock.pause_at(4_000_000_000)
+
+    choose(page, photo)
+
+    wait_for_captions(page)
+    expect(page.locator(".words")).to_have_text("A brown dog runs through the grass. ")
+
+
+def test_all_words_can_be_read_within_a_fifth_of_a_second(page: Page, photo: Path) -> None:
     choose(page, photo)
     wait_for_captions(page)
-    page.get_by_role("button", name="Clear all").click()
 
-    began = time.monotonic()
-    choose(page, photo)
-    wait_for_captions(page)
-    page.locator(".word").last.evaluate("(word) => Promise.all(word.getAnimations().map((one) => one.finished))")
-    seconds = time.monotonic() - began
+    ends = page.evaluate(
+        """() => [...document.querySelectorAll(".word")].map((word) => {
+            const { animationDelay, animationDuration, transitionDelay } = getComputedStyle(word);
+            return [animationDelay, animationDuration, transitionDelay].map(parseFloat).reduce((a, b) => a + b);
+        })"""
+    )
+    assert len(ends) == 7
+    assert 0 < max(ends) <= 0.2
 
-    assert seconds < 0.5 + 0.3, "0.3 s for the test's own round trips on a busy machine"
+
+def test_a_caption_is_read_soon_after_the_answer(page: Page, inference: FakeInference) -> None:
+    answer = Answer(body=json.dumps(make_caption(attention=True)).encode(), delay=0.5)
+    inference.answers.extend([answer, answer])
+    time_drop(page, "first.jpg", make_photo())
+
+    seconds = time_drop(page, "photo.jpg", make_photo())
+
+    assert 0.5 < seconds < 0.5 + 0.5 + 1, "half a second is allowed, the rest is for a busy machine"

@@ -104,6 +104,33 @@ def test_alternatives_come_with_their_confidence_and_can_be_taken(captioned: Pag
     expect(captioned.get_by_label("Alt text, yours to edit")).to_have_value("A dog is running number 2.")
 
 
+def test_no_alternative_seems_surer_than_what_stands_before_it(
+    page: Page, photo: Path, inference: FakeInference
+) -> None:
+    caption = make_caption(attention=True, confidence=0.52)
+    for alternative, confidence in zip(caption["alternatives"], (0.61, 0.4, 0.45), strict=True):
+        alternative["confidence"] = confidence
+    inference.answers.append(Answer(body=json.dumps(caption).encode()))
+
+    choose(page, photo)
+
+    expect(page.get_by_text("Probably right (52 %)")).to_be_visible()
+    expect(page.locator(".percent")).to_have_text(["52 %", "40 %", "40 %"])
+
+
+def test_an_alternative_is_taken_as_a_sentence_with_names_as_in_the_caption(
+    page: Page, photo: Path, inference: FakeInference
+) -> None:
+    caption = make_caption(attention=True, alternatives=1) | {"alt_text": "A German shepherd runs."}
+    caption["alternatives"][0]["caption"] = "a german shepherd is running"
+    inference.answers.append(Answer(body=json.dumps(caption).encode()))
+    choose(page, photo)
+
+    page.get_by_role("button", name="a german shepherd is running").click()
+
+    expect(page.get_by_label("Alt text, yours to edit")).to_have_value("A German shepherd is running.")
+
+
 @pytest.mark.parametrize(
     ("button", "copied"),
     [

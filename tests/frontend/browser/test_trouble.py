@@ -8,7 +8,7 @@ from playwright.sync_api import Page, Route, expect
 from support.fake_inference import Answer, FakeInference, make_problem
 from support.uploads import make_photo
 
-from .conftest import choose, save_photo, wait_for_captions
+from .conftest import OpenPage, choose, save_photo, wait_for_captions
 
 pytestmark = pytest.mark.browser
 
@@ -60,6 +60,35 @@ def test_busy_starting_and_away_are_waited_for(
 
     expect(page.locator("[data-slot=status]")).to_contain_text(sentence)
     wait_for_captions(page)
+
+
+@pytest.mark.parametrize(
+    ("answer", "sentence"),
+    [
+        (make_problem(503), "The captioner is just starting. Photos you choose now will wait for it."),
+        (Answer(hang_up=True), "The captioner can't be reached right now. Photos you choose will wait for it."),
+    ],
+)
+def test_the_page_says_as_it_opens_that_captions_have_to_wait(
+    open_at: OpenPage, inference: FakeInference, answer: Answer, sentence: str
+) -> None:
+    ready, inference.readiness = inference.readiness, answer
+    page = open_at()
+
+    note = page.locator("#service-note")
+    expect(note).to_have_text(sentence)
+    expect(note).to_be_visible()
+    expect(page.locator("#announcer")).to_have_text(sentence)
+    inference.readiness = ready
+
+    expect(note).to_be_hidden()
+    expect(page.locator("#announcer")).to_have_text("The captioner is ready.")
+
+
+def test_a_page_that_is_ready_says_nothing(page: Page, inference: FakeInference) -> None:
+    page.wait_for_load_state("networkidle")
+
+    expect(page.locator("#service-note")).to_be_hidden()
 
 
 def test_one_need_not_wait(page: Page, photo: Path, inference: FakeInference) -> None:

@@ -6,7 +6,7 @@ from flask import Blueprint, current_app, render_template, request
 from flask.typing import ResponseReturnValue
 
 from frontend import failures
-from frontend.certainty import Certainty, describe
+from frontend.certainty import Certainty, describe, rate_in_order
 from frontend.contract import Caption
 from frontend.errors import InferenceError
 from frontend.examples import find_example, load_examples, read_example
@@ -32,6 +32,15 @@ class Outcome:
     def certainty(self) -> Certainty | None:
         """The caption's confidence in words."""
         return describe(self.caption.confidence) if self.caption else None
+
+    @property
+    def alternatives(self) -> list[tuple[str, int]]:
+        """Other sentences, each with its confidence in percent."""
+        if self.caption is None:
+            return []
+        others = self.caption.alternatives
+        percents = rate_in_order(self.caption.confidence, [other.confidence for other in others])
+        return [(other.caption, percent) for other, percent in zip(others, percents, strict=True)]
 
 
 @blueprint.get("/")

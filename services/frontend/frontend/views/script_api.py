@@ -8,7 +8,7 @@ from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import RequestEntityTooLarge
 
 from frontend import failures
-from frontend.certainty import describe
+from frontend.certainty import describe, rate_in_order
 from frontend.contract import Caption
 from frontend.errors import InferenceError
 from frontend.failures import Failure
@@ -38,6 +38,16 @@ def caption_photo() -> ResponseReturnValue:
     return _present(answer)
 
 
+@blueprint.get("/state")
+def tell_state() -> ResponseReturnValue:
+    """Whether a photo would be captioned now: `ready`, and a `note` for the person where not."""
+    try:
+        get_client().check_ready(current_request_id())
+    except InferenceError as error:
+        return {"ready": False, "note": failures.explain_wait(error)}
+    return {"ready": True, "note": ""}
+
+
 def answer_problem(failure: Failure) -> ResponseReturnValue:
     """`failure` as problem+json, with `Retry-After` where trying again makes sense."""
     response = jsonify(failure.as_problem() | {"request_id": current_request_id()})
@@ -50,11 +60,16 @@ def answer_problem(failure: Failure) -> ResponseReturnValue:
 
 def _present(answer: Caption) -> ResponseReturnValue:
     certainty = describe(answer.confidence)
+    percents = rate_in_order(answer.confidence, [other.confidence for other in answer.alternatives])
     return answer.model_dump(mode="json") | {
+        "alternatives": [
+            other.model_dump() | {"percent": percent}
+            for other, percent in zip(answer.alternatives, percents, strict=True)
+        ],
         "certainty": {
             "level": certainty.level,
             "label": certainty.label,
             "warning": certainty.warning,
             "percent": certainty.percent,
-        }
+        },
     }

@@ -1,7 +1,7 @@
 // One photo on the page: clones the card that the server would have filled, and fills the same slots.
 import { announce } from "./announcer.js";
 import { copyText } from "./clipboard.js";
-import { imgTag, ownText } from "./texts.js";
+import { imgTag, ownText, toSentence } from "./texts.js";
 import { showWords } from "./words.js";
 
 const template = document.getElementById("card-template");
@@ -68,15 +68,18 @@ export class Card {
 
   #showPhoto() {
     const { photo, frame } = this.slots;
-    photo.addEventListener("error", () => {
-      const note = document.createElement("p");
-      note.className = "no-preview";
-      note.textContent = "This browser can't show this kind of photo.";
-      photo.replaceWith(note);
-    });
+    photo.addEventListener("error", () => this.#replacePhoto("This browser can't show this kind of photo."));
     if (this.#photo.width) frame.style.aspectRatio = `${this.#photo.width} / ${this.#photo.height}`;
     photo.alt = this.#photo.name;
-    photo.src = this.#photo.url;
+    if (this.#photo.url) photo.src = this.#photo.url;
+    else this.#replacePhoto("The photo itself was not kept.");
+  }
+
+  #replacePhoto(reason) {
+    const note = document.createElement("p");
+    note.className = "no-preview";
+    note.textContent = reason;
+    this.slots.photo.replaceWith(note);
   }
 
   #connect({ retry, remove, edit }) {
@@ -101,7 +104,7 @@ export class Card {
     this.slots["alternative-list"].replaceChildren(...alternatives.map((alternative) => this.#makeAlternative(alternative)));
   }
 
-  #makeAlternative({ caption, confidence }) {
+  #makeAlternative({ caption, percent: rating }) {
     const item = document.createElement("li");
     const use = document.createElement("button");
     use.type = "button";
@@ -109,13 +112,13 @@ export class Card {
     use.textContent = caption;
     use.title = "Use this one";
     use.addEventListener("click", () => {
-      this.slots.text.value = `${caption[0].toUpperCase()}${caption.slice(1)}.`;
+      this.slots.text.value = toSentence(caption, this.#photo.result.alt_text);
       this.slots.text.dispatchEvent(new Event("input"));
       announce("Taken as the alt text.");
     });
     const percent = document.createElement("span");
     percent.className = "percent";
-    percent.textContent = `${Math.round(confidence * 100)} %`;
+    percent.textContent = `${rating} %`;
     item.append(use, " ", percent);
     return item;
   }

@@ -7,12 +7,14 @@ import { listenForDownloads } from "./downloads.js";
 import { onPhotos } from "./intake.js";
 import { readOptions, rememberOptions } from "./options.js";
 import { keep, restore } from "./session.js";
+import { watchService } from "./service-note.js";
 import { makeThumbnail } from "./shrink.js";
 
 const form = document.getElementById("intake");
 const gallery = document.getElementById("gallery");
 const results = document.getElementById("results");
 const photos = []; // newest first, as on the page
+const THUMBNAIL_AFTER_MS = 300;
 let lastId = 0;
 
 onPhotos((files) => {
@@ -27,6 +29,7 @@ listenForFilter(() => photos);
 rememberOptions();
 document.getElementById("clear").addEventListener("click", clear);
 restorePhotos();
+watchService();
 
 // What is known of a photo: name, file (none after a reload), url to show it, thumbnail, width and height, result once it is
 // there, text once the person changed it, card, and cancel while it is on its way.
@@ -62,11 +65,20 @@ async function start(photo) {
     ({ width: photo.width, height: photo.height } = photo.result.image);
     photo.card.showResult(photo.result, { animate: !prefersStillness() });
     refresh();
-    photo.thumbnail ??= await makeThumbnail(photo.file);
     keep(photos);
   } catch (error) {
     if (photos.includes(photo)) photo.card.showFailure(explain(error));
+    return;
   }
+  await keepThumbnail(photo);
+}
+
+// Drawing a thumbnail is the most work of all, and comes after the caption is on the screen and kept.
+async function keepThumbnail(photo) {
+  if (photo.thumbnail) return;
+  await new Promise((resolve) => { setTimeout(resolve, THUMBNAIL_AFTER_MS); });
+  photo.thumbnail = await makeThumbnail(photo.file);
+  keep(photos);
 }
 
 function explain(error) {

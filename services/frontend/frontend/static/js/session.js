@@ -12,7 +12,7 @@ export function restore() {
 
 // `photos` from the newest to the oldest; where there is no room for all, the oldest are not kept.
 export function keep(photos) {
-  const entries = photos.filter((photo) => photo.result && photo.thumbnail).map(pick);
+  const entries = photos.filter((photo) => photo.result).map(pick);
   while (!store(entries) && entries.length > 0) entries.pop();
 }
 

@@ -5,6 +5,13 @@ export function ownText(photo) {
   return photo.text ?? photo.result.alt_text;
 }
 
+// A caption as a sentence: a capital, a full stop, and names as `model` spells them, which is a sentence about the same photo.
+export function toSentence(caption, model) {
+  const names = new Map(model.split(/\s+/).slice(1).map((word) => word.replace(/[^\p{L}]/gu, "")).map((word) => [word.toLowerCase(), word]));
+  const words = caption.split(" ").map((word) => names.get(word) ?? word).join(" ");
+  return `${words[0].toUpperCase()}${words.slice(1)}.`;
+}
+
 export function imgTag(photo, source = photo.name) {
   return `<img src="${escapeHtml(source)}" alt="${escapeHtml(ownText(photo))}">`;
 }

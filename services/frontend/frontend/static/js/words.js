@@ -4,12 +4,13 @@ import { describeGaze, drawAttention, measureRange } from "./attention.js";
 const DOUBTFUL_BELOW = 0.2;
 const HINT = "Point at a word to see where the model looked for it.";
 const HINT_ON_DOUBT = `${HINT} Dotted words are guesses.`;
-const STAGGER_MS = 26; // twelve words are there within a third of a second
+const LAST_WORD_AFTER_MS = 80; // words appear one after the other, for the eye's sake, but nobody has to wait to read them
 
 export function showWords(slots, result, { animate }) {
   const { words, attention_grid: grid } = result;
   const labels = labelWords(result);
-  const buttons = words.map((word, index) => makeButton(word, labels[index], index, animate));
+  const buttons = words.map((word, index) => makeButton(word, labels[index], index));
+  if (animate) buttons.forEach((button, index) => appear(button, index / buttons.length));
   slots.words.replaceChildren(...buttons.flatMap((button) => [button, " "]));
   slots.legend.hidden = !grid || !words.every((word) => word.attention);
   if (slots.legend.hidden) return;
@@ -36,16 +37,20 @@ function labelWords({ words, alt_text: altText }) {
   return written.length === words.length ? written : words.map(({ word }) => word);
 }
 
-function makeButton({ probability }, label, index, animate) {
+function makeButton({ probability }, label, index) {
   const button = document.createElement("button");
   button.type = "button";
-  button.className = animate ? "word appearing" : "word";
+  button.className = "word";
   button.textContent = label;
   button.tabIndex = index === 0 ? 0 : -1;
   button.setAttribute("aria-pressed", "false");
   button.dataset.doubtful = String(probability < DOUBTFUL_BELOW);
-  if (animate) button.style.animationDelay = `${index * STAGGER_MS}ms`;
   return button;
+}
+
+function appear(button, share) {
+  button.classList.add("appearing");
+  button.style.animationDelay = `${Math.round(share * LAST_WORD_AFTER_MS)}ms`;
 }
 
 // Which word's attention lies over the photo: the one pointed at, else the one pinned by a click, else none.
