@@ -40,6 +40,9 @@ test-compose: $(DEV)/ready ## run docker-compose.yml and try it; starts Docker's
 chaos: $(DEV)/ready ## throw hostile photos, requests, clients, load and kills at the service; CHAOS_ARGS="--scale 0.1"
 	@PYTHONPATH=tests $(DEV)/bin/python -m chaos $(CHAOS_ARGS)
 
+prove: $(DEV)/ready ## take out the protections of SECURITY.md one by one and see the tests fail; WORDS="headers" for some
+	@PYTHONPATH=tests $(DEV)/bin/python -m mutations $(WORDS)
+
 audit: $(DEV)/ready ## look for dependencies with known holes
 	$(DEV)/bin/python -m pytest -q tests/test_supply_chain.py
 	@if command -v pip-audit >/dev/null; then pip-audit --disable-pip --require-hashes $(REQUIREMENTS:%=-r %); \

@@ -1,0 +1,33 @@
+"""Which protection stands behind each promise, and how to take it out: read from `protections.toml`."""
+
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+_TABLE = Path(__file__).with_name("protections.toml")
+
+
+@dataclass(frozen=True)
+class Mutation:
+    """Replacing `old` by `new` in `file` breaks `promise`, a row of SECURITY.md, and `test`, which the row names."""
+
+    promise: str
+    file: str
+    old: str
+    new: str
+    test: str
+
+    def apply(self, root: Path) -> None:
+        """Take the protection out of the copy of the repository at `root`."""
+        path = root / self.file
+        path.write_text(path.read_text(encoding="utf-8").replace(self.old, self.new), encoding="utf-8")
+
+    def revert(self, root: Path) -> None:
+        """Put the protection back."""
+        (root / self.file).write_text((ROOT / self.file).read_text(encoding="utf-8"), encoding="utf-8")
+
+
+def read_mutations() -> list[Mutation]:
+    """All of them, in the order of the file."""
+    return [Mutation(**entry) for entry in tomllib.loads(_TABLE.read_text(encoding="utf-8"))["mutation"]]
