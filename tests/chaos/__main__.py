@@ -74,7 +74,12 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("--scale", type=float, default=1.0, help="share of the full numbers")
     parser.add_argument("--seed", type=int, default=int(time.time()), help="repeats what an earlier run sent")
     parser.add_argument("--bundle", type=Path, help="bundle to serve instead of a tiny generated one")
-    parser.add_argument("--corpus", type=Path, help="folder with more files to send as photos")
+    parser.add_argument(
+        "--corpus",
+        type=Path,
+        default=images.find_corpus(),
+        help=f"folder with more files to send as photos; by default that of the variable {images.CORPUS_VARIABLE}",
+    )
     return parser.parse_args()
 
 

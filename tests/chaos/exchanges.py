@@ -15,6 +15,8 @@ from chaos.figures import Figures, Resources
 _AT_ONCE = 64
 _LIMITS = {"header_seconds": 1, "body_seconds": 2, "keep_alive_seconds": 1, "cache_size": 0}
 _HANG_SECONDS = 15.0
+_LATE_THREADS = 4  # pools start theirs as they are needed
+_GROWTH_MEGABYTES = 60
 _UNANSWERED = 0
 
 
@@ -29,8 +31,10 @@ async def run(bundle: Path, count: int, chance: random.Random) -> Figures:
         after = Resources.of(service.process.pid)
     figures.values["open files, before / after"] = f"{before.files} / {after.files}"
     figures.values["threads, before / after"] = f"{before.threads} / {after.threads}"
-    figures.values["memory, peak (MB)"] = after.peak_megabytes
+    figures.values["memory, peak / growth (MB)"] = f"{after.peak_megabytes} / {after.megabytes - before.megabytes}"
     figures.require(after.files <= before.files + 2, "no open files are left behind")
+    figures.require(after.threads <= before.threads + _LATE_THREADS, "no threads are left behind")
+    figures.require(after.megabytes - before.megabytes < _GROWTH_MEGABYTES, "no growth of memory")
     return figures
 
 

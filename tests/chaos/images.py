@@ -2,6 +2,7 @@
 
 import asyncio
 import collections
+import os
 import random
 import time
 from collections.abc import Iterable, Iterator
@@ -14,10 +15,18 @@ from support.service_process import ServiceProcess, run_service
 
 from chaos.figures import Figures, Resources
 
+CORPUS_VARIABLE = "CHAOS_CORPUS"
+
 _AT_ONCE = 8
 _SLOWEST_SECONDS = 5.0
 _MEGABYTES = 600
 _GROWTH_MEGABYTES = 60
+
+
+def find_corpus() -> Path | None:
+    """The folder of outside files that the environment names, for `make chaos` and `make test` alike."""
+    named = os.environ.get(CORPUS_VARIABLE)
+    return Path(named) if named else None
 
 
 async def run(bundle: Path, count: int, chance: random.Random, corpus: Path | None = None) -> Figures:

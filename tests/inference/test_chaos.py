@@ -23,9 +23,23 @@ def anyio_backend() -> str:
 
 
 async def test_hostile_images(bundle: Path) -> None:
-    figures = await images.run(bundle, 1000, random.Random(SEED))
+    figures = await images.run(bundle, 1000, random.Random(SEED), images.find_corpus())
 
     assert figures.broken == [], figures
+
+
+async def test_files_of_an_outside_corpus_are_sent_too(
+    bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "below").mkdir()
+    (tmp_path / "below" / "odd.bin").write_bytes(b"no photo")
+    monkeypatch.setenv(images.CORPUS_VARIABLE, str(tmp_path))
+
+    without, with_corpus = [
+        await images.run(bundle, 24, random.Random(SEED), folder) for folder in (None, images.find_corpus())
+    ]
+
+    assert with_corpus.values["pictures"] == int(str(without.values["pictures"])) + 1
 
 
 async def test_hostile_exchanges(bundle: Path) -> None:

@@ -39,8 +39,7 @@ def main(words: list[str]) -> int:
 
 
 def _is_noticed(mutation: Mutation, copy: Path) -> bool:
-    mutation.apply(copy)
-    try:
+    with mutation.applied(copy):
         run = subprocess.run(
             [sys.executable, "-m", "pytest", "-q", "-x", f"--timeout={_TEST_SECONDS}", mutation.test],
             cwd=copy,
@@ -49,8 +48,6 @@ def _is_noticed(mutation: Mutation, copy: Path) -> bool:
             text=True,
             check=False,
         )
-    finally:
-        mutation.revert(copy)
     return run.returncode == 1 and re.search(r"\d+ failed", run.stdout) is not None
 
 

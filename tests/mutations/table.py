@@ -1,6 +1,8 @@
 """Which protection stands behind each promise, and how to take it out: read from `protections.toml`."""
 
 import tomllib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,14 +20,16 @@ class Mutation:
     new: str
     test: str
 
-    def apply(self, root: Path) -> None:
-        """Take the protection out of the copy of the repository at `root`."""
+    @contextmanager
+    def applied(self, root: Path) -> Iterator[None]:
+        """Have the protection out of the copy of the repository at `root` for the length of the block."""
         path = root / self.file
-        path.write_text(path.read_text(encoding="utf-8").replace(self.old, self.new), encoding="utf-8")
-
-    def revert(self, root: Path) -> None:
-        """Put the protection back."""
-        (root / self.file).write_text((ROOT / self.file).read_text(encoding="utf-8"), encoding="utf-8")
+        sound = path.read_text(encoding="utf-8")
+        path.write_text(sound.replace(self.old, self.new), encoding="utf-8")
+        try:
+            yield
+        finally:
+            path.write_text(sound, encoding="utf-8")
 
 
 def read_mutations() -> list[Mutation]:
