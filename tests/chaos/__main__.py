@@ -23,6 +23,7 @@ _RESTARTS = 20
 
 _ROOT = Path(__file__).parents[2]
 _SERVED_BUNDLE = _ROOT / "artifacts" / "default"
+_SERVED_GOODPUT = 0.8  # of a model that takes all cores, from which the client and the refusals take their part here
 _SERVED_PHOTO = _ROOT / "services/frontend/frontend/static/examples/dog.jpg"
 
 Scenario = Callable[[], Coroutine[Any, Any, Figures]]
@@ -52,7 +53,11 @@ def _scenarios(bundle: Path, options: argparse.Namespace) -> list[Scenario]:
         "slow-clients": lambda: slow_clients.run(bundle, scaled(_SLOW_CLIENTS, 20), chance),
         "overload": lambda: overload.run(bundle, max(4.0, _OVERLOAD_SECONDS * scale)),
         "overload-served": lambda: overload.run(
-            _SERVED_BUNDLE, max(4.0, _OVERLOAD_SECONDS * scale), photo=_SERVED_PHOTO.read_bytes(), model_seconds=None
+            _SERVED_BUNDLE,
+            max(4.0, _OVERLOAD_SECONDS * scale),
+            photo=_SERVED_PHOTO.read_bytes(),
+            model_seconds=None,
+            least_goodput=_SERVED_GOODPUT,
         ),
         "restarts": lambda: restarts.run(bundle, scaled(_RESTARTS, 2)),
     }
