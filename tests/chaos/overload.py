@@ -54,6 +54,7 @@ async def run(
     figures.values["memory, peak (MB)"] = peak
     figures.count_statuses(statuses)
     figures.require(goodput >= least_goodput * capacity, f"goodput of at least {least_goodput:.0%} of capacity")
+    figures.require(statuses[429] > statuses[200], "what is too much is refused at once")
     figures.require(without_wait == 0, "every 429 has a Retry-After")
     figures.require(recovery < _RECOVERY_SECONDS, "recovery within seconds")
     return figures
