@@ -3,6 +3,7 @@
 import multiprocessing
 import os
 import signal
+import time
 from pathlib import Path
 
 import pytest
@@ -86,10 +87,14 @@ def test_a_kill_at_any_moment_leaves_a_whole_bundle(tmp_path: Path) -> None:
     target = tmp_path / "mine"
     _publish(target, "1")
     context = multiprocessing.get_context("spawn")
-    for delay in range(4):
-        process = context.Process(target=_publish_for_ever, args=(target,))
+    for delay in range(6):
+        before = _version(target)
+        process = context.Process(target=_publish_for_ever, args=(target,), daemon=True)  # gone with us in any case
         process.start()
-        process.join(timeout=0.6 + 0.13 * delay)
+        limit = time.monotonic() + 60
+        while _version(target) == before:  # it takes a while to start; whatever lies there meanwhile is whole
+            assert time.monotonic() < limit
+        time.sleep(0.03 * delay)
         assert process.pid is not None
         os.kill(process.pid, signal.SIGKILL)
         process.join()
