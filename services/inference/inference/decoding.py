@@ -72,7 +72,7 @@ class DecodePool:
         program: str = "inference.decode_worker",
     ) -> None:
         memory = _BYTES_A_PIXEL * limits.max_held_pixels + max_bytes + _BESIDE_PIXELS
-        self._size = size
+        self._others = size - 1
         self._allowance = Allowance(limits, photo_seconds, memory)
         self._deadline_seconds = deadline_seconds
         self._program = program
@@ -81,8 +81,7 @@ class DecodePool:
         self._closed = False
 
     def __enter__(self) -> Self:
-        for _ in range(self._size):
-            self._free.put(self._start_worker())
+        self._free.put(self._start_worker())
         return self
 
     def __exit__(
@@ -109,7 +108,17 @@ class DecodePool:
         except _KilledError as error:
             raise UndecodableImageError("The picture cannot be decoded.") from error
         finally:
+            self._start_others()
             self._free.put(worker if worker.usable else self._replace(worker))
+
+    def _start_others(self) -> None:
+        """Have all processes, from the first photo on: a service that starts needs its processor for other things.
+
+        Until then there is one, and whoever has it is alone here.
+        """
+        others, self._others = self._others, 0
+        for _ in range(others):
+            self._free.put(self._start_worker())
 
     def _replace(self, worker: "_Worker") -> "_Worker":
         worker.kill()
