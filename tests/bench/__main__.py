@@ -60,15 +60,13 @@ def _measure_serving(options: argparse.Namespace, folder: Path) -> list[Section]
     scale = options.scale
     captioner = Captioner.load(options.bundle)
     loops = Loops({"float32": with_plain_encoder(captioner, options.cache).encoder, "int8": captioner.encoder})
-    loops.measure()
     with serving.serve(options.bundle) as service:
         watch = serving.MemoryWatch(service.process.pid)
-        curve = serving.measure_load(service, _LOAD_SECONDS * scale)
+        curve = serving.measure_load(service, loops, _LOAD_SECONDS * scale)
         overload = serving.measure_overload(service, _OVERLOAD_SECONDS * scale)
         _say("memory")
         sent = sum(len(load.latencies) for load in curve)
         memory = serving.measure_memory(service, watch, sent, _MEMORY_SECONDS * scale)
-    loops.measure()
     plots.plot_load(curve, loops.rates, folder / "load.png")
     plots.plot_memory(watch.samples, folder / "memory.png")
     return [serving.describe_load(curve, loops.rates), overload, memory]

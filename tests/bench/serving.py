@@ -13,6 +13,7 @@ from chaos.figures import Resources
 from support.service_process import ServiceProcess, run_service
 
 from bench.client import Load, run_clients
+from bench.loops import Loops
 from bench.photos import distinct, load_examples
 from bench.sections import Section
 from inference.cpu import count_cores
@@ -71,9 +72,14 @@ class Lone:
         return statistics.median(timings[stage] for timings in self.timings)
 
 
-def measure_load(service: ServiceProcess, seconds: float) -> list[Load]:
-    """The load curve."""
-    return [run_clients(service.port, clients, seconds, seed=clients) for clients in CLIENTS]
+def measure_load(service: ServiceProcess, loops: Loops, seconds: float) -> list[Load]:
+    """The load curve; before each of its points, and after the last, the encoders' loops have a turn."""
+    curve = []
+    for clients in CLIENTS:
+        loops.measure()
+        curve.append(run_clients(service.port, clients, seconds, seed=clients))
+    loops.measure()
+    return curve
 
 
 def describe_load(curve: list[Load], loops: dict[str, float]) -> Section:
@@ -82,12 +88,14 @@ def describe_load(curve: list[Load], loops: dict[str, float]) -> Section:
     section.say(
         "Clients in a process of their own, on the same cores; each sends 1-megapixel JPEGs of which no two have the "
         "same bytes, so that the cache of results never answers, and waits for the answer. The encoder alone in a "
-        "loop, before and after: " + ", ".join(f"{name} {rate:.1f} images/s" for name, rate in loops.items()) + "."
+        "loop, in turns with the points of the curve: "
+        + ", ".join(f"{name} {rate:.1f} images/s" for name, rate in loops.items())
+        + "."
     )
     section.tabulate(
         ["clients", "captions/s", "p50 ms", "p95 ms", "p99 ms", "errors"],
         [
-            [load.clients, load.throughput, *(load.percentile(share) for share in (50, 95, 99)), load.errors]
+            [load.clients, load.throughput, *(load.percentile(share) for share in (50, 95, 99)), _count_errors(load)]
             for load in curve
         ],
     )
@@ -97,6 +105,11 @@ def describe_load(curve: list[Load], loops: dict[str, float]) -> Section:
     errors = sum(load.errors for load in curve)
     section.hold("no errors up to the queue's bound of 64", str(errors), errors == 0)
     return section
+
+
+def _count_errors(load: Load) -> str:
+    kinds = ", ".join(f"{count} × {status or 'none'}" for status, count in load.statuses.items() if status != 200)
+    return kinds or "0"
 
 
 def _hold_load(section: Section, load: Load, loops: dict[str, float]) -> None:

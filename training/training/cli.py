@@ -114,7 +114,7 @@ def _evaluate(options: argparse.Namespace) -> None:
     print(f"{captioner.bundle.manifest.encoder.precision} encoder, as published\n{evaluation.to_table()}")
     if options.json:
         write_json(evaluation, options.json)
-    if options.float32:
+    if options.float32 and captioner.bundle.manifest.encoder.precision != "float32":
         from training.plain_encoder import with_plain_encoder
 
         plain = evaluate(with_plain_encoder(captioner, options.cache), photos)
