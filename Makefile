@@ -15,7 +15,7 @@ BUNDLE ?= artifacts/default
 CHECK_DATASET = $(if $(DATASET),,$(error say where the photos are: make $@ DATASET=path/to/flickr8k))
 
 .DEFAULT_GOAL := help
-.PHONY: help run test screenshots test-compose chaos audit train evaluate lint format lock clean
+.PHONY: help run test screenshots test-compose chaos bench audit train evaluate lint format lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -45,6 +45,9 @@ chaos: $(DEV)/ready ## throw hostile photos, requests, clients, load and kills a
 prove: $(DEV)/ready ## take out the protections of SECURITY.md one by one and see the tests fail; WORDS="headers" for some
 	@PYTHONPATH=tests $(DEV)/bin/python -m mutations $(WORDS)
 
+bench: $(DEV)/ready $(INFERENCE)/ready ## measure speed, load, memory and start on this machine; writes docs/benchmarks.md; BENCH_ARGS="--scale 0.2"
+	@PYTHONPATH=tests $(DEV)/bin/python -m bench $(BENCH_ARGS)
+
 audit: $(DEV)/ready ## look for dependencies with known holes
 	$(DEV)/bin/python -m pytest -q tests/test_supply_chain.py
 	@if command -v pip-audit >/dev/null; then pip-audit --disable-pip --require-hashes $(REQUIREMENTS:%=-r %); \
@@ -56,7 +59,7 @@ train: $(TRAINING)/ready ## DATASET=… OUT=…: make a bundle; SETTINGS="decode
 
 evaluate: $(TRAINING)/ready ## BUNDLE=… DATASET=… SPLIT=dev|test [JSON=…]: score a bundle with the code that serves it
 	$(CHECK_DATASET)
-	$(TRAINING)/bin/caption-train evaluate --bundle "$(BUNDLE)" --dataset "$(DATASET)" --split $(SPLIT) $(if $(JSON),--json "$(JSON)")
+	$(TRAINING)/bin/caption-train evaluate --bundle "$(BUNDLE)" --dataset "$(DATASET)" --split $(SPLIT) --float32 $(if $(JSON),--json "$(JSON)")
 
 lint: $(DEV)/ready ## ruff, mypy --strict and the import rules
 	$(DEV)/bin/ruff check $(SOURCES)

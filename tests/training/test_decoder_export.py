@@ -9,6 +9,7 @@ import pytest
 
 from inference.bundle import DECODER_START, DECODER_STEP
 from inference.manifest import FeatureSpec
+from training import onnx_graphs
 from training.config import DecoderConfig
 from training.decoder import Decoder, build_decoder
 from training.decoder_export import export_decoder, round_weights
@@ -70,3 +71,22 @@ def test_the_larger_weights_are_stored_in_half_precision(exported: Path) -> None
 
     assert large
     assert all(tensor.data_type == onnx.TensorProto.FLOAT16 for tensor in large)
+
+
+def test_eight_bits_move_log_probabilities_by_hundredths(decoder: Decoder, exported: Path, tmp_path: Path) -> None:
+    random = np.random.default_rng(5)
+    start = _run(exported / DECODER_START, {"features": random.random((2, FEATURES.cells, 6)).astype(np.float32)})
+    states = {name: np.repeat(value[:, None], 3, axis=1) for name, value in start.items() if name.startswith("state_")}
+    feeds = start | states | {"tokens": random.integers(4, WORDS, (2, 3)).astype(np.int32)}
+    model = onnx.load(exported / DECODER_STEP)
+
+    replaced = onnx_graphs.store_eight_bits(model)
+    onnx_graphs.save(model, tmp_path / DECODER_STEP)
+    plain, compressed = (_run(folder / DECODER_STEP, feeds) for folder in (exported, tmp_path))
+
+    assert replaced == (5 if decoder.attention else 3)
+    assert (tmp_path / DECODER_STEP).stat().st_size < 0.7 * (exported / DECODER_STEP).stat().st_size
+    assert plain.keys() == compressed.keys()
+    for name, values in plain.items():
+        difference = np.abs(values - compressed[name]).max()
+        assert 0 < difference < 0.02, name

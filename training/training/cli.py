@@ -1,4 +1,4 @@
-"""The programs `caption-train train` and `caption-train evaluate`, for people and for the Makefile."""
+"""The programs `caption-train train`, `compress` and `evaluate`, for people and for the Makefile."""
 
 import argparse
 import os
@@ -35,6 +35,7 @@ def _build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="caption-train", description="Train and score caption bundles.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     _add_train(commands.add_parser("train", help="make a bundle from photos with captions"))
+    _add_compress(commands.add_parser("compress", help="put a bundle's decoder into 8 bits, which searches faster"))
     _add_evaluate(commands.add_parser("evaluate", help="score a bundle on a split of a dataset"))
     return parser
 
@@ -58,11 +59,24 @@ def _add_train(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(run_command=_train)
 
 
+def _add_compress(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--bundle", type=Path, required=True)
+    parser.add_argument("--dataset", type=Path, required=True, help="its dev split scores the result")
+    parser.add_argument("--out", type=Path, help="directory of the bundle to publish (default: the bundle itself)")
+    parser.set_defaults(run_command=_compress)
+
+
 def _add_evaluate(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--bundle", type=Path, required=True)
     parser.add_argument("--dataset", type=Path, required=True)
     parser.add_argument("--split", choices=SPLITS, default="dev")
     parser.add_argument("--runtime", choices=("onnx", "tensorflow"), default="onnx")
+    parser.add_argument(
+        "--float32", action="store_true", help="also score the bundle's decoder behind the encoder in float32"
+    )
+    parser.add_argument(
+        "--cache", type=Path, default=Path(".cache/training"), help="weights for it (default: .cache/training)"
+    )
     parser.add_argument("--json", type=Path, help="also write scores and captions to this file")
     parser.set_defaults(run_command=_evaluate)
 
@@ -84,15 +98,27 @@ def _settings_of(options: argparse.Namespace) -> list[str]:
     return [*config, *(["--saved-model"] if options.saved_model else []), *options.settings]
 
 
+def _compress(options: argparse.Namespace) -> None:
+    from training.compression import compress
+
+    compress(options.bundle, options.out or options.bundle, read_dataset(options.dataset, ["train", "dev"]))
+
+
 def _evaluate(options: argparse.Namespace) -> None:
     from inference.captioner import Captioner
-    from training.evaluation import evaluate, write_json
+    from training.evaluation import compare_cider, evaluate, write_json
 
     captioner = Captioner.load(options.bundle, runtime=options.runtime)
-    evaluation = evaluate(captioner, read_dataset(options.dataset, [options.split]).split(options.split))
-    print(evaluation.to_table())
+    photos = read_dataset(options.dataset, [options.split]).split(options.split)
+    evaluation = evaluate(captioner, photos)
+    print(f"{captioner.bundle.manifest.encoder.precision} encoder, as published\n{evaluation.to_table()}")
     if options.json:
         write_json(evaluation, options.json)
+    if options.float32 and captioner.bundle.manifest.encoder.precision != "float32":
+        from training.plain_encoder import with_plain_encoder
+
+        plain = evaluate(with_plain_encoder(captioner, options.cache), photos)
+        print(f"\nfloat32 encoder\n{plain.to_table()}\n{compare_cider(evaluation, plain)}")
 
 
 if __name__ == "__main__":

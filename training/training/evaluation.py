@@ -79,6 +79,14 @@ def _describe(captioner: Captioner, photos: Sequence[Photo]) -> tuple[dict[str, 
     return greedy, beam
 
 
+def compare_cider(published: Evaluation, plain: Evaluation) -> str:
+    """One line on what the published precision costs: CIDEr with the beam against that of `plain`, in percent."""
+    ours, theirs = published.scores["beam"]["CIDEr"], plain.scores["beam"]["CIDEr"]
+    return (
+        f"CIDEr as published {ours:.2f}, in float32 {theirs:.2f}: {100 * (ours / theirs - 1) if theirs else 0:+.2f} %"
+    )
+
+
 def write_json(evaluation: Evaluation, path: Path) -> None:
     """Write `Evaluation.to_json` to a file."""
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -1,0 +1,89 @@
+"""`python -m bench`: measure everything on the machine at hand and write docs/benchmarks.md with its plots."""
+
+import argparse
+import os
+import time
+from pathlib import Path
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+from bench import machine, plots, report, serving
+from bench.latency import describe_latency, measure_latency
+from bench.loops import Loops
+from bench.search import describe_search, measure_search
+from bench.sections import Section
+from bench.training_speed import measure_training
+from inference.captioner import Captioner
+from training.plain_encoder import with_plain_encoder
+
+_ROOT = Path(__file__).resolve().parents[2]
+_ROUNDS = 15
+_LOAD_SECONDS = 12.0
+_OVERLOAD_SECONDS = 10.0
+_MEMORY_SECONDS = 120.0
+
+
+def main() -> int:
+    """Run all parts one after the other; the exit code is 0 whatever bars are met: the document says which."""
+    options = _parse()
+    begun, facts = time.perf_counter(), machine.describe()
+    folder = report.plot_folder(options.docs)
+    sections = _measure(options, folder)
+    path = report.write_report(sections, facts, (time.perf_counter() - begun) / 60, options.docs)
+    for bar in (bar for section in sections for bar in section.bars):
+        print(f"{'met' if bar.met else 'NOT MET':8} {bar.promise}: {bar.measured}")
+    print(f"written to {path}")
+    return 0
+
+
+def _measure(options: argparse.Namespace, folder: Path) -> list[Section]:
+    bundle, scale = options.bundle, options.scale
+    start = serving.measure_start(bundle)
+    served = _measure_serving(options, folder)
+    captioner = Captioner.load(bundle)
+    _say("search")
+    costs = measure_search(captioner)
+    plots.plot_search(costs, folder / "search.png")
+    _say("latency")
+    with serving.serve(bundle) as service:
+        latency = measure_latency(service, captioner, options.cache, max(3, round(_ROUNDS * scale)))
+    plots.plot_latency(latency, folder / "latency.png")
+    _say("training")
+    training = measure_training(captioner)
+    searched = describe_search(costs, captioner.bundle.manifest.encoder.precision)
+    return [describe_latency(latency), *served, searched, training, start, serving.measure_size(_ROOT, bundle)]
+
+
+def _measure_serving(options: argparse.Namespace, folder: Path) -> list[Section]:
+    """Load, overload and memory of one service."""
+    _say("load")
+    scale = options.scale
+    captioner = Captioner.load(options.bundle)
+    loops = Loops({"float32": with_plain_encoder(captioner, options.cache).encoder, "int8": captioner.encoder})
+    with serving.serve(options.bundle) as service:
+        watch = serving.MemoryWatch(service.process.pid)
+        curve = serving.measure_load(service, loops, _LOAD_SECONDS * scale)
+        overload = serving.measure_overload(service, _OVERLOAD_SECONDS * scale)
+        _say("memory")
+        sent = sum(len(load.latencies) for load in curve)
+        memory = serving.measure_memory(service, watch, sent, _MEMORY_SECONDS * scale)
+    plots.plot_load(curve, loops.rates, folder / "load.png")
+    plots.plot_memory(watch.samples, folder / "memory.png")
+    return [serving.describe_load(curve, loops.rates), overload, memory]
+
+
+def _say(part: str) -> None:
+    print(f"measuring: {part}", flush=True)
+
+
+def _parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    parser.add_argument("--bundle", type=Path, default=_ROOT / "artifacts" / "default")
+    parser.add_argument("--cache", type=Path, default=_ROOT / ".cache" / "training", help="ImageNet's weights")
+    parser.add_argument("--docs", type=Path, default=_ROOT / "docs", help="where benchmarks.md goes")
+    parser.add_argument("--scale", type=float, default=1.0, help="share of the full durations")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,99 @@
+"""The clients, as a process of their own: `python -m bench.client` keeps so many requests under way for some seconds
+and prints what came back as JSON."""
+
+import argparse
+import asyncio
+import collections
+import json
+import os
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from support.light_http import post_photo
+
+from bench.photos import distinct, load_examples
+
+_TESTS = Path(__file__).resolve().parents[1]
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """What some concurrent clients saw: answers by status, and of those with a caption the latencies in seconds."""
+
+    clients: int
+    seconds: float
+    statuses: dict[int, int]
+    latencies: tuple[float, ...]
+    unframed: int
+
+    @property
+    def throughput(self) -> float:
+        """Captions a second."""
+        return len(self.latencies) / self.seconds
+
+    @property
+    def errors(self) -> int:
+        """Requests that got no caption."""
+        return sum(count for status, count in self.statuses.items() if status != 200)
+
+    def percentile(self, share: float) -> float:
+        """The latency that so many percent stay below, in milliseconds."""
+        return float(np.percentile(self.latencies, share)) * 1000 if self.latencies else float("nan")
+
+
+def run_clients(port: int, clients: int, seconds: float, *, megapixels: float = 1.0, seed: int = 0) -> Load:
+    """Run the clients in a process of their own."""
+    command = [sys.executable, "-m", "bench.client", str(port), str(clients), str(seconds), str(megapixels), str(seed)]
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(_TESTS), *sys.path])}
+    done = subprocess.run(command, env=environment, check=True, stdout=subprocess.PIPE, text=True)
+    seen = json.loads(done.stdout)
+    statuses = {int(status): count for status, count in seen["statuses"].items()}
+    return Load(clients, seen["seconds"], statuses, tuple(seen["latencies"]), seen["unframed"])
+
+
+async def _send_all(port: int, clients: int, seconds: float, photos: list[bytes], seed: int) -> dict[str, object]:
+    statuses: collections.Counter[int] = collections.Counter()
+    latencies: list[float] = []
+    unframed = 0
+    queue = distinct(photos, seed)
+    begun = time.perf_counter()
+
+    async def work() -> None:
+        nonlocal unframed
+        while time.perf_counter() < begun + seconds:
+            photo = next(queue)
+            sent = time.perf_counter()
+            try:
+                status, headers = await post_photo(port, photo)
+            except (OSError, EOFError):
+                status, headers = 0, {}
+            statuses[status] += 1
+            if status == 200:
+                latencies.append(time.perf_counter() - sent)
+            elif status == 429:
+                framed = "retry-after" in headers and "problem+json" in headers.get("content-type", "")
+                unframed += not framed
+                await asyncio.sleep(0.2)
+
+    await asyncio.gather(*(work() for _ in range(clients)))
+    # All who were under way at the end have been answered, so that the time counts up to the last of them.
+    elapsed = time.perf_counter() - begun
+    return {"seconds": elapsed, "statuses": statuses, "latencies": latencies, "unframed": unframed}
+
+
+def main() -> None:
+    """Send, and print what came back."""
+    parser = argparse.ArgumentParser()
+    for name, kind in (("port", int), ("clients", int), ("seconds", float), ("megapixels", float), ("seed", int)):
+        parser.add_argument(name, type=kind)
+    options = parser.parse_args()
+    photos = load_examples(options.megapixels)
+    print(json.dumps(asyncio.run(_send_all(options.port, options.clients, options.seconds, photos, options.seed))))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,101 @@
+"""The fast part of the benchmark: `make bench` runs it in full, on the real bundle."""
+
+import io
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+import pytest
+from bench import plots, report, serving
+from bench.arithmetic import count_flops
+from bench.client import Load, run_clients
+from bench.loops import Loops
+from bench.photos import distinct, load_examples
+from bench.search import WIDTHS, describe_search, measure_search
+from bench.sections import Section
+from onnx import TensorProto, helper, numpy_helper
+from PIL import Image
+from support.service_process import run_service
+from support.tiny_bundle import write_tiny_bundle
+
+from inference.captioner import Captioner
+
+LOOPS = {"float32": 10.0, "int8": 20.0}
+
+
+@pytest.fixture(scope="module")
+def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_tiny_bundle(tmp_path_factory.mktemp("bundles") / "tiny")
+
+
+def _load(clients: int, latency: float, statuses: dict[int, int]) -> Load:
+    return Load(clients, 10.0, statuses, (latency,) * statuses[200], unframed=0)
+
+
+def test_distinct_photos_are_the_same_pictures_in_different_bytes() -> None:
+    photos = list(islice(distinct(load_examples(0.05, count=1)), 3))
+
+    assert len(set(photos)) == 3
+    first, *others = (np.asarray(Image.open(io.BytesIO(photo))) for photo in photos)
+    assert all(np.array_equal(first, other) for other in others)
+
+
+def test_bars_are_met_or_not_by_the_numbers() -> None:
+    fast, slow = _load(16, 1.0, {200: 160}), _load(64, 20.0, {200: 100, 500: 3})
+
+    met = {bar.promise: bar.met for bar in serving.describe_load([fast, slow], LOOPS).bars}
+
+    assert met["16 clients: at least 95 % of the float32 encoder's loop"]
+    assert not met["16 clients: at least 95 % of the int8 encoder's loop"]
+    assert met["16 clients: p99 below 1.5 × clients ÷ throughput"]
+    assert not met["64 clients: p99 below 1.5 × clients ÷ throughput"]
+    assert not met["no errors up to the queue's bound of 64"]
+
+
+@pytest.mark.slow
+def test_clients_in_a_process_of_their_own_find_the_bound_of_the_queue(bundle: Path) -> None:
+    with run_service(bundle, queue_size=2, slow=0.1) as service:
+        within = run_clients(service.port, 1, 1.0, megapixels=0.05)
+        beyond = serving.measure_overload(service, 1.0, clients=12, megapixels=0.05)
+
+    assert within.errors == 0
+    assert within.latencies
+    assert [bar.met for bar in beyond.bars] == [True]
+
+
+@pytest.mark.slow
+def test_the_document_says_what_is_met_and_shows_the_plots(bundle: Path, tmp_path: Path) -> None:
+    captioner = Captioner.load(bundle)
+    loops = Loops({"int8": captioner.encoder}, side=captioner.bundle.manifest.image.height)
+    loops.measure()
+    costs = measure_search(captioner, photos=1, rounds=1)
+    folder = report.plot_folder(tmp_path)
+    plots.plot_search(costs, folder / "search.png")
+    section = Section("Start-up")
+    section.hold("ready within 2 s", "3.00 s", met=False)
+
+    path = report.write_report([section, describe_search(costs, "float32")], "a machine", 1.0, tmp_path)
+
+    text = path.read_text(encoding="utf-8")
+    assert "| ready within 2 s | 3.00 s | **not met** |" in text
+    assert "![Search](benchmarks/search.png)" in text
+    assert set(costs) == set(WIDTHS)
+    assert loops.rates["int8"] > 0
+    with Image.open(folder / "search.png") as plot:
+        assert plot.format == "PNG"
+
+
+def test_flops_are_counted_from_the_graph(tmp_path: Path) -> None:
+    weight = numpy_helper.from_array(np.ones((4, 3, 3, 3), np.float32), "weight")
+    nodes = [
+        helper.make_node("Cast", ["images"], ["pixels"], to=TensorProto.FLOAT),
+        helper.make_node("Transpose", ["pixels"], ["planes"], perm=[0, 3, 1, 2]),
+        helper.make_node("Conv", ["planes", "weight"], ["features"]),
+    ]
+    images = helper.make_tensor_value_info("images", TensorProto.UINT8, [None, 5, 5, 3])
+    features = helper.make_tensor_value_info("features", TensorProto.FLOAT, None)
+    graph = helper.make_graph(nodes, "one", [images], [features], [weight])
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
+    (tmp_path / "encoder.onnx").write_bytes(model.SerializeToString())
+
+    assert count_flops(tmp_path / "encoder.onnx", 5) == 2 * (3 * 3 * 4) * (3 * 3 * 3)
