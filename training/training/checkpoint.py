@@ -21,12 +21,15 @@ Arrays = dict[str, npt.NDArray[np.generic]]
 
 @dataclass(frozen=True, slots=True)
 class EpochRecord:
-    """What one epoch gave: mean training loss (nats a word, smoothed), dev CIDEr × 100, captions a second."""
+    """What one epoch gave: mean training loss (nats a word, smoothed), dev CIDEr × 100, captions a second, and the mean
+    reward of captions that the decoder wrote itself.
+    """
 
     epoch: int
     loss: float
     cider: float
     captions_per_second: float
+    reward: float | None = None
 
 
 @dataclass(slots=True)

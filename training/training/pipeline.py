@@ -21,21 +21,24 @@ from inference.captioner import Captioner
 from inference.manifest import Calibration, DecoderInfo, Decoding, EncoderInfo, Manifest
 from inference.onnx_runtime import OnnxEncoder
 from inference.vocabulary import Vocabulary
-from training.batches import Batches
+from training.batches import Batches, TrainingPhotos
 from training.calibration import fit_calibration
+from training.checkpoint import Progress, write_weights
 from training.config import TrainingConfig
 from training.dataset import Dataset, Photo, read_dataset
 from training.decoder import Decoder, build_decoder
 from training.decoder_export import export_decoder, export_saved_model, round_weights
 from training.encoder_export import ExportedEncoder, build_encoder, export_encoder
 from training.evaluation import Evaluation, evaluate
-from training.features import FeatureCache
-from training.fitting import fit
+from training.features import FeatureCache, PhotoView
+from training.fitting import Score, fit
 from training.metrics import PROTOCOL, score_cider
 from training.model_card import write_model_card
 from training.progress import say
 from training.publishing import publish, staging, write_manifest
 from training.search_decoder import SearchDecoder
+from training.self_critical import SampledBatches
+from training.views import WHOLE, choose_views
 from training.words import TOKENS, build_vocabulary, tokenise
 
 _SEARCH_BATCH = 250
@@ -76,38 +79,84 @@ def train(job: Job) -> Manifest:
     train_photos, dev_photos = dataset.split("train"), dataset.split("dev")
     say(f"{len(train_photos)} training photos, {len(dev_photos)} dev photos")
     encoder = export_encoder(job.config.encoder, train_photos, job.cache, job.config.fitting.seed)
-    features = _extract(encoder, [*train_photos, *dev_photos], job.cache)
-    trained = _fit(job, dataset, encoder, features)
+    views = [choose_views(photo, job.config.augmentation) for photo in train_photos]
+    wanted = [(photo, view) for photo, of_photo in zip(train_photos, views, strict=True) for view in of_photo]
+    features = _extract(encoder, [*wanted, *((photo, WHOLE) for photo in dev_photos)], job.cache)
+    photos = TrainingPhotos(train_photos, views, features.load)
+    trained = _fit(job, dataset, encoder, features, photos)
     return _publish(job, trained)
 
 
-def _extract(encoder: ExportedEncoder, photos: Sequence[Photo], cache: Path) -> FeatureCache:
+def _extract(encoder: ExportedEncoder, photos: Sequence[PhotoView], cache: Path) -> FeatureCache:
     features = FeatureCache.for_encoder(cache / "features", encoder.read(ENCODER), encoder.image)
     features.extract(photos, OnnxEncoder(encoder, threads=cpu.count_cores()), encoder.image)
     return features
 
 
-def _fit(job: Job, dataset: Dataset, encoder: ExportedEncoder, features: FeatureCache) -> _Trained:
-    config, photos = job.config, dataset.split("train")
+def _fit(
+    job: Job, dataset: Dataset, encoder: ExportedEncoder, features: FeatureCache, photos: TrainingPhotos
+) -> _Trained:
+    config = job.config
     vocabulary = build_vocabulary(
-        (tokenise(caption) for photo in photos for caption in photo.captions), config.vocabulary.min_count
+        (tokenise(caption) for photo in photos.photos for caption in photo.captions), config.vocabulary.min_count
     )
     say(f"{len(vocabulary)} words, {config.decoder.architecture} decoder")
     _make_deterministic()
     decoder = build_decoder(
         len(vocabulary), encoder.features.cells, encoder.features.channels, config.decoder, config.fitting.seed
     )
+    run = _open_run(job, dataset, encoder)
+    score = _DevScore(dataset.split("dev"), features, vocabulary, config)
+    forced = _force(decoder, photos, vocabulary, score, config, run)
+    if config.self_critical.epochs:
+        _reinforce(decoder, photos, vocabulary, score, config, run, forced)
+    return _Trained(decoder, vocabulary, encoder, dataset)
+
+
+def _force(
+    decoder: Decoder,
+    photos: TrainingPhotos,
+    vocabulary: Vocabulary,
+    score: Score,
+    config: TrainingConfig,
+    run: Path,
+) -> Progress:
+    """Teach the decoder the captions of people, word by word."""
     batches = Batches(
         photos,
         vocabulary,
-        features.load,
         max_length=config.vocabulary.max_length,
         photos_per_batch=config.fitting.photos_per_batch,
         seed=config.fitting.seed,
     )
-    run = _open_run(job, dataset, encoder)
-    fit(decoder, batches, _DevScore(dataset.split("dev"), features, vocabulary, config), config.fitting, run)
-    return _Trained(decoder, vocabulary, encoder, dataset)
+    return fit(decoder, batches, score, config.fitting, run)
+
+
+def _reinforce(
+    decoder: Decoder,
+    photos: TrainingPhotos,
+    vocabulary: Vocabulary,
+    score: Score,
+    config: TrainingConfig,
+    run: Path,
+    forced: Progress,
+) -> None:
+    """Let the decoder learn from captions of its own, and keep what it was where that is no better."""
+    settings = config.self_critical
+    folder = run / f"self-critical-{hashlib.sha256(settings.model_dump_json().encode()).hexdigest()[:8]}"
+    say(f"Self-critical training: {folder}")
+    batches = SampledBatches(
+        decoder,
+        photos,
+        vocabulary,
+        settings,
+        max_length=config.vocabulary.max_length,
+        seed=config.fitting.seed,
+    )
+    rewarded = fit(decoder, batches, score, settings, folder)
+    if rewarded.best is None or forced.best is None or rewarded.best.cider <= forced.best.cider:
+        say("Self-critical training gained nothing on dev; the decoder stays as teacher forcing left it")
+        write_weights(decoder, forced.best_weights)
 
 
 class _DevScore:
@@ -128,7 +177,7 @@ class _DevScore:
         captions: dict[str, list[str]] = {}
         for begin in range(0, len(self._photos), _SEARCH_BATCH):
             photos = self._photos[begin : begin + _SEARCH_BATCH]
-            features = self._features.load(photos).astype(np.float32)
+            features = self._features.load([(photo, WHOLE) for photo in photos]).astype(np.float32)
             found = search(SearchDecoder(decoder), features, self._options, TOKENS)
             for photo, (best, *_) in zip(photos, found, strict=True):
                 captions[photo.name] = [" ".join(self._vocabulary.decode(best.tokens))]
