@@ -91,5 +91,13 @@ def load_checkpoint(path: Path, model: keras.Model) -> Progress:
         return Progress(history, _below(arrays, "best/"))
 
 
+def read_history(path: Path) -> list[EpochRecord]:
+    """The epochs that a checkpoint holds; none where there is no file."""
+    if not path.exists():
+        return []
+    with np.load(path, allow_pickle=False) as arrays:
+        return [EpochRecord(**record) for record in json.loads(arrays["history"].tobytes())]
+
+
 def _below(arrays: np.lib.npyio.NpzFile, prefix: str) -> Arrays:
     return {name.removeprefix(prefix): arrays[name] for name in arrays.files if name.startswith(prefix)}

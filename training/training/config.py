@@ -94,7 +94,7 @@ class FittingConfig(Section):
     seed: int = 1
     """Of everything random: weights, order, dropout."""
 
-    epochs: int = Field(16, ge=1)
+    epochs: int = Field(12, ge=1)
     """Length of the learning-rate schedule."""
 
     patience: int = Field(4, ge=1)

@@ -24,6 +24,8 @@ from training.decoder import Decoder, Tensor
 from training.progress import say, track
 from training.words import TOKENS
 
+CHECKPOINT = "checkpoint.npz"
+
 Score = Callable[[Decoder], float]
 
 
@@ -67,7 +69,7 @@ def fit(decoder: Decoder, batches: BatchSource, score: Score, config: Schedule, 
     decoder.compile(optimizer=_build_optimizer(config, len(batches)), loss=SmoothedCrossEntropy(config.label_smoothing))
     decoder.optimizer.build(decoder.trainable_variables)
     run.mkdir(parents=True, exist_ok=True)
-    checkpoint = run / "checkpoint.npz"
+    checkpoint = run / CHECKPOINT
     progress = load_checkpoint(checkpoint, decoder)
     with SummaryWriter(str(run / "log"), purge_step=len(progress.history)) as log:
         while not _is_done(progress, config):
