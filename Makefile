@@ -15,7 +15,7 @@ BUNDLE ?= artifacts/default
 CHECK_DATASET = $(if $(DATASET),,$(error say where the photos are: make $@ DATASET=path/to/flickr8k))
 
 .DEFAULT_GOAL := help
-.PHONY: help run test screenshots test-compose chaos audit train evaluate lint format lock clean
+.PHONY: help run test screenshots test-compose chaos audit train evaluate report photos lint format lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -49,6 +49,14 @@ train: $(TRAINING)/ready ## DATASET=… OUT=…: make a bundle; SETTINGS="decode
 evaluate: $(TRAINING)/ready ## BUNDLE=… DATASET=… SPLIT=dev|test [JSON=…]: score a bundle with the code that serves it
 	$(CHECK_DATASET)
 	$(TRAINING)/bin/caption-train evaluate --bundle "$(BUNDLE)" --dataset "$(DATASET)" --split $(SPLIT) $(if $(JSON),--json "$(JSON)")
+
+report: $(TRAINING)/ready ## BUNDLE=… DATASET=… [AGAINST=…] [RUN=…] [REPORT=report.html]: a page about a bundle, to look at
+	$(CHECK_DATASET)
+	$(TRAINING)/bin/caption-train report --bundle "$(BUNDLE)" --dataset "$(DATASET)" --split $(SPLIT) \
+	  $(if $(AGAINST),--against "$(AGAINST)") $(if $(RUN),--run "$(RUN)") --out "$(or $(REPORT),report.html)"
+
+photos: $(DEV)/ready ## caption the photo set at three sizes and write docs/photos.md
+	@PYTHONPATH=tests $(DEV)/bin/python -m photo_set
 
 lint: $(DEV)/ready ## ruff, mypy --strict and the import rules
 	$(DEV)/bin/ruff check $(SOURCES)

@@ -10,7 +10,7 @@ from training.config import AugmentationConfig
 from training.dataset import Photo
 from training.views import WHOLE, View, choose_views
 
-CONFIG = AugmentationConfig(mirror=True, cuttings=3, smallest_side=0.6)
+CONFIG = AugmentationConfig(mirror=True, cuttings=3, worn=1, smallest_side=0.6)
 
 
 def _photo(*captions: str, digest: str = "5e" * 32) -> Photo:
@@ -30,8 +30,8 @@ def test_the_whole_comes_first_and_its_features_keep_the_plain_name() -> None:
     views = choose_views(_photo("a dog"), CONFIG)
 
     assert views[0] == WHOLE
-    assert [view.key == "" for view in views] == [True, False, False, False, False]
-    assert len({view.key for view in views}) == 5
+    assert [view.key == "" for view in views] == [True, *[False] * 5]
+    assert len({view.key for view in views}) == 6
 
 
 def test_a_photo_has_the_same_views_in_every_run_and_another_photo_has_others() -> None:
@@ -57,7 +57,7 @@ def test_cuttings_lie_within_the_photo_and_are_no_smaller_than_asked() -> None:
 
 
 def test_without_augmentation_there_is_the_whole_alone() -> None:
-    assert choose_views(_photo("a dog"), AugmentationConfig(mirror=False, cuttings=0)) == (WHOLE,)
+    assert choose_views(_photo("a dog"), AugmentationConfig(mirror=False, cuttings=0, worn=0)) == (WHOLE,)
 
 
 def test_a_view_shows_its_part_of_the_image(row: Image.Image) -> None:
@@ -68,3 +68,20 @@ def test_a_view_shows_its_part_of_the_image(row: Image.Image) -> None:
 
 def test_a_view_of_a_single_pixel_is_that_pixel() -> None:
     assert View(0.3, 0.3, 0.9, 0.9).apply(Image.new("RGB", (1, 1), "red")).size == (1, 1)
+
+
+def test_a_worn_copy_is_smaller_and_has_lost_detail() -> None:
+    noise = np.random.default_rng(0).integers(0, 255, (64, 64, 3), np.uint8)
+
+    worn = View(scale=0.5, quality=30).apply(Image.fromarray(noise))
+
+    assert worn.size == (32, 32)
+    assert np.asarray(worn).std() < noise.std() / 2
+
+
+def test_one_copy_of_each_photo_is_worn() -> None:
+    worn = choose_views(_photo("a dog"), CONFIG)[-1]
+
+    assert worn.quality is not None
+    assert 0.5 <= worn.scale <= 1
+    assert (worn.left, worn.top, worn.right, worn.bottom) == (0, 0, 1, 1)

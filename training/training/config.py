@@ -84,6 +84,9 @@ class AugmentationConfig(Section):
     cuttings: int = Field(2, ge=0)
     """Parts of the photo, at random places and of random shapes, one in two of them mirrored."""
 
+    worn: int = Field(1, ge=0)
+    """Copies of the whole, made smaller and kept as JPEG: people's photos come in any resolution and quality."""
+
     smallest_side: float = Field(0.75, gt=0, le=1)
     """The least share of the photo's width and of its height that a part has."""
 
@@ -125,7 +128,7 @@ class FittingConfig(Section):
 class SelfCriticalConfig(Section):
     """How the fitted decoder is then rewarded for whole sentences: self-critical training (Rennie et al. 2017)."""
 
-    epochs: int = Field(8, ge=0)
+    epochs: int = Field(6, ge=0)
     """Length of the learning-rate schedule; 0 leaves this phase out."""
 
     patience: int = Field(3, ge=1)
