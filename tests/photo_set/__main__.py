@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from inference.captioner import Captioner
-
 from photo_set.captions import WIDTHS, SetCaption, caption_set, share_agreeing
 from photo_set.photos import REPOSITORY, read_photo_set
 
@@ -13,12 +12,12 @@ _PAGE = REPOSITORY / "docs" / "photos.md"
 _HEAD = """\
 # Photos and what is said of them
 
-{photos} freely licensed photos that are not from the training data, with the captions of bundle `{name}` {version}, written by
-`make photos`. Nothing is left out: the poor captions are the honest part. The confidence is the model's own.
+{photos} freely licensed photos that are not from the training data, with the captions of bundle `{name}` {version},
+written by `make photos`. Nothing is left out: the poor captions are the honest part. The confidence is the model's own.
 
-Each photo was also captioned as a copy {widths} pixels wide: {agreeing} of {photos} photos ({share:.0%}) have the same
-caption at all three sizes; where they differ, the table says so. (A copy wider than its file is blown up. The files here are
-at most 1,280 pixels wide.)
+Each photo was also captioned as a copy {widths} pixels wide: {agreeing} of {photos} photos
+({share:.0%}) have the same caption at all three sizes; where they differ, the table says so. (A copy wider than its
+file is blown up. The files here are at most 1,280 pixels wide.)
 
 | photo | caption | confidence | what it shows |
 |---|---|---|---|

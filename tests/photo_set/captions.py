@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 from inference.captioner import Captioner
 from inference.result import Caption
-
 from photo_set.photos import SetPhoto, resize
 
 WIDTHS = (300, 1000, 4000)
