@@ -27,8 +27,7 @@ from training.checkpoint import EpochRecord, Progress, read_history, write_weigh
 from training.config import TrainingConfig
 from training.dataset import Dataset, Photo, read_dataset
 from training.decoder import Decoder, build_decoder
-from training.decoder_export import export_decoder, export_saved_model, round_weights
-from training.encoder_export import ExportedEncoder, build_encoder, export_encoder
+from training.encoder import ExportedEncoder, export_encoder, require_tensorflow
 from training.evaluation import Evaluation, evaluate
 from training.features import FeatureCache, PhotoView
 from training.fitting import CHECKPOINT, Score, fit
@@ -203,6 +202,9 @@ class _DevScore:
 
 def _publish(job: Job, trained: _Trained) -> Evaluation:
     """Export, score and publish; what the bundle wrote about the dev photos."""
+    require_tensorflow("Exporting the bundle")
+    from training.decoder_export import round_weights  # TensorFlow is needed from here on
+
     say("Exporting and scoring the bundle")
     round_weights(trained.decoder)
     with staging(job.bundle) as folder:
@@ -220,6 +222,9 @@ def _publish(job: Job, trained: _Trained) -> Evaluation:
 
 
 def _write_files(job: Job, trained: _Trained, folder: Path) -> None:
+    from training.decoder_export import export_decoder, export_saved_model
+    from training.encoder_export import build_encoder
+
     (folder / ENCODER).write_bytes(trained.encoder.read(ENCODER))
     export_decoder(trained.decoder, trained.encoder.features, folder)
     words = json.dumps(trained.vocabulary.words, ensure_ascii=False, indent=0)
