@@ -15,7 +15,7 @@ BUNDLE ?= artifacts/default
 CHECK_DATASET = $(if $(DATASET),,$(error say where the photos are: make $@ DATASET=path/to/flickr8k))
 
 .DEFAULT_GOAL := help
-.PHONY: help run test screenshots test-compose chaos bench audit train evaluate lint format lock clean
+.PHONY: help run test screenshots waiting test-compose chaos prove bench audit train evaluate report photos lint format lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -30,7 +30,6 @@ test: $(DEV)/ready ## check the style, then run all tests
 screenshots: $(DEV)/ready ## take the docs' pictures of the page: real services, real bundle, real browser; STATES="start caption"
 	$(DEV)/bin/python tests/e2e/screenshots.py $(STATES)
 
-.PHONY: waiting
 waiting: $(DEV)/ready ## measure how long the page takes beyond the API's own answer; fails above half a second
 	$(DEV)/bin/python tests/e2e/waiting.py $(WAITING_ARGS)
 
@@ -41,7 +40,6 @@ test-compose: $(DEV)/ready ## run docker-compose.yml and try it; starts Docker's
 chaos: $(DEV)/ready ## throw hostile photos, requests, clients, load and kills at the service; CHAOS_ARGS="--scale 0.1"
 	@PYTHONPATH=tests $(DEV)/bin/python -m chaos $(CHAOS_ARGS)
 
-.PHONY: prove
 prove: $(DEV)/ready ## take out the protections of SECURITY.md one by one and see the tests fail; WORDS="headers" for some
 	@PYTHONPATH=tests $(DEV)/bin/python -m mutations $(WORDS)
 
@@ -60,6 +58,14 @@ train: $(TRAINING)/ready ## DATASET=… OUT=…: make a bundle; SETTINGS="decode
 evaluate: $(TRAINING)/ready ## BUNDLE=… DATASET=… SPLIT=dev|test [JSON=…]: score a bundle with the code that serves it
 	$(CHECK_DATASET)
 	$(TRAINING)/bin/caption-train evaluate --bundle "$(BUNDLE)" --dataset "$(DATASET)" --split $(SPLIT) --float32 $(if $(JSON),--json "$(JSON)")
+
+report: $(TRAINING)/ready ## BUNDLE=… DATASET=… [AGAINST=…] [RUN=…] [REPORT=report.html]: a page about a bundle, to look at
+	$(CHECK_DATASET)
+	$(TRAINING)/bin/caption-train report --bundle "$(BUNDLE)" --dataset "$(DATASET)" --split $(SPLIT) \
+	  $(if $(AGAINST),--against "$(AGAINST)") $(if $(RUN),--run "$(RUN)") --out "$(or $(REPORT),report.html)"
+
+photos: $(DEV)/ready ## caption the photo set at three sizes and write docs/photos.md
+	@PYTHONPATH=tests $(DEV)/bin/python -m photo_set
 
 lint: $(DEV)/ready ## ruff, mypy --strict and the import rules
 	$(DEV)/bin/ruff check $(SOURCES)

@@ -6,17 +6,20 @@ import numpy as np
 import pytest
 
 from inference.vocabulary import Vocabulary
-from training.batches import Batches, pad_captions
+from training.batches import Batches, TrainingPhotos, pad_captions
 from training.dataset import Photo
+from training.features import PhotoView
+from training.views import WHOLE, View
 from training.words import TOKENS
 
 
 @pytest.fixture
 def batches(photos: list[Photo], vocabulary: Vocabulary) -> Batches:
-    def load(batch: Sequence[Photo]) -> np.ndarray:
-        return np.array([[[int(photo.sha256)]] for photo in batch], np.float16)
+    def load(batch: Sequence[PhotoView]) -> np.ndarray:
+        return np.array([[[int(photo.sha256), view.mirrored]] for photo, view in batch], np.float16)
 
-    return Batches(photos, vocabulary, load, max_length=7, photos_per_batch=2, seed=7)
+    source = TrainingPhotos(photos, [[WHOLE, View(mirrored=True)]] * len(photos), load)
+    return Batches(source, vocabulary, max_length=7, photos_per_batch=2, seed=7)
 
 
 def test_an_epoch_brings_every_photo_once_with_its_own_captions(
@@ -37,6 +40,23 @@ def test_targets_are_the_tokens_one_place_on(batches: Batches) -> None:
     for batch in batches.epoch(0):
         np.testing.assert_array_equal(batch.tokens[:, :, 1:], batch.targets[:, :, :-1])
         assert (batch.tokens[:, :, 0] == TOKENS.start).all()
+
+
+def test_the_weights_of_a_batch_are_those_of_a_mean_over_its_words(batches: Batches) -> None:
+    for batch in batches.epoch(0):
+        words = batch.targets != TOKENS.padding
+        np.testing.assert_allclose(batch.weights, words / words.sum(), rtol=1e-6)
+
+
+def test_every_view_of_a_photo_has_its_turn(batches: Batches) -> None:
+    seen = {
+        (int(place), bool(mirrored))
+        for epoch in range(20)
+        for batch in batches.epoch(epoch)
+        for place, mirrored in batch.features[:, 0]
+    }
+
+    assert seen == {(place, mirrored) for place in range(6) for mirrored in (False, True)}
 
 
 def test_no_caption_loses_its_end_to_the_shortened_batch(batches: Batches) -> None:

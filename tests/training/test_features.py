@@ -8,7 +8,8 @@ from PIL import Image
 
 from inference.manifest import ImageSpec
 from training.dataset import Photo, read_dataset
-from training.features import FeatureCache
+from training.features import FeatureCache, PhotoView
+from training.views import WHOLE, View
 
 IMAGE = ImageSpec(height=8, width=8, canonical_size=None, resample="bicubic")
 
@@ -28,7 +29,7 @@ class _Encoder:
 
 
 @pytest.fixture
-def photos(tmp_path: Path) -> list[Photo]:
+def photos(tmp_path: Path) -> list[PhotoView]:
     folder = tmp_path / "data" / "Images"
     folder.mkdir(parents=True)
     for number in range(10):
@@ -38,10 +39,10 @@ def photos(tmp_path: Path) -> list[Photo]:
     (folder.parent / "splits.csv").write_text(
         "image,split\n" + "\n".join(f"{number}.png,train" for number in range(10))
     )
-    return list(read_dataset(folder.parent).split("train"))
+    return [(photo, WHOLE) for photo in read_dataset(folder.parent).split("train")]
 
 
-def test_features_come_back_as_they_were_computed(photos: list[Photo], tmp_path: Path) -> None:
+def test_features_come_back_as_they_were_computed(photos: list[PhotoView], tmp_path: Path) -> None:
     cache = FeatureCache.for_encoder(tmp_path / "cache", b"encoder", IMAGE)
     cache.extract(photos, _Encoder(), IMAGE)
 
@@ -51,7 +52,7 @@ def test_features_come_back_as_they_were_computed(photos: list[Photo], tmp_path:
     np.testing.assert_array_equal(features[:, 0, 0], range(10))
 
 
-def test_extraction_goes_on_where_it_was_stopped(photos: list[Photo], tmp_path: Path) -> None:
+def test_extraction_goes_on_where_it_was_stopped(photos: list[PhotoView], tmp_path: Path) -> None:
     cache = FeatureCache.for_encoder(tmp_path / "cache", b"encoder", IMAGE)
     first, second, third = _Encoder(limit=5), _Encoder(), _Encoder()
     with pytest.raises(KeyboardInterrupt):
@@ -62,9 +63,9 @@ def test_extraction_goes_on_where_it_was_stopped(photos: list[Photo], tmp_path: 
     assert (first.photos, second.photos, third.photos) == (5, 5, 0)
 
 
-def test_a_file_left_half_written_is_not_taken_for_features(photos: list[Photo], tmp_path: Path) -> None:
+def test_a_file_left_half_written_is_not_taken_for_features(photos: list[PhotoView], tmp_path: Path) -> None:
     cache = FeatureCache.for_encoder(tmp_path / "cache", b"encoder", IMAGE)
-    path = cache.path(photos[0])
+    path = cache.path(*photos[0])
     path.parent.mkdir(parents=True)
     path.with_name(f"{path.name}.123.partial").write_bytes(b"half")
 
@@ -83,8 +84,22 @@ def test_another_encoder_or_another_preprocessing_has_a_cache_of_its_own(tmp_pat
     assert len(folders) == 3
 
 
-def test_a_renamed_photo_keeps_its_features(photos: list[Photo], tmp_path: Path) -> None:
+def test_a_renamed_photo_keeps_its_features(photos: list[PhotoView], tmp_path: Path) -> None:
     cache = FeatureCache.for_encoder(tmp_path / "cache", b"encoder", IMAGE)
-    renamed = Photo("renamed.png", photos[0].path, photos[0].captions, photos[0].sha256)
+    photo, _ = photos[0]
+    renamed = Photo("renamed.png", photo.path, photo.captions, photo.sha256)
 
-    assert cache.path(renamed) == cache.path(photos[0])
+    assert cache.path(renamed) == cache.path(photo)
+
+
+def test_each_view_of_a_photo_has_features_of_its_own(tmp_path: Path) -> None:
+    Image.linear_gradient("L").convert("RGB").save(tmp_path / "gradient.png")  # black above, white below
+    photo = Photo("gradient.png", tmp_path / "gradient.png", ("a gradient",), "ab" * 32)
+    cache = FeatureCache.for_encoder(tmp_path / "cache", b"encoder", IMAGE)
+    views = [(photo, WHOLE), (photo, View(bottom=0.5)), (photo, View(top=0.5))]
+    cache.extract(views, _Encoder(), IMAGE)
+
+    whole, upper, lower = cache.load(views)[:, 0, 0]
+
+    assert upper < whole - 50
+    assert lower > whole + 50

@@ -8,14 +8,15 @@ import numpy as np
 import pytest
 
 from inference.vocabulary import Vocabulary
-from training.batches import Batches
+from training.batches import Batches, TrainingPhotos
 from training.checkpoint import Progress, read_weights
 from training.config import TrainingConfig
 from training.dataset import Photo
 from training.decoder import Decoder, build_decoder
 from training.errors import TrainingError
-from training.fitting import fit, smoothed_cross_entropy
-from training.words import TOKENS
+from training.features import PhotoView
+from training.fitting import SmoothedCrossEntropy, fit
+from training.views import WHOLE
 
 
 class _KilledError(Exception):
@@ -28,24 +29,30 @@ class _Fit:
     def __init__(
         self, config: TrainingConfig, photos: list[Photo], vocabulary: Vocabulary, features: dict[str, np.ndarray]
     ) -> None:
-        def load(batch: Sequence[Photo]) -> np.ndarray:
-            return np.stack([features[photo.name] for photo in batch])
+        def load(batch: Sequence[PhotoView]) -> np.ndarray:
+            return np.stack([features[photo.name] for photo, _ in batch])
 
         self.config = config
         self.decoder = build_decoder(len(vocabulary), 4, 6, config.decoder, config.fitting.seed)
-        self.batches = Batches(photos, vocabulary, load, max_length=6, photos_per_batch=2, seed=config.fitting.seed)
+        self.batches = Batches(
+            TrainingPhotos(photos, [[WHOLE]] * len(photos), load),
+            vocabulary,
+            max_length=6,
+            photos_per_batch=2,
+            seed=config.fitting.seed,
+        )
 
     def run(self, folder: Path, scores: Sequence[float] = (1, 2, 3, 4), killed_in_epoch: int | None = None) -> Progress:
         remaining = iter(scores)
         original = self.decoder.train_on_batch
         calls = 0
 
-        def train_on_batch(*arguments: object) -> object:
+        def train_on_batch(*arguments: object, **options: object) -> object:
             nonlocal calls
             calls += 1
             if killed_in_epoch is not None and calls == killed_in_epoch * len(self.batches) + 2:
                 raise _KilledError
-            return original(*arguments)
+            return original(*arguments, **options)
 
         self.decoder.train_on_batch = train_on_batch
         return fit(self.decoder, self.batches, lambda _: next(remaining), self.config.fitting, folder)
@@ -125,18 +132,20 @@ def test_a_checkpoint_of_another_model_is_refused(new_fit: NewFit, tmp_path: Pat
         other.run(tmp_path)
 
 
-def test_padding_does_not_count_in_the_loss() -> None:
-    loss = smoothed_cross_entropy(0.1)
-    logits = np.random.default_rng(0).normal(size=(1, 1, 3, 7)).astype(np.float32)
-    short = float(keras.ops.convert_to_numpy(loss(np.array([[[4, 2]]]), logits[:, :, :2])))
-    padded = float(keras.ops.convert_to_numpy(loss(np.array([[[4, 2, TOKENS.padding]]]), logits)))
-
-    assert short == pytest.approx(padded)
+def _loss(targets: list[int], logits: np.ndarray, weights: list[float], smoothing: float = 0.0) -> float:
+    arguments = (np.array([[targets]], np.int32), logits[None, None].astype(np.float32))
+    loss = SmoothedCrossEntropy(smoothing)(*arguments, sample_weight=np.array([[weights]], np.float32))
+    return float(keras.ops.convert_to_numpy(loss))
 
 
-def test_without_smoothing_the_loss_is_the_negative_log_likelihood() -> None:
-    logits = np.log(np.array([[[[0.1, 0.2, 0.3, 0.4], [0.4, 0.3, 0.2, 0.1]]]], np.float32))
+def test_targets_of_no_weight_do_not_count_in_the_loss() -> None:
+    logits = np.random.default_rng(0).normal(size=(3, 7))
 
-    value = float(keras.ops.convert_to_numpy(smoothed_cross_entropy(0.0)(np.array([[[3, 1]]]), logits)))
+    assert _loss([4, 2, 0], logits, [0.5, 0.5, 0], 0.1) == pytest.approx(_loss([4, 2], logits[:2], [0.5, 0.5], 0.1))
 
-    assert value == pytest.approx(-(np.log(0.4) + np.log(0.3)) / 2, rel=1e-5)
+
+def test_without_smoothing_the_loss_is_the_weighted_negative_log_likelihood() -> None:
+    logits = np.log(np.array([[0.1, 0.2, 0.3, 0.4], [0.4, 0.3, 0.2, 0.1]]))
+
+    assert _loss([3, 1], logits, [0.5, 0.5]) == pytest.approx(-(np.log(0.4) + np.log(0.3)) / 2, rel=1e-5)
+    assert _loss([3, 1], logits, [1, -2]) == pytest.approx(-(np.log(0.4) - 2 * np.log(0.3)), rel=1e-5)

@@ -10,7 +10,9 @@ import numpy.typing as npt
 
 from inference.vocabulary import Vocabulary
 from training.dataset import Photo
+from training.features import PhotoView
 from training.read_ahead import read_ahead
+from training.views import View
 from training.words import TOKENS, encode_caption, tokenise
 
 # How far, in words, photos of a batch may differ in the length of their longest caption; more mixes better and pads
@@ -19,37 +21,55 @@ _MIXING = 3.0
 # Batches have lengths of multiples of this: each length costs the backend a compilation.
 _ROUNDING = 3
 
-LoadFeatures = Callable[[Sequence[Photo]], npt.NDArray[np.float16]]
+Places = npt.NDArray[np.intp]
+LoadFeatures = Callable[[Sequence[PhotoView]], npt.NDArray[np.float16]]
 
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """P photos with C captions each: `features` float16 [P, cells, channels], `tokens` and `targets` int32 [P, C, T].
+    """P photos with C captions each: `features` float16 [P, cells, channels], `tokens` and `targets` int32 [P, C, T],
+    `weights` float32 [P, C, T].
 
-    `targets` are the tokens one place on, and padding where there is nothing to predict.
+    `targets` are the tokens one place on, and padding where there is nothing to predict; `weights` say how much each
+    target counts in the loss, 0 for padding; `reward`: the mean reward of captions that the decoder wrote itself.
     """
 
     features: npt.NDArray[np.float16]
     tokens: npt.NDArray[np.int32]
     targets: npt.NDArray[np.int32]
+    weights: npt.NDArray[np.float32]
+    reward: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingPhotos:
+    """The training split, the views that each photo has, and how their features are read."""
+
+    photos: Sequence[Photo]
+    views: Sequence[Sequence[View]]
+    load: LoadFeatures
+
+    def __len__(self) -> int:
+        return len(self.photos)
+
+    def draw_views(self, random: np.random.Generator) -> list[View]:
+        """A view of each photo, each of a photo's views as likely as the others."""
+        return [views[int(random.integers(len(views)))] for views in self.views]
+
+    def load_features(self, places: Places, views: Sequence[View]) -> npt.NDArray[np.float16]:
+        """Features [P, cells, channels] of the photos at `places`; `views` are those of all photos."""
+        return self.load([(self.photos[place], views[place]) for place in places])
 
 
 class Batches:
-    """The training split as batches, epoch after epoch."""
+    """The training split with its captions as batches, epoch after epoch."""
 
     def __init__(
-        self,
-        photos: Sequence[Photo],
-        vocabulary: Vocabulary,
-        load_features: LoadFeatures,
-        *,
-        max_length: int,
-        photos_per_batch: int,
-        seed: int,
+        self, photos: TrainingPhotos, vocabulary: Vocabulary, *, max_length: int, photos_per_batch: int, seed: int
     ) -> None:
-        self._photos, self._load, self._seed = photos, load_features, seed
+        self._photos, self._seed = photos, seed
         self._size = min(photos_per_batch, len(photos))
-        self._captions = pad_captions(photos, vocabulary, max_length)
+        self._captions = pad_captions(photos.photos, vocabulary, max_length)
         self._lengths = (self._captions[:, :, 1:] != TOKENS.padding).sum(axis=2).max(axis=1)
 
     def __len__(self) -> int:
@@ -58,10 +78,12 @@ class Batches:
 
     def epoch(self, number: int) -> Iterator[Batch]:
         """The batches of an epoch; the next one is read from disk while one is used."""
-        places = self._shuffle(np.random.default_rng([self._seed, number]))
-        yield from read_ahead(self._gather, places)
+        random = np.random.default_rng([self._seed, number])
+        places = self._shuffle(random)
+        views = self._photos.draw_views(random)
+        yield from read_ahead(lambda batch: self._gather(batch, views), places)
 
-    def _shuffle(self, random: np.random.Generator) -> list[npt.NDArray[np.intp]]:
+    def _shuffle(self, random: np.random.Generator) -> list[Places]:
         """Places of the photos of each batch: photos whose captions are about equally long share one, so that little is
         padding.
         """
@@ -70,11 +92,12 @@ class Batches:
         places = similar.reshape(len(self), self._size)
         return list(places[random.permutation(len(places))])
 
-    def _gather(self, places: npt.NDArray[np.intp]) -> Batch:
+    def _gather(self, places: Places, views: Sequence[View]) -> Batch:
         longest = int(self._lengths[places].max())
         captions = self._captions[places, :, : -(-longest // _ROUNDING) * _ROUNDING + 1]
-        features = self._load([self._photos[place] for place in places])
-        return Batch(features, captions[:, :, :-1], captions[:, :, 1:])
+        words = (captions[:, :, 1:] != TOKENS.padding).astype(np.float32)
+        features = self._photos.load_features(places, views)
+        return Batch(features, captions[:, :, :-1], captions[:, :, 1:], words / words.sum())
 
 
 def pad_captions(photos: Sequence[Photo], vocabulary: Vocabulary, max_length: int) -> npt.NDArray[np.int32]:

@@ -21,12 +21,15 @@ Arrays = dict[str, npt.NDArray[np.generic]]
 
 @dataclass(frozen=True, slots=True)
 class EpochRecord:
-    """What one epoch gave: mean training loss (nats a word, smoothed), dev CIDEr × 100, captions a second."""
+    """What one epoch gave: mean training loss (nats a word, smoothed), dev CIDEr × 100, captions a second, and the mean
+    reward of captions that the decoder wrote itself.
+    """
 
     epoch: int
     loss: float
     cider: float
     captions_per_second: float
+    reward: float | None = None
 
 
 @dataclass(slots=True)
@@ -86,6 +89,14 @@ def load_checkpoint(path: Path, model: keras.Model) -> Progress:
             variable.assign(arrays[f"optimizer/{place}"])
         history = [EpochRecord(**record) for record in json.loads(arrays["history"].tobytes())]
         return Progress(history, _below(arrays, "best/"))
+
+
+def read_history(path: Path) -> list[EpochRecord]:
+    """The epochs that a checkpoint holds; none where there is no file."""
+    if not path.exists():
+        return []
+    with np.load(path, allow_pickle=False) as arrays:
+        return [EpochRecord(**record) for record in json.loads(arrays["history"].tobytes())]
 
 
 def _below(arrays: np.lib.npyio.NpzFile, prefix: str) -> Arrays:

@@ -37,6 +37,7 @@ def _build_parser() -> argparse.ArgumentParser:
     _add_train(commands.add_parser("train", help="make a bundle from photos with captions"))
     _add_compress(commands.add_parser("compress", help="put a bundle's decoder into 8 bits, which searches faster"))
     _add_evaluate(commands.add_parser("evaluate", help="score a bundle on a split of a dataset"))
+    _add_report(commands.add_parser("report", help="write a page about a bundle that a person can look at"))
     return parser
 
 
@@ -81,6 +82,16 @@ def _add_evaluate(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(run_command=_evaluate)
 
 
+def _add_report(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--bundle", type=Path, required=True)
+    parser.add_argument("--dataset", type=Path, required=True)
+    parser.add_argument("--split", choices=SPLITS, default="dev")
+    parser.add_argument("--against", type=Path, metavar="BUNDLE", help="another bundle to compare with")
+    parser.add_argument("--run", type=Path, help="the run directory that made the bundle, for its learning curves")
+    parser.add_argument("--out", type=Path, default=Path("report.html"), help="the page (default: report.html)")
+    parser.set_defaults(run_command=_report)
+
+
 def _train(options: argparse.Namespace) -> None:
     config = load_config(options.config, options.settings)
     from training.pipeline import (  # after the settings are known to be good: TensorFlow takes seconds to import
@@ -119,6 +130,22 @@ def _evaluate(options: argparse.Namespace) -> None:
 
         plain = evaluate(with_plain_encoder(captioner, options.cache), photos)
         print(f"\nfloat32 encoder\n{plain.to_table()}\n{compare_cider(evaluation, plain)}")
+
+
+def _report(options: argparse.Namespace) -> None:
+    from inference.captioner import Captioner
+    from training.evaluation import evaluate
+    from training.pipeline import read_phases
+    from training.report import Rival, write_report
+
+    photos = read_dataset(options.dataset, [options.split]).split(options.split)
+    captioner, rival = Captioner.load(options.bundle), None
+    if options.against:
+        other = Captioner.load(options.against)
+        rival = Rival(other.bundle.manifest, evaluate(other, photos))
+    phases = read_phases(options.run) if options.run else {}
+    write_report(options.out, captioner, photos, evaluate(captioner, photos), phases, rival)
+    print(f"Wrote {options.out}")
 
 
 if __name__ == "__main__":

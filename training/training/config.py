@@ -75,6 +75,22 @@ class VocabularyConfig(Section):
     """Longest caption in words, in training and in serving; 97 in 100 of Flickr8k's are no longer."""
 
 
+class AugmentationConfig(Section):
+    """Views of each training photo, from which a batch picks one at random; each costs a pass of the encoder, once."""
+
+    mirror: bool = True
+    """Add the mirror image, unless a caption of the photo speaks of left or right."""
+
+    cuttings: int = Field(2, ge=0)
+    """Parts of the photo, at random places and of random shapes, one in two of them mirrored."""
+
+    worn: int = Field(1, ge=0)
+    """Copies of the whole, made smaller and kept as JPEG: people's photos come in any resolution and quality."""
+
+    smallest_side: float = Field(0.75, gt=0, le=1)
+    """The least share of the photo's width and of its height that a part has."""
+
+
 class FittingConfig(Section):
     """How the decoder is fitted."""
 
@@ -109,6 +125,45 @@ class FittingConfig(Section):
     """Global norm to which gradients are clipped."""
 
 
+class SelfCriticalConfig(Section):
+    """How the fitted decoder is then rewarded for whole sentences: self-critical training (Rennie et al. 2017)."""
+
+    epochs: int = Field(6, ge=0)
+    """Length of the learning-rate schedule; 0 leaves this phase out."""
+
+    patience: int = Field(3, ge=1)
+    """Epochs without a better dev CIDEr after which it stops."""
+
+    photos_per_batch: int = Field(32, ge=1)
+    """Photos whose sampled captions make one step."""
+
+    samples: int = Field(5, ge=2)
+    """Captions sampled from each photo; the mean reward of the others is the baseline of each (Luo 2020)."""
+
+    bleu_weight: float = Field(0.5, ge=0)
+    """Weight of smoothed BLEU-4 beside CIDEr-D in the reward; CIDEr alone is fond of broken endings."""
+
+    learning_rate: float = Field(1e-4, gt=0)
+    """Peak of the schedule: linear warm-up, then cosine to zero."""
+
+    warmup_epochs: float = Field(0.25, ge=0)
+    """Length of the warm-up."""
+
+    weight_decay: float = Field(0.01, ge=0)
+    """AdamW's decoupled weight decay."""
+
+    average_decay: float = Field(0.998, ge=0, lt=1)
+    """Decay of the moving average of the weights."""
+
+    clip_norm: float = Field(5.0, gt=0)
+    """Global norm to which gradients are clipped."""
+
+    @property
+    def label_smoothing(self) -> float:
+        """None: the reward says how good each word was."""
+        return 0.0
+
+
 class DecodingConfig(Section):
     """The search that serves, and by which early stopping judges."""
 
@@ -129,12 +184,16 @@ class TrainingConfig(Section):
     encoder: EncoderConfig = EncoderConfig()
     decoder: DecoderConfig = DecoderConfig()
     vocabulary: VocabularyConfig = VocabularyConfig()
+    augmentation: AugmentationConfig = AugmentationConfig()
     fitting: FittingConfig = FittingConfig()
+    self_critical: SelfCriticalConfig = SelfCriticalConfig()
     decoding: DecodingConfig = DecodingConfig()
 
     def fit_json(self) -> str:
-        """The settings on which the fitted weights depend, as JSON: the same text, the same weights."""
-        return self.model_dump_json(exclude={"decoding": {"repeatable_words"}})
+        """The settings on which the weights depend that teacher forcing leaves, as JSON: the same text, the same
+        weights.
+        """
+        return self.model_dump_json(exclude={"self_critical": True, "decoding": {"repeatable_words"}})
 
 
 def load_config(path: Path | None = None, overrides: Sequence[str] = ()) -> TrainingConfig:

@@ -141,7 +141,7 @@ class Decoder(keras.Model):  # type: ignore[misc]  # Keras is untyped
     def reseed(self, epoch: int) -> None:
         """Make the dropout of an epoch depend on the seed and the epoch alone, so that a resumed run repeats it."""
         for place, dropout in enumerate(self._dropouts):
-            if dropout.seed_generator is not None:
+            if dropout.rate:  # one that drops nothing has no generator
                 dropout.seed_generator.state.assign([self._seed + place, epoch << 16])
 
     def _describe(self, states: Tensor, context: Tensors) -> tuple[Tensor, Tensor | None]:

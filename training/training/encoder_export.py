@@ -5,11 +5,8 @@ without VNNI; activations in 8 bits, with ranges measured on training photos. Ea
 photos' own extremes: over all photos, a few outliers would stretch it so far that ordinary values lose their precision.
 """
 
-import hashlib
-import math
 import tempfile
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -23,43 +20,16 @@ from onnxruntime.quantization import CalibrationDataReader, CalibrationMethod, Q
 from onnxruntime.quantization.shape_inference import quant_pre_process
 
 from inference import preprocessing
-from inference.bundle import ENCODER
 from inference.image import decode
-from inference.manifest import FeatureSpec, ImageSpec
+from inference.manifest import ImageSpec
 from training import onnx_graphs
 from training.config import EncoderConfig
 from training.dataset import Photo
 from training.progress import say
-from training.xception import WEIGHTS_DIGEST, load_xception
+from training.xception import load_xception
 
 # How strongly each further photo moves the calibrated ranges.
 _AVERAGING = 0.05
-
-
-@dataclass(frozen=True, slots=True)
-class ExportedEncoder:
-    """A folder with `encoder.onnx`, what goes before it and what comes out of it; `OnnxEncoder` runs it as it runs a
-    bundle's.
-    """
-
-    path: Path
-    image: ImageSpec
-    features: FeatureSpec
-
-    def read(self, name: str) -> bytes:
-        """The bytes of a file in the folder."""
-        return (self.path / name).read_bytes()
-
-
-def export_encoder(config: EncoderConfig, photos: Sequence[Photo], cache: Path, seed: int) -> ExportedEncoder:
-    """The encoder that `config` describes, from the cache or made now; `photos` are those that may calibrate it."""
-    image = ImageSpec(height=config.size, width=config.size, canonical_size=config.canonical_size, resample="bicubic")
-    chosen = _choose(photos, config.calibration_photos, seed) if config.precision == "int8" else []
-    folder = cache / f"encoder-{_key(config, chosen)}"
-    if not (folder / ENCODER).exists():
-        folder.mkdir(parents=True, exist_ok=True)
-        _make(config, image, chosen, folder / ENCODER, cache)
-    return ExportedEncoder(folder, image, _read_feature_spec(folder / ENCODER))
 
 
 def build_encoder(size: int, cache: Path) -> keras.Model:
@@ -69,7 +39,8 @@ def build_encoder(size: int, cache: Path) -> keras.Model:
     return keras.Model(images, ops.reshape(grid, (-1, grid.shape[1] * grid.shape[2], grid.shape[3])))
 
 
-def _make(config: EncoderConfig, image: ImageSpec, photos: Sequence[Photo], path: Path, cache: Path) -> None:
+def make_encoder(config: EncoderConfig, image: ImageSpec, photos: Sequence[Photo], path: Path, cache: Path) -> None:
+    """Write the encoder to `path`; `photos` calibrate int8, `cache` keeps the ImageNet weights."""
     say(f"Exporting the encoder ({config.precision})")
     encoder = build_encoder(config.size, cache)
     spec = tf.TensorSpec((None, config.size, config.size, 3), tf.uint8, name="images")
@@ -115,20 +86,3 @@ class _CalibrationReader(CalibrationDataReader):  # type: ignore[misc]  # ONNX R
         for photo in photos:
             picture, _ = decode(photo.path.read_bytes())
             yield {"images": preprocessing.prepare(picture, image)[None]}
-
-
-def _choose(photos: Sequence[Photo], count: int, seed: int) -> list[Photo]:
-    order = np.random.default_rng(seed).permutation(len(photos))
-    return [photos[place] for place in order[:count]]
-
-
-def _key(config: EncoderConfig, photos: Sequence[Photo]) -> str:
-    parts = [WEIGHTS_DIGEST, config.model_dump_json(), *(photo.sha256 for photo in photos)]
-    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
-
-
-def _read_feature_spec(path: Path) -> FeatureSpec:
-    """The grid that an encoder's output says it has; the photo was square, and so is the grid."""
-    _, cells, channels = (size.dim_value for size in onnx.load(path).graph.output[0].type.tensor_type.shape.dim)
-    side = math.isqrt(cells)
-    return FeatureSpec(rows=side, columns=side, channels=channels)

@@ -1,8 +1,8 @@
 """The encoder's features of every photo, computed once and kept on disk as float16.
 
-A photo's file is named by the hash of the encoder (its graph, its weights and the preprocessing) and the hash of the
-photo's bytes, so that nothing stale is ever read and a renamed photo costs nothing. Each file appears whole or not at
-all; a run that is killed at any photo goes on where it was.
+A file is named by the hash of the encoder (its graph, its weights and the preprocessing), the hash of the photo's
+bytes and the view of it, so that nothing stale is ever read and a renamed photo costs nothing. Each file appears whole
+or not at all; a run that is killed at any photo goes on where it was.
 """
 
 import hashlib
@@ -21,6 +21,9 @@ from inference.runtime import Encoder
 from training.dataset import Photo
 from training.progress import track
 from training.read_ahead import read_ahead
+from training.views import WHOLE, View
+
+PhotoView = tuple[Photo, View]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,25 +38,27 @@ class FeatureCache:
         key = hashlib.sha256(encoder + image.model_dump_json().encode()).hexdigest()
         return cls(root / key[:16])
 
-    def path(self, photo: Photo) -> Path:
-        """Where the features of a photo are, or will be."""
-        return self.folder / photo.sha256[:2] / f"{photo.sha256}.npy"
+    def path(self, photo: Photo, view: View = WHOLE) -> Path:
+        """Where the features of a view of a photo are, or will be."""
+        name = f"{photo.sha256}-{view.key}" if view.key else photo.sha256
+        return self.folder / photo.sha256[:2] / f"{name}.npy"
 
-    def load(self, photos: Sequence[Photo]) -> npt.NDArray[np.float16]:
-        """Features [P, cells, channels] of photos that were extracted."""
-        return np.stack([np.load(self.path(photo), allow_pickle=False) for photo in photos])
+    def load(self, photos: Sequence[PhotoView]) -> npt.NDArray[np.float16]:
+        """Features [P, cells, channels] of views that were extracted."""
+        return np.stack([np.load(self.path(*photo), allow_pickle=False) for photo in photos])
 
-    def extract(self, photos: Sequence[Photo], encoder: Encoder, image: ImageSpec) -> None:
+    def extract(self, photos: Sequence[PhotoView], encoder: Encoder, image: ImageSpec) -> None:
         """Compute what is missing, showing progress. Photos are decoded while the encoder works on those before."""
-        missing = [photo for photo in dict.fromkeys(photos) if not self.path(photo).exists()]
+        missing = [photo for photo in dict.fromkeys(photos) if not self.path(*photo).exists()]
 
-        def prepare(photo: Photo) -> npt.NDArray[np.uint8]:
-            return preprocessing.prepare(decode(photo.path.read_bytes())[0], image)
+        def prepare(photo: PhotoView) -> npt.NDArray[np.uint8]:
+            whole, _ = decode(photo[0].path.read_bytes())
+            return preprocessing.prepare(photo[1].apply(whole), image)
 
         with track("features", total=len(missing), unit="photos") as advance:
             for photo, pixels in zip(missing, read_ahead(prepare, missing), strict=True):
                 # One at a time: batches gain nothing on a CPU, and so no photo's features depend on its neighbours.
-                save_array(self.path(photo), encoder.encode(pixels[None])[0].astype(np.float16))
+                save_array(self.path(*photo), encoder.encode(pixels[None])[0].astype(np.float16))
                 advance(1)
 
 

