@@ -65,6 +65,8 @@ lock: ## resolve all dependencies anew (needs uv); one resolution, so that all p
 	$(LOCK) $(PACKAGES:%=%/pyproject.toml) --all-extras --group pyproject.toml:dev -o requirements-dev.txt $(LOCK_ARGS)
 	$(LOCK) services/inference/pyproject.toml --extra build -c requirements-dev.txt -o services/inference/requirements.txt
 	$(LOCK) services/frontend/pyproject.toml --extra build -c requirements-dev.txt -o services/frontend/requirements.txt
+	$(LOCK) services/inference/pyproject.toml --extra build --extra tracing -c requirements-dev.txt -o services/inference/requirements-tracing.txt
+	$(LOCK) services/frontend/pyproject.toml --extra build --extra tracing -c requirements-dev.txt -o services/frontend/requirements-tracing.txt
 	$(LOCK) services/inference/pyproject.toml training/pyproject.toml --extra build -c requirements-dev.txt -o training/requirements.txt
 
 clean: ## remove everything that can be made again: environments, caches

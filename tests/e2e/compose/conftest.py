@@ -9,10 +9,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from support.compose import ROOT, Stack, run_stack, wait_for
+from support.compose import ROOT, Stack, run_stack
 from support.container_engine import find_compose_commands, has_engine, run_docker
 from support.stand_ins import PROMETHEUS, PROXY, PYTHON, provide_image
 from support.tiny_bundle import write_tiny_bundle
+from support.waiting import wait_for
 
 _MEASURED = pytest.StashKey[list[str]]()
 

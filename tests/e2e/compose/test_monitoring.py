@@ -6,9 +6,10 @@ from typing import Any
 
 import httpx
 import pytest
-from support.compose import ROOT, Stack, wait_for
+from support.compose import ROOT, Stack
 from support.load import under_load
 from support.photos import photo_bytes
+from support.waiting import wait_for
 
 pytestmark = pytest.mark.timeout(1800)
 

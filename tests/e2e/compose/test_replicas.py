@@ -3,9 +3,10 @@
 import time
 
 import pytest
-from support.compose import Stack, wait_for
+from support.compose import Stack
 from support.container_engine import run_docker
 from support.load import under_load
+from support.waiting import wait_for
 
 pytestmark = pytest.mark.timeout(1800)
 

@@ -5,9 +5,10 @@ import shutil
 from pathlib import Path
 
 import pytest
-from support.compose import Stack, wait_for
+from support.compose import Stack
 from support.load import under_load
 from support.photos import photo_bytes
+from support.waiting import wait_for
 
 from inference.bundle import load_bundle
 from training.publishing import publish, staging, write_manifest
