@@ -20,6 +20,7 @@ class Stack:
 
     def __init__(self, command: list[str], artifacts: Path, *, project: str, **settings: str) -> None:
         self.artifacts = artifacts
+        self.project = project
         self._command = [*command, "--project-name", project]
         api_port, page_port, prometheus_port = _find_free_ports(3)
         self.api = f"http://127.0.0.1:{api_port}"
