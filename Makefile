@@ -15,7 +15,7 @@ BUNDLE ?= artifacts/default
 CHECK_DATASET = $(if $(DATASET),,$(error say where the photos are: make $@ DATASET=path/to/flickr8k))
 
 .DEFAULT_GOAL := help
-.PHONY: help run test screenshots test-compose chaos audit train evaluate lint format lock clean
+.PHONY: help run test screenshots test-compose sizing chaos audit train evaluate lint format lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -33,6 +33,9 @@ screenshots: $(DEV)/ready ## take the docs' pictures of the page: real services,
 test-compose: $(DEV)/ready ## run docker-compose.yml and try it; starts Docker's engine where none runs
 	@sh tests/e2e/compose/start_engine.sh
 	TEST_COMPOSE=1 $(DEV)/bin/python -m pytest tests/e2e/compose $(PYTEST_ARGS)
+
+sizing: $(DEV)/ready ## photos a second, times and memory, for docs/operations.md; wants a quiet machine
+	@PYTHONPATH=tests $(DEV)/bin/python -m sizing $(SIZING_ARGS)
 
 chaos: $(DEV)/ready ## throw hostile photos, requests, clients, load and kills at the service; CHAOS_ARGS="--scale 0.1"
 	@PYTHONPATH=tests $(DEV)/bin/python -m chaos $(CHAOS_ARGS)
