@@ -1,14 +1,14 @@
 """`docker compose up`: what it serves, what its containers may do, and that it says when the model is not there."""
 
+import os
 import shutil
-import subprocess
 import time
 from pathlib import Path
 
 import httpx
 import pytest
 from support.compose import ROOT, Stack
-from support.container_engine import run_docker
+from support.container_engine import run_command, run_docker
 from support.photos import photo_bytes
 from support.report import Report
 
@@ -17,9 +17,16 @@ pytestmark = pytest.mark.timeout(1800)
 SERVICES = ("inference", "frontend", "proxy")
 
 
-def test_the_file_is_valid_for_every_compose_that_is_here(compose_commands: list[list[str]]) -> None:
+def test_the_file_is_valid_for_every_compose_that_is_here(compose_commands: list[list[str]], report: Report) -> None:
+    profiles = os.environ | {"COMPOSE_PROFILES": "monitoring,training"}
+
     for command in compose_commands:
-        subprocess.run([*command, "config", "--quiet"], cwd=ROOT, check=True)
+        run_command([*command, "config", "--quiet"], folder=ROOT, environment=profiles)
+        services = run_command([*command, "config", "--services"], folder=ROOT, environment=profiles).split()
+        version = run_command([*command, "version", "--short"]).strip()
+
+        assert {*SERVICES, "training", "prometheus", "grafana"} == set(services)
+        report.note(f"docker-compose.yml is valid for `{' '.join(command)}` {version}")
 
 
 def test_the_page_and_the_api_say_the_same_about_a_photo(stack: Stack) -> None:
