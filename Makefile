@@ -15,7 +15,7 @@ BUNDLE ?= artifacts/default
 CHECK_DATASET = $(if $(DATASET),,$(error say where the photos are: make $@ DATASET=path/to/flickr8k))
 
 .DEFAULT_GOAL := help
-.PHONY: help run test screenshots waiting test-compose chaos prove bench audit train evaluate report photos lint format lock clean
+.PHONY: help run test screenshots waiting test-compose sizing chaos prove bench audit train evaluate report photos lint format lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -36,6 +36,9 @@ waiting: $(DEV)/ready ## measure how long the page takes beyond the API's own an
 test-compose: $(DEV)/ready ## run docker-compose.yml and try it; starts Docker's engine where none runs
 	@sh tests/e2e/compose/start_engine.sh
 	TEST_COMPOSE=1 $(DEV)/bin/python -m pytest tests/e2e/compose $(PYTEST_ARGS)
+
+sizing: $(DEV)/ready ## photos a second, times and memory, for docs/operations.md; wants a quiet machine
+	@PYTHONPATH=tests $(DEV)/bin/python -m sizing $(SIZING_ARGS)
 
 chaos: $(DEV)/ready ## throw hostile photos, requests, clients, load and kills at the service; CHAOS_ARGS="--scale 0.1"
 	@PYTHONPATH=tests $(DEV)/bin/python -m chaos $(CHAOS_ARGS)
@@ -82,6 +85,8 @@ lock: ## resolve all dependencies anew (needs uv); one resolution, so that all p
 	$(LOCK) $(PACKAGES:%=%/pyproject.toml) --all-extras --group pyproject.toml:dev -o requirements-dev.txt $(LOCK_ARGS)
 	$(LOCK) services/inference/pyproject.toml --extra build -c requirements-dev.txt -o services/inference/requirements.txt
 	$(LOCK) services/frontend/pyproject.toml --extra build -c requirements-dev.txt -o services/frontend/requirements.txt
+	$(LOCK) services/inference/pyproject.toml --extra build --extra tracing -c requirements-dev.txt -o services/inference/requirements-tracing.txt
+	$(LOCK) services/frontend/pyproject.toml --extra build --extra tracing -c requirements-dev.txt -o services/frontend/requirements-tracing.txt
 	$(LOCK) services/inference/pyproject.toml training/pyproject.toml --extra build -c requirements-dev.txt -o training/requirements.txt
 
 clean: ## remove everything that can be made again: environments, caches

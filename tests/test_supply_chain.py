@@ -8,7 +8,8 @@ from packaging.version import Version
 
 _ROOT = Path(__file__).parents[1]
 _SERVING = ("services/inference/requirements.txt", "services/frontend/requirements.txt")
-_ALL = (*_SERVING, "training/requirements.txt", "requirements-dev.txt")
+_TRACING = ("services/inference/requirements-tracing.txt", "services/frontend/requirements-tracing.txt")
+_ALL = (*_SERVING, *_TRACING, "training/requirements.txt", "requirements-dev.txt")
 
 # The first version without a hole that was known when the line was written; older ones are refused.
 _FLOORS = {

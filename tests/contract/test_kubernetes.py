@@ -11,6 +11,7 @@ import pytest
 import yaml
 
 from frontend.settings import Settings as FrontendSettings
+from inference.metrics import Metrics
 from inference.settings import Settings as InferenceSettings
 
 _ROOT = Path(__file__).parent.parent.parent
@@ -27,9 +28,13 @@ def read_objects() -> list[dict[str, Any]]:
     return [document for name in names for document in yaml.safe_load_all((_MANIFESTS / name).read_text())]
 
 
+def find_object(kind: str, name: str) -> dict[str, Any]:
+    [found] = [it for it in read_objects() if (it["kind"], it["metadata"]["name"]) == (kind, name)]
+    return found
+
+
 def find_pod(service: str) -> dict[str, Any]:
-    [deployment] = [it for it in read_objects() if it["kind"] == "Deployment" and it["metadata"]["name"] == service]
-    pod: dict[str, Any] = deployment["spec"]["template"]["spec"]
+    pod: dict[str, Any] = find_object("Deployment", service)["spec"]["template"]["spec"]
     return pod
 
 
@@ -67,3 +72,27 @@ def test_a_pod_is_given_the_time_that_it_takes_to_drain() -> None:
     pause = pod["containers"][0]["lifecycle"]["preStop"]["sleep"]["seconds"]
 
     assert pod["terminationGracePeriodSeconds"] > pause + InferenceSettings().drain_seconds
+
+
+def test_the_autoscaler_follows_a_queue_that_the_service_tells_of() -> None:
+    [metric] = find_object("HorizontalPodAutoscaler", "inference")["spec"]["metrics"]
+    target = metric["pods"]
+
+    assert f"\n{target['metric']['name']} " in Metrics().render().decode()
+    assert 0 < int(target["target"]["averageValue"]) < InferenceSettings().queue_size
+
+
+@pytest.mark.parametrize("service", ["inference", "frontend"])
+def test_a_node_that_is_emptied_leaves_the_service_there(service: str) -> None:
+    budget = find_object("PodDisruptionBudget", service)["spec"]
+    deployment = find_object("Deployment", service)["spec"]
+
+    assert budget["selector"] == deployment["selector"]
+    assert budget["maxUnavailable"] < deployment["replicas"]
+
+
+def test_nobody_may_talk_unless_a_policy_says_so_and_inference_has_no_way_out() -> None:
+    everyone = find_object("NetworkPolicy", "nothing")["spec"]
+
+    assert everyone == {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]}
+    assert "egress" not in find_object("NetworkPolicy", "inference")["spec"]

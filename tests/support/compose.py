@@ -1,8 +1,7 @@
 """The stack of docker-compose.yml, under a project name and on ports of its own."""
 
 import os
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from socket import create_server
@@ -11,9 +10,9 @@ from typing import Any
 import httpx
 
 from support.container_engine import Container, run_command
+from support.waiting import wait_for
 
 ROOT = Path(__file__).parent.parent.parent
-_READY_SECONDS = 240.0  # of a machine that has much else to do
 
 
 class Stack:
@@ -21,6 +20,7 @@ class Stack:
 
     def __init__(self, command: list[str], artifacts: Path, *, project: str, **settings: str) -> None:
         self.artifacts = artifacts
+        self.project = project
         self._command = [*command, "--project-name", project]
         api_port, page_port, prometheus_port = _find_free_ports(3)
         self.api = f"http://127.0.0.1:{api_port}"
@@ -93,15 +93,6 @@ def run_stack(command: list[str], artifacts: Path, *, project: str, **settings: 
     finally:
         print(stack.compose("logs", "--no-color", "--tail", "200"))
         stack.compose("down", "--timeout", "5", "--volumes", "--remove-orphans")
-
-
-def wait_for(condition: Callable[[], bool], explain: Callable[[], str], seconds: float = _READY_SECONDS) -> float:
-    """Wait until `condition` holds; returns the seconds it took. Fails with what `explain` says."""
-    start = time.monotonic()
-    while not condition():
-        assert time.monotonic() - start < seconds, explain()
-        time.sleep(0.1)
-    return time.monotonic() - start
 
 
 def _find_free_ports(count: int) -> list[int]:

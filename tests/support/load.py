@@ -12,7 +12,7 @@ from typing import Self
 import httpx
 from PIL import Image
 
-from support.compose import wait_for
+from support.waiting import wait_for
 
 _LARGE_EVERY = 8  # so many photos to one that the proxy cannot keep in memory
 _MOST_REQUESTS = 20_000

@@ -1,12 +1,14 @@
 """`python -m frontend`: serve the page. Exits with 2 when a setting is wrong or the address is taken."""
 
 import logging
+import os
 import sys
 
 from frontend.app import create_app
 from frontend.request_log import JsonFormatter
 from frontend.server import Server, stop_on_signals
 from frontend.settings import SettingsError, read_settings
+from frontend.tracing import open_provider
 
 _USAGE_ERROR = 2
 
@@ -16,7 +18,7 @@ def main() -> int:
     _log_json()
     try:
         settings = read_settings()
-        server = Server(create_app(settings), settings)
+        server = Server(create_app(settings, tracer_provider=open_provider(os.environ)), settings)
     except (SettingsError, OSError) as error:
         sys.stderr.write(f"frontend: {error}\n")
         return _USAGE_ERROR

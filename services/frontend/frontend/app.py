@@ -2,6 +2,7 @@
 
 import hashlib
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from flask import Flask, render_template, request
 from flask.typing import ResponseReturnValue
@@ -16,13 +17,21 @@ from frontend.request_log import log_requests
 from frontend.security import protect
 from frontend.settings import Settings
 from frontend.state import CLIENT_KEY, SETTINGS_KEY
+from frontend.tracing import trace_requests
 from frontend.views import about, captioning, developers, health, script_api
+
+if TYPE_CHECKING:  # an extra, which need not be there
+    from opentelemetry.trace import TracerProvider
 
 _STATIC = Path(__file__).parent / "static"
 _YEAR_SECONDS = 365 * 24 * 3600
 
 
-def create_app(settings: Settings | None = None, client: InferenceClient | None = None) -> Flask:
+def create_app(
+    settings: Settings | None = None,
+    client: InferenceClient | None = None,
+    tracer_provider: "TracerProvider | None" = None,
+) -> Flask:
     """The WSGI application. Connects to nothing until a page needs it."""
     settings = settings or Settings()
     # The address changes with the content, scripts import each other by relative addresses: all can be cached for ever.
@@ -34,6 +43,7 @@ def create_app(settings: Settings | None = None, client: InferenceClient | None 
     app.jinja_env.globals["formats"] = failures.FORMATS
     app.extensions[SETTINGS_KEY] = settings
     app.extensions[CLIENT_KEY] = client or InferenceClient(settings)
+    trace_requests(app, tracer_provider)
     _add_pages(app)
     if settings.trusted_proxies:
         hops = settings.trusted_proxies

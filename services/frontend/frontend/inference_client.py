@@ -19,6 +19,7 @@ from frontend.contract import Caption, ModelFacts, Problem
 from frontend.errors import AwayError, BusyError, GarbledError, RefusedError, SlowError
 from frontend.exchange import Reply, exchange, make_session
 from frontend.settings import Settings
+from frontend.tracing import trace_call
 
 RETRY_PAUSE_SECONDS = 0.2
 AWAY_RETRY_SECONDS = 3.0
@@ -95,7 +96,11 @@ class InferenceClient:
 
     def _ask(self, request: requests.Request, seconds: float) -> Reply:
         """Send `request`, a second time where that may help: captioning a photo twice does no harm."""
-        deadline = time.monotonic() + seconds
+        with trace_call(f"{request.method} {request.url.removeprefix(self._base)}") as trace_headers:
+            request.headers |= trace_headers
+            return self._ask_twice(request, time.monotonic() + seconds)
+
+    def _ask_twice(self, request: requests.Request, deadline: float) -> Reply:
         try:
             return self._try(request, deadline)
         except AwayError:

@@ -8,6 +8,8 @@ import uuid
 
 from flask import Flask, Response, g, has_request_context, request
 
+from frontend.tracing import current_trace_id
+
 _ACCEPTED_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _logger = logging.getLogger("frontend")
 
@@ -21,7 +23,7 @@ class JsonFormatter(logging.Formatter):
             "time": self.formatTime(record, "%Y-%m-%dT%H:%M:%S%z"),
             "level": record.levelname.lower(),
             "message": record.getMessage(),
-            **({"request_id": current_request_id()} if has_request_context() else {}),
+            **(_describe_request() if has_request_context() else {}),
             **getattr(record, "fields", {}),
         }
         if record.exc_info:
@@ -39,6 +41,11 @@ def current_request_id() -> str:
     """The id of the request being answered; fit for headers, logs and pages."""
     request_id: str = g.request_id
     return request_id
+
+
+def _describe_request() -> dict[str, str]:
+    trace_id = current_trace_id()
+    return {"request_id": current_request_id()} | ({"trace_id": trace_id} if trace_id else {})
 
 
 def _begin() -> None:

@@ -12,6 +12,7 @@ from contextvars import ContextVar
 from datetime import UTC, datetime
 
 current_request_id: ContextVar[str | None] = ContextVar("request_id", default=None)
+current_trace_id: ContextVar[str | None] = ContextVar("trace_id", default=None)
 
 _PLAIN = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime", "color_message"}
 
@@ -29,6 +30,8 @@ class JsonFormatter(logging.Formatter):
         }
         if (request_id := current_request_id.get()) is not None:
             entry["request_id"] = request_id
+        if (trace_id := current_trace_id.get()) is not None:
+            entry["trace_id"] = trace_id
         entry |= {name: value for name, value in vars(record).items() if name not in _PLAIN}
         if record.exc_info:
             entry["exception"] = self.formatException(record.exc_info)

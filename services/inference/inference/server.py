@@ -8,6 +8,7 @@ A second signal stops at once. SIGHUP loads the bundle anew beside the one that 
 
 import asyncio
 import logging
+import os
 import signal
 import socket
 from collections.abc import Callable, Coroutine
@@ -24,6 +25,7 @@ from inference.metrics import Metrics
 from inference.protocol import ConnectionLimits, LimitedConfig
 from inference.service import CaptionService, State
 from inference.settings import Settings
+from inference.tracing import open_tracing
 
 _READING_THE_ANSWER_SECONDS = 30.0
 _CLOSING_SECONDS = 3
@@ -132,7 +134,7 @@ def serve(settings: Settings, load: Callable[[], Captioner]) -> None:
 
     Raises `AddressError`, `IncompleteError`, and what `load` raises.
     """
-    service = CaptionService(settings, Metrics(), load)
+    service = CaptionService(settings, Metrics(), load, open_tracing(os.environ))
     with _open_socket(settings.host, settings.port) as listener:
         host, port = listener.getsockname()[:2]
         _log.info("listening", extra={"host": host, "port": port})

@@ -27,6 +27,7 @@ from inference.metrics import Metrics
 from inference.result import Caption, CaptionOptions, Timings
 from inference.scheduler import Scheduled, Scheduler
 from inference.settings import Settings
+from inference.tracing import Tracing
 
 
 class State(enum.Enum):
@@ -62,9 +63,12 @@ class CaptionService:
     `load` gives the captioner; it runs in a thread and may take its time. Open it with `async with`.
     """
 
-    def __init__(self, settings: Settings, metrics: Metrics, load: Callable[[], Captioner]) -> None:
+    def __init__(
+        self, settings: Settings, metrics: Metrics, load: Callable[[], Captioner], tracing: Tracing | None = None
+    ) -> None:
         self.settings = settings
         self.metrics = metrics
+        self.tracing = tracing or Tracing()
         self.state = State.STARTING
         self.failure: Exception | None = None
         self._load = load
@@ -174,6 +178,9 @@ class CaptionService:
         if not cached:
             self.metrics.observe_stages(scheduled.caption.timings, queue_ms=scheduled.queue_ms)
         total_ms = (time.perf_counter() - arrival) * 1000
+        self.tracing.record_photo(
+            scheduled.caption.timings, queue_ms=scheduled.queue_ms, total_ms=total_ms, cached=cached
+        )
         return Answer(scheduled.caption, captioner.bundle.manifest, cached, scheduled.queue_ms, total_ms)
 
 

@@ -5,33 +5,38 @@ They change this machine (images, containers) and take minutes, so they run only
 
 import os
 import shutil
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from support.compose import ROOT, Stack, run_stack, wait_for
+from support.compose import ROOT, Stack, run_stack
 from support.container_engine import find_compose_commands, has_engine, run_docker
+from support.photos import photo_bytes
+from support.report import Report
 from support.stand_ins import PROMETHEUS, PROXY, PYTHON, provide_image
 from support.tiny_bundle import write_tiny_bundle
+from support.waiting import wait_for
 
-_MEASURED = pytest.StashKey[list[str]]()
+_REPORT = pytest.StashKey[Report]()
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    config.stash[_MEASURED] = []
+    config.stash[_REPORT] = Report()
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    if config.stash[_MEASURED]:
+    lines = config.stash[_REPORT].summarise()
+    if lines:
         terminalreporter.section("docker compose")
-    for line in config.stash[_MEASURED]:
+    for line in lines:
         terminalreporter.line(line)
 
 
 @pytest.fixture(scope="session")
-def measured(pytestconfig: pytest.Config) -> list[str]:
-    """Lines for people to read at the end."""
-    return pytestconfig.stash[_MEASURED]
+def report(pytestconfig: pytest.Config) -> Report:
+    """What people are to read at the end."""
+    return pytestconfig.stash[_REPORT]
 
 
 @pytest.fixture(scope="session")
@@ -47,7 +52,7 @@ def compose_commands() -> list[list[str]]:
 
 @pytest.fixture(scope="session")
 def stack(
-    compose_commands: list[list[str]], tmp_path_factory: pytest.TempPathFactory, measured: list[str]
+    compose_commands: list[list[str]], tmp_path_factory: pytest.TempPathFactory, report: Report
 ) -> Iterator[Stack]:
     """The stack, up and ready. Tests may scale it and replace its bundle; they leave it ready."""
     for tag in (PYTHON, PROXY, PROMETHEUS):
@@ -55,13 +60,19 @@ def stack(
     artifacts = tmp_path_factory.mktemp("artifacts")
     _put_bundle(artifacts / "default")
     with run_stack(compose_commands[0], artifacts, project="caption-test", CAPTION_THREADS="1") as stack:
+        start = time.monotonic()
         stack.compose("build")
-        measured += [f"image {name}: {_megabytes(name)} MB, {_megabytes(name) - _megabytes(PYTHON)} MB of it ours"
-                     for name in ("caption-inference", "caption-frontend")]  # fmt: skip
+        report.note(f"both images built in {time.monotonic() - start:.0f} s")
+        for name in ("caption-inference", "caption-frontend"):
+            size = _megabytes(name)
+            report.note(f"image {name}: {size} MB, {size - _megabytes(PYTHON)} MB of it ours")
+        start = time.monotonic()
         stack.compose("up", "--detach", "--no-build")
-        seconds = wait_for(stack.is_ready, lambda: stack.compose("logs"))
-        measured.append(f"from `up` to the first caption: {seconds:.1f} s")
+        wait_for(stack.is_ready, lambda: stack.compose("logs"))
+        report.note(f"time to ready, from `up`: {time.monotonic() - start:.1f} s")
         stack.wait_until_healthy()
+        model = stack.caption(photo_bytes("red"))["model"]
+        report.note(f"bundle: {model['name']}, {_size(artifacts) / 1e6:.0f} MB")
         yield stack
 
 
@@ -74,6 +85,10 @@ def _put_bundle(target: Path) -> None:
         write_tiny_bundle(target)
     for path in (target.parent, target):
         path.chmod(0o755)
+
+
+def _size(folder: Path) -> int:
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
 
 
 def _megabytes(image: str) -> int:

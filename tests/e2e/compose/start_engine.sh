@@ -23,6 +23,7 @@ start_engine() {
     setsid dockerd >"$LOG" 2>&1 </dev/null &
     for _ in $(seq 60); do
         engine_answers && return
+        kill -0 $! 2>/dev/null || break
         sleep 1
     done
     tail -n 20 "$LOG" >&2

@@ -1,24 +1,32 @@
 """`docker compose up`: what it serves, what its containers may do, and that it says when the model is not there."""
 
+import os
 import shutil
-import subprocess
 import time
 from pathlib import Path
 
 import httpx
 import pytest
 from support.compose import ROOT, Stack
-from support.container_engine import run_docker
+from support.container_engine import run_command, run_docker
 from support.photos import photo_bytes
+from support.report import Report
 
 pytestmark = pytest.mark.timeout(1800)
 
 SERVICES = ("inference", "frontend", "proxy")
 
 
-def test_the_file_is_valid_for_every_compose_that_is_here(compose_commands: list[list[str]]) -> None:
+def test_the_file_is_valid_for_every_compose_that_is_here(compose_commands: list[list[str]], report: Report) -> None:
+    profiles = os.environ | {"COMPOSE_PROFILES": "monitoring,training"}
+
     for command in compose_commands:
-        subprocess.run([*command, "config", "--quiet"], cwd=ROOT, check=True)
+        run_command([*command, "config", "--quiet"], folder=ROOT, environment=profiles)
+        services = run_command([*command, "config", "--services"], folder=ROOT, environment=profiles).split()
+        version = run_command([*command, "version", "--short"]).strip()
+
+        assert {*SERVICES, "training", "prometheus", "grafana"} == set(services)
+        report.note(f"docker-compose.yml is valid for `{' '.join(command)}` {version}")
 
 
 def test_the_page_and_the_api_say_the_same_about_a_photo(stack: Stack) -> None:
@@ -115,7 +123,7 @@ def test_inference_has_no_way_out(stack: Stack) -> None:
 
 
 @pytest.mark.parametrize("service", ["inference", "frontend"])
-def test_a_change_of_code_is_built_in_seconds(stack: Stack, service: str, tmp_path: Path, measured: list[str]) -> None:
+def test_a_change_of_code_is_built_in_seconds(stack: Stack, service: str, tmp_path: Path, report: Report) -> None:
     context = shutil.copytree(ROOT / "services" / service, tmp_path / service)
     with (context / service / "__init__.py").open("a") as module:
         module.write("\nCHANGED = True\n")
@@ -128,5 +136,5 @@ def test_a_change_of_code_is_built_in_seconds(stack: Stack, service: str, tmp_pa
     seconds = time.monotonic() - start
     run_docker("image", "rm", f"caption-{service}:changed")
 
-    measured.append(f"rebuild of {service} after a change of code: {seconds:.1f} s")
+    report.note(f"rebuild of {service} after a change of code: {seconds:.1f} s")
     assert seconds < 30

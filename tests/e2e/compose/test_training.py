@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from support.compose import Stack
 from support.photos import photo_bytes
+from support.report import Report
 from support.shapes import write_shapes
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
@@ -24,7 +25,7 @@ _QUICK = (
 )
 
 
-def test_a_model_trained_in_a_container_is_served(stack: Stack, tmp_path: Path, measured: list[str]) -> None:
+def test_a_model_trained_in_a_container_is_served(stack: Stack, tmp_path: Path, report: Report) -> None:
     dataset = write_shapes(tmp_path / "shapes")
     owner = f"{os.getuid()}:{os.getgid()}"
 
@@ -34,7 +35,7 @@ def test_a_model_trained_in_a_container_is_served(stack: Stack, tmp_path: Path, 
         stack.compose(
             "run", "--rm", "-T", "training", "train", "--dataset", "/data", "--out", "/artifacts/shapes", *_QUICK
         )
-    measured.append(f"a tiny model trained in a container: {time.monotonic() - start:.0f} s")
+    report.note(f"a tiny model trained in a container: {time.monotonic() - start:.0f} s")
 
     with stack.variables(BUNDLE="shapes"):
         stack.scale(1)

@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
+from fastapi.telemetry import TelemetryConfig
 from starlette.middleware.cors import CORSMiddleware
 
 from inference import __version__
@@ -18,6 +19,7 @@ from inference.api.openapi import correct_document
 from inference.api.routes import captions, docs, health, model
 from inference.service import CaptionService
 from inference.settings import Settings
+from inference.tracing import is_quiet
 
 _DESCRIPTION = "Send a photo, get a sentence that describes it. Every error is an RFC 9457 problem."
 
@@ -34,6 +36,7 @@ def create_app(service: CaptionService) -> FastAPI:
         redoc_url=None,
         redirect_slashes=False,
         lifespan=_lifespan,
+        telemetry=_describe_telemetry(service),
     )
     app.state.service = service
     app.state.gatekeeper = Gatekeeper(settings)
@@ -42,6 +45,20 @@ def create_app(service: CaptionService) -> FastAPI:
     _add_middleware(app, service)
     correct_document(app, needs_key=bool(settings.api_keys))
     return app
+
+
+def _describe_telemetry(service: CaptionService) -> TelemetryConfig:
+    """FastAPI's own spans, of requests alone: logs and metrics go their own ways here."""
+    provider = service.tracing.provider
+    return TelemetryConfig(
+        tracing=provider is not None,
+        tracer_provider=provider,
+        operation_spans=False,
+        metrics=False,
+        logs=False,
+        auto_configure=False,
+        exclude=is_quiet,
+    )
 
 
 @asynccontextmanager

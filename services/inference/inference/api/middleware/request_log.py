@@ -13,8 +13,9 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from inference.api.problems import INTERNAL, NOT_READY, ProblemResponse, make_problem
-from inference.logs import current_request_id
+from inference.logs import current_request_id, current_trace_id
 from inference.metrics import Metrics
+from inference.tracing import read_trace_id
 
 _HEADER = "X-Request-ID"
 _ACCEPTABLE_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
@@ -38,8 +39,10 @@ class RequestLogMiddleware:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        request_id = _choose_id(Headers(scope=scope).get(_HEADER))
+        headers = Headers(scope=scope)
+        request_id = _choose_id(headers.get(_HEADER))
         token = current_request_id.set(request_id)
+        trace_token = current_trace_id.set(read_trace_id(headers.get("traceparent")))
         status = _UNANSWERED
         start = time.perf_counter()
 
@@ -62,6 +65,7 @@ class RequestLogMiddleware:
         finally:
             self._record(scope, status, time.perf_counter() - start)
             current_request_id.reset(token)
+            current_trace_id.reset(trace_token)
 
     def _record(self, scope: Scope, status: int, seconds: float) -> None:
         route = getattr(scope.get("route"), "path", _UNKNOWN_ROUTE)

@@ -1,0 +1,15 @@
+"""Waiting for something to come true, as long as a loaded machine may take for it."""
+
+import time
+from collections.abc import Callable
+
+PATIENCE_SECONDS = 240.0  # of a machine that has much else to do
+
+
+def wait_for(condition: Callable[[], bool], explain: Callable[[], str], seconds: float = PATIENCE_SECONDS) -> float:
+    """Wait until `condition` holds; returns the seconds it took. Fails with what `explain` says."""
+    start = time.monotonic()
+    while not condition():
+        assert time.monotonic() - start < seconds, explain()
+        time.sleep(0.1)
+    return time.monotonic() - start
