@@ -10,7 +10,7 @@ from bench.sections import Section
 from inference.captioner import Captioner
 from training.config import DecoderConfig
 from training.decoder import build_decoder
-from training.fitting import smoothed_cross_entropy
+from training.fitting import SmoothedCrossEntropy
 
 _PHOTOS = 32
 _BATCH = (32, 5, 15)  # photos, captions of each, words of each
@@ -44,15 +44,16 @@ def _fit(captioner: Captioner, seconds: float) -> float:
     photos, captions, _ = _BATCH
     cells, channels = manifest.features.rows * manifest.features.columns, manifest.features.channels
     decoder = build_decoder(manifest.vocabulary_size, cells, channels, DecoderConfig(architecture="attention"))
-    decoder.compile(optimizer=keras.optimizers.AdamW(1e-3, global_clipnorm=5.0), loss=smoothed_cross_entropy(0.1))
+    decoder.compile(optimizer=keras.optimizers.AdamW(1e-3, global_clipnorm=5.0), loss=SmoothedCrossEntropy(0.1))
     chance = np.random.default_rng(0)
     features = chance.random((photos, cells, channels), dtype=np.float32).astype(np.float16)
     tokens, targets = (chance.integers(4, manifest.vocabulary_size, _BATCH).astype(np.int32) for _ in range(2))
-    decoder.train_on_batch((features, tokens), targets)
+    weights = np.full(_BATCH, 1 / tokens.size, np.float32)
+    decoder.train_on_batch((features, tokens), targets, sample_weight=weights)
     rates = []
     end = time.perf_counter() + seconds
     while time.perf_counter() < end:
         begun = time.perf_counter()
-        decoder.train_on_batch((features, tokens), targets)
+        decoder.train_on_batch((features, tokens), targets, sample_weight=weights)
         rates.append(photos * captions / (time.perf_counter() - begun))
     return statistics.median(rates)
