@@ -9,7 +9,6 @@ import pytest
 
 from inference.bundle import DECODER_START, DECODER_STEP
 from inference.manifest import FeatureSpec
-from training import onnx_graphs
 from training.config import DecoderConfig
 from training.decoder import Decoder, build_decoder
 from training.decoder_export import export_decoder, round_weights
@@ -30,7 +29,7 @@ def decoder(request: pytest.FixtureRequest) -> Decoder:
 @pytest.fixture(scope="module")
 def exported(decoder: Decoder, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("exported")
-    export_decoder(decoder, FEATURES, folder)
+    export_decoder(decoder, FEATURES, "float32", folder)
     return folder
 
 
@@ -78,13 +77,12 @@ def test_eight_bits_move_log_probabilities_by_hundredths(decoder: Decoder, expor
     start = _run(exported / DECODER_START, {"features": random.random((2, FEATURES.cells, 6)).astype(np.float32)})
     states = {name: np.repeat(value[:, None], 3, axis=1) for name, value in start.items() if name.startswith("state_")}
     feeds = start | states | {"tokens": random.integers(4, WORDS, (2, 3)).astype(np.int32)}
-    model = onnx.load(exported / DECODER_STEP)
 
-    replaced = onnx_graphs.store_eight_bits(model)
-    onnx_graphs.save(model, tmp_path / DECODER_STEP)
+    export_decoder(decoder, FEATURES, "int8", tmp_path)
     plain, compressed = (_run(folder / DECODER_STEP, feeds) for folder in (exported, tmp_path))
 
-    assert replaced == (5 if decoder.attention else 3)
+    nodes = onnx.load(tmp_path / DECODER_STEP).graph.node
+    assert [node.op_type for node in nodes].count("MatMulNBits") == (5 if decoder.attention else 3)
     assert (tmp_path / DECODER_STEP).stat().st_size < 0.7 * (exported / DECODER_STEP).stat().st_size
     assert plain.keys() == compressed.keys()
     for name, values in plain.items():

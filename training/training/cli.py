@@ -1,4 +1,4 @@
-"""The programs `caption-train train`, `compress` and `evaluate`, for people and for the Makefile."""
+"""The programs `caption-train train`, `evaluate` and `report`, for people and for the Makefile."""
 
 import argparse
 import os
@@ -14,7 +14,7 @@ os.environ.setdefault(
 from inference.errors import CaptionError
 from training.config import load_config
 from training.dataset import SPLITS, read_dataset
-from training.errors import TrainingError
+from training.errors import TrainingError, WeightsError
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -35,7 +35,6 @@ def _build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="caption-train", description="Train and score caption bundles.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     _add_train(commands.add_parser("train", help="make a bundle from photos with captions"))
-    _add_compress(commands.add_parser("compress", help="put a bundle's decoder into 8 bits, which searches faster"))
     _add_evaluate(commands.add_parser("evaluate", help="score a bundle on a split of a dataset"))
     _add_report(commands.add_parser("report", help="write a page about a bundle that a person can look at"))
     return parser
@@ -58,13 +57,6 @@ def _add_train(parser: argparse.ArgumentParser) -> None:
         "settings", nargs="*", metavar="section.name=value", help="settings, e.g. decoder.architecture=pooled"
     )
     parser.set_defaults(run_command=_train)
-
-
-def _add_compress(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--bundle", type=Path, required=True)
-    parser.add_argument("--dataset", type=Path, required=True, help="its dev split scores the result")
-    parser.add_argument("--out", type=Path, help="directory of the bundle to publish (default: the bundle itself)")
-    parser.set_defaults(run_command=_compress)
 
 
 def _add_evaluate(parser: argparse.ArgumentParser) -> None:
@@ -109,12 +101,6 @@ def _settings_of(options: argparse.Namespace) -> list[str]:
     return [*config, *(["--saved-model"] if options.saved_model else []), *options.settings]
 
 
-def _compress(options: argparse.Namespace) -> None:
-    from training.compression import compress
-
-    compress(options.bundle, options.out or options.bundle, read_dataset(options.dataset, ["train", "dev"]))
-
-
 def _evaluate(options: argparse.Namespace) -> None:
     from inference.captioner import Captioner
     from training.evaluation import compare_cider, evaluate, write_json
@@ -128,8 +114,12 @@ def _evaluate(options: argparse.Namespace) -> None:
     if options.float32 and captioner.bundle.manifest.encoder.precision != "float32":
         from training.plain_encoder import with_plain_encoder
 
-        plain = evaluate(with_plain_encoder(captioner, options.cache), photos)
-        print(f"\nfloat32 encoder\n{plain.to_table()}\n{compare_cider(evaluation, plain)}")
+        try:
+            plain = evaluate(with_plain_encoder(captioner, options.cache), photos)
+        except WeightsError as error:
+            print(f"\nnot compared with the encoder in float32: {error}")
+        else:
+            print(f"\nfloat32 encoder\n{plain.to_table()}\n{compare_cider(evaluation, plain)}")
 
 
 def _report(options: argparse.Namespace) -> None:

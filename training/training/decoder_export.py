@@ -27,11 +27,13 @@ def round_weights(decoder: Decoder) -> None:
     )
 
 
-def export_decoder(decoder: Decoder, features: FeatureSpec, folder: Path) -> None:
-    """Write `decoder_start.onnx` and `decoder_step.onnx` into a folder."""
+def export_decoder(decoder: Decoder, features: FeatureSpec, precision: str, folder: Path) -> None:
+    """Write `decoder_start.onnx` and `decoder_step.onnx` into a folder; `precision` is that of the step's matrices."""
     contexts = _context_names(decoder)
     start = onnx_graphs.convert(_start_of(decoder), [_features_spec(features)], [*contexts, *_STATES], "start")
     step = onnx_graphs.convert(_step_of(decoder), _step_specs(decoder, features), _step_outputs(decoder), "step")
+    if precision == "int8":
+        onnx_graphs.store_eight_bits(step)
     for model, name in ((start, DECODER_START), (step, DECODER_STEP)):
         onnx_graphs.store_half_precision(model)
         onnx_graphs.save(model, folder / name)

@@ -54,16 +54,13 @@ def store_half_precision(model: onnx.ModelProto) -> None:
     model.graph.node.extend(nodes)
 
 
-def store_eight_bits(model: onnx.ModelProto) -> int:
+def store_eight_bits(model: onnx.ModelProto) -> None:
     """Multiply with constant matrices in 8 bits, each 32 values of a column with a scale of their own.
-
-    Returns how many matrices that are.
 
     A step multiplies a few vectors with matrices as fast as memory delivers them: a quarter of the bytes is a fraction
     of the time. Scales so local cost next to nothing in precision; ONNX Runtime rounds the vectors as finely.
     """
-    constants = _float_constants(model)
-    replaced = 0
+    constants = {tensor.name: numpy_helper.to_array(tensor) for tensor in model.graph.initializer}
     for node in model.graph.node:
         matrix = constants.get(node.input[1]) if node.op_type == "MatMul" else None
         if matrix is None or matrix.ndim != 2 or matrix.size < _SMALL or matrix.shape[0] % _BLOCK:
@@ -71,19 +68,8 @@ def store_eight_bits(model: onnx.ModelProto) -> int:
         model.graph.initializer.extend(_quantise_blocks(matrix, node.input[1]))
         names = [node.input[0], f"{node.input[1]}_bits", f"{node.input[1]}_scales"]
         node.CopyFrom(_blocked_product(names, list(node.output), node.name, matrix))
-        replaced += 1
-    if replaced:
-        model.opset_import.append(helper.make_opsetid(_RUNTIME_DOMAIN, 1))
+    model.opset_import.append(helper.make_opsetid(_RUNTIME_DOMAIN, 1))
     _drop_unused(model.graph)
-    return replaced
-
-
-def _float_constants(model: onnx.ModelProto) -> dict[str, npt.NDArray[np.float32]]:
-    """Constants by name, those in half precision by that of the cast behind them."""
-    constants = {tensor.name: numpy_helper.to_array(tensor) for tensor in model.graph.initializer}
-    casts = [node for node in model.graph.node if node.op_type == "Cast" and node.input[0] in constants]
-    constants |= {node.output[0]: constants[node.input[0]] for node in casts}
-    return {name: value.astype(np.float32) for name, value in constants.items() if value.dtype.kind == "f"}
 
 
 def _quantise_blocks(matrix: npt.NDArray[np.float32], name: str) -> list[onnx.TensorProto]:
@@ -116,14 +102,11 @@ def _blocked_product(
 
 
 def _drop_unused(graph: onnx.GraphProto) -> None:
-    """Leave out casts and constants that nothing reads any more."""
-    read = {name for node in graph.node for name in node.input} | {value.name for value in graph.output}
-    nodes = [node for node in graph.node if node.op_type != "Cast" or node.output[0] in read]
-    read = {name for node in nodes for name in node.input}
-    tensors = [tensor for tensor in graph.initializer if tensor.name in read]
-    for place, kept in ((graph.node, nodes), (graph.initializer, tensors)):
-        del place[:]
-        place.extend(kept)
+    """Leave out constants that nothing reads any more."""
+    read = {name for node in graph.node for name in node.input}
+    kept = [tensor for tensor in graph.initializer if tensor.name in read]
+    del graph.initializer[:]
+    graph.initializer.extend(kept)
 
 
 def save(model: onnx.ModelProto, path: Path) -> None:

@@ -226,7 +226,7 @@ def _write_files(job: Job, trained: _Trained, folder: Path) -> None:
     from training.encoder_export import build_encoder
 
     (folder / ENCODER).write_bytes(trained.encoder.read(ENCODER))
-    export_decoder(trained.decoder, trained.encoder.features, folder)
+    export_decoder(trained.decoder, trained.encoder.features, job.config.decoder.precision, folder)
     words = json.dumps(trained.vocabulary.words, ensure_ascii=False, indent=0)
     (folder / VOCABULARY).write_text(words + "\n", encoding="utf-8")
     if job.saved_model:
