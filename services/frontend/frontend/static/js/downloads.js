@@ -7,14 +7,15 @@ const KINDS = {
   html: { make: toHtml, type: "text/html;charset=utf-8", name: "captions.html" },
 };
 
-export function listenForDownloads(photos) {
+// `gather` promises the photos that have captions, with their thumbnails.
+export function listenForDownloads(gather) {
   const menu = document.getElementById("downloads");
-  menu.addEventListener("click", (event) => {
+  menu.addEventListener("click", async (event) => {
     const kind = KINDS[event.target.closest("[data-download]")?.dataset.download];
     if (!kind) return;
-    save(new Blob([kind.make(photos())], { type: kind.type }), kind.name);
     menu.open = false;
     menu.querySelector("summary").focus();
+    save(new Blob([kind.make(await gather())], { type: kind.type }), kind.name);
   });
   menu.addEventListener("keydown", (event) => {
     if (event.key !== "Escape") return;

@@ -24,7 +24,11 @@ onPhotos((files) => {
   announce(added.length === 1 ? `${added[0].name} is on its way.` : `${added.length} photos are on their way.`);
   added[0]?.card.element.scrollIntoView({ block: "nearest", behavior: prefersStillness() ? "auto" : "smooth" });
 });
-listenForDownloads(() => photos.filter((photo) => photo.result));
+listenForDownloads(async () => {
+  const captioned = photos.filter((photo) => photo.result);
+  await Promise.all(captioned.map(keepThumbnail));
+  return captioned;
+});
 listenForFilter(() => photos);
 rememberOptions();
 document.getElementById("clear").addEventListener("click", clear);
@@ -70,15 +74,16 @@ async function start(photo) {
     if (photos.includes(photo)) photo.card.showFailure(explain(error));
     return;
   }
-  await keepThumbnail(photo);
+  // Drawing a thumbnail is the most work of all, and comes after the caption is on the screen and kept.
+  setTimeout(() => keepThumbnail(photo), THUMBNAIL_AFTER_MS);
 }
 
-// Drawing a thumbnail is the most work of all, and comes after the caption is on the screen and kept.
-async function keepThumbnail(photo) {
-  if (photo.thumbnail) return;
-  await new Promise((resolve) => { setTimeout(resolve, THUMBNAIL_AFTER_MS); });
-  photo.thumbnail = await makeThumbnail(photo.file);
-  keep(photos);
+function keepThumbnail(photo) {
+  photo.drawing ??= photo.file && makeThumbnail(photo.file).then((thumbnail) => {
+    photo.thumbnail = thumbnail;
+    keep(photos);
+  });
+  return photo.drawing;
 }
 
 function explain(error) {
