@@ -12,6 +12,7 @@ from support.frontend_process import FrontendProcess, run_frontend
 from support.photos import photo_bytes
 from support.service_process import ServiceProcess, run_service
 from support.tiny_bundle import write_tiny_bundle
+from support.waiting import wait_for
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -115,7 +116,10 @@ def test_one_request_id_goes_through_both_services(frontend: FrontendProcess, in
         f"{frontend.url}/api/caption", data=photo_bytes("red"), headers={"X-Request-ID": "through-both"}, timeout=30
     )
 
-    assert any(json.loads(line).get("request_id") == "through-both" for line in inference.log if line.startswith("{"))
+    def is_logged() -> bool:
+        return any(json.loads(line).get("request_id") == "through-both" for line in inference.log)
+
+    wait_for(is_logged, lambda: str(inference.log))
 
 
 def test_the_page_waits_for_a_service_that_comes_back(chromium: Browser, bundle: Path, tmp_path: Path) -> None:

@@ -22,7 +22,11 @@ _TEST_SECONDS = 90
 
 def main(words: list[str]) -> int:
     """Print a line for each protection."""
-    chosen = [one for one in read_mutations() if not words or any(word in one.promise.lower() for word in words)]
+    wanted = [word.lower() for word in words] or [""]
+    chosen = [one for one in read_mutations() if any(word in one.promise.lower() for word in wanted)]
+    if not chosen:
+        print("No promise holds any of these words.", file=sys.stderr)
+        return 2
     passed = 0
     with tempfile.TemporaryDirectory() as folder:
         copy = Path(folder) / "repository"

@@ -1,12 +1,12 @@
 """Requests made from the OpenAPI document, sound and unsound: every answer is one that the document promises."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 import schemathesis
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from schemathesis.schemas import APIOperation, BaseSchema
 from schemathesis.specs.openapi.checks import positive_data_acceptance
@@ -54,7 +54,13 @@ def check_all(operation: APIOperation[Any, Any, Any, Any], mode: schemathesis.Ge
     @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
     @given(case=operation.as_strategy(generation_mode=mode))
     def check(case: schemathesis.Case[Any]) -> None:
+        assume(mode is schemathesis.GenerationMode.POSITIVE or _is_sent(case.query))
         # No document can say which bytes are a photo, so that a sound request may well be refused for its content.
         case.call_and_validate(headers={"Authorization": f"Bearer {KEY}"}, excluded_checks=[positive_data_acceptance])
 
     check()
+
+
+def _is_sent(query: Mapping[str, Any]) -> bool:
+    """Whether all of a query gets onto the wire: an unsound part that is empty would not, and what is left is sound."""
+    return all(value not in ([], {}) for value in query.values())
