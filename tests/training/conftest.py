@@ -53,4 +53,4 @@ def vocabulary(photos: list[Photo]) -> Vocabulary:
 @pytest.fixture
 def features(photos: list[Photo]) -> dict[str, np.ndarray]:
     random = np.random.default_rng(0)
-    return {photo.name: random.random((CELLS, CHANNELS)).astype(np.float16) for photo in photos}
+    return {photo.name: random.random((CELLS, CHANNELS)).astype(np.float32) for photo in photos}

@@ -8,7 +8,7 @@ import pytest
 from inference.vocabulary import Vocabulary
 from training.batches import Batches, TrainingPhotos, pad_captions
 from training.dataset import Photo
-from training.features import PhotoView
+from training.maps import PhotoView
 from training.views import WHOLE, View
 from training.words import TOKENS
 

@@ -14,7 +14,7 @@ from training.config import TrainingConfig
 from training.dataset import Photo
 from training.decoder import Decoder, build_decoder
 from training.errors import TrainingError
-from training.features import PhotoView
+from training.maps import PhotoView
 from training.fitting import SmoothedCrossEntropy, fit
 from training.views import WHOLE
 

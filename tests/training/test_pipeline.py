@@ -35,6 +35,9 @@ SETTINGS = (
     "fitting.average_decay=0.5",
     "augmentation.cuttings=1",
     "augmentation.worn=0",
+    "fine_tuning.epochs=2",
+    "fine_tuning.photos_per_batch=8",
+    "fine_tuning.learning_rate=0.0003",
     "self_critical.epochs=2",
     "self_critical.photos_per_batch=8",
     "vocabulary.min_count=1",
@@ -76,8 +79,8 @@ class _Job:
                 time.sleep(0.01)
             os.kill(process.pid, signal.SIGKILL)
 
-    def features(self) -> list[Path]:
-        return list(self.cache.glob("features/*/*/*.npy"))
+    def maps(self) -> list[Path]:
+        return list(self.cache.glob("maps/*/*/*.npy"))
 
     def weights(self) -> dict[str, bytes]:
         """The best weights of the run, bit for bit."""
@@ -137,8 +140,8 @@ def test_killed_while_extracting_and_again_while_fitting_it_ends_the_same(
     job = _Job(shapes, tmp_path)
     (finished_encoder,) = finished.cache.glob("encoder-*")
     (job.cache / finished_encoder.name).symlink_to(finished_encoder)
-    job.kill_when(lambda: 0 < len(job.features()) < 60)
-    extracted = len(job.features())
+    job.kill_when(lambda: 0 < len(job.maps()) < 60)
+    extracted = len(job.maps())
     job.kill_when(job.checkpointed)
     log = job.run()
 

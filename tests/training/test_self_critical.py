@@ -10,7 +10,7 @@ from training.batches import TrainingPhotos
 from training.config import SelfCriticalConfig, TrainingConfig
 from training.dataset import Photo
 from training.decoder import Decoder, build_decoder
-from training.features import PhotoView
+from training.maps import PhotoView
 from training.fitting import fit
 from training.search_decoder import SearchDecoder
 from training.self_critical import SampledBatches, sample

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from inference.runtime import Floats
 from inference.vocabulary import Vocabulary
 from training.dataset import Photo
-from training.features import PhotoView
+from training.maps import PhotoView
 from training.read_ahead import read_ahead
 from training.views import View
 from training.words import TOKENS, encode_caption, tokenise
@@ -22,19 +23,19 @@ _MIXING = 3.0
 _ROUNDING = 3
 
 Places = npt.NDArray[np.intp]
-LoadFeatures = Callable[[Sequence[PhotoView]], npt.NDArray[np.float16]]
+LoadFeatures = Callable[[Sequence[PhotoView]], Floats]
 
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """P photos with C captions each: `features` float16 [P, cells, channels], `tokens` and `targets` int32 [P, C, T],
+    """P photos with C captions each: `features` float32 [P, cells, channels], `tokens` and `targets` int32 [P, C, T],
     `weights` float32 [P, C, T].
 
     `targets` are the tokens one place on, and padding where there is nothing to predict; `weights` say how much each
     target counts in the loss, 0 for padding; `reward`: the mean reward of captions that the decoder wrote itself.
     """
 
-    features: npt.NDArray[np.float16]
+    features: Floats
     tokens: npt.NDArray[np.int32]
     targets: npt.NDArray[np.int32]
     weights: npt.NDArray[np.float32]
@@ -56,7 +57,7 @@ class TrainingPhotos:
         """A view of each photo, each of a photo's views as likely as the others."""
         return [views[int(random.integers(len(views)))] for views in self.views]
 
-    def load_features(self, places: Places, views: Sequence[View]) -> npt.NDArray[np.float16]:
+    def load_features(self, places: Places, views: Sequence[View]) -> Floats:
         """Features [P, cells, channels] of the photos at `places`; `views` are those of all photos."""
         return self.load([(self.photos[place], views[place]) for place in places])
 

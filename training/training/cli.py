@@ -86,10 +86,8 @@ def _add_report(parser: argparse.ArgumentParser) -> None:
 
 def _train(options: argparse.Namespace) -> None:
     config = load_config(options.config, options.settings)
-    from training.pipeline import (  # after the settings are known to be good: TensorFlow takes seconds to import
-        Job,
-        train,
-    )
+    from training.bundling import Job  # after the settings are known to be good: TensorFlow takes seconds to import
+    from training.pipeline import train
 
     command = shlex.join(["caption-train", "train", *_settings_of(options)])
     train(Job(options.dataset, options.out, config, options.runs, options.cache, command, options.saved_model))
@@ -125,7 +123,7 @@ def _evaluate(options: argparse.Namespace) -> None:
 def _report(options: argparse.Namespace) -> None:
     from inference.captioner import Captioner
     from training.evaluation import evaluate
-    from training.pipeline import read_phases
+    from training.phases import read_phases
     from training.report import Rival, write_report
 
     photos = read_dataset(options.dataset, [options.split]).split(options.split)

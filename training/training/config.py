@@ -86,7 +86,7 @@ class AugmentationConfig(Section):
     mirror: bool = True
     """Add the mirror image, unless a caption of the photo speaks of left or right."""
 
-    cuttings: int = Field(2, ge=0)
+    cuttings: int = Field(1, ge=0)
     """Parts of the photo, at random places and of random shapes, one in two of them mirrored."""
 
     worn: int = Field(1, ge=0)
@@ -96,25 +96,22 @@ class AugmentationConfig(Section):
     """The least share of the photo's width and of its height that a part has."""
 
 
-class FittingConfig(Section):
-    """How the decoder is fitted."""
+class ScheduleConfig(Section):
+    """How long, how fast and with which checks a phase of training goes."""
 
-    seed: int = 1
-    """Of everything random: weights, order, dropout."""
+    epochs: int = Field(ge=0)
+    """Length of the learning-rate schedule; 0 leaves the phase out."""
 
-    epochs: int = Field(12, ge=1)
-    """Length of the learning-rate schedule."""
-
-    patience: int = Field(4, ge=1)
-    """Epochs without a better dev CIDEr after which fitting stops."""
+    patience: int = Field(3, ge=1)
+    """Epochs without a better dev CIDEr after which the phase stops."""
 
     photos_per_batch: int = Field(32, ge=1)
     """Each brings all of its captions, so that its features are projected once."""
 
-    learning_rate: float = Field(1e-3, gt=0)
+    learning_rate: float = Field(gt=0)
     """Peak of the one-cycle schedule: linear warm-up, then cosine to zero."""
 
-    warmup_epochs: float = Field(1.0, ge=0)
+    warmup_epochs: float = Field(0.25, ge=0)
     """Length of the warm-up."""
 
     weight_decay: float = Field(0.01, ge=0)
@@ -130,43 +127,39 @@ class FittingConfig(Section):
     """Global norm to which gradients are clipped."""
 
 
-class SelfCriticalConfig(Section):
-    """How the fitted decoder is then rewarded for whole sentences: self-critical training (Rennie et al. 2017)."""
+class FittingConfig(ScheduleConfig):
+    """How the decoder learns people's captions, word by word, from features as ImageNet made them."""
+
+    seed: int = 1
+    """Of everything random, in every phase: weights, order, dropout, samples."""
+
+    epochs: int = Field(10, ge=1)
+    patience: int = Field(4, ge=1)
+    learning_rate: float = Field(1e-3, gt=0)
+    warmup_epochs: float = Field(1.0, ge=0)
+
+
+class FineTuningConfig(ScheduleConfig):
+    """How the encoder's last block then learns with the decoder, from the same captions."""
+
+    epochs: int = Field(4, ge=0)
+    learning_rate: float = Field(1e-4, gt=0)
+
+
+class SelfCriticalConfig(ScheduleConfig):
+    """How the decoder is then rewarded for whole sentences: self-critical training (Rennie et al. 2017)."""
 
     epochs: int = Field(6, ge=0)
-    """Length of the learning-rate schedule; 0 leaves this phase out."""
+    learning_rate: float = Field(1e-4, gt=0)
 
-    patience: int = Field(3, ge=1)
-    """Epochs without a better dev CIDEr after which it stops."""
-
-    photos_per_batch: int = Field(32, ge=1)
-    """Photos whose sampled captions make one step."""
+    label_smoothing: float = Field(0.0, ge=0, lt=1)
+    """None: the reward says how good each word was."""
 
     samples: int = Field(5, ge=2)
     """Captions sampled from each photo; the mean reward of the others is the baseline of each (Luo 2020)."""
 
     bleu_weight: float = Field(0.5, ge=0)
     """Weight of smoothed BLEU-4 beside CIDEr-D in the reward; CIDEr alone is fond of broken endings."""
-
-    learning_rate: float = Field(1e-4, gt=0)
-    """Peak of the schedule: linear warm-up, then cosine to zero."""
-
-    warmup_epochs: float = Field(0.25, ge=0)
-    """Length of the warm-up."""
-
-    weight_decay: float = Field(0.01, ge=0)
-    """AdamW's decoupled weight decay."""
-
-    average_decay: float = Field(0.998, ge=0, lt=1)
-    """Decay of the moving average of the weights."""
-
-    clip_norm: float = Field(5.0, gt=0)
-    """Global norm to which gradients are clipped."""
-
-    @property
-    def label_smoothing(self) -> float:
-        """None: the reward says how good each word was."""
-        return 0.0
 
 
 class DecodingConfig(Section):
@@ -191,15 +184,21 @@ class TrainingConfig(Section):
     vocabulary: VocabularyConfig = VocabularyConfig()
     augmentation: AugmentationConfig = AugmentationConfig()
     fitting: FittingConfig = FittingConfig()
+    fine_tuning: FineTuningConfig = FineTuningConfig()
     self_critical: SelfCriticalConfig = SelfCriticalConfig()
     decoding: DecodingConfig = DecodingConfig()
 
     def fit_json(self) -> str:
-        """The settings on which the weights depend that teacher forcing leaves, as JSON: the same text, the same
+        """The settings on which the weights depend that the first phase leaves, as JSON: the same text, the same
         weights.
         """
         return self.model_dump_json(
-            exclude={"decoder": {"precision"}, "self_critical": True, "decoding": {"repeatable_words"}}
+            exclude={
+                "decoder": {"precision"},
+                "fine_tuning": True,
+                "self_critical": True,
+                "decoding": {"repeatable_words"},
+            }
         )
 
 

@@ -1,4 +1,4 @@
-"""The encoder that a run uses: found in the cache, or exported into it."""
+"""The encoder that a run uses: found in the cache, or exported into it, whole and in two parts."""
 
 import hashlib
 import math
@@ -12,39 +12,50 @@ import onnx
 
 from inference.bundle import ENCODER
 from inference.manifest import FeatureSpec, ImageSpec
+from training.checkpoint import Arrays
 from training.config import EncoderConfig
 from training.dataset import Photo
 from training.errors import TrainingError
+from training.trunk import split_encoder
 from training.xception import WEIGHTS_DIGEST
 
 
 @dataclass(frozen=True, slots=True)
 class ExportedEncoder:
-    """A folder with `encoder.onnx`, what goes before it and what comes out of it; `OnnxEncoder` runs it as it runs a
-    bundle's.
+    """A folder with `encoder.onnx` and its parts (`training.trunk`), what goes before it and what comes out of it.
+
+    `last_block`: the weights in it that were fine-tuned, by path.
     """
 
     path: Path
     image: ImageSpec
     features: FeatureSpec
+    last_block: Arrays
 
     def read(self, name: str) -> bytes:
         """The bytes of a file in the folder."""
         return (self.path / name).read_bytes()
 
 
-def export_encoder(config: EncoderConfig, photos: Sequence[Photo], cache: Path, seed: int) -> ExportedEncoder:
-    """The encoder that `config` describes, from the cache or made now; `photos` are those that may calibrate it."""
+def export_encoder(
+    config: EncoderConfig, photos: Sequence[Photo], cache: Path, seed: int, last_block: Arrays | None = None
+) -> ExportedEncoder:
+    """The encoder that `config` describes, from the cache or made now.
+
+    `photos`: those that may calibrate it; `last_block`: its weights where they were fine-tuned, else ImageNet's.
+    """
+    last_block = last_block or {}
     image = ImageSpec(height=config.size, width=config.size, canonical_size=config.canonical_size, resample="bicubic")
     chosen = _choose(photos, config.calibration_photos, seed) if config.precision == "int8" else []
-    folder = cache / f"encoder-{_key(config, chosen)}"
+    folder = cache / f"encoder-{_key(config, chosen, last_block)}"
     if not (folder / ENCODER).exists():
         require_tensorflow("Exporting the encoder")
         from training.encoder_export import make_encoder  # TensorFlow is needed for this alone
 
         folder.mkdir(parents=True, exist_ok=True)
-        make_encoder(config, image, chosen, folder / ENCODER, cache)
-    return ExportedEncoder(folder, image, _read_feature_spec(folder / ENCODER))
+        make_encoder(config, image, chosen, folder / ENCODER, cache, last_block)
+    split_encoder(folder)
+    return ExportedEncoder(folder, image, _read_feature_spec(folder / ENCODER), last_block)
 
 
 def require_tensorflow(what: str) -> None:
@@ -60,9 +71,12 @@ def _choose(photos: Sequence[Photo], count: int, seed: int) -> list[Photo]:
     return [photos[place] for place in order[:count]]
 
 
-def _key(config: EncoderConfig, photos: Sequence[Photo]) -> str:
+def _key(config: EncoderConfig, photos: Sequence[Photo], last_block: Arrays) -> str:
     parts = [WEIGHTS_DIGEST, config.model_dump_json(), *(photo.sha256 for photo in photos)]
-    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
+    digest = hashlib.sha256("\n".join(parts).encode())
+    for path in sorted(last_block):
+        digest.update(last_block[path].tobytes())
+    return digest.hexdigest()[:16]
 
 
 def _read_feature_spec(path: Path) -> FeatureSpec:

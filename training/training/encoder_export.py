@@ -23,8 +23,10 @@ from inference import preprocessing
 from inference.image import decode
 from inference.manifest import ImageSpec
 from training import onnx_graphs
+from training.checkpoint import Arrays
 from training.config import EncoderConfig
 from training.dataset import Photo
+from training.fine_tuning import write_last_block
 from training.progress import say
 from training.xception import load_xception
 
@@ -32,22 +34,37 @@ from training.xception import load_xception
 _AVERAGING = 0.05
 
 
-def build_encoder(size: int, cache: Path) -> keras.Model:
-    """The Keras encoder: uint8 RGB [P, size, size, 3] → float32 [P, cells, channels], scaling included."""
+def build_encoder(size: int, cache: Path, last_block: Arrays) -> keras.Model:
+    """The Keras encoder: uint8 RGB [P, size, size, 3] → float32 [P, cells, channels], scaling included.
+
+    `last_block`: fine-tuned weights by path; those not in it are ImageNet's.
+    """
     images = keras.Input((size, size, 3), dtype="uint8", name="images")
-    grid = load_xception(size, cache)(ops.cast(images, "float32") / 127.5 - 1.0, training=False)
+    network = load_xception(size, cache)
+    write_last_block(network, last_block)
+    grid = network(ops.cast(images, "float32") / 127.5 - 1.0, training=False)
     return keras.Model(images, ops.reshape(grid, (-1, grid.shape[1] * grid.shape[2], grid.shape[3])))
 
 
-def make_encoder(config: EncoderConfig, image: ImageSpec, photos: Sequence[Photo], path: Path, cache: Path) -> None:
-    """Write the encoder to `path`; `photos` calibrate int8, `cache` keeps the ImageNet weights."""
+def make_encoder(
+    config: EncoderConfig, image: ImageSpec, photos: Sequence[Photo], path: Path, cache: Path, last_block: Arrays
+) -> None:
+    """Write the encoder to `path`.
+
+    `photos` calibrate int8, `cache` keeps the ImageNet weights, `last_block` holds the fine-tuned ones.
+    """
     say(f"Exporting the encoder ({config.precision})")
-    encoder = build_encoder(config.size, cache)
-    spec = tf.TensorSpec((None, config.size, config.size, 3), tf.uint8, name="images")
-    model = onnx_graphs.convert(lambda images: (encoder(images, training=False),), [spec], ["features"], "encoder")
+    model = convert_encoder(config.size, cache, last_block)
     if config.precision == "int8":
         model = _quantise(model, photos, image)
     onnx_graphs.save(model, path)
+
+
+def convert_encoder(size: int, cache: Path, last_block: Arrays) -> onnx.ModelProto:
+    """The encoder as ONNX in float32."""
+    encoder = build_encoder(size, cache, last_block)
+    spec = tf.TensorSpec((None, size, size, 3), tf.uint8, name="images")
+    return onnx_graphs.convert(lambda images: (encoder(images, training=False),), [spec], ["features"], "encoder")
 
 
 def _quantise(model: onnx.ModelProto, photos: Sequence[Photo], image: ImageSpec) -> onnx.ModelProto:

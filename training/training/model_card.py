@@ -13,61 +13,12 @@ from training.dataset import Photo
 from training.words import tokenise
 
 _FUNCTION_WORDS = frozenset(
-    [
-        "a",
-        "an",
-        "the",
-        "in",
-        "on",
-        "is",
-        "are",
-        "and",
-        "with",
-        "of",
-        "to",
-        "at",
-        "his",
-        "her",
-        "its",
-        "their",
-        "while",
-        "through",
-        "as",
-        "by",
-        "for",
-        "from",
-        "it",
-        "that",
-        "there",
-        "into",
-        "up",
-        "down",
-        "out",
-        "off",
-        "over",
-        "near",
-        "next",
-        "other",
-        "some",
-        "one",
-        "two",
-        "three",
-        "'s",
-        "along",
-        "around",
-        "behind",
-        "front",
-        "something",
-        "them",
-        "she",
-        "he",
-        "who",
-        "each",
-        "has",
-        "being",
-    ]
+    "a an the in on is are and with of to at his her its their while through as by for from it that there into up down "
+    "out off over near next other some one two three 's along around behind front something them she he who each has "
+    "being".split()  # noqa: SIM905
 )
 _FREQUENT = 24
+_FINE_TUNED = ", the last block fine-tuned on the data above"
 
 _TEMPLATE = """\
 # Model card: {name} {version}
@@ -112,13 +63,14 @@ people, surveillance, or safety.
 
 ## Licence notes
 
-The encoder's weights are those of Keras Applications' Xception, trained on ImageNet. The decoder was trained on the
-data above; Flickr8k, if that is what it was, may be used for research and teaching and is not redistributed here.
+The encoder's weights are those of Keras Applications' Xception, trained on ImageNet{fine_tuned}. The decoder was
+trained on the data above; Flickr8k, if that is what it was, may be used for research and teaching and is not
+redistributed here.
 """
 
 
-def write_model_card(manifest: Manifest, train: Sequence[Photo], dev: Sequence[Photo]) -> str:
-    """The card of a bundle in Markdown."""
+def write_model_card(manifest: Manifest, train: Sequence[Photo], dev: Sequence[Photo], *, fine_tuned: bool) -> str:
+    """The card of a bundle in Markdown; `fine_tuned`: whether its encoder was."""
     training, scores = manifest.training, manifest.scores["dev"]
     assert isinstance(scores, dict)
     return _TEMPLATE.format(
@@ -137,6 +89,7 @@ def write_model_card(manifest: Manifest, train: Sequence[Photo], dev: Sequence[P
         seed=training["seed"],
         scores=_write_table(scores),
         protocol=scores["protocol"],
+        fine_tuned=_FINE_TUNED if fine_tuned else "",
         frequent=", ".join(_frequent_words(train)),
     )
 

@@ -78,7 +78,7 @@ class SampledBatches:
 
 def sample(
     decoder: SearchDecoder,
-    features: npt.NDArray[np.float16],
+    features: Floats,
     count: int,
     max_length: int,
     random: np.random.Generator,
@@ -88,7 +88,7 @@ def sample(
     Each begins with the start token; one that ends within `max_length` words has the end token, then padding.
     `features` is [P, cells, channels].
     """
-    start = decoder.start(features.astype(np.float32))
+    start = decoder.start(features)
     state: Tensors = {name: np.repeat(value[:, None], count, axis=1) for name, value in start.state.items()}
     written = [np.full((len(features), count), TOKENS.start, np.int32)]
     going = np.ones((len(features), count), bool)
@@ -111,7 +111,7 @@ def _draw(log_probabilities: Floats, random: np.random.Generator) -> npt.NDArray
     return drawn
 
 
-def _weigh(features: npt.NDArray[np.float16], tokens: npt.NDArray[np.int32], rewards: Floats) -> Batch:
+def _weigh(features: Floats, tokens: npt.NDArray[np.int32], rewards: Floats) -> Batch:
     """A batch whose targets weigh as much as their caption's reward is above that of the photo's other captions."""
     others = (rewards.sum(axis=1, keepdims=True) - rewards) / (rewards.shape[1] - 1)
     length = -(-(tokens.shape[2] - 1) // _ROUNDING) * _ROUNDING + 1

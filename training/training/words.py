@@ -22,6 +22,11 @@ def tokenise(caption: str) -> list[str]:
     return _WORD.findall(caption.lower().replace("\u2019", "'"))
 
 
+def split_words(captions: Sequence[str]) -> list[str]:
+    """Captions as CIDEr reads them: words separated by spaces."""
+    return [" ".join(tokenise(caption)) for caption in captions]
+
+
 def build_vocabulary(captions: Iterable[Sequence[str]], min_count: int) -> Vocabulary:
     """The special words, then every word seen at least `min_count` times: the most frequent first, ties in alphabetical
     order.

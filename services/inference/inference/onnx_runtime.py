@@ -36,7 +36,7 @@ class OnnxEncoder:
 
     def __init__(self, files: ModelFiles, *, threads: int) -> None:
         """`threads`: cores that one photo may use. Raises BundleError."""
-        self._session = _open_session(files, ENCODER, threads=threads)
+        self._session = open_session(files, ENCODER, threads=threads)
         _check_names(files, ENCODER, self._session, inputs={"images"}, outputs={"features"})
 
     def encode(self, images: npt.NDArray[np.uint8]) -> Floats:
@@ -54,8 +54,8 @@ class OnnxDecoder:
         A step multiplies a few vectors with matrices, as fast as memory delivers them: to hand half of that to another
         core costs more than it saves.
         """
-        self._start = _open_session(bundle, DECODER_START, threads=threads)
-        self._step = _open_session(bundle, DECODER_STEP, threads=1)
+        self._start = open_session(bundle, DECODER_START, threads=threads)
+        self._step = open_session(bundle, DECODER_STEP, threads=1)
         self._started = _output_names(self._start)
         self._stepped = _output_names(self._step)
         self._has_attention = bundle.manifest.decoder.attention
@@ -89,7 +89,8 @@ class OnnxDecoder:
         _check_names(bundle, DECODER_STEP, self._step, inputs={"tokens"} | carried, outputs=outputs)
 
 
-def _open_session(files: ModelFiles, name: str, *, threads: int) -> onnxruntime.InferenceSession:
+def open_session(files: ModelFiles, name: str, *, threads: int) -> onnxruntime.InferenceSession:
+    """A session on one of the files, set up as serving needs it. Raises BundleError."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1

@@ -1,4 +1,4 @@
-"""Features are computed once for each photo, whatever happens in between."""
+"""Maps are computed once for each photo, whatever happens in between."""
 
 from pathlib import Path
 
@@ -8,13 +8,13 @@ from PIL import Image
 
 from inference.manifest import ImageSpec
 from training.dataset import Photo, read_dataset
-from training.features import FeatureCache, PhotoView
+from training.maps import MapCache, PhotoView
 from training.views import WHOLE, View
 
 IMAGE = ImageSpec(height=8, width=8, canonical_size=None, resample="bicubic")
 
 
-class _Encoder:
+class _Trunk:
     """Mean colour of a photo, counting its work; stops with an error after `limit` photos."""
 
     def __init__(self, limit: int | None = None) -> None:
@@ -24,7 +24,7 @@ class _Encoder:
         if self.limit is not None and self.photos + len(images) > self.limit:
             raise KeyboardInterrupt
         self.photos += len(images)
-        means: np.ndarray = images.astype(np.float32).mean(axis=(1, 2), keepdims=True).reshape(len(images), 1, 3)
+        means = images.mean(axis=(1, 2), keepdims=True).reshape(len(images), 1, 3).astype(np.uint8)
         return means
 
 
@@ -42,19 +42,19 @@ def photos(tmp_path: Path) -> list[PhotoView]:
     return [(photo, WHOLE) for photo in read_dataset(folder.parent).split("train")]
 
 
-def test_features_come_back_as_they_were_computed(photos: list[PhotoView], tmp_path: Path) -> None:
-    cache = FeatureCache.for_encoder(tmp_path / "cache", b"encoder", IMAGE)
-    cache.extract(photos, _Encoder(), IMAGE)
+def test_maps_come_back_as_they_were_computed(photos: list[PhotoView], tmp_path: Path) -> None:
+    cache = MapCache.for_trunk(tmp_path / "cache", b"trunk", IMAGE)
+    cache.extract(photos, _Trunk(), IMAGE)
 
-    features = cache.load(photos)
+    maps = cache.load(photos)
 
-    assert features.dtype == np.float16
-    np.testing.assert_array_equal(features[:, 0, 0], range(10))
+    assert maps.dtype == np.uint8
+    np.testing.assert_array_equal(maps[:, 0, 0], range(10))
 
 
 def test_extraction_goes_on_where_it_was_stopped(photos: list[PhotoView], tmp_path: Path) -> None:
-    cache = FeatureCache.for_encoder(tmp_path / "cache", b"encoder", IMAGE)
-    first, second, third = _Encoder(limit=5), _Encoder(), _Encoder()
+    cache = MapCache.for_trunk(tmp_path / "cache", b"trunk", IMAGE)
+    first, second, third = _Trunk(limit=5), _Trunk(), _Trunk()
     with pytest.raises(KeyboardInterrupt):
         cache.extract(photos, first, IMAGE)
     cache.extract(photos, second, IMAGE)
@@ -63,43 +63,43 @@ def test_extraction_goes_on_where_it_was_stopped(photos: list[PhotoView], tmp_pa
     assert (first.photos, second.photos, third.photos) == (5, 5, 0)
 
 
-def test_a_file_left_half_written_is_not_taken_for_features(photos: list[PhotoView], tmp_path: Path) -> None:
-    cache = FeatureCache.for_encoder(tmp_path / "cache", b"encoder", IMAGE)
+def test_a_file_left_half_written_is_not_taken_for_maps(photos: list[PhotoView], tmp_path: Path) -> None:
+    cache = MapCache.for_trunk(tmp_path / "cache", b"trunk", IMAGE)
     path = cache.path(*photos[0])
     path.parent.mkdir(parents=True)
     path.with_name(f"{path.name}.123.partial").write_bytes(b"half")
 
-    cache.extract(photos, _Encoder(), IMAGE)
+    cache.extract(photos, _Trunk(), IMAGE)
 
     assert cache.load(photos[:1]).shape == (1, 1, 3)
 
 
-def test_another_encoder_or_another_preprocessing_has_a_cache_of_its_own(tmp_path: Path) -> None:
+def test_another_trunk_or_another_preprocessing_has_a_cache_of_its_own(tmp_path: Path) -> None:
     other = IMAGE.model_copy(update={"canonical_size": 4})
     folders = {
-        FeatureCache.for_encoder(tmp_path, encoder, image).folder
-        for encoder, image in ((b"one", IMAGE), (b"two", IMAGE), (b"one", other))
+        MapCache.for_trunk(tmp_path, trunk, image).folder
+        for trunk, image in ((b"one", IMAGE), (b"two", IMAGE), (b"one", other))
     }
 
     assert len(folders) == 3
 
 
-def test_a_renamed_photo_keeps_its_features(photos: list[PhotoView], tmp_path: Path) -> None:
-    cache = FeatureCache.for_encoder(tmp_path / "cache", b"encoder", IMAGE)
+def test_a_renamed_photo_keeps_its_maps(photos: list[PhotoView], tmp_path: Path) -> None:
+    cache = MapCache.for_trunk(tmp_path / "cache", b"trunk", IMAGE)
     photo, _ = photos[0]
     renamed = Photo("renamed.png", photo.path, photo.captions, photo.sha256)
 
     assert cache.path(renamed) == cache.path(photo)
 
 
-def test_each_view_of_a_photo_has_features_of_its_own(tmp_path: Path) -> None:
+def test_each_view_of_a_photo_has_maps_of_its_own(tmp_path: Path) -> None:
     Image.linear_gradient("L").convert("RGB").save(tmp_path / "gradient.png")  # black above, white below
     photo = Photo("gradient.png", tmp_path / "gradient.png", ("a gradient",), "ab" * 32)
-    cache = FeatureCache.for_encoder(tmp_path / "cache", b"encoder", IMAGE)
+    cache = MapCache.for_trunk(tmp_path / "cache", b"trunk", IMAGE)
     views = [(photo, WHOLE), (photo, View(bottom=0.5)), (photo, View(top=0.5))]
-    cache.extract(views, _Encoder(), IMAGE)
+    cache.extract(views, _Trunk(), IMAGE)
 
-    whole, upper, lower = cache.load(views)[:, 0, 0]
+    whole, upper, lower = (int(maps[0, 0]) for maps in cache.load(views))
 
     assert upper < whole - 50
     assert lower > whole + 50

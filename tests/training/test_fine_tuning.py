@@ -1,0 +1,73 @@
+"""The last block learns with the decoder, and what it learnt is what is exported."""
+
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+from keras import ops
+from support.weights import weights_cache
+
+from training.config import TrainingConfig
+from training.decoder import build_decoder
+from training.encoder_export import build_encoder
+from training.fine_tuning import FineTuned, build_fine_tuned, load_last_block, read_last_block, save_last_block
+from training.fitting import SmoothedCrossEntropy
+
+SIZE, WORDS = 75, 9
+CELLS, CHANNELS = 9, 2048
+
+
+@pytest.fixture
+def model(config: TrainingConfig) -> FineTuned:
+    return build_fine_tuned(build_decoder(WORDS, CELLS, CHANNELS, config.decoder), SIZE, weights_cache())
+
+
+def learn(model: FineTuned, steps: int) -> list[float]:
+    """Losses of some steps on one batch."""
+    random = np.random.default_rng(0)
+    maps = random.random((2, CELLS, 1024), np.float32)
+    tokens, targets = (random.integers(4, WORDS, (2, 2, 5)).astype(np.int32) for _ in range(2))
+    model.compile(optimizer=keras.optimizers.AdamW(1e-3), loss=SmoothedCrossEntropy(0.0))
+    weights = np.full(targets.shape, 1 / targets.size, np.float32)
+    return [float(model.train_on_batch((maps, tokens), targets, sample_weight=weights)) for _ in range(steps)]
+
+
+def test_block_and_decoder_learn_and_the_statistics_of_imagenet_stay(model: FineTuned) -> None:
+    before = {variable.path: ops.convert_to_numpy(variable) for variable in model.variables}
+
+    losses = learn(model, steps=4)
+
+    moved = {
+        variable.path: not np.array_equal(before[variable.path], ops.convert_to_numpy(variable))
+        for variable in model.variables
+    }
+    assert losses[-1] < losses[0]
+    assert moved["block14_sepconv1/pointwise_kernel"]
+    assert moved["block14_sepconv2/depthwise_kernel"]
+    assert any(moved[path] for path in moved if path.endswith("table"))
+    assert not any(moved[path] for path in moved if "_bn/" in path)
+
+
+def test_the_exported_encoder_has_what_the_block_learnt(model: FineTuned) -> None:
+    images = np.random.default_rng(1).integers(0, 256, (1, SIZE, SIZE, 3)).astype(np.uint8)
+    untouched = build_encoder(SIZE, weights_cache(), {})
+    learn(model, steps=2)
+    arrays = read_last_block(model.last_block)
+
+    tuned = build_encoder(SIZE, weights_cache(), arrays)
+
+    assert np.abs(ops.convert_to_numpy(tuned(images)) - ops.convert_to_numpy(untouched(images))).max() > 0.01
+    exported = {variable.path: ops.convert_to_numpy(variable) for variable in tuned.variables}
+    for path, array in arrays.items():
+        np.testing.assert_array_equal(exported[path], array.astype(np.float32))
+
+
+def test_weights_come_back_from_their_file_as_they_went_in(model: FineTuned, tmp_path: Path) -> None:
+    arrays = read_last_block(model.last_block)
+
+    save_last_block(tmp_path / "weights.npz", arrays)
+    loaded = load_last_block((tmp_path / "weights.npz").read_bytes())
+
+    assert loaded.keys() == arrays.keys()
+    assert all(np.array_equal(loaded[path], arrays[path]) for path in arrays)

@@ -1,0 +1,162 @@
+"""Makes the bundle of what was trained: exports, describes, scores, calibrates, publishes."""
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import keras
+
+from inference.bundle import DECODER_START, DECODER_STEP, ENCODER, MODEL_CARD, VOCABULARY
+from inference.captioner import Captioner
+from inference.manifest import Calibration, DecoderInfo, Decoding, EncoderInfo, Manifest
+from inference.vocabulary import Vocabulary
+from training.calibration import fit_calibration
+from training.config import TrainingConfig
+from training.dataset import Dataset
+from training.decoder import Decoder
+from training.encoder import ExportedEncoder, require_tensorflow
+from training.evaluation import Evaluation, evaluate
+from training.fine_tuning import LAST_BLOCK_WEIGHTS, save_last_block
+from training.metrics import PROTOCOL, score_cider
+from training.model_card import write_model_card
+from training.progress import say
+from training.publishing import publish, staging, write_manifest
+from training.words import TOKENS, split_words
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What to train from, where to put what comes of it, and how it was asked for.
+
+    `bundle`: the directory to publish; `runs` holds a directory for each configuration and dataset, `cache` the
+    encoder's weights, graphs and maps, shared by all runs; `command`: the words that started the job, for the record.
+    """
+
+    dataset: Path
+    bundle: Path
+    config: TrainingConfig
+    runs: Path
+    cache: Path
+    command: str
+    saved_model: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Trained:
+    """A fitted decoder with all that belongs to it."""
+
+    decoder: Decoder
+    vocabulary: Vocabulary
+    encoder: ExportedEncoder
+    dataset: Dataset
+    run: Path
+
+
+def publish_bundle(job: Job, trained: Trained) -> Evaluation:
+    """Export, score and publish; what the bundle wrote about the dev photos."""
+    require_tensorflow("Exporting the bundle")
+    from training.decoder_export import round_weights  # TensorFlow is needed from here on
+
+    say("Exporting and scoring the bundle")
+    round_weights(trained.decoder)
+    with staging(job.bundle) as folder:
+        _write_files(job, trained, folder)
+        manifest = _describe(job, trained, folder)
+        write_manifest(folder, manifest)
+        evaluation = evaluate(Captioner.load(folder), trained.dataset.split("dev"))
+        say(evaluation.to_table())
+        manifest = _record_scores(manifest, evaluation)
+        photos = trained.dataset
+        card = write_model_card(
+            manifest, photos.split("train"), photos.split("dev"), fine_tuned=bool(trained.encoder.last_block)
+        )
+        (folder / MODEL_CARD).write_text(card, encoding="utf-8")
+        write_manifest(folder, manifest)
+        publish(folder, job.bundle)
+    return evaluation
+
+
+def _write_files(job: Job, trained: Trained, folder: Path) -> None:
+    from training.decoder_export import export_decoder, export_saved_model
+    from training.encoder_export import build_encoder
+
+    (folder / ENCODER).write_bytes(trained.encoder.read(ENCODER))
+    export_decoder(trained.decoder, trained.encoder.features, job.config.decoder.precision, folder)
+    words = json.dumps(trained.vocabulary.words, ensure_ascii=False, indent=0)
+    (folder / VOCABULARY).write_text(words + "\n", encoding="utf-8")
+    if trained.encoder.last_block:
+        save_last_block(folder / LAST_BLOCK_WEIGHTS, trained.encoder.last_block)
+    if job.saved_model:
+        encoder = build_encoder(job.config.encoder.size, job.cache, trained.encoder.last_block)
+        export_saved_model(encoder, trained.decoder, trained.encoder.image, trained.encoder.features, folder)
+
+
+def _describe(job: Job, trained: Trained, folder: Path) -> Manifest:
+    config = job.config
+    decoding = Decoding(
+        beam_width=config.decoding.beam_width,
+        length_penalty=config.decoding.length_penalty,
+        max_length=config.vocabulary.max_length,
+        repeatable_words=_known(config.decoding.repeatable_words, trained.vocabulary),
+    )
+    return Manifest(
+        schema_version=1,
+        name=job.bundle.name,
+        version=_name_version(folder, trained.encoder, decoding),
+        files={},
+        image=trained.encoder.image,
+        features=trained.encoder.features,
+        tokens=TOKENS,
+        vocabulary_size=len(trained.vocabulary),
+        decoding=decoding,
+        encoder=EncoderInfo(architecture="xception", precision=config.encoder.precision),
+        decoder=DecoderInfo(architecture=config.decoder.architecture, attention=trained.decoder.attention is not None),
+        confidence=None,
+        training=_record(job, trained.dataset),
+        scores={},
+    )
+
+
+def _name_version(folder: Path, encoder: ExportedEncoder, decoding: Decoding) -> str:
+    """Short hash of everything that shapes a caption: another version, perhaps other captions."""
+    digest = hashlib.sha256()
+    for name in (ENCODER, DECODER_START, DECODER_STEP, VOCABULARY):
+        digest.update((folder / name).read_bytes())
+    digest.update(encoder.image.model_dump_json().encode() + decoding.model_dump_json().encode())
+    return digest.hexdigest()[:12]
+
+
+def _known(words: tuple[str, ...] | None, vocabulary: Vocabulary) -> tuple[str, ...] | None:
+    """Those of the words that the model can write."""
+    return None if words is None else tuple(word for word in words if word in vocabulary.words)
+
+
+def _record(job: Job, dataset: Dataset) -> dict[str, Any]:
+    """How the bundle was made, for its manifest."""
+    return {
+        "command": job.command,
+        "config": job.config.model_dump(mode="json"),
+        "seed": job.config.fitting.seed,
+        "dataset_digest": dataset.digest,
+        "photos": {split: len(photos) for split, photos in dataset.photos.items()},
+        "keras": keras.__version__,
+        "backend": keras.backend.backend(),
+    }
+
+
+def _record_scores(manifest: Manifest, evaluation: Evaluation) -> Manifest:
+    """The manifest with the bundle's dev scores and its calibrated confidence."""
+    scores = {"dev": {"protocol": PROTOCOL, **evaluation.scores}}
+    return manifest.model_copy(update={"scores": scores, "confidence": _calibrate(evaluation)})
+
+
+def _calibrate(evaluation: Evaluation) -> Calibration | None:
+    references = {name: split_words(captions) for name, captions in evaluation.references.items()}
+    captions = {name: [description.caption] for name, description in evaluation.descriptions.items()}
+    _, ciders = score_cider(references, captions)
+    certainties = [
+        description.log_probability / (len(description.words) + 1) for description in evaluation.descriptions.values()
+    ]
+    return fit_calibration(certainties, ciders)
