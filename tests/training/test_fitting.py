@@ -14,8 +14,8 @@ from training.config import TrainingConfig
 from training.dataset import Photo
 from training.decoder import Decoder, build_decoder
 from training.errors import TrainingError
-from training.maps import PhotoView
 from training.fitting import SmoothedCrossEntropy, fit
+from training.maps import PhotoView
 from training.views import WHOLE
 
 

@@ -24,8 +24,8 @@ class _Trunk:
         if self.limit is not None and self.photos + len(images) > self.limit:
             raise KeyboardInterrupt
         self.photos += len(images)
-        means = images.mean(axis=(1, 2), keepdims=True).reshape(len(images), 1, 3).astype(np.uint8)
-        return means
+        means: np.ndarray = images.mean(axis=(1, 2), keepdims=True)
+        return means.reshape(len(images), 1, 3).astype(np.uint8)
 
 
 @pytest.fixture

@@ -10,8 +10,8 @@ from training.batches import TrainingPhotos
 from training.config import SelfCriticalConfig, TrainingConfig
 from training.dataset import Photo
 from training.decoder import Decoder, build_decoder
-from training.maps import PhotoView
 from training.fitting import fit
+from training.maps import PhotoView
 from training.search_decoder import SearchDecoder
 from training.self_critical import SampledBatches, sample
 from training.views import WHOLE

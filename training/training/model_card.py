@@ -12,11 +12,10 @@ from inference.manifest import Manifest
 from training.dataset import Photo
 from training.words import tokenise
 
-_FUNCTION_WORDS = frozenset(
-    "a an the in on is are and with of to at his her its their while through as by for from it that there into up down "
-    "out off over near next other some one two three 's along around behind front something them she he who each has "
-    "being".split()  # noqa: SIM905
-)
+_FUNCTION_WORDS = """
+a an the in on is are and with of to at his her its their while through as by for from it that there into up down out
+off over near next other some one two three 's along around behind front something them she he who each has being
+"""
 _FREQUENT = 24
 _FINE_TUNED = ", the last block fine-tuned on the data above"
 
@@ -105,5 +104,6 @@ def _write_table(scores: Mapping[str, object]) -> str:
 
 
 def _frequent_words(photos: Sequence[Photo]) -> list[str]:
+    function_words = frozenset(_FUNCTION_WORDS.split())
     counts = Counter(word for photo in photos for caption in photo.captions for word in tokenise(caption))
-    return [word for word, _ in counts.most_common() if word not in _FUNCTION_WORDS][:_FREQUENT]
+    return [word for word, _ in counts.most_common() if word not in function_words][:_FREQUENT]
