@@ -12,7 +12,8 @@ from bench.client import Load, run_clients
 from bench.loops import Loops
 from bench.photos import distinct, load_examples
 from bench.search import WIDTHS, describe_search, measure_search
-from bench.sections import Section
+from bench.sections import Section, attempt
+from bench.size import measure_size
 from onnx import TensorProto, helper, numpy_helper
 from PIL import Image
 from support.service_process import run_service
@@ -83,6 +84,34 @@ def test_the_document_says_what_is_met_and_shows_the_plots(bundle: Path, tmp_pat
     assert loops.rates["int8"] > 0
     with Image.open(folder / "search.png") as plot:
         assert plot.format == "PNG"
+
+
+def test_a_part_that_fails_says_so_and_leaves_the_others(capsys: pytest.CaptureFixture[str]) -> None:
+    def fail() -> list[Section]:
+        raise OSError("no weights")
+
+    [section] = attempt("training", fail)
+
+    assert section.failed
+    assert [(bar.promise, bar.met) for bar in section.bars] == [("training can be measured", False)]
+    assert "no weights" in capsys.readouterr().err
+
+
+def test_clients_that_got_no_caption_meet_no_bar() -> None:
+    section = serving.describe_load([_load(16, 1.0, {200: 0, 503: 16})], LOOPS)
+
+    assert not any(bar.met for bar in section.bars)
+
+
+def test_the_size_is_that_of_packages_and_code_without_what_the_image_leaves_out(tmp_path: Path) -> None:
+    packages = tmp_path / ".venv/inference/lib/python3.11/site-packages"
+    for path in (packages / "numpy", packages / "pip", packages / "pip-25.0.dist-info"):
+        path.mkdir(parents=True)
+        (path / "file").write_bytes(bytes(200_000_000))
+
+    [bar] = measure_size(tmp_path).bars
+
+    assert (bar.measured, bar.met) == ("200 MB", True)
 
 
 def test_flops_are_counted_from_the_graph(tmp_path: Path) -> None:

@@ -1,6 +1,8 @@
 """What a part of the benchmark found: text and tables for the document, and the bars that it was held to."""
 
-from collections.abc import Sequence
+import time
+import traceback
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 
@@ -15,12 +17,16 @@ class Bar:
 
 @dataclass
 class Section:
-    """A part of the document: `lines` of Markdown under a heading, bars, and a plot by file name."""
+    """A part of the document: `lines` of Markdown under a heading, bars, and a plot by file name.
+
+    `failed`: it could not be measured.
+    """
 
     heading: str
     lines: list[str] = field(default_factory=list)
     bars: list[Bar] = field(default_factory=list)
     plot: str | None = None
+    failed: bool = False
 
     def say(self, text: str) -> None:
         """Add a paragraph."""
@@ -38,6 +44,22 @@ class Section:
     def hold(self, promise: str, measured: str, met: bool) -> None:
         """Note whether a promise is met."""
         self.bars.append(Bar(promise, measured, met))
+
+
+def attempt(part: str, measure: Callable[[], list[Section]]) -> list[Section]:
+    """What a part of the benchmark finds; where it fails, a section that says so: the other parts took long, too."""
+    print(f"measuring: {part}", flush=True)
+    begun = time.perf_counter()
+    try:
+        return measure()
+    except Exception as error:
+        traceback.print_exc()
+        section = Section(part.capitalize(), failed=True)
+        section.say(f"Not measured, because it failed: {type(error).__name__}.")
+        section.hold(f"{part} can be measured", "it failed", met=False)
+        return [section]
+    finally:
+        print(f"{part} took {time.perf_counter() - begun:.0f} s", flush=True)
 
 
 def _row(cells: Sequence[str]) -> str:

@@ -29,13 +29,9 @@ def bias_of(**gains: float) -> Floats:
 
 
 def is_allowed(words: tuple[int, ...], options: SearchOptions) -> bool:
-    if not options.repeat_words and any(first == second for first, second in pairwise(words)):
+    if any(first == second for first, second in pairwise(words)):
         return False
-    if options.repeatable is not None and any(words.count(word) > 1 for word in set(words) - set(options.repeatable)):
-        return False
-    size = options.no_repeat_ngram
-    ngrams = [words[at : at + size] for at in range(len(words) - size + 1)] if size else []
-    return len(set(ngrams)) == len(ngrams)
+    return options.repeatable is None or all(words.count(word) == 1 for word in set(words) - set(options.repeatable))
 
 
 def rank_every_sentence(
@@ -54,13 +50,11 @@ def rank_every_sentence(
 @given(
     seed=seeds,
     penalty=penalties,
-    repeat=st.booleans(),
-    ngram=st.sampled_from([0, 2]),
     repeatable=st.none() | st.sets(st.sampled_from(WORDS)).map(tuple),
     results=st.integers(1, 8),
 )
 def test_a_beam_wider_than_the_tree_ranks_as_brute_force_does(
-    seed: int, penalty: float, repeat: bool, ngram: int, repeatable: tuple[int, ...] | None, results: int
+    seed: int, penalty: float, repeatable: tuple[int, ...] | None, results: int
 ) -> None:
     decoder, features = ToyDecoder(seed), make_features(1, seed)
     options = SearchOptions(
@@ -68,8 +62,6 @@ def test_a_beam_wider_than_the_tree_ranks_as_brute_force_does(
         penalty,
         max_length=3,
         results=results,
-        repeat_words=repeat,
-        no_repeat_ngram=ngram,
         repeatable=repeatable,
     )
 
@@ -230,17 +222,6 @@ def test_no_word_follows_itself(seed: int, width: int) -> None:
     found = search(ToyDecoder(seed), make_features(2, seed), replace(OPTIONS, beam_width=width, results=6), TOKENS)
 
     assert all(is_allowed(hypothesis.tokens, OPTIONS) for pool in found for hypothesis in pool)
-
-
-@pytest.mark.parametrize("size", [1, 2, 3])
-@pytest.mark.parametrize("seed", range(5))
-def test_no_ngram_comes_twice_where_that_is_refused(size: int, seed: int) -> None:
-    decoder = ToyDecoder(seed, bias_of(end=-3.0))
-    options = replace(OPTIONS, max_length=8, no_repeat_ngram=size, results=3)
-
-    found = search(decoder, make_features(2, seed), options, TOKENS)
-
-    assert all(is_allowed(hypothesis.tokens, options) for pool in found for hypothesis in pool)
 
 
 @given(seed=seeds, width=st.integers(1, 6))

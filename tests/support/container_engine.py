@@ -42,6 +42,11 @@ def find_compose_commands() -> list[list[str]]:
     return [command for command in (["docker", "compose"], ["docker-compose"]) if succeeds(*command, "version")]
 
 
+def weigh_image(tag: str) -> int:
+    """Megabytes of an image, its base included."""
+    return round(int(run_docker("image", "inspect", "--format", "{{.Size}}", tag)) / 1e6)
+
+
 @dataclass(frozen=True)
 class Container:
     """A container, by its id."""

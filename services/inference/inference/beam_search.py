@@ -9,9 +9,9 @@ Log-probabilities are summed, never multiplied as probabilities. Finished hypoth
 end token counted in both: the plain power in place of the penalty of Wu et al. 2016, "Google's neural machine
 translation system".
 
-What a sentence can never hold: padding, start and unknown; nothing at all, as the end is not allowed first; and, unless
-`SearchOptions.repeat_words` allows it, the same word twice running. A hypothesis that reaches the maximum length is
-made to end there, at the price that the decoder puts on it, so that every photo gets a sentence.
+What a sentence can never hold: padding, start and unknown; nothing at all, as the end is not allowed first; the same
+word twice running. A hypothesis that reaches the maximum length is made to end there, at the price that the decoder
+puts on it, so that every photo gets a sentence.
 """
 
 import math
@@ -35,11 +35,9 @@ class SearchOptions:
 
     `beam_width`: live hypotheses of a photo, at least 1; `length_penalty`: α ≥ 0; `max_length`: most words of a
     sentence; `results`: most hypotheses returned for a photo; `attention`: whether they keep their attention;
-    `repeat_words`: whether a word may follow itself; `no_repeat_ngram`: refuse any run of this many words that the
-    sentence already has, 0 refuses none; `repeatable`: the only tokens that a sentence may hold twice, None for all of
-    them; `lookahead`: how many further words a live hypothesis is granted free of cost
-    when it is judged whether it can still win. None grants all that `max_length` leaves: it never misses a better
-    sentence, and takes the most steps.
+    `repeatable`: the only tokens that a sentence may hold twice, None for all of them; `lookahead`: how many further
+    words a live hypothesis is granted free of cost when it is judged whether it can still win. None grants all that
+    `max_length` leaves: it never misses a better sentence, and takes the most steps.
     """
 
     beam_width: int
@@ -47,8 +45,6 @@ class SearchOptions:
     max_length: int
     results: int = 1
     attention: bool = False
-    repeat_words: bool = False
-    no_repeat_ngram: int = 0
     repeatable: tuple[int, ...] | None = None
     lookahead: int | None = None
 
@@ -140,30 +136,16 @@ def _total_successors(beams: _Beams, step: DecoderStep, options: SearchOptions, 
     totals[:, :, [tokens.padding, tokens.start, tokens.unknown]] = _NEVER
     if beams.length == 0:
         totals[:, :, tokens.end] = _NEVER
-    if not options.repeat_words:
-        rows, columns = np.ogrid[: totals.shape[0], : totals.shape[1]]
-        totals[rows, columns, beams.tokens[:, :, -1]] = _NEVER
-    if options.no_repeat_ngram:
-        _forbid_repeated_ngrams(totals, beams.tokens[:, :, 1:], options.no_repeat_ngram)
-    if options.repeatable is not None:
-        _forbid_used_words(totals, beams.tokens[:, :, 1:], options.repeatable)
+    else:
+        _forbid_repetition(totals, beams.tokens[:, :, 1:], options.repeatable)
     return totals
 
 
-def _forbid_repeated_ngrams(totals: Floats, words: npt.NDArray[np.int32], size: int) -> None:
-    """Set to -inf whatever would complete an n-gram that is in the sentence already. `words` [P, K, t]."""
-    length = words.shape[2]
-    if length < size:
-        return
-    ngrams = np.lib.stride_tricks.sliding_window_view(words, size, axis=2)
-    begun = words[:, :, None, length - size + 1 :]
-    photos, beams, positions = np.nonzero((ngrams[..., :-1] == begun).all(axis=3))
-    totals[photos, beams, ngrams[photos, beams, positions, -1]] = _NEVER
-
-
-def _forbid_used_words(totals: Floats, words: npt.NDArray[np.int32], repeatable: tuple[int, ...]) -> None:
-    """Set to -inf every word that the sentence already has, except those that may come again. `words` [P, K, t]."""
-    photos, beams, positions = np.nonzero(~np.isin(words, repeatable))
+def _forbid_repetition(totals: Floats, words: npt.NDArray[np.int32], repeatable: tuple[int, ...] | None) -> None:
+    """Set to -inf the last word, and every other that the sentence has and may not have twice. `words` [P, K, t]."""
+    used = np.zeros(words.shape, bool) if repeatable is None else (words[..., None] != np.array(repeatable)).all(axis=3)
+    used[:, :, -1] = True
+    photos, beams, positions = np.nonzero(used)
     totals[photos, beams, words[photos, beams, positions]] = _NEVER
 
 

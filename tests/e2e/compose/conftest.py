@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from support.compose import ROOT, Stack, run_stack
-from support.container_engine import find_compose_commands, has_engine, run_docker
+from support.container_engine import find_compose_commands, has_engine, weigh_image
 from support.photos import photo_bytes
 from support.report import Report
 from support.stand_ins import PROMETHEUS, PROXY, PYTHON, provide_image
@@ -64,8 +64,8 @@ def stack(
         stack.compose("build")
         report.note(f"both images built in {time.monotonic() - start:.0f} s")
         for name in ("caption-inference", "caption-frontend"):
-            size = _megabytes(name)
-            report.note(f"image {name}: {size} MB, {size - _megabytes(PYTHON)} MB of it ours")
+            size = weigh_image(name)
+            report.note(f"image {name}: {size} MB, {size - weigh_image(PYTHON)} MB of it ours")
         start = time.monotonic()
         stack.compose("up", "--detach", "--no-build")
         wait_for(stack.is_ready, lambda: stack.compose("logs"))
@@ -89,7 +89,3 @@ def _put_bundle(target: Path) -> None:
 
 def _size(folder: Path) -> int:
     return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
-
-
-def _megabytes(image: str) -> int:
-    return round(int(run_docker("image", "inspect", "--format", "{{.Size}}", image)) / 1e6)

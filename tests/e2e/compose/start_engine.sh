@@ -1,6 +1,7 @@
 #!/bin/sh
 # Sees to what the tests of docker-compose.yml need: an engine that answers, a compose, and a way to get base images.
-# Does nothing where all is there. What is missing it installs from Debian's packages, as root.
+# Does nothing where all is there. What is missing it installs from Debian's packages, as root. The file is to be valid
+# for docker-compose 1.29 and for the current `docker compose`: Debian 12 gets both.
 set -eu
 
 LOG=/var/log/dockerd.log
@@ -15,10 +16,17 @@ install() {
     DEBIAN_FRONTEND=noninteractive apt-get install -qq --yes --no-install-recommends "$@" >/dev/null
 }
 
+is_there() { command -v "$1" >/dev/null; }
+
+has_current_compose() { docker compose version >/dev/null 2>&1; }
+
 engine_answers() { docker info >/dev/null 2>&1; }
 
+# Where more can be installed, that is.
+is_debian_12() { [ "$(id -u)" -eq 0 ] && grep -qs '^VERSION_CODENAME=bookworm' /etc/os-release; }
+
 start_engine() {
-    command -v dockerd >/dev/null || install docker.io
+    is_there dockerd || install docker.io
     echo "Starting Docker's engine; its log is $LOG"
     setsid dockerd >"$LOG" 2>&1 </dev/null &
     for _ in $(seq 60); do
@@ -35,5 +43,7 @@ has_base_image() {
 }
 
 engine_answers || start_engine
-docker compose version >/dev/null 2>&1 || command -v docker-compose >/dev/null || install docker-compose
-has_base_image python:3.11-slim-bookworm || command -v debootstrap >/dev/null || install debootstrap
+is_there docker-compose || { has_current_compose && ! is_debian_12; } || install docker-compose
+has_current_compose || ! is_debian_12 || sh "$(dirname "$0")/install_current_compose.sh" ||
+    echo "Going on with docker-compose 1.29 alone"
+has_base_image python:3.11-slim-bookworm || is_there debootstrap || install debootstrap

@@ -8,9 +8,10 @@ from pathlib import Path
 import httpx
 import pytest
 from support.compose import ROOT, Stack
-from support.container_engine import run_command, run_docker
+from support.container_engine import run_command, run_docker, weigh_image
 from support.photos import photo_bytes
 from support.report import Report
+from support.stand_ins import PYTHON
 
 pytestmark = pytest.mark.timeout(1800)
 
@@ -120,6 +121,10 @@ def test_inference_has_no_way_out(stack: Stack) -> None:
     internal = [run_docker("network", "inspect", "--format", "{{.Internal}}", name).strip() for name in networks]
 
     assert internal == ["true"]
+
+
+def test_the_inference_image_adds_less_than_300_megabytes_to_its_base(stack: Stack) -> None:
+    assert weigh_image("caption-inference") - weigh_image(PYTHON) < 300
 
 
 @pytest.mark.parametrize("service", ["inference", "frontend"])
