@@ -32,6 +32,12 @@ def test_every_promise_has_a_test_and_a_protection_that_can_be_taken_out() -> No
     assert set(promises) == {mutation.promise for mutation in _MUTATIONS}
 
 
+def test_every_test_that_is_named_is_proven_to_fail() -> None:
+    proven = {(path, name) for path, *_, name in (mutation.test.split("::") for mutation in _MUTATIONS)}
+
+    assert set(_NAMED) == proven
+
+
 @pytest.mark.parametrize("mutation", _MUTATIONS, ids=lambda mutation: f"{mutation.promise}, {mutation.file}")
 def test_the_protection_is_where_the_table_says(mutation: Mutation) -> None:
     assert _read(mutation.file).count(mutation.old) == 1

@@ -9,6 +9,7 @@ from support.service_process import ServiceProcess, run_service
 from support.tiny_bundle import GRID, write_tiny_bundle
 
 from frontend.errors import RefusedError
+from frontend.failures import explain
 from frontend.inference_client import InferenceClient, Options
 from frontend.settings import Settings
 
@@ -49,3 +50,10 @@ def test_a_refusal_comes_as_a_problem_that_the_page_can_tell(
 
     assert caught.value.problem.status == status
     assert caught.value.problem.detail
+
+
+def test_a_photo_with_too_many_pixels_is_told_from_a_damaged_one(client: InferenceClient) -> None:
+    with pytest.raises(RefusedError) as caught:
+        client.caption(photo_bytes("red", size=(30_000, 8)), Options(), "request-4")
+
+    assert explain(caught.value, max_bytes=1).headline == "This photo has too many pixels."

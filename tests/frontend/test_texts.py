@@ -54,6 +54,22 @@ def test_the_reason_of_a_photo_that_cannot_be_opened_is_passed_on() -> None:
     assert "The photo is truncated." in failure.advice
 
 
+def test_a_photo_with_too_many_pixels_is_not_called_damaged() -> None:
+    too_many = Problem(type="urn:image-captions:problem:image-too-large", status=422, detail="It has 90 megapixels.")
+
+    failure = explain(RefusedError(too_many, None), max_bytes=2**20)
+
+    assert failure.headline == "This photo has too many pixels."
+    assert failure.advice == "It has 90 megapixels. Save a smaller copy and try that one."
+
+
+@pytest.mark.parametrize("error", [AwayError(1), BusyError(), SlowError(), refused(503)])
+def test_whoever_has_to_wait_is_asked_to_try_again_for_without_scripts_nobody_else_does(error: InferenceError) -> None:
+    advice = explain(error, max_bytes=2**20).advice.lower()
+
+    assert "try again" in advice or "try it again" in advice
+
+
 def test_a_photo_too_large_is_told_the_limit() -> None:
     assert format_megabytes(10 * 2**20) in explain(refused(413), max_bytes=10 * 2**20).advice
 

@@ -63,8 +63,9 @@ class Caption(_Answer):
 
 
 class Problem(_Answer):
-    """An error as RFC 9457 puts it; `detail` is written for the person who sent the photo."""
+    """An error as RFC 9457 puts it: `type` tells kinds of one status apart, `detail` is for whoever sent the photo."""
 
+    type: str = ""
     title: str = ""
     status: int
     detail: str = ""

@@ -3,11 +3,13 @@
 import math
 from dataclasses import dataclass
 
+from frontend.contract import Problem
 from frontend.errors import AwayError, BusyError, InferenceError, RefusedError, SlowError
 
 FORMATS = "JPEG, PNG, WebP, GIF, BMP or TIFF"
 _STARTING_RETRY_SECONDS = 3.0
 _BUSY_RETRY_SECONDS = 2.0
+_TOO_MANY_PIXELS = "urn:image-captions:problem:image-too-large"
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,8 +81,7 @@ def _explain_refusal(error: RefusedError, max_bytes: int) -> Failure:
         case 415:
             return Failure(415, "We can't read this kind of file.", f"A photo as {FORMATS} will do.")
         case 422:
-            reason = error.problem.detail or "The file may be damaged or incomplete."
-            return Failure(422, "This photo can't be opened.", f"{reason} Another copy of it may work.")
+            return _unreadable(error.problem)
         case 429:
             return _busy(error.retry_after or _BUSY_RETRY_SECONDS)
         case 503:
@@ -95,22 +96,38 @@ def _explain_refusal(error: RefusedError, max_bytes: int) -> Failure:
             return _broken()
 
 
+def _unreadable(problem: Problem) -> Failure:
+    if problem.type == _TOO_MANY_PIXELS:
+        advice = f"{problem.detail} Save a smaller copy and try that one."
+        return Failure(422, "This photo has too many pixels.", advice)
+    reason = problem.detail or "The file may be damaged or incomplete."
+    return Failure(422, "This photo can't be opened.", f"{reason} Another copy of it may work.")
+
+
 def _away(seconds: float) -> Failure:
     return Failure(
-        503, "The captioner can't be reached.", "Your photo is fine. We keep trying; it is usually back soon.",
+        503,
+        "The captioner can't be reached.",
+        "Your photo is fine. The captioner is usually back soon: try again in a moment.",
         _whole(seconds),
-    )  # fmt: skip
+    )
 
 
 def _starting(seconds: float) -> Failure:
     return Failure(
-        503, "The captioner is just starting.", "It is loading its model, which takes a few seconds.", _whole(seconds)
+        503,
+        "The captioner is just starting.",
+        "It is loading its model, which takes a few seconds. Then try again.",
+        _whole(seconds),
     )
 
 
 def _busy(seconds: float) -> Failure:
     return Failure(
-        429, "Many photos are waiting right now.", "Yours is next as soon as there is room.", _whole(seconds)
+        429,
+        "Many photos are waiting right now.",
+        "Your photo is fine. There should be room for it in a moment: try again then.",
+        _whole(seconds),
     )
 
 
