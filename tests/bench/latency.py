@@ -74,7 +74,7 @@ def measure_latency(service: ServiceProcess, captioner: Captioner, cache: Path, 
         for name, way in ways.items():
             times[name].append(_time(way, photo, count))
     stages = {stage: lone.median(stage) for stage in STAGES}
-    plain = cached_plain_encoder(captioner.bundle.manifest.image.height, cache)
+    plain = cached_plain_encoder(captioner.bundle, cache)
     return Latency(times, stages, count_flops(plain, captioner.bundle.manifest.image.height), peak)
 
 

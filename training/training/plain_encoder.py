@@ -9,6 +9,7 @@ from inference.captioner import Captioner
 from inference.image import ImageLimits
 from inference.onnx_runtime import OnnxEncoder
 from training import onnx_graphs
+from training.checkpoint import Arrays
 from training.encoder_export import convert_encoder
 from training.fine_tuning import LAST_BLOCK_WEIGHTS, load_last_block
 from training.progress import say
@@ -16,15 +17,22 @@ from training.trunk import Folder
 from training.xception import WEIGHTS_DIGEST
 
 
+def _read_tuned(bundle: Bundle) -> Arrays:
+    """The weights that fine-tuning left, by path; none where ImageNet's are the last word."""
+    name = LAST_BLOCK_WEIGHTS
+    return load_last_block(bundle.read(name)) if name in bundle.manifest.files else {}
+
+
 def cached_plain_encoder(bundle: Bundle, cache: Path) -> Path:
     """The ONNX file of a bundle's encoder in float32, made now if it is not in the cache. Raises WeightsError."""
-    data = bundle.read(LAST_BLOCK_WEIGHTS) if LAST_BLOCK_WEIGHTS in bundle.manifest.files else b""
-    size, digest = bundle.manifest.image.height, hashlib.sha256(WEIGHTS_DIGEST.encode() + data).hexdigest()
-    path = cache / f"float32-{size}-{digest[:8]}" / ENCODER
+    size, digest = bundle.manifest.image.height, hashlib.sha256(WEIGHTS_DIGEST.encode())
+    for name, array in sorted(_read_tuned(bundle).items()):
+        digest.update(name.encode() + array.tobytes())
+    path = cache / f"float32-{size}-{digest.hexdigest()[:8]}" / ENCODER
     if not path.exists():
         say("Exporting the encoder in float32")
         path.parent.mkdir(parents=True, exist_ok=True)
-        onnx_graphs.save(convert_encoder(size, cache, load_last_block(data) if data else {}), path)
+        onnx_graphs.save(convert_encoder(size, cache, _read_tuned(bundle)), path)
     return path
 
 
