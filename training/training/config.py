@@ -133,7 +133,7 @@ class FittingConfig(ScheduleConfig):
     seed: int = 1
     """Of everything random, in every phase: weights, order, dropout, samples."""
 
-    epochs: int = Field(10, ge=1)
+    epochs: int = Field(7, ge=1)
     patience: int = Field(4, ge=1)
     learning_rate: float = Field(1e-3, gt=0)
     warmup_epochs: float = Field(1.0, ge=0)
@@ -142,14 +142,14 @@ class FittingConfig(ScheduleConfig):
 class FineTuningConfig(ScheduleConfig):
     """How the encoder's last block then learns with the decoder, from the same captions."""
 
-    epochs: int = Field(4, ge=0)
+    epochs: int = Field(3, ge=0)
     learning_rate: float = Field(1e-4, gt=0)
 
 
 class SelfCriticalConfig(ScheduleConfig):
     """How the decoder is then rewarded for whole sentences: self-critical training (Rennie et al. 2017)."""
 
-    epochs: int = Field(6, ge=0)
+    epochs: int = Field(5, ge=0)
     learning_rate: float = Field(1e-4, gt=0)
 
     label_smoothing: float = Field(0.0, ge=0, lt=1)
