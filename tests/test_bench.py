@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from bench import plots, report, serving
 from bench.arithmetic import count_flops
+from bench.batching import SIZES, describe_batches, measure_batches
 from bench.client import Load, run_clients
 from bench.loops import Loops
 from bench.photos import distinct, load_examples
@@ -72,15 +73,18 @@ def test_the_document_says_what_is_met_and_shows_the_plots(bundle: Path, tmp_pat
     costs = measure_search(captioner, photos=1, rounds=1)
     folder = report.plot_folder(tmp_path)
     plots.plot_search(costs, folder / "search.png")
+    batches = measure_batches(captioner, rounds=1)
     section = Section("Start-up")
     section.hold("ready within 2 s", "3.00 s", met=False)
 
-    path = report.write_report([section, describe_search(costs, "float32")], "a machine", 1.0, tmp_path)
+    sections = [section, describe_search(costs, "float32"), describe_batches(batches)]
+    path = report.write_report(sections, "a machine", 1.0, tmp_path)
 
     text = path.read_text(encoding="utf-8")
     assert "| ready within 2 s | 3.00 s | **not met** |" in text
     assert "![Search](benchmarks/search.png)" in text
     assert set(costs) == set(WIDTHS)
+    assert set(batches) == set(SIZES)
     assert loops.rates["int8"] > 0
     with Image.open(folder / "search.png") as plot:
         assert plot.format == "PNG"
