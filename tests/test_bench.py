@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from bench import plots, report, serving
+from bench import latency, plots, report, serving
 from bench.arithmetic import count_flops
 from bench.batching import SIZES, describe_batches, measure_batches
 from bench.client import Load, run_clients
@@ -63,6 +63,28 @@ def test_clients_in_a_process_of_their_own_find_the_bound_of_the_queue(bundle: P
     assert within.errors == 0
     assert within.latencies
     assert [bar.met for bar in beyond.bars] == [True]
+
+
+@pytest.mark.slow
+def test_service_and_ways_take_turns_and_all_bars_are_held(
+    bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[tuple[str, int]] = []
+    names = (latency.INT8, latency.FLOAT32, latency.INT8_ENCODER, latency.FLOAT32_ENCODER)
+    names += (latency.GRAPHS, latency.TUTORIAL)
+    ways = {name: lambda image, words, name=name: seen.append((name, words)) for name in names}
+    monkeypatch.setattr(latency, "_open_ways", lambda captioner, cache: ways)
+    monkeypatch.setattr(latency, "cached_plain_encoder", lambda size, cache: bundle / "encoder.onnx")
+    monkeypatch.setattr(latency, "count_flops", lambda encoder, size: 1e9)
+    monkeypatch.setattr(latency.machine, "measure_peak", lambda rounds=1: 1e11)
+
+    with run_service(bundle) as service:
+        measured = latency.measure_latency(service, Captioner.load(bundle), tmp_path, rounds=2)
+
+    assert [name for name, _ in seen] == [*names] * 3  # once to warm up
+    assert {len(times) for times in measured.times.values()} == {2}
+    assert measured.floor == 10
+    assert len(latency.describe_latency(measured).bars) == 4
 
 
 @pytest.mark.slow
