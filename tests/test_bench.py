@@ -6,8 +6,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from bench import plots, report, serving
+from bench import latency, plots, report, serving
 from bench.arithmetic import count_flops
+from bench.batching import SIZES, describe_batches, measure_batches
 from bench.client import Load, run_clients
 from bench.loops import Loops
 from bench.photos import distinct, load_examples
@@ -65,6 +66,28 @@ def test_clients_in_a_process_of_their_own_find_the_bound_of_the_queue(bundle: P
 
 
 @pytest.mark.slow
+def test_service_and_ways_take_turns_and_all_bars_are_held(
+    bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[tuple[str, int]] = []
+    names = (latency.INT8, latency.FLOAT32, latency.INT8_ENCODER, latency.FLOAT32_ENCODER)
+    names += (latency.GRAPHS, latency.TUTORIAL)
+    ways = {name: lambda image, words, name=name: seen.append((name, words)) for name in names}
+    monkeypatch.setattr(latency, "_open_ways", lambda captioner, cache: ways)
+    monkeypatch.setattr(latency, "cached_plain_encoder", lambda size, cache: bundle / "encoder.onnx")
+    monkeypatch.setattr(latency, "count_flops", lambda encoder, size: 1e9)
+    monkeypatch.setattr(latency.machine, "measure_peak", lambda rounds=1: 1e11)
+
+    with run_service(bundle) as service:
+        measured = latency.measure_latency(service, Captioner.load(bundle), tmp_path, rounds=2)
+
+    assert [name for name, _ in seen] == [*names] * 3  # once to warm up
+    assert {len(times) for times in measured.times.values()} == {2}
+    assert measured.floor == 10
+    assert len(latency.describe_latency(measured).bars) == 4
+
+
+@pytest.mark.slow
 def test_the_document_says_what_is_met_and_shows_the_plots(bundle: Path, tmp_path: Path) -> None:
     captioner = Captioner.load(bundle)
     loops = Loops({"int8": captioner.encoder}, side=captioner.bundle.manifest.image.height)
@@ -72,15 +95,18 @@ def test_the_document_says_what_is_met_and_shows_the_plots(bundle: Path, tmp_pat
     costs = measure_search(captioner, photos=1, rounds=1)
     folder = report.plot_folder(tmp_path)
     plots.plot_search(costs, folder / "search.png")
+    batches = measure_batches(captioner, rounds=1)
     section = Section("Start-up")
     section.hold("ready within 2 s", "3.00 s", met=False)
 
-    path = report.write_report([section, describe_search(costs, "float32")], "a machine", 1.0, tmp_path)
+    sections = [section, describe_search(costs, "float32"), describe_batches(batches)]
+    path = report.write_report(sections, "a machine", 1.0, tmp_path)
 
     text = path.read_text(encoding="utf-8")
     assert "| ready within 2 s | 3.00 s | **not met** |" in text
     assert "![Search](benchmarks/search.png)" in text
     assert set(costs) == set(WIDTHS)
+    assert set(batches) == set(SIZES)
     assert loops.rates["int8"] > 0
     with Image.open(folder / "search.png") as plot:
         assert plot.format == "PNG"

@@ -3,6 +3,7 @@
 import statistics
 import time
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -59,23 +60,23 @@ class Latency:
 
 def measure_latency(service: ServiceProcess, captioner: Captioner, cache: Path, rounds: int) -> Latency:
     """Server time by stage and the four ways, a photo through each of them in turn."""
-    lone = Lone(service)
     photos = [captioner.prepare(photo) for photo in islice(distinct(load_examples(1.0)), rounds)]
     words = [len(captioner.describe([photo], _OPTIONS)[0].words) for photo in photos]
     ways = _open_ways(captioner, cache)
-    times: dict[str, list[float]] = {name: [] for name in (SERVER, *ways)}
     for way in ways.values():  # each way's first time compiles and warms up
         way(photos[0], words[0])
-    lone.warm_up()
     peak = machine.measure_peak()
-    for photo, count in zip(photos, words, strict=True):
-        peak = max(peak, machine.measure_peak(rounds=1))
-        times[SERVER].append(statistics.median(lone.caption() for _ in range(_IN_A_ROW)))
-        for name, way in ways.items():
-            times[name].append(_time(way, photo, count))
+    times: dict[str, list[float]] = {name: [] for name in (SERVER, *ways)}
+    with closing(Lone(service)) as lone:
+        lone.warm_up()
+        for photo, count in zip(photos, words, strict=True):
+            peak = max(peak, machine.measure_peak(rounds=1))
+            times[SERVER].append(statistics.median(lone.caption() for _ in range(_IN_A_ROW)))
+            for name, way in ways.items():
+                times[name].append(_time(way, photo, count))
     stages = {stage: lone.median(stage) for stage in STAGES}
-    plain = cached_plain_encoder(captioner.bundle, cache)
-    return Latency(times, stages, count_flops(plain, captioner.bundle.manifest.image.height), peak)
+    size = captioner.bundle.manifest.image.height
+    return Latency(times, stages, count_flops(cached_plain_encoder(captioner.bundle, cache), size), peak)
 
 
 def _open_ways(captioner: Captioner, cache: Path) -> dict[str, Way]:

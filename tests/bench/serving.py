@@ -58,6 +58,10 @@ class Lone:
         self._photos = distinct(load_examples(1.0), seed=-1)
         self.timings: list[dict[str, float]] = []
 
+    def close(self) -> None:
+        """Hang up."""
+        self._client.close()
+
     def warm_up(self) -> None:
         """Send a photo that does not count."""
         self.caption()
