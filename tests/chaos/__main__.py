@@ -13,13 +13,13 @@ from typing import Any
 from support.tiny_bundle import write_tiny_bundle
 
 from chaos import exchanges, images, overload, restarts, slow_clients
-from chaos.figures import Figures
+from chaos.figures import Figures, sum_up
 
 _IMAGES = 20_000
 _EXCHANGES = 5_000
 _SLOW_CLIENTS = 200
 _OVERLOAD_SECONDS = 20.0
-_RESTARTS = 20
+_RESTARTS = 40  # half of them are kills
 
 _ROOT = Path(__file__).parents[2]
 _SERVED_BUNDLE = _ROOT / "artifacts" / "default"
@@ -35,8 +35,10 @@ def main() -> int:
     print(f"seed {options.seed}, scale {options.scale:g}", flush=True)
     with tempfile.TemporaryDirectory() as folder:
         bundle = options.bundle or write_tiny_bundle(Path(folder) / "tiny")
-        broken = sum(_run(scenario) for scenario in _scenarios(bundle, options))
-    print("every promise was kept" if not broken else f"{broken} promises were broken")
+        scenarios = [_run(scenario) for scenario in _scenarios(bundle, options)]
+    broken = [promise for figures in scenarios for promise in figures.broken]
+    print(f"\n{sum_up(scenarios)}\n")
+    print("\n".join(f"BROKEN: {promise}" for promise in broken) or "every promise was kept")
     return 1 if broken else 0
 
 
@@ -64,11 +66,11 @@ def _scenarios(bundle: Path, options: argparse.Namespace) -> list[Scenario]:
     return [scenario for name, scenario in scenarios.items() if name in (options.only or scenarios)]
 
 
-def _run(scenario: Scenario) -> int:
+def _run(scenario: Scenario) -> Figures:
     start = time.perf_counter()
     figures: Figures = asyncio.run(scenario())
     print(f"\n{figures}\n  {'took (s)':<32} {time.perf_counter() - start:.0f}", flush=True)
-    return len(figures.broken)
+    return figures
 
 
 def _parse() -> argparse.Namespace:

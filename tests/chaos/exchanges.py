@@ -31,7 +31,8 @@ async def run(bundle: Path, count: int, chance: random.Random) -> Figures:
         after = Resources.of(service.process.pid)
     figures.values["open files, before / after"] = f"{before.files} / {after.files}"
     figures.values["threads, before / after"] = f"{before.threads} / {after.threads}"
-    figures.values["memory, peak / growth (MB)"] = f"{after.peak_megabytes} / {after.megabytes - before.megabytes}"
+    figures.check_memory(after.peak_megabytes)
+    figures.values["memory, growth (MB)"] = after.megabytes - before.megabytes
     figures.require(after.files <= before.files + 2, "no open files are left behind")
     figures.require(after.threads <= before.threads + _LATE_THREADS, "no threads are left behind")
     figures.require(after.megabytes - before.megabytes < _GROWTH_MEGABYTES, "no growth of memory")

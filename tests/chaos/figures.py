@@ -1,11 +1,13 @@
 """What a scenario measured, and the promises that it saw broken."""
 
 import collections
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 _PROC = Path("/proc")
 INTENDED_FAILURES = frozenset({503, 504})
+MOST_MEGABYTES = 600
 
 
 @dataclass
@@ -15,6 +17,8 @@ class Figures:
     scenario: str
     values: dict[str, object] = field(default_factory=dict)
     broken: list[str] = field(default_factory=list)
+    statuses: "collections.Counter[int]" = field(default_factory=collections.Counter)
+    peak_megabytes: int = 0
 
     def require(self, kept: bool, promise: str) -> None:
         """Note the promise as broken unless it was kept."""
@@ -23,13 +27,35 @@ class Figures:
 
     def count_statuses(self, statuses: "collections.Counter[int]") -> None:
         """Note how often each status came, and require that none says that the service failed."""
+        self.statuses = statuses
         self.values["answers by status"] = dict(sorted(statuses.items()))
-        failures = [status for status in statuses if status >= 500 and status not in INTENDED_FAILURES]
+        failures = find_failures(statuses)
         self.require(not failures, f"no 5xx but the intended 503 and 504; saw {failures}")
+
+    def check_memory(self, peak_megabytes: int) -> None:
+        """Note the most that the service ever held, and require that it is bounded."""
+        self.peak_megabytes = peak_megabytes
+        self.values["memory, peak (MB)"] = peak_megabytes
+        self.require(peak_megabytes < MOST_MEGABYTES, f"peak memory below {MOST_MEGABYTES} MB")
 
     def __str__(self) -> str:
         rows = [f"  {name:<32} {value}" for name, value in self.values.items()]
         return "\n".join([self.scenario, *rows, *(f"  BROKEN: {promise}" for promise in self.broken)])
+
+
+def find_failures(statuses: "collections.Counter[int]") -> dict[int, int]:
+    """How often each status came that says that the service failed where it should not."""
+    return {status: n for status, n in statuses.items() if status >= 500 and status not in INTENDED_FAILURES}
+
+
+def sum_up(scenarios: Sequence[Figures]) -> Figures:
+    """What can be said of all scenarios together."""
+    total = Figures("in all")
+    total.values["answers"] = sum(one.statuses.total() for one in scenarios)
+    total.values["5xx other than 503 and 504"] = sum(sum(find_failures(one.statuses).values()) for one in scenarios)
+    total.values["memory, peak (MB)"] = max((one.peak_megabytes for one in scenarios), default=0)
+    total.values["promises broken"] = sum(len(one.broken) for one in scenarios)
+    return total
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ import os
 import random
 import time
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
 
@@ -18,9 +19,19 @@ from chaos.figures import Figures, Resources
 CORPUS_VARIABLE = "CHAOS_CORPUS"
 
 _AT_ONCE = 8
+_VERDICTS = frozenset({200, 400, 415, 422})  # captioned, empty, not a picture, damaged or too large
+_HANG_SECONDS = 60.0
 _SLOWEST_SECONDS = 5.0
-_MEGABYTES = 600
 _GROWTH_MEGABYTES = 60
+
+
+@dataclass
+class _Tally:
+    """What became of the pictures that were sent."""
+
+    statuses: "collections.Counter[int]" = field(default_factory=collections.Counter)
+    unanswered: int = 0
+    slowest: float = 0.0
 
 
 def find_corpus() -> Path | None:
@@ -31,37 +42,43 @@ def find_corpus() -> Path | None:
 
 async def run(bundle: Path, count: int, chance: random.Random, corpus: Path | None = None) -> Figures:
     """Send `count` mutated pictures, every trap, and every file under `corpus`."""
-    figures = Figures("hostile images")
+    figures, tally = Figures("hostile images"), _Tally()
     with run_service(bundle, cache_size=0) as service:
-        await _send(service, make_traps().values(), figures)
+        await _send(service, make_traps().values(), tally)
         before = Resources.of(service.process.pid)
-        await _send(service, chain(mutations(count, chance), _files(corpus)), figures)
+        await _send(service, chain(mutations(count, chance), _files(corpus)), tally)
         after = Resources.of(service.process.pid)
-    figures.values["memory, peak / growth (MB)"] = f"{after.peak_megabytes} / {after.megabytes - before.megabytes}"
-    figures.require(after.peak_megabytes < _MEGABYTES, f"peak memory below {_MEGABYTES} MB")
-    figures.require(after.megabytes - before.megabytes < _GROWTH_MEGABYTES, "no growth of memory")
+    growth = after.megabytes - before.megabytes
+    odd = sorted(tally.statuses.keys() - _VERDICTS)
+    figures.values["pictures"] = tally.statuses.total()
+    figures.values["slowest (s)"] = round(tally.slowest, 2)
+    figures.values["without an answer"] = tally.unanswered
+    figures.count_statuses(tally.statuses)
+    figures.check_memory(after.peak_megabytes)
+    figures.values["memory, growth (MB)"] = growth
+    figures.require(not odd, f"each picture is captioned or refused for what it is; saw {odd}")
+    figures.require(tally.unanswered == 0, f"each picture is answered within {_HANG_SECONDS:g} seconds")
+    figures.require(tally.slowest < _SLOWEST_SECONDS, f"no picture takes {_SLOWEST_SECONDS:g} seconds")
+    figures.require(growth < _GROWTH_MEGABYTES, "no growth of memory")
     return figures
 
 
-async def _send(service: ServiceProcess, pictures: Iterable[bytes], figures: Figures) -> None:
-    statuses: collections.Counter[int] = collections.Counter()
-    slowest = 0.0
+async def _send(service: ServiceProcess, pictures: Iterable[bytes], tally: _Tally) -> None:
     queue = iter(pictures)
 
     async def work(client: httpx.AsyncClient) -> None:
-        nonlocal slowest
         for picture in queue:
             start = time.perf_counter()
-            response = await client.post("/caption", content=picture, headers={"Content-Type": "image/jpeg"})
-            slowest = max(slowest, time.perf_counter() - start)
-            statuses[response.status_code] += 1
+            try:
+                response = await client.post("/caption", content=picture, headers={"Content-Type": "image/jpeg"})
+            except httpx.TransportError:
+                tally.unanswered += 1
+            else:
+                tally.statuses[response.status_code] += 1
+            tally.slowest = max(tally.slowest, time.perf_counter() - start)
 
-    async with httpx.AsyncClient(base_url=service.url, timeout=60) as client:
+    async with httpx.AsyncClient(base_url=service.url, timeout=_HANG_SECONDS) as client:
         await asyncio.gather(*(work(client) for _ in range(_AT_ONCE)))
-    figures.values["pictures"] = statuses.total()
-    figures.values["slowest (s)"] = round(slowest, 2)
-    figures.count_statuses(statuses)
-    figures.require(slowest < _SLOWEST_SECONDS, f"no picture takes {_SLOWEST_SECONDS:g} seconds")
 
 
 def _files(corpus: Path | None) -> Iterator[bytes]:

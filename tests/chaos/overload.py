@@ -8,6 +8,7 @@ it: its cost is printed, and goodput is not corrected for it.
 import asyncio
 import collections
 import time
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from support.light_http import post_photo
@@ -21,7 +22,17 @@ _FACTOR = 10
 _GOODPUT = 0.9
 _RECOVERY_SECONDS = 5.0
 _SETTLING_SECONDS = 0.5  # until the first captions come; the goodput is measured from there on
+_HANG_SECONDS = 60.0
 _PHOTO = photo_bytes("red")
+
+
+@dataclass
+class _Tally:
+    """What became of the requests beyond capacity; `without_wait` counts the 429s that name no time to wait."""
+
+    statuses: "collections.Counter[int]" = field(default_factory=collections.Counter)
+    without_wait: int = 0
+    unanswered: int = 0
 
 
 async def run(
@@ -42,7 +53,7 @@ async def run(
     with run_service(bundle, slow=model_seconds, batch_size=1, cache_size=0, queue_size=32, **threads) as service:
         capacity = await _measure_capacity(service, photo, seconds / 2)
         client_cost = time.process_time()
-        statuses, without_wait, goodput = await _overload(service, photo, capacity * _FACTOR, seconds)
+        tally, goodput = await _overload(service, photo, capacity * _FACTOR, seconds)
         client_cost = time.process_time() - client_cost
         recovery = await _recover(service, photo, 8 / capacity)
         peak = Resources.of(service.process.pid).peak_megabytes
@@ -51,11 +62,13 @@ async def run(
     figures.values["goodput (captions/s)"] = f"{goodput:.1f}, {goodput / capacity:.0%} of capacity"
     figures.values["client's share of a core"] = f"{client_cost / seconds:.0%}"
     figures.values["recovery (s)"] = round(recovery, 2)
-    figures.values["memory, peak (MB)"] = peak
-    figures.count_statuses(statuses)
+    figures.values["without an answer"] = tally.unanswered
+    figures.count_statuses(tally.statuses)
+    figures.check_memory(peak)
     figures.require(goodput >= least_goodput * capacity, f"goodput of at least {least_goodput:.0%} of capacity")
-    figures.require(statuses[429] > statuses[200], "what is too much is refused at once")
-    figures.require(without_wait == 0, "every 429 has a Retry-After")
+    figures.require(tally.statuses[429] > tally.statuses[200], "what is too much is refused at once")
+    figures.require(tally.without_wait == 0, "every 429 has a Retry-After")
+    figures.require(tally.unanswered == 0, f"every request is answered within {_HANG_SECONDS:g} seconds")
     figures.require(recovery < _RECOVERY_SECONDS, "recovery within seconds")
     return figures
 
@@ -74,18 +87,19 @@ async def _measure_capacity(service: ServiceProcess, photo: bytes, seconds: floa
     return done / (time.perf_counter() - start)
 
 
-async def _overload(
-    service: ServiceProcess, photo: bytes, rate: float, seconds: float
-) -> tuple["collections.Counter[int]", int, float]:
-    """Statuses, 429s that name no time to wait, and captions a second, of requests that arrive whatever is answered."""
-    statuses: collections.Counter[int] = collections.Counter()
-    without_wait = 0
+async def _overload(service: ServiceProcess, photo: bytes, rate: float, seconds: float) -> tuple[_Tally, float]:
+    """What became of requests that arrive whatever is answered, and captions a second."""
+    tally = _Tally()
 
     async def send() -> None:
-        nonlocal without_wait
-        status, headers = await post_photo(service.port, photo)
-        statuses[status] += 1
-        without_wait += status == 429 and "retry-after" not in headers
+        try:
+            async with asyncio.timeout(_HANG_SECONDS):
+                status, headers = await post_photo(service.port, photo)
+        except (OSError, asyncio.IncompleteReadError):  # a timeout is the former, too
+            tally.unanswered += 1
+            return
+        tally.statuses[status] += 1
+        tally.without_wait += status == 429 and "retry-after" not in headers
 
     async with asyncio.TaskGroup() as group:
         start = time.perf_counter()
@@ -93,9 +107,9 @@ async def _overload(
             await asyncio.sleep(max(0.0, start + number / rate - time.perf_counter()))
             group.create_task(send())
             if number == round(rate * _SETTLING_SECONDS):
-                settled, early = time.perf_counter(), statuses[200]
-        goodput = (statuses[200] - early) / (time.perf_counter() - settled)
-    return statuses, without_wait, goodput
+                settled, early = time.perf_counter(), tally.statuses[200]
+        goodput = (tally.statuses[200] - early) / (time.perf_counter() - settled)
+    return tally, goodput
 
 
 async def _recover(service: ServiceProcess, photo: bytes, usual: float) -> float:

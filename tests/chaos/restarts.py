@@ -11,7 +11,7 @@ import httpx
 from support.photos import photo_bytes
 from support.service_process import ServiceProcess
 
-from chaos.figures import Figures
+from chaos.figures import Figures, Resources
 
 _CLIENTS = 8
 _MODEL_SECONDS = 0.02
@@ -34,7 +34,7 @@ async def run(bundle: Path, rounds: int) -> Figures:
     figures = Figures("restarts under load")
     port = _free_port()
     load = _Load()
-    restarts, exit_codes = [], []
+    restarts, exit_codes, peaks = [], [], []
     clients = [asyncio.create_task(_send_for_ever(port, load)) for _ in range(_CLIENTS)]
     for number in range(rounds):
         load.polite = number % 2 == 0
@@ -43,6 +43,7 @@ async def run(bundle: Path, rounds: int) -> Figures:
             await asyncio.to_thread(service.wait_until_ready)
             restarts.append(time.perf_counter() - start)
             await asyncio.sleep(0.5)
+            peaks.append(Resources.of(service.process.pid).peak_megabytes)
             if load.polite:
                 service.terminate()
                 exit_codes.append(await asyncio.to_thread(service.wait, _GRACE_SECONDS))
@@ -58,6 +59,7 @@ async def run(bundle: Path, rounds: int) -> Figures:
     figures.values["lost on SIGTERM"] = load.lost
     figures.values["cut off by SIGKILL"] = load.cut_by_kills
     figures.count_statuses(load.statuses)
+    figures.check_memory(max(peaks))
     figures.require(load.lost == 0, "no accepted request is lost on SIGTERM")
     figures.require(set(exit_codes) <= {0}, f"exit code 0 after SIGTERM; saw {exit_codes}")
     figures.require(load.statuses[200] > 0, "captions are given between the restarts")

@@ -40,7 +40,7 @@ async def run(bundle: Path, count: int, chance: random.Random) -> Figures:
     figures.values["honest requests meanwhile"] = len(times)
     figures.values["honest, median / slowest (s)"] = f"{statistics.median(times):.3f} / {max(times):.3f}"
     figures.values["slow ones ended"] = sum(ended)
-    figures.values["memory, peak (MB)"] = peak
+    figures.check_memory(peak)
     figures.require(max(times) < _HONEST_SECONDS, "honest clients are served meanwhile")
     figures.require(all(ended), "every slow client is ended")
     return figures

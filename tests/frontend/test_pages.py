@@ -17,9 +17,22 @@ def test_about_shows_what_inference_tells_about_its_model(client: FlaskClient) -
     assert "3,477 words" in page
     assert "299 by 299 pixels" in page
     assert "51.4" in page
-    assert "What it is bad at" in page
-    assert "<h4>Limits</h4>" in page
+    assert "<h4>Limits and biases</h4>" in page
     assert "<td>2</td>" in page
+
+
+def test_about_takes_what_the_model_is_good_and_bad_at_from_its_card(client: FlaskClient) -> None:
+    page = client.get("/about").text
+    good, bad = page.index("What it is good at"), page.index("What it is bad at")
+
+    assert good < page.index("Drafts of alt text.") < bad < page.index("It cannot read text.")
+    assert "rare in the photos" not in page
+
+
+def test_about_says_what_such_models_are_bad_at_where_the_card_does_not() -> None:
+    facts = arrange(ModelFacts(name="x", version="1", card="# Model card\n\nNothing.\n"))
+
+    assert (facts.use, facts.limits) == ("", "")
 
 
 @pytest.mark.parametrize(
@@ -39,7 +52,7 @@ def test_about_stands_without_inference(client: FlaskClient, inference: FakeInfe
     response = client.get("/about")
 
     assert response.status_code == 200
-    assert "What it is bad at" in response.text
+    assert "rare in the photos" in response.text
     assert "be reached right now" in response.text
 
 

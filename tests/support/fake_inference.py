@@ -65,6 +65,21 @@ def make_caption(*, alternatives: int = 3, attention: bool = False, confidence: 
     return caption
 
 
+CARD = """\
+# Model card: fake
+
+## Limits and biases
+
+- It cannot read text.
+
+## Use
+
+Drafts of alt text.
+
+| a | b |
+|---|---|
+| 1 | 2 |
+"""
 MODEL = {
     "name": "fake",
     "version": "1.0.0",
@@ -72,7 +87,7 @@ MODEL = {
     "vocabulary_size": 3477,
     "attention_grid": {"rows": ROWS, "columns": COLUMNS},
     "scores": {"dev": {"protocol": "Lower case, no punctuation.", "greedy": {"BLEU-4": 20.4, "CIDEr": 51.4}}},
-    "card": "# Model card: fake\n\n## Limits\n\n- It cannot read text.\n\n| a | b |\n|---|---|\n| 1 | 2 |\n",
+    "card": CARD,
 }
 
 

@@ -17,7 +17,7 @@ _HEADING = re.compile(r"^#", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
-class ScoreRow:
+class Scores:
     """Figures of one way of searching on one set of photos, in the order of `METRICS`; a missing one is n/a."""
 
     name: str
@@ -26,11 +26,16 @@ class ScoreRow:
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What the page shows; `protocol` says how the scores were counted, `card` is the model card as HTML."""
+    """What the page shows; `protocol` says how the scores were counted.
+
+    `card` is the model card as HTML; `use` and `limits` are its sections of that name, empty where it has none.
+    """
 
     rows: tuple[tuple[str, str], ...]
-    scores: tuple[ScoreRow, ...]
+    scores: tuple[Scores, ...]
     protocol: str
+    use: Markup
+    limits: Markup
     card: Markup
     metrics: tuple[str, ...] = METRICS
 
@@ -41,7 +46,10 @@ def arrange(model: ModelFacts) -> Facts:
         rows=tuple(_list_rows(model)),
         scores=tuple(_list_scores(model.scores)),
         protocol=next((str(split["protocol"]) for split in _splits(model.scores).values() if "protocol" in split), ""),
-        card=_render_card(model.card),
+        use=_render(_find_section(model.card, "Use")),
+        limits=_render(_find_section(model.card, "Limits")),
+        # Its headings go two levels deeper, to fit below the page's own.
+        card=_render(_HEADING.sub("###", model.card)),
     )
 
 
@@ -60,18 +68,23 @@ def _splits(scores: Mapping[str, object]) -> dict[str, Mapping[str, object]]:
     return {name: split for name, split in scores.items() if isinstance(split, Mapping)}
 
 
-def _list_scores(scores: Mapping[str, object]) -> Iterator[ScoreRow]:
+def _list_scores(scores: Mapping[str, object]) -> Iterator[Scores]:
     for split_name, split in _splits(scores).items():
         for way, words in _WAYS.items():
             figures = split.get(way)
             if isinstance(figures, Mapping):
-                yield ScoreRow(f"{split_name}, {words}", tuple(_format(figures.get(metric)) for metric in METRICS))
+                yield Scores(f"{split_name} photos, {words}", tuple(_format(figures.get(metric)) for metric in METRICS))
 
 
 def _format(value: object) -> str:
     return f"{value:.1f}" if isinstance(value, int | float) else "n/a"
 
 
-def _render_card(markdown: str) -> Markup:
-    """HTML of the card, its headings two levels deeper to fit below the page's own."""
-    return Markup(_MARKDOWN.render(_HEADING.sub("###", markdown)))  # noqa: S704 (rendered without raw HTML)
+def _find_section(card: str, heading: str) -> str:
+    """The text below the heading that begins with a word; empty if there is none."""
+    section = re.search(rf"^## {heading}\b[^\n]*\n(.*?)(?=^## |\Z)", card, re.MULTILINE | re.DOTALL)
+    return section[1] if section else ""
+
+
+def _render(markdown: str) -> Markup:
+    return Markup(_MARKDOWN.render(markdown))  # noqa: S704 (rendered without raw HTML)

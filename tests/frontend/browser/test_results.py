@@ -189,4 +189,4 @@ def test_an_answer_without_attention_still_shows(page: Page, photo: Path, infere
 
     wait_for_captions(page)
     expect(page.locator(".words")).to_contain_text("A brown dog")
-    expect(page.locator(".legend")).to_be_hidden()
+    expect(page.locator(".gaze")).to_be_hidden()

@@ -12,10 +12,6 @@ from inference.api import problems
 from inference.api.problems import Problem, ProblemError, ProblemResponse
 from inference.errors import CaptionError
 
-CLIENT_CLOSED_REQUEST = (
-    499  # nobody reads it; the log should not show a disconnected client as a success or as our failure
-)
-
 _log = logging.getLogger(__name__)
 
 
@@ -56,7 +52,7 @@ async def _answer_validation(request: Request, error: Exception) -> Response:
 
 
 async def _answer_nobody(_request: Request, _error: Exception) -> Response:
-    return Response(status_code=CLIENT_CLOSED_REQUEST)
+    return Response(status_code=problems.CLIENT_CLOSED_REQUEST)
 
 
 def _translate(request: Request, error: HTTPException) -> ProblemError:

@@ -26,6 +26,9 @@ MEDIA_TYPE = "application/problem+json"
 _TYPE_PREFIX = "urn:image-captions:problem:"
 _NOT_READY_RETRY_AFTER = 2
 
+# Nobody reads it: the log should show a client that hung up neither as a success nor as our failure.
+CLIENT_CLOSED_REQUEST = 499
+
 
 @dataclass(frozen=True, slots=True)
 class Kind:

@@ -22,7 +22,7 @@ export class Card {
   // What happens on the way to the caption: see `captionPhoto`.
   showProgress({ state, status, progress, hurry, first }) {
     this.#setState("working");
-    this.slots.legend.hidden = true;
+    this.slots.gaze.hidden = true;
     this.slots.status.textContent = status;
     if (progress === undefined) this.slots.progress.removeAttribute("value");
     else this.slots.progress.value = progress;

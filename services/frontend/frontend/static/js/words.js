@@ -12,8 +12,8 @@ export function showWords(slots, result, { animate }) {
   const buttons = words.map((word, index) => makeButton(word, labels[index], index));
   if (animate) buttons.forEach((button, index) => appear(button, index / buttons.length));
   slots.words.replaceChildren(...buttons.flatMap((button) => [button, " "]));
-  slots.legend.hidden = !grid || !words.every((word) => word.attention);
-  if (slots.legend.hidden) return;
+  slots.gaze.hidden = !grid || !words.every((word) => word.attention);
+  if (slots.gaze.hidden) return;
   const gaze = new Gaze(slots, words, grid, buttons);
   slots.words.addEventListener("keydown", (event) => gaze.move(event));
   buttons.forEach((button, index) => {

@@ -12,7 +12,7 @@ import uuid
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from inference.api.problems import INTERNAL, NOT_READY, ProblemResponse, make_problem
+from inference.api.problems import CLIENT_CLOSED_REQUEST, INTERNAL, NOT_READY, ProblemResponse, make_problem
 from inference.logs import current_request_id, current_trace_id
 from inference.metrics import Metrics
 from inference.tracing import read_trace_id
@@ -21,7 +21,6 @@ _HEADER = "X-Request-ID"
 _ACCEPTABLE_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _QUIET_ROUTES = frozenset({"/health/live", "/health/ready", "/metrics"})
 _UNKNOWN_ROUTE = "unknown"
-_UNANSWERED = 499
 _STOPPED = "The service had to stop before the photo was captioned. Please try again."
 
 _log = logging.getLogger("inference.access")
@@ -43,7 +42,7 @@ class RequestLogMiddleware:
         request_id = _choose_id(headers.get(_HEADER))
         token = current_request_id.set(request_id)
         trace_token = current_trace_id.set(read_trace_id(headers.get("traceparent")))
-        status = _UNANSWERED
+        status = CLIENT_CLOSED_REQUEST
         start = time.perf_counter()
 
         async def send_with_id(message: Message) -> None:
@@ -56,11 +55,11 @@ class RequestLogMiddleware:
         try:
             await self._app(scope, receive, send_with_id)
         except asyncio.CancelledError:  # only the server cancels, when it cannot wait any longer
-            if status == _UNANSWERED:
+            if status == CLIENT_CLOSED_REQUEST:
                 await ProblemResponse(make_problem(NOT_READY, _STOPPED))(scope, receive, send_with_id)
         except Exception:
             _log.exception("unexpected error")
-            if status == _UNANSWERED:
+            if status == CLIENT_CLOSED_REQUEST:
                 await ProblemResponse(make_problem(INTERNAL, INTERNAL.example))(scope, receive, send_with_id)
         finally:
             self._record(scope, status, time.perf_counter() - start)
