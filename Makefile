@@ -60,7 +60,7 @@ train: $(TRAINING)/ready ## DATASET=… OUT=…: make a bundle; SETTINGS="decode
 
 evaluate: $(TRAINING)/ready ## BUNDLE=… DATASET=… SPLIT=dev|test [JSON=…]: score a bundle with the code that serves it
 	$(CHECK_DATASET)
-	$(TRAINING)/bin/caption-train evaluate --bundle "$(BUNDLE)" --dataset "$(DATASET)" --split $(SPLIT) --float32 $(if $(JSON),--json "$(JSON)")
+	$(TRAINING)/bin/caption-train evaluate --bundle "$(BUNDLE)" --dataset "$(DATASET)" --split $(SPLIT) --float32 $(if $(JSON),--json "$(JSON)") $(SETTINGS)
 
 report: $(TRAINING)/ready ## BUNDLE=… DATASET=… [AGAINST=…] [RUN=…] [REPORT=report.html]: a page about a bundle, to look at
 	$(CHECK_DATASET)

@@ -71,6 +71,9 @@ def _add_evaluate(parser: argparse.ArgumentParser) -> None:
         "--cache", type=Path, default=Path(".cache/training"), help="weights for it (default: .cache/training)"
     )
     parser.add_argument("--json", type=Path, help="also write scores and captions to this file")
+    parser.add_argument(
+        "settings", nargs="*", metavar="decoding.name=value", help="search otherwise, e.g. decoding.beam_width=5"
+    )
     parser.set_defaults(run_command=_evaluate)
 
 
@@ -101,9 +104,9 @@ def _settings_of(options: argparse.Namespace) -> list[str]:
 
 def _evaluate(options: argparse.Namespace) -> None:
     from inference.captioner import Captioner
-    from training.evaluation import compare_cider, evaluate, write_json
+    from training.evaluation import compare_cider, evaluate, search_otherwise, write_json
 
-    captioner = Captioner.load(options.bundle, runtime=options.runtime)
+    captioner = search_otherwise(Captioner.load(options.bundle, runtime=options.runtime), options.settings)
     photos = read_dataset(options.dataset, [options.split]).split(options.split)
     evaluation = evaluate(captioner, photos)
     print(f"{captioner.bundle.manifest.encoder.precision} encoder, as published\n{evaluation.to_table()}")

@@ -4,6 +4,7 @@ A TOML file and `section.name=value` words on the command line override the defa
 configuration is saved in the run directory and inside the bundle.
 """
 
+import copy
 import tomllib
 from collections.abc import Sequence
 from pathlib import Path
@@ -121,8 +122,8 @@ class ScheduleConfig(Section):
     """Probability spread over the whole vocabulary; keeps the search from being overconfident."""
 
     average_decay: float = Field(0.99, ge=0, lt=1)
-    """Decay of the moving average of the weights, which is what is scored and published; 0 switches it off. 0.99 averages
-    over a hundred steps, half an epoch of Flickr8k."""
+    """Decay of the moving average of the weights, which is what is scored and published; 0.99 averages over a hundred
+    steps, half an epoch of Flickr8k, and 0 switches it off."""
 
     clip_norm: float = Field(5.0, gt=0)
     """Global norm to which gradients are clipped."""
@@ -138,21 +139,20 @@ class FittingConfig(ScheduleConfig):
     patience: int = Field(4, ge=1)
     learning_rate: float = Field(1e-3, gt=0)
     warmup_epochs: float = Field(1.0, ge=0)
-    average_decay: float = Field(0.998, ge=0, lt=1)
 
 
 class FineTuningConfig(ScheduleConfig):
     """How the encoder's last block then learns with the decoder, from the same captions."""
 
-    epochs: int = Field(2, ge=0)
+    epochs: int = Field(1, ge=0)
     learning_rate: float = Field(1e-4, gt=0)
 
 
 class SelfCriticalConfig(ScheduleConfig):
     """How the decoder is then rewarded for whole sentences: self-critical training (Rennie et al. 2017)."""
 
-    epochs: int = Field(5, ge=0)
-    learning_rate: float = Field(1e-4, gt=0)
+    epochs: int = Field(4, ge=0)
+    learning_rate: float = Field(2e-4, gt=0)
 
     label_smoothing: float = Field(0.0, ge=0, lt=1)
     """None: the reward says how good each word was."""
@@ -210,15 +210,21 @@ def load_config(path: Path | None = None, overrides: Sequence[str] = ()) -> Trai
     Raises:
         ConfigurationError: naming the setting that is unknown or has a value that it cannot have.
     """
-    values = _read_toml(path) if path else {}
-    for word in overrides:
-        _apply(values, word)
+    values = read_settings(overrides, _read_toml(path) if path else {})
     try:
         return TrainingConfig.model_validate(values)
     except ValidationError as error:
         first = error.errors()[0]
         name = ".".join(str(part) for part in first["loc"])
         raise ConfigurationError(f"setting {name}: {first['msg']}") from error
+
+
+def read_settings(words: Sequence[str], values: dict[str, Any] | None = None) -> dict[str, Any]:
+    """Values by section and name: those given, overridden by `section.name=value` words. Raises ConfigurationError."""
+    settings = copy.deepcopy(values or {})
+    for word in words:
+        _apply(settings, word)
+    return settings
 
 
 def _read_toml(path: Path) -> dict[str, Any]:

@@ -2,15 +2,20 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from pydantic import ValidationError
 
 from inference.captioner import Captioner
+from inference.image import ImageLimits
+from inference.manifest import Decoding
 from inference.result import CaptionOptions, Description
+from training.config import read_settings
 from training.dataset import Photo
+from training.errors import ConfigurationError
 from training.metrics import PROTOCOL, score_captions
 from training.progress import track
 
@@ -51,6 +56,21 @@ class Evaluation:
             f"{len(self.descriptions)} photos, beam {self.beam_width}. {PROTOCOL}.",
         ]
         return "\n".join([*rows, *notes])
+
+
+def search_otherwise(captioner: Captioner, settings: Sequence[str]) -> Captioner:
+    """The captioner with other `decoding.name=value` settings than its bundle's. Raises ConfigurationError."""
+    if not settings:
+        return captioner
+    manifest, asked = captioner.bundle.manifest, read_settings(settings)
+    if other := asked.keys() - {"decoding"}:
+        raise ConfigurationError(f"only settings of decoding shape the search, not those of {', '.join(sorted(other))}")
+    try:
+        decoding = Decoding.model_validate(manifest.decoding.model_dump() | asked["decoding"])
+    except ValidationError as error:
+        raise ConfigurationError(f"decoding: {error.errors()[0]['msg']}") from error
+    bundle = replace(captioner.bundle, manifest=manifest.model_copy(update={"decoding": decoding}))
+    return Captioner(bundle, captioner.encoder, captioner.decoder, ImageLimits())
 
 
 def evaluate(captioner: Captioner, photos: Sequence[Photo]) -> Evaluation:
