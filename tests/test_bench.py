@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from bench import latency, plots, report, serving
+from bench import latency, machine, plots, report, serving
 from bench.arithmetic import count_flops
 from bench.batching import SIZES, describe_batches, measure_batches
 from bench.client import Load, run_clients
@@ -70,13 +70,13 @@ def test_service_and_ways_take_turns_and_all_bars_are_held(
     bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen: list[tuple[str, int]] = []
-    names = (latency.INT8, latency.FLOAT32, latency.INT8_ENCODER, latency.FLOAT32_ENCODER)
-    names += (latency.GRAPHS, latency.TUTORIAL)
+    encoders = (latency.INT8_ENCODER, latency.FLOAT32_ENCODER)
+    names = (latency.INT8, latency.FLOAT32, *encoders, latency.GRAPHS, latency.TUTORIAL)
     ways = {name: lambda image, words, name=name: seen.append((name, words)) for name in names}
     monkeypatch.setattr(latency, "_open_ways", lambda captioner, cache: ways)
     monkeypatch.setattr(latency, "cached_plain_encoder", lambda size, cache: bundle / "encoder.onnx")
     monkeypatch.setattr(latency, "count_flops", lambda encoder, size: 1e9)
-    monkeypatch.setattr(latency.machine, "measure_peak", lambda rounds=1: 1e11)
+    monkeypatch.setattr(machine, "measure_peak", lambda rounds=1: 1e11)
 
     with run_service(bundle) as service:
         measured = latency.measure_latency(service, Captioner.load(bundle), tmp_path, rounds=2)
