@@ -18,6 +18,7 @@ from support.weights import weights_cache
 from inference.bundle import load_bundle
 from inference.captioner import Captioner
 from inference.result import CaptionOptions
+from training.fine_tuning import LAST_BLOCK_WEIGHTS
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
@@ -25,19 +26,21 @@ SETTINGS = (
     "encoder.size=75",
     "encoder.canonical_size=null",
     "encoder.precision=float32",
+    "decoder.precision=float32",
     "decoder.units=32",
     "decoder.heads=2",
     "decoder.dropout=0.1",
-    "fitting.epochs=15",
-    "fitting.patience=15",
+    "fitting.epochs=5",
     "fitting.photos_per_batch=8",
     "fitting.learning_rate=0.01",
     "fitting.average_decay=0.5",
     "augmentation.cuttings=1",
     "augmentation.worn=0",
-    "fine_tuning.epochs=2",
+    "fine_tuning.epochs=8",
+    "fine_tuning.patience=8",
     "fine_tuning.photos_per_batch=8",
-    "fine_tuning.learning_rate=0.0003",
+    "fine_tuning.learning_rate=0.002",
+    "fine_tuning.average_decay=0.5",
     "self_critical.epochs=2",
     "self_critical.photos_per_batch=8",
     "vocabulary.min_count=1",
@@ -127,11 +130,14 @@ def test_the_two_runtimes_agree_on_the_bundle(finished: _Job, captioner: Caption
 def test_the_manifest_says_how_the_bundle_was_made_and_what_it_scored(captioner: Captioner) -> None:
     manifest = captioner.bundle.manifest
 
-    assert "fitting.epochs=15" in str(manifest.training["command"])
+    assert "fitting.epochs=5" in str(manifest.training["command"])
     assert manifest.training["photos"] == {"train": 96, "dev": 18}
     scores: Any = manifest.scores
     assert scores["dev"]["beam"]["CIDEr"] > 100
-    assert "## Limits and biases" in (captioner.bundle.path / "MODEL_CARD.md").read_text()
+    card = (captioner.bundle.path / "MODEL_CARD.md").read_text()
+    assert "## Limits and biases" in card
+    assert "last block fine-tuned" in card
+    assert LAST_BLOCK_WEIGHTS in manifest.files
 
 
 def test_killed_while_extracting_and_again_while_fitting_it_ends_the_same(
@@ -146,8 +152,10 @@ def test_killed_while_extracting_and_again_while_fitting_it_ends_the_same(
     log = job.run()
 
     assert 0 < extracted < 60
-    assert "epoch 1: loss" not in log
-    assert "epoch 15: loss" in log
+    forced, _, tuned = log.partition("Fine-tuning")
+    assert "epoch 1: loss" not in forced
+    assert "epoch 5: loss" in forced
+    assert "epoch 8: loss" in tuned
     assert job.weights() == finished.weights()
     assert load_bundle(job.bundle).manifest.scores == load_bundle(finished.bundle).manifest.scores
 
