@@ -2,6 +2,9 @@
 get.
 """
 
+from collections.abc import Callable
+from typing import Any
+
 import keras
 import numpy as np
 import numpy.typing as npt
@@ -15,7 +18,7 @@ class SearchDecoder:
     """A Keras decoder behind `inference.runtime.Decoder`."""
 
     def __init__(self, decoder: Decoder) -> None:
-        self._decoder = decoder
+        self._decoder, self._step = decoder, _compile(decoder.step)
 
     def start(self, features: Floats) -> DecoderStart:
         """What the steps need, from features [P, cells, channels]."""
@@ -25,12 +28,21 @@ class SearchDecoder:
     def step(self, tokens: npt.NDArray[np.int32], context: Tensors, state: Tensors) -> DecoderStep:
         """One word further for every hypothesis."""
         tensors = [{name: ops.convert_to_tensor(value) for name, value in part.items()} for part in (context, state)]
-        outputs = _to_numpy(self._decoder.step(ops.convert_to_tensor(tokens), *tensors))
+        outputs = _to_numpy(self._step(ops.convert_to_tensor(tokens), *tensors))
         return DecoderStep(
             log_probabilities=outputs["log_probabilities"],
             attention=outputs.get("attention"),
             state={name: outputs[f"next_{name}"] for name in state},
         )
+
+
+def _compile(step: Callable[..., Any]) -> Callable[..., Any]:
+    """The step as a graph where TensorFlow runs: op by op, most of a step is not arithmetic."""
+    if keras.backend.backend() != "tensorflow":
+        return step
+    import tensorflow as tf  # other backends do without
+
+    return tf.function(step, reduce_retracing=True, autograph=False)  # type: ignore[no-any-return]
 
 
 def _to_numpy(tensors: dict[str, keras.KerasTensor]) -> dict[str, Floats]:
