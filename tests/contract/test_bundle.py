@@ -31,7 +31,7 @@ def test_the_default_bundle_was_made_with_the_default_configuration() -> None:
     manifest = load_bundle(DEFAULT).manifest
 
     assert manifest.training["command"] == "caption-train train"
-    assert manifest.training["config"] == TrainingConfig().model_dump(mode="json")
+    assert TrainingConfig.model_validate(manifest.training["config"]) == TrainingConfig()
     assert manifest.tokens == TOKENS
 
 

@@ -104,6 +104,17 @@ def test_dropout_of_an_epoch_is_the_same_whenever_it_runs() -> None:
     assert np.abs(first - other).max() > 0
 
 
+def test_a_decoder_that_drops_nothing_learns_as_it_writes() -> None:
+    decoder = build_decoder(WORDS, CELLS, CHANNELS, DecoderConfig(units=8, heads=2, dropout=0.5))
+    inputs = (_features(2), _captions(2, 3, 4))
+    written = keras.ops.convert_to_numpy(decoder(inputs))
+    assert not np.allclose(keras.ops.convert_to_numpy(decoder(inputs, training=True)), written)
+
+    decoder.drop_nothing()
+
+    np.testing.assert_allclose(keras.ops.convert_to_numpy(decoder(inputs, training=True)), written, atol=1e-6)
+
+
 def _table(decoder: Decoder) -> np.ndarray:
     table: np.ndarray = keras.ops.convert_to_numpy(decoder.embedding.table)
     return table

@@ -144,6 +144,11 @@ class Decoder(keras.Model):  # type: ignore[misc]  # Keras is untyped
             if dropout.rate:  # one that drops nothing has no generator
                 dropout.seed_generator.state.assign([self._seed + place, epoch << 16])
 
+    def drop_nothing(self) -> None:
+        """Learn from now on as the decoder that writes: what it samples is then likely under what is learnt."""
+        for dropout in self._dropouts:
+            dropout.rate = 0.0
+
     def _describe(self, states: Tensor, context: Tensors) -> tuple[Tensor, Tensor | None]:
         """The vector [P, Q, D] that scores the next word, and where the decoder looked for it."""
         if self.attention is None:

@@ -84,6 +84,7 @@ class Phases:
     def reinforce(self) -> None:
         """Let the decoder learn from captions of its own."""
         config, encode = self._config.self_critical, LastBlock(self.encoder.path).encode
+        self.decoder.drop_nothing()
         folder = self._open(_SELF_CRITICAL, self._config.fine_tuning, config)
         say(f"Self-critical training: {folder}")
         batches = SampledBatches(

@@ -3,7 +3,10 @@ others of the same photo become more likely (Rennie et al. 2017).
 
 Teacher forcing asks for the next word of somebody else's sentence; this asks for a good sentence of one's own, judged
 as captions are judged. The baseline of each sample is the mean reward of the photo's other samples (Luo 2020), which
-costs no further search. It needs a decoder that can write already.
+costs no further search.
+
+It needs a decoder that can write already, and that drops nothing while it learns: to push a sentence away from a
+network with half of its units missing, which would not have written it, teaches it to write nothing well.
 """
 
 from collections.abc import Iterator
