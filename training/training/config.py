@@ -84,7 +84,7 @@ class VocabularyConfig(Section):
 class AugmentationConfig(Section):
     """Views of each training photo, from which a batch picks one at random; each costs a pass of the trunk, once.
 
-    None by default: they want more epochs than the twelve that the default bundle took (docs/training.md).
+    None by default: over seven epochs they did not pay on Flickr8k (docs/training.md), and longer was not tried.
     """
 
     mirror: bool = False
