@@ -65,13 +65,14 @@ class TensorFlowCaptioner:
 
 def _build_step_models(decoder: Any, cells: int, channels: int) -> tuple[keras.Model, keras.Model]:  # noqa: ANN401
     """Start and step as Keras models, as `predict` wants them."""
-    units = decoder.units
     features = keras.Input((cells, channels))
     start = keras.Model(features, _Wrapped(lambda value: _flat(*decoder.start(value)))(features))
-    inputs = [keras.Input((None,), dtype="int32"), keras.Input((units,))]
-    inputs += [keras.Input((cells, units)) for _ in range(2)]
-    inputs += [keras.Input((None, units)) for _ in _STATES]
-    return start, keras.Model(inputs, _Wrapped(lambda values: _step(decoder, values))(inputs))
+    context, state = decoder.start(np.zeros((1, cells, channels), np.float32))
+    inputs = [keras.Input((None,), dtype="int32")]
+    inputs += [keras.Input(tensor.shape[1:]) for tensor in context.values()]
+    inputs += [keras.Input((None, *tensor.shape[1:])) for tensor in state.values()]
+    names = [*context, *state]
+    return start, keras.Model(inputs, _Wrapped(lambda values: _step(decoder, names, values))(inputs))
 
 
 class _Wrapped(keras.layers.Layer):  # type: ignore[misc]  # Keras is untyped
@@ -87,13 +88,11 @@ class _Wrapped(keras.layers.Layer):  # type: ignore[misc]  # Keras is untyped
 
 
 def _flat(context: dict[str, Any], state: dict[str, Any]) -> list[Any]:
-    return [context[name] for name in ("context_image", "context_cells", "context_keys")] + [
-        state[name] for name in _STATES
-    ]
+    return [*context.values(), *state.values()]
 
 
-def _step(decoder: Any, values: list[Any]) -> list[Any]:  # noqa: ANN401
-    tokens, image, cells, keys, h, c = values
-    context = {"context_image": image, "context_cells": cells, "context_keys": keys}
-    outputs = decoder.step(tokens, context, {"state_h": h, "state_c": c})
+def _step(decoder: Any, names: list[str], values: list[Any]) -> list[Any]:  # noqa: ANN401
+    tokens, *tensors = values
+    given = dict(zip(names, tensors, strict=True))
+    outputs = decoder.step(tokens, given, given)
     return [outputs["log_probabilities"], outputs["next_state_h"], outputs["next_state_c"]]

@@ -59,8 +59,8 @@ class DecoderConfig(Section):
     """Share of features, embeddings and outputs dropped in training; 6,000 photos overfit fast."""
 
     precision: Literal["float32", "int8"] = "int8"
-    """Of the matrices that every step multiplies with: int8 reads a quarter of the memory, which is what takes a step's
-    time. It shapes what is published and not the fit.
+    """Of the matrices that every step multiplies with or looks words up in: int8 reads a quarter of the memory, which
+    is what takes a step's time. It shapes what is published and not the fit.
     """
 
     @model_validator(mode="after")

@@ -22,6 +22,7 @@ from training.config import DecoderConfig
 
 Tensor = Any  # a tensor of whichever backend runs
 Tensors = dict[str, Tensor]
+Read = Callable[[Tensor], Tensor]
 
 
 class TiedEmbedding(keras.layers.Layer):  # type: ignore[misc]  # Keras is untyped
@@ -58,22 +59,25 @@ class GridAttention(keras.layers.Layer):  # type: ignore[misc]  # Keras is untyp
         self.key = keras.layers.Dense(units, use_bias=False, name="key")
         self.gate = keras.layers.Dense(units, activation="sigmoid", name="gate")
 
-    def keys(self, cells: Tensor) -> Tensor:
-        """Keys [P, N, D] of cells [P, N, D]: what each cell answers to, the same for every word."""
-        return self.key(cells)
+    def prepare(self, cells: Tensor) -> tuple[Tensor, Tensor]:
+        """What every word looks at, the same for all of them, from cells [P, N, D].
 
-    def call(self, states: Tensor, keys: Tensor, cells: Tensor) -> tuple[Tensor, Tensor]:
-        """What the states [P, Q, D] see: [P, Q, D], and where they looked, the mean over heads: [P, Q, N]."""
-        photos = ops.shape(keys)[0]
-        queries = self._split(self.query(states), photos)
-        logits = ops.matmul(queries, ops.transpose(self._split(keys, photos), (0, 1, 3, 2))) / self.head_units**0.5
-        weights = ops.softmax(logits, axis=-1)
-        seen = ops.transpose(ops.matmul(weights, self._split(cells, photos)), (0, 2, 1, 3))
-        seen = ops.reshape(seen, (photos, -1, self.heads * self.head_units))
-        return seen * self.gate(states), ops.mean(weights, axis=1)
+        Keys [P, heads, D / heads, N], what each cell answers to, scaled; and the cells as values [P, heads, N,
+        D / heads].
+        """
+        photos = ops.shape(cells)[0]
+        keys = self._split(self.key(cells), photos) / self.head_units**0.5
+        return ops.transpose(keys, (0, 1, 3, 2)), self._split(cells, photos)
+
+    def call(self, states: Tensor, keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
+        """What the states [P·Q, D] see: [P·Q, D], and where they looked, the mean over heads: [P, Q, N]."""
+        queries = self._split(self.query(states), ops.shape(keys)[0])
+        weights = ops.softmax(ops.matmul(queries, keys), axis=-1)
+        seen = ops.transpose(ops.matmul(weights, values), (0, 2, 1, 3))
+        return ops.reshape(seen, (-1, self.heads * self.head_units)) * self.gate(states), ops.mean(weights, axis=1)
 
     def _split(self, vectors: Tensor, photos: Tensor) -> Tensor:
-        """[P, Q, D] → [P, heads, Q, D / heads]."""
+        """[P·Q, D] or [P, Q, D] → [P, heads, Q, D / heads]."""
         split = ops.reshape(vectors, (photos, -1, self.heads, self.head_units))
         return ops.transpose(split, (0, 2, 1, 3))
 
@@ -98,45 +102,41 @@ class Decoder(keras.Model):  # type: ignore[misc]  # Keras is untyped
     def call(self, inputs: tuple[Tensor, Tensor], training: bool = False) -> Tensor:
         """Logits [P, C, T, V] of the word after each of `tokens` [P, C, T], given `features` [P, N, channels]."""
         features, tokens = inputs
-        context, state = self.start(features, training=training)
+        image, context, state = self._look(features, training)
         photos, captions, length = ops.shape(tokens)
-        words = self.embedding(tokens) + context["context_image"][:, None, None]
+        words = self.embedding(tokens) + image[:, None, None]
         flat = ops.reshape(self._dropouts[1](words, training=training), (photos * captions, length, self.units))
         initial = [_flatten(state[name][:, None], (photos, captions, self.units)) for name in ("state_h", "state_c")]
         outputs = self.lstm(flat, initial_state=initial)
-        states = self._dropouts[2](ops.reshape(outputs, (photos, captions * length, self.units)), training=training)
+        states = self._dropouts[2](ops.reshape(outputs, (-1, self.units)), training=training)
         vectors, _ = self._describe(states, context)
         logits = self.embedding.score(self._dropouts[3](vectors, training=training))
         return ops.reshape(logits, (photos, captions, length, logits.shape[-1]))
 
-    def start(self, features: Tensor, training: bool = False) -> tuple[Tensors, Tensors]:
+    def start(self, features: Tensor) -> tuple[Tensors, Tensors]:
         """What a photo is to every step (`context_*`) and the state before the first word (`state_*` [P, D])."""
-        cells = self.normalise(self.project(ops.cast(features, "float32")))
-        cells = self._dropouts[0](cells, training=training)
-        mean = ops.mean(cells, axis=1)
-        context = {"context_image": self.glance(mean)}
-        if self.attention:
-            context |= {"context_cells": cells, "context_keys": self.attention.keys(cells)}
-        return context, {"state_h": self.initial_h(mean), "state_c": self.initial_c(mean)}
+        image, context, state = self._look(features, training=False)
+        return {"context_image": ops.matmul(image, self.lstm.cell.kernel) + self.lstm.cell.bias, **context}, state
 
-    def step(self, tokens: Tensor, context: Tensors, state: Tensors) -> Tensors:
+    def step(self, tokens: Tensor, context: Tensors, state: Tensors, read: Read | None = None) -> Tensors:
         """One word for every beam.
 
         `tokens` [P, C], `state` [P, C, D] → `log_probabilities` [P, C, V], `attention` [P, C, N] of a decoder that has
-        it, and the
-        `next_state_*` [P, C, D].
+        it, and the `next_state_*` [P, C, D]. `read` stands in for the method of that name.
         """
-        photos, beams = ops.shape(tokens)
-        words = self.embedding(tokens) + context["context_image"][:, None]
-        flat = ops.reshape(words, (photos * beams, self.units))
-        previous = [ops.reshape(state[name], (photos * beams, self.units)) for name in ("state_h", "state_c")]
-        _, (h, c) = self.lstm.cell(flat, previous)
-        h, c = (ops.reshape(part, (photos, beams, self.units)) for part in (h, c))
+        gates = (read or self.read)(tokens) + context["context_image"][:, None]
+        # Rows of matrices from here on: graphs of higher ranks carry shapes about, which takes longer than arithmetic.
+        h, c = (ops.reshape(state[name], (-1, self.units)) for name in ("state_h", "state_c"))
+        h, c = self._recur(ops.reshape(gates, (-1, 4 * self.units)), h, c)
         vectors, attention = self._describe(h, context)
-        outputs = {"log_probabilities": ops.log_softmax(self.embedding.score(vectors), axis=-1)}
-        if attention is not None:
-            outputs["attention"] = attention
-        return outputs | {"next_state_h": h, "next_state_c": c}
+        log_probabilities = ops.log_softmax(self.embedding.score(vectors), axis=-1)
+        outputs = {"log_probabilities": log_probabilities, "next_state_h": h, "next_state_c": c}
+        outputs = {name: ops.reshape(rows, (*ops.shape(tokens), rows.shape[-1])) for name, rows in outputs.items()}
+        return outputs if attention is None else outputs | {"attention": attention}
+
+    def read(self, tokens: Tensor) -> Tensor:
+        """What tokens [...] put into the LSTM's gates: [..., 4 D]. Tokens alone decide it, so a table can hold it."""
+        return ops.matmul(self.embedding(tokens), self.lstm.cell.kernel)
 
     def reseed(self, epoch: int) -> None:
         """Make the dropout of an epoch depend on the seed and the epoch alone, so that a resumed run repeats it."""
@@ -149,11 +149,30 @@ class Decoder(keras.Model):  # type: ignore[misc]  # Keras is untyped
         for dropout in self._dropouts:
             dropout.rate = 0.0
 
+    def _look(self, features: Tensor, training: bool) -> tuple[Tensor, Tensors, Tensors]:
+        """Of a photo: the vector [P, D] that is read with every word, what attention looks at, the state at first."""
+        cells = self.normalise(self.project(ops.cast(features, "float32")))
+        cells = self._dropouts[0](cells, training=training)
+        mean = ops.mean(cells, axis=1)
+        context = {}
+        if self.attention:
+            context["context_keys"], context["context_values"] = self.attention.prepare(cells)
+        return self.glance(mean), context, {"state_h": self.initial_h(mean), "state_c": self.initial_c(mean)}
+
+    def _recur(self, gates: Tensor, h: Tensor, c: Tensor) -> tuple[Tensor, Tensor]:
+        """The LSTM's next state [P·C, D], from what the word and the photo put into its gates [P·C, 4 D].
+
+        The equations are those of `keras.layers.LSTM`, whose weights they use; a test compares the two.
+        """
+        admit, keep, candidate, reveal = ops.split(gates + ops.matmul(h, self.lstm.cell.recurrent_kernel), 4, axis=-1)
+        c = ops.sigmoid(keep) * c + ops.sigmoid(admit) * ops.tanh(candidate)
+        return ops.sigmoid(reveal) * ops.tanh(c), c
+
     def _describe(self, states: Tensor, context: Tensors) -> tuple[Tensor, Tensor | None]:
-        """The vector [P, Q, D] that scores the next word, and where the decoder looked for it."""
+        """The vectors [P·Q, D] that score the next word, and where the decoder looked for it: [P, Q, N]."""
         if self.attention is None:
             return self.combine(states), None
-        seen, weights = self.attention(states, context["context_keys"], context["context_cells"])
+        seen, weights = self.attention(states, context["context_keys"], context["context_values"])
         return self.combine(ops.concatenate([states, seen], axis=-1)), weights
 
 

@@ -4,6 +4,7 @@ The tensors and their names are the contract of docs/architecture.md. Weights ar
 forms get the rounded ones, so that they agree with each other and with the scores.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from inference.bundle import DECODER_START, DECODER_STEP, SAVED_MODEL
 from inference.manifest import FeatureSpec, ImageSpec
 from training import onnx_graphs
 from training.checkpoint import read_weights, write_weights
-from training.decoder import Decoder
+from training.decoder import Decoder, Read
 
 _STATES = ("state_h", "state_c")
 
@@ -29,9 +30,14 @@ def round_weights(decoder: Decoder) -> None:
 
 def export_decoder(decoder: Decoder, features: FeatureSpec, precision: str, folder: Path) -> None:
     """Write `decoder_start.onnx` and `decoder_step.onnx` into a folder; `precision` is that of the step's matrices."""
-    contexts = _context_names(decoder)
-    start = onnx_graphs.convert(_start_of(decoder), [_features_spec(features)], [*contexts, *_STATES], "start")
-    step = onnx_graphs.convert(_step_of(decoder), _step_specs(decoder, features), _step_outputs(decoder), "step")
+    contexts = [*_context_shapes(decoder, features)]
+    start = onnx_graphs.convert(
+        _start_of(decoder, contexts), [_features_spec(features)], [*contexts, *_STATES], "start"
+    )
+    read = _tabulate(decoder) if precision == "int8" else None
+    step = onnx_graphs.convert(
+        _step_of(decoder, contexts, read), _step_specs(decoder, features), _step_outputs(decoder), "step"
+    )
     if precision == "int8":
         onnx_graphs.store_eight_bits(step)
     for model, name in ((start, DECODER_START), (step, DECODER_STEP)):
@@ -44,19 +50,32 @@ def export_saved_model(
 ) -> None:
     """Write `saved_model/` with the signatures `encode`, `start` and `step` into a folder."""
     images = tf.TensorSpec((None, image.height, image.width, 3), tf.uint8, name="images")
-    names = [*_context_names(decoder), *_STATES]
+    contexts = [*_context_shapes(decoder, features)]
     signatures = {
         "encode": _sign(lambda images: (encoder(images, training=False),), [images], ["features"]),
-        "start": _sign(_start_of(decoder), [_features_spec(features)], names),
-        "step": _sign(_step_of(decoder), _step_specs(decoder, features), _step_outputs(decoder)),
+        "start": _sign(_start_of(decoder, contexts), [_features_spec(features)], [*contexts, *_STATES]),
+        "step": _sign(_step_of(decoder, contexts), _step_specs(decoder, features), _step_outputs(decoder)),
     }
     module = tf.Module()
     module.variables_ = [weight.value for model in (encoder, decoder) for weight in model.weights]
     tf.saved_model.save(module, str(folder / SAVED_MODEL), signatures=signatures)
 
 
-def _context_names(decoder: Decoder) -> list[str]:
-    return ["context_image", "context_cells", "context_keys"] if decoder.attention else ["context_image"]
+def _context_shapes(decoder: Decoder, features: FeatureSpec) -> dict[str, tuple[int | None, ...]]:
+    """What `Decoder.start` gives of a photo beside the state, by name."""
+    shapes: dict[str, tuple[int | None, ...]] = {"context_image": (None, 4 * decoder.units)}
+    if attention := decoder.attention:
+        heads, units, cells = attention.heads, attention.head_units, features.cells
+        shapes |= {"context_keys": (None, heads, units, cells), "context_values": (None, heads, cells, units)}
+    return shapes
+
+
+def _tabulate(decoder: Decoder) -> Read:
+    """`Decoder.read` as a table with a row for each word: one large product less a step. In float32 it would be half
+    the bundle.
+    """
+    table = keras.ops.convert_to_numpy(decoder.read(np.arange(decoder.embedding.table.shape[0])))
+    return lambda tokens: tf.gather(table, tokens)
 
 
 def _step_outputs(decoder: Decoder) -> list[str]:
@@ -69,27 +88,25 @@ def _features_spec(features: FeatureSpec) -> Any:  # noqa: ANN401 - TensorFlow i
 
 
 def _step_specs(decoder: Decoder, features: FeatureSpec) -> list[Any]:
-    units = decoder.units
-    shapes: dict[str, tuple[int | None, ...]] = {"context_image": (None, units)}
-    shapes |= dict.fromkeys(_context_names(decoder)[1:], (None, features.cells, units))
     specs = [tf.TensorSpec((None, None), tf.int32, name="tokens")]
-    specs += [tf.TensorSpec(shape, tf.float32, name=name) for name, shape in shapes.items()]
-    return specs + [tf.TensorSpec((None, None, units), tf.float32, name=name) for name in _STATES]
+    specs += [tf.TensorSpec(shape, tf.float32, name) for name, shape in _context_shapes(decoder, features).items()]
+    return specs + [tf.TensorSpec((None, None, decoder.units), tf.float32, name=name) for name in _STATES]
 
 
-def _start_of(decoder: Decoder) -> Any:  # noqa: ANN401
+def _start_of(decoder: Decoder, contexts: Sequence[str]) -> Any:  # noqa: ANN401
     def start(features: Any) -> tuple[Any, ...]:  # noqa: ANN401
         context, state = decoder.start(features)
-        return (*(context[name] for name in _context_names(decoder)), *(state[name] for name in _STATES))
+        return (*(context[name] for name in contexts), *(state[name] for name in _STATES))
 
     return start
 
 
-def _step_of(decoder: Decoder) -> Any:  # noqa: ANN401
+def _step_of(decoder: Decoder, contexts: Sequence[str], read: Read | None = None) -> Any:  # noqa: ANN401
     def step(tokens: Any, *tensors: Any) -> tuple[Any, ...]:  # noqa: ANN401
-        contexts, states = tensors[: -len(_STATES)], tensors[-len(_STATES) :]
-        context = dict(zip(_context_names(decoder), contexts, strict=True))
-        outputs = decoder.step(tokens, context, dict(zip(_STATES, states, strict=True)))
+        context, state = tensors[: len(contexts)], tensors[len(contexts) :]
+        outputs = decoder.step(
+            tokens, dict(zip(contexts, context, strict=True)), dict(zip(_STATES, state, strict=True)), read
+        )
         return tuple(outputs[name] for name in _step_outputs(decoder))
 
     return step

@@ -5,7 +5,7 @@ The names are set after the conversion, because the converter takes over only th
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 import numpy as np
 import numpy.typing as npt
@@ -55,50 +55,70 @@ def store_half_precision(model: onnx.ModelProto) -> None:
 
 
 def store_eight_bits(model: onnx.ModelProto) -> None:
-    """Multiply with constant matrices in 8 bits, each 32 values of a column with a scale of their own.
+    """Keep constant matrices in 8 bits, each 32 values with a scale of their own: those that vectors are multiplied
+    with, by columns, and those that rows are looked up in, by rows.
 
     A step multiplies a few vectors with matrices as fast as memory delivers them: a quarter of the bytes is a fraction
     of the time. Scales so local cost next to nothing in precision; ONNX Runtime rounds the vectors as finely.
     """
     constants = {tensor.name: numpy_helper.to_array(tensor) for tensor in model.graph.initializer}
     for node in model.graph.node:
-        matrix = constants.get(node.input[1]) if node.op_type == "MatMul" else None
-        if matrix is None or matrix.ndim != 2 or matrix.size < _SMALL or matrix.shape[0] % _BLOCK:
-            continue
-        model.graph.initializer.extend(_quantise_blocks(matrix, node.input[1]))
-        names = [node.input[0], f"{node.input[1]}_bits", f"{node.input[1]}_scales"]
-        node.CopyFrom(_blocked_product(names, list(node.output), node.name, matrix))
+        if node.op_type == "MatMul" and _has_blocks(matrix := constants.get(node.input[1]), axis=0):
+            _multiply_in_bytes(model.graph, node, matrix)
+        elif node.op_type == "Gather" and _has_blocks(matrix := constants.get(node.input[0]), axis=1):
+            _look_up_in_bytes(model.graph, node, matrix)
     model.opset_import.append(helper.make_opsetid(_RUNTIME_DOMAIN, 1))
     _drop_unused(model.graph)
 
 
-def _quantise_blocks(matrix: npt.NDArray[np.float32], name: str) -> list[onnx.TensorProto]:
-    """Bytes [columns, blocks, 32], zero at 128, and scales [columns × blocks], as MatMulNBits reads them."""
-    blocks = matrix.T.reshape(matrix.shape[1], -1, _BLOCK)
-    scales = np.maximum(np.abs(blocks).max(axis=-1), np.finfo(np.float32).tiny) / 127
-    bits = (np.rint(blocks / scales[..., None]) + 128).astype(np.uint8)
-    return [
-        numpy_helper.from_array(bits, f"{name}_bits"),
-        numpy_helper.from_array(scales.astype(np.float32).ravel(), f"{name}_scales"),
-    ]
+def _has_blocks(matrix: npt.NDArray[np.float32] | None, axis: int) -> TypeGuard[npt.NDArray[np.float32]]:
+    """Whether something is a matrix that is worth it and divides into blocks along an axis."""
+    return matrix is not None and matrix.ndim == 2 and matrix.size >= _SMALL and matrix.shape[axis] % _BLOCK == 0
 
 
-def _blocked_product(
-    inputs: list[str], outputs: list[str], name: str, matrix: npt.NDArray[np.float32]
-) -> onnx.NodeProto:
+def _multiply_in_bytes(graph: onnx.GraphProto, node: onnx.NodeProto, matrix: npt.NDArray[np.float32]) -> None:
+    """Make a product with a matrix [K, N] one with its bytes [N, blocks, 32] and scales [N × blocks]."""
+    vectors, name = node.input
+    bits, scales = _quantise_blocks(matrix.T)
+    names = _add_constants(graph, {f"{name}_bits": bits, f"{name}_scales": scales.ravel()})
     rows, columns = matrix.shape
-    return helper.make_node(
+    as_bytes = 4  # the accuracy level that multiplies bytes with bytes
+    _become(
+        node,
         "MatMulNBits",
-        inputs,
-        outputs,
-        name=name,
-        domain=_RUNTIME_DOMAIN,
+        [vectors, *names],
         K=rows,
         N=columns,
         bits=8,
         block_size=_BLOCK,
-        accuracy_level=4,  # multiply bytes with bytes
+        accuracy_level=as_bytes,
     )
+
+
+def _look_up_in_bytes(graph: onnx.GraphProto, node: onnx.NodeProto, matrix: npt.NDArray[np.float32]) -> None:
+    """Make a lookup of rows of a matrix [V, D] one of its bytes [V, D] and scales [V, blocks]."""
+    name, tokens = node.input
+    bits, scales = _quantise_blocks(matrix)
+    stored, sizes = _add_constants(graph, {f"{name}_bits": bits.reshape(matrix.shape), f"{name}_scales": scales})
+    _become(node, "GatherBlockQuantized", [stored, tokens, sizes], bits=8, block_size=_BLOCK, quantize_axis=1)
+
+
+def _become(node: onnx.NodeProto, operator: str, inputs: Sequence[str], **attributes: int) -> None:
+    """Make a node one of ONNX Runtime's own, with the outputs that it had."""
+    outputs, name = list(node.output), node.name
+    node.CopyFrom(helper.make_node(operator, inputs, outputs, name=name, domain=_RUNTIME_DOMAIN, **attributes))
+
+
+def _add_constants(graph: onnx.GraphProto, arrays: dict[str, npt.NDArray[Any]]) -> list[str]:
+    graph.initializer.extend(numpy_helper.from_array(array, name) for name, array in arrays.items())
+    return [*arrays]
+
+
+def _quantise_blocks(rows: npt.NDArray[np.float32]) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.float32]]:
+    """Bytes [rows, blocks, 32], zero at 128, and scales [rows, blocks] of a matrix."""
+    blocks = rows.reshape(len(rows), -1, _BLOCK)
+    scales = np.maximum(np.abs(blocks).max(axis=-1), np.finfo(np.float32).tiny) / 127
+    return (np.rint(blocks / scales[..., None]) + 128).astype(np.uint8), scales.astype(np.float32)
 
 
 def _drop_unused(graph: onnx.GraphProto) -> None:
