@@ -1,7 +1,9 @@
 """A decoder samples captions, and those better than the others of their photo become more likely."""
 
 from collections.abc import Sequence
+from pathlib import Path
 
+import keras
 import numpy as np
 import pytest
 
@@ -13,7 +15,7 @@ from training.decoder import Decoder, build_decoder
 from training.fitting import fit
 from training.maps import PhotoView
 from training.search_decoder import SearchDecoder
-from training.self_critical import SampledBatches, sample
+from training.self_critical import NEVER_WRITTEN, SampledBatches, sample
 from training.views import WHOLE
 from training.words import TOKENS
 
@@ -87,7 +89,20 @@ def test_the_same_epoch_of_the_same_decoder_brings_the_same_captions(batches: Sa
 
 def test_rewards_rise(decoder: Decoder, batches: SampledBatches, tmp_path_factory: pytest.TempPathFactory) -> None:
     scores = iter(range(25))
-    progress = fit(decoder, batches, lambda _: next(scores), SETTINGS, tmp_path_factory.mktemp("run"))
+    folder = tmp_path_factory.mktemp("run")
+    progress = fit(decoder, batches, lambda _: next(scores), SETTINGS, folder, never=NEVER_WRITTEN)
     rewards = [record.reward for record in progress.history if record.reward is not None]
 
     assert np.mean(rewards[-5:]) > 2 * np.mean(rewards[:5])
+
+
+@pytest.mark.parametrize(("never", "learnt"), [((), True), (NEVER_WRITTEN, False)])
+def test_nothing_is_learnt_of_tokens_that_are_never_drawn(
+    decoder: Decoder, batches: SampledBatches, tmp_path: Path, never: tuple[int, ...], learnt: bool
+) -> None:
+    config = SETTINGS.model_copy(update={"epochs": 1, "weight_decay": 0.0})
+    before = keras.ops.convert_to_numpy(decoder.embedding.bias)[TOKENS.unknown]
+
+    fit(decoder, batches, lambda _: 1.0, config, tmp_path, never=never)
+
+    assert (keras.ops.convert_to_numpy(decoder.embedding.bias)[TOKENS.unknown] != before) == learnt

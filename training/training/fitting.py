@@ -25,6 +25,7 @@ from training.progress import say, track
 from training.words import TOKENS
 
 CHECKPOINT = "checkpoint.npz"
+_NEVER = -1e9  # added to a logit: no probability is left, and zero times it is still zero
 
 Score = Callable[[Decoder], float]
 
@@ -60,13 +61,16 @@ class Schedule(Protocol):
     def clip_norm(self) -> float: ...
 
 
-def fit(decoder: Decoder, batches: BatchSource, score: Score, config: Schedule, run: Path) -> Progress:
+def fit(
+    decoder: Decoder, batches: BatchSource, score: Score, config: Schedule, run: Path, never: Sequence[int] = ()
+) -> Progress:
     """Fit a decoder and leave the best weights in it.
 
-    `score` gives the dev CIDEr × 100 of the decoder as it is. Goes on from `run/checkpoint.npz` where there is one;
-    writes TensorBoard events to `run/log`.
+    `score` gives the dev CIDEr × 100 of the decoder as it is; `never` are tokens that the loss does not know. Goes on
+    from `run/checkpoint.npz` where there is one; writes TensorBoard events to `run/log`.
     """
-    decoder.compile(optimizer=_build_optimizer(config, len(batches)), loss=SmoothedCrossEntropy(config.label_smoothing))
+    loss = SmoothedCrossEntropy(config.label_smoothing, never)
+    decoder.compile(optimizer=_build_optimizer(config, len(batches)), loss=loss)
     decoder.optimizer.build(decoder.trainable_variables)
     run.mkdir(parents=True, exist_ok=True)
     checkpoint = run / CHECKPOINT
@@ -85,19 +89,23 @@ class SmoothedCrossEntropy(keras.losses.Loss):  # type: ignore[misc]  # Keras is
     weights of the batch, summed.
 
     With weights that sum to one it is a mean over words; with advantages it is the loss whose gradient is REINFORCE's
-    (Williams 1992). Label smoothing: Szegedy et al. 2016.
+    (Williams 1992). Label smoothing: Szegedy et al. 2016. Tokens that are `never` written have no part in the
+    distributions, and must be no targets.
     """
 
-    def __init__(self, label_smoothing: float) -> None:
+    def __init__(self, label_smoothing: float, never: Sequence[int] = ()) -> None:
         super().__init__(name="smoothed_cross_entropy", reduction="sum")
-        self._label_smoothing = label_smoothing
+        self._label_smoothing, self._never = label_smoothing, list(never)
 
     def call(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
         """Losses [P, C, T] of targets [P, C, T] under logits [P, C, T, V]."""
-        log_probabilities = ops.log_softmax(ops.cast(y_pred, "float32"), axis=-1)
+        written = np.ones(y_pred.shape[-1], np.float32)
+        written[self._never] = 0
+        logits = ops.cast(y_pred, "float32") + np.where(written, 0, _NEVER).astype(np.float32)
+        log_probabilities = ops.log_softmax(logits, axis=-1)
         targets = ops.cast(y_true, "int32")
         likelihood = ops.take_along_axis(log_probabilities, targets[..., None], axis=-1)[..., 0]
-        uniform = ops.mean(log_probabilities, axis=-1)
+        uniform = ops.sum(log_probabilities * written, axis=-1) / written.sum()
         return -((1 - self._label_smoothing) * likelihood + self._label_smoothing * uniform)
 
 

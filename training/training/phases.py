@@ -27,7 +27,7 @@ from training.fine_tuning import build_fine_tuned, read_last_block
 from training.fitting import CHECKPOINT, fit
 from training.maps import MapCache
 from training.progress import say
-from training.self_critical import SampledBatches
+from training.self_critical import NEVER_WRITTEN, SampledBatches
 from training.trunk import LastBlock, Maps, read_steps
 from training.views import View
 
@@ -95,7 +95,8 @@ class Phases:
             max_length=self._config.vocabulary.max_length,
             seed=self._config.fitting.seed,
         )
-        self._keep(fit(self.decoder, batches, self._score(encode), config, folder), "Self-critical training")
+        progress = fit(self.decoder, batches, self._score(encode), config, folder, never=NEVER_WRITTEN)
+        self._keep(progress, "Self-critical training")
 
     def _keep(self, progress: Progress, phase: str) -> bool:
         """Whether dev gained by a phase; if not, the decoder is put back to where it was."""

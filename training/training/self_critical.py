@@ -5,8 +5,10 @@ Teacher forcing asks for the next word of somebody else's sentence; this asks fo
 as captions are judged. The baseline of each sample is the mean reward of the photo's other samples (Luo 2020), which
 costs no further search.
 
-It needs a decoder that can write already, and that drops nothing while it learns: to push a sentence away from a
-network with half of its units missing, which would not have written it, teaches it to write nothing well.
+It needs a decoder that can write already, and a loss under which samples are as likely as they were when they were
+drawn. So the decoder drops nothing while it learns: to push a sentence away from a network with half of its units
+missing, which would not have written it, teaches it to write nothing well. And tokens that are never drawn have no part
+in the loss, or the likelihood of <unknown> would rise for ever, at the cost of all words.
 """
 
 from collections.abc import Iterator
@@ -24,7 +26,7 @@ from training.rewards import SentenceReward
 from training.search_decoder import SearchDecoder
 from training.words import TOKENS, tokenise
 
-_NEVER_WRITTEN = [TOKENS.padding, TOKENS.start, TOKENS.unknown]
+NEVER_WRITTEN = (TOKENS.padding, TOKENS.start, TOKENS.unknown)
 # Batches have lengths of multiples of this: each length costs the backend a compilation.
 _ROUNDING = 3
 
@@ -107,7 +109,7 @@ def sample(
 def _draw(log_probabilities: Floats, random: np.random.Generator) -> npt.NDArray[np.intp]:
     """A token of each distribution in [P, C, V], none that is never written: [P, C]."""
     probabilities = np.exp(log_probabilities)
-    probabilities[..., _NEVER_WRITTEN] = 0
+    probabilities[..., list(NEVER_WRITTEN)] = 0
     sums = np.cumsum(probabilities, axis=-1)
     aims = random.random(sums.shape[:-1], np.float32)[..., None] * sums[..., -1:]
     drawn: npt.NDArray[np.intp] = np.minimum((sums <= aims).sum(axis=-1), sums.shape[-1] - 1)
