@@ -45,13 +45,14 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class Trained:
-    """A fitted decoder with all that belongs to it."""
+    """A fitted decoder with all that belongs to it, and the length penalty that suits it."""
 
     decoder: Decoder
     vocabulary: Vocabulary
     encoder: ExportedEncoder
     dataset: Dataset
     run: Path
+    length_penalty: float
 
 
 def publish_bundle(job: Job, trained: Trained) -> Evaluation:
@@ -97,7 +98,7 @@ def _describe(job: Job, trained: Trained, folder: Path) -> Manifest:
     config = job.config
     decoding = Decoding(
         beam_width=config.decoding.beam_width,
-        length_penalty=config.decoding.length_penalty,
+        length_penalty=trained.length_penalty,
         max_length=config.vocabulary.max_length,
         repeatable_words=_known(config.decoding.repeatable_words, trained.vocabulary),
     )

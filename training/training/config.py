@@ -82,18 +82,15 @@ class VocabularyConfig(Section):
 
 
 class AugmentationConfig(Section):
-    """Views of each training photo, from which a batch picks one at random; each costs a pass of the trunk, once.
+    """Views of each training photo, from which a phase may pick at random; each costs a pass of the trunk, once."""
 
-    None by default: over seven epochs they did not pay on Flickr8k (docs/training.md), and longer was not tried.
-    """
-
-    mirror: bool = False
+    mirror: bool = True
     """Add the mirror image, unless a caption of the photo speaks of left or right."""
 
-    cuttings: int = Field(0, ge=0)
+    cuttings: int = Field(1, ge=0)
     """Parts of the photo, at random places and of random shapes, one in two of them mirrored."""
 
-    worn: int = Field(0, ge=0)
+    worn: int = Field(1, ge=0)
     """Copies of the whole, made smaller and kept as JPEG: people's photos come in any resolution and quality."""
 
     smallest_side: float = Field(0.75, gt=0, le=1)
@@ -112,6 +109,9 @@ class ScheduleConfig(Section):
     photos_per_batch: int = Field(32, ge=1)
     """Each brings all of its captions, so that its features are projected once."""
 
+    views: bool = True
+    """Whether a batch picks one of the views of each photo, or takes the whole."""
+
     learning_rate: float = Field(gt=0)
     """Peak of the one-cycle schedule: linear warm-up, then cosine to zero."""
 
@@ -123,6 +123,9 @@ class ScheduleConfig(Section):
 
     label_smoothing: float = Field(0.1, ge=0, lt=1)
     """Probability spread over the whole vocabulary; keeps the search from being overconfident."""
+
+    moment_decay: float = Field(0.999, ge=0, lt=1)
+    """AdamW's decay of the squared gradients."""
 
     average_decay: float = Field(0.99, ge=0, lt=1)
     """Decay of the moving average of the weights, which is what is scored and published; 0.99 averages over a hundred
@@ -142,6 +145,9 @@ class FittingConfig(ScheduleConfig):
     patience: int = Field(4, ge=1)
     learning_rate: float = Field(1e-3, gt=0)
     warmup_epochs: float = Field(1.0, ge=0)
+    views: bool = False
+    """Off: over seven epochs they did not pay on Flickr8k (docs/training.md), and longer was not tried."""
+
     average_decay: float = Field(0.998, ge=0, lt=1)
 
 
@@ -155,19 +161,23 @@ class FineTuningConfig(ScheduleConfig):
 
 
 class SelfCriticalConfig(ScheduleConfig):
-    """How the decoder is then rewarded for whole sentences: self-critical training (Rennie et al. 2017).
+    """How the decoder is then rewarded for whole sentences: self-critical training (Rennie et al. 2017)."""
 
-    Left out by default: no schedule has been found yet by which dev gains (docs/training.md).
-    """
-
-    epochs: int = Field(0, ge=0)
-    learning_rate: float = Field(5e-5, gt=0)
+    epochs: int = Field(4, ge=0)
+    learning_rate: float = Field(1e-4, gt=0)
+    moment_decay: float = Field(0.99, ge=0, lt=1)
+    """Gradients grow and shrink with the rewards, faster than those of people's captions."""
 
     label_smoothing: float = Field(0.0, ge=0, lt=1)
     """None: the reward says how good each word was."""
 
     samples: int = Field(5, ge=2)
     """Captions sampled from each photo; the mean reward of the others is the baseline of each (Luo 2020)."""
+
+    share: float = Field(0.4, gt=0, le=1)
+    """How far to go from the weights before this phase to those after it (Wortsman et al. 2022): all the way, captions
+    of photos that were not learnt from become short and vague.
+    """
 
     bleu_weight: float = Field(0.5, ge=0)
     """Weight of smoothed BLEU-4 beside CIDEr-D in the reward; CIDEr alone is fond of broken endings."""
@@ -179,8 +189,10 @@ class DecodingConfig(Section):
     beam_width: int = Field(3, ge=1, le=10)
     """Hypotheses kept at each word."""
 
-    length_penalty: float = Field(0.8, ge=0, le=2)
-    """Summed log-probability is divided by length to this power; 0 prefers short captions."""
+    length_penalty: float | None = Field(None, ge=0, le=2)
+    """Summed log-probability is divided by length to this power; 0 prefers short captions. null takes the one by which
+    dev captions are best, for each epoch and for what is published.
+    """
 
     repeatable_words: tuple[str, ...] | None = _FUNCTION_WORDS
     """The only words that a caption may hold twice, against "a red shirt and a red shirt"; null allows all. It shapes
@@ -198,6 +210,10 @@ class TrainingConfig(Section):
     fine_tuning: FineTuningConfig = FineTuningConfig()
     self_critical: SelfCriticalConfig = SelfCriticalConfig()
     decoding: DecodingConfig = DecodingConfig()
+
+    def takes_views(self) -> bool:
+        """Whether a phase takes any other view of a photo than the whole."""
+        return any(phase.views and phase.epochs for phase in (self.fitting, self.fine_tuning, self.self_critical))
 
     def fit_json(self) -> str:
         """The settings on which the weights depend that the first phase leaves, as JSON: the same text, the same

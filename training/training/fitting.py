@@ -56,6 +56,8 @@ class Schedule(Protocol):
     @property
     def label_smoothing(self) -> float: ...
     @property
+    def moment_decay(self) -> float: ...
+    @property
     def average_decay(self) -> float: ...
     @property
     def clip_norm(self) -> float: ...
@@ -120,6 +122,7 @@ def _build_optimizer(config: Schedule, steps_per_epoch: int) -> keras.optimizers
     return keras.optimizers.AdamW(
         schedule,
         weight_decay=config.weight_decay,
+        beta_2=config.moment_decay,
         global_clipnorm=config.clip_norm,
         use_ema=config.average_decay > 0,
         ema_momentum=config.average_decay,

@@ -10,31 +10,59 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 from keras import ops
 
 from inference.runtime import Floats
 from inference.vocabulary import Vocabulary
 from training.batches import Batches, LoadFeatures, TrainingPhotos
-from training.checkpoint import EpochRecord, Progress, read_history, read_weights, write_weights
+from training.checkpoint import Arrays, EpochRecord, Progress, read_history, read_weights, write_weights
 from training.config import ScheduleConfig, TrainingConfig
 from training.dataset import Photo
 from training.decoder import Decoder
 from training.dev_score import DevScore
 from training.encoder import ExportedEncoder, export_encoder
 from training.fine_tuning import build_fine_tuned, read_last_block
-from training.fitting import CHECKPOINT, fit
+from training.fitting import CHECKPOINT, Score, fit
 from training.maps import MapCache
 from training.progress import say
 from training.self_critical import NEVER_WRITTEN, SampledBatches
 from training.trunk import LastBlock, Maps, read_steps
-from training.views import View
+from training.views import WHOLE, View
 
 _FINE_TUNING = "fine-tuning-"
 _SELF_CRITICAL = "self-critical-"
 
 Read = Callable[[Maps], Floats]
+
+
+@dataclass(frozen=True, slots=True)
+class Mixture:
+    """Weights between those that a decoder had and those that it has: `share` of the way, from `before`."""
+
+    before: Arrays
+    share: float
+
+    def stir(self, decoder: Decoder) -> None:
+        """Put the mixture into the decoder."""
+        own = read_weights(decoder)
+        write_weights(decoder, {path: _go(self.share, old, own[path]) for path, old in self.before.items()})
+
+    def scored_by(self, score: Score) -> Score:
+        """What scores a decoder by the mixture, and leaves its own weights in it."""
+
+        def score_mixture(decoder: Decoder) -> float:
+            own = read_weights(decoder)
+            self.stir(decoder)
+            try:
+                return score(decoder)
+            finally:
+                write_weights(decoder, own)
+
+        return score_mixture
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,14 +117,25 @@ class Phases:
         say(f"Self-critical training: {folder}")
         batches = SampledBatches(
             self.decoder,
-            self._photos(encode),
+            self._photos(config, encode),
             self._material.vocabulary,
             config,
             max_length=self._config.vocabulary.max_length,
             seed=self._config.fitting.seed,
         )
-        progress = fit(self.decoder, batches, self._score(encode), config, folder, never=NEVER_WRITTEN)
+        mix, score = Mixture(read_weights(self.decoder), config.share), self._score(encode)
+        progress = fit(self.decoder, batches, mix.scored_by(score), config, folder, never=NEVER_WRITTEN)
+        mix.stir(self.decoder)
         self._keep(progress, "Self-critical training")
+
+    def choose_length_penalty(self) -> float:
+        """The one that the configuration gives, or else that by which the decoder's captions of dev are best."""
+        given = self._config.decoding.length_penalty
+        return (
+            self._score(LastBlock(self.encoder.path).encode).tune(self.decoder).length_penalty
+            if given is None
+            else given
+        )
 
     def _keep(self, progress: Progress, phase: str) -> bool:
         """Whether dev gained by a phase; if not, the decoder is put back to where it was."""
@@ -112,12 +151,13 @@ class Phases:
         steps = read_steps(self.encoder.path)
         return steps.restore if steps else lambda maps: maps.astype(np.float32)
 
-    def _photos(self, read: Read) -> TrainingPhotos:
-        return TrainingPhotos(self._material.photos, self._material.views, self._loader(read))
+    def _photos(self, config: ScheduleConfig, read: Read) -> TrainingPhotos:
+        photos, views = self._material.photos, self._material.views
+        return TrainingPhotos(photos, views if config.views else [[WHOLE]] * len(photos), self._loader(read))
 
     def _batches(self, config: ScheduleConfig, read: Read) -> Batches:
         return Batches(
-            self._photos(read),
+            self._photos(config, read),
             self._material.vocabulary,
             max_length=self._config.vocabulary.max_length,
             photos_per_batch=config.photos_per_batch,
@@ -135,6 +175,11 @@ class Phases:
         """The folder of a phase with these settings: the same ones find it again."""
         text = " ".join(config.model_dump_json() for config in settings)
         return self._material.run / f"{phase}{hashlib.sha256(text.encode()).hexdigest()[:8]}"
+
+
+def _go(share: float, begin: npt.NDArray[Any], end: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    gone: npt.NDArray[Any] = begin + np.float32(share) * (end - begin)
+    return gone
 
 
 def read_phases(run: Path) -> dict[str, list[EpochRecord]]:

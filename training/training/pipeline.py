@@ -32,7 +32,7 @@ def train(job: Job) -> Manifest:
     photos, dev = dataset.split("train"), dataset.split("dev")
     say(f"{len(photos)} training photos, {len(dev)} dev photos")
     encoder = export_encoder(job.config.encoder, photos, job.cache, job.config.fitting.seed)
-    views = [choose_views(photo, job.config.augmentation) for photo in photos]
+    views = [choose_views(photo, job.config.augmentation) if job.config.takes_views() else [WHOLE] for photo in photos]
     trained = _fit(job, dataset, encoder, views, _extract(encoder, photos, views, dev, job.cache))
     evaluation = publish_bundle(job, trained)
     captioner = Captioner.load(job.bundle)
@@ -77,7 +77,7 @@ def _fit(
         phases.fine_tune()
     if config.self_critical.epochs:
         phases.reinforce()
-    return Trained(decoder, vocabulary, phases.encoder, dataset, run)
+    return Trained(decoder, vocabulary, phases.encoder, dataset, run, phases.choose_length_penalty())
 
 
 def _open_run(job: Job, dataset: Dataset, encoder: ExportedEncoder) -> Path:

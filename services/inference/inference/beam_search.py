@@ -64,6 +64,10 @@ class Hypothesis:
     score: float
     attention: Floats | None = None
 
+    def rank(self, length_penalty: float) -> float:
+        """What another length penalty would rank it by."""
+        return float(self.log_probability / len(self.log_probabilities) ** length_penalty)
+
 
 @dataclass(frozen=True, slots=True)
 class _Beams:

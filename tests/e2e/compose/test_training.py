@@ -19,6 +19,7 @@ _QUICK = (
     "decoder.units=16",
     "decoder.heads=2",
     "fitting.epochs=2",
+    "self_critical.epochs=0",
     "fitting.photos_per_batch=8",
     "vocabulary.min_count=1",
     "vocabulary.max_length=8",
