@@ -240,6 +240,13 @@ class TestDamage:
         with pytest.raises(UndecodableImageError, match="damaged or incomplete"):
             decode(data[: len(data) // 2])
 
+    def test_a_picture_on_which_the_decoder_breaks_is_called_damaged(self) -> None:
+        data = bytearray(encode_photo(make_photo("blue"), "PNG"))
+        data[11] = 4  # the length of the header, for which Pillow raises a ValueError
+
+        with pytest.raises(UndecodableImageError, match="damaged or incomplete"):
+            decode(bytes(data))
+
     @settings(max_examples=200)
     @given(data=st.data(), format_name=st.sampled_from(FORMATS))
     def test_a_picture_with_random_bytes_in_it_is_refused_or_decoded(

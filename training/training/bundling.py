@@ -23,7 +23,7 @@ from training.metrics import PROTOCOL, score_cider
 from training.model_card import write_model_card
 from training.progress import say
 from training.publishing import publish, staging, write_manifest
-from training.words import TOKENS, split_words
+from training.words import TOKENS, known_words, split_words
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,12 +95,12 @@ def _write_files(job: Job, trained: Trained, folder: Path) -> None:
 
 
 def _describe(job: Job, trained: Trained, folder: Path) -> Manifest:
-    config = job.config
+    config, repeatable = job.config, job.config.decoding.repeatable_words
     decoding = Decoding(
         beam_width=config.decoding.beam_width,
         length_penalty=trained.length_penalty,
         max_length=config.vocabulary.max_length,
-        repeatable_words=_known(config.decoding.repeatable_words, trained.vocabulary),
+        repeatable_words=None if repeatable is None else known_words(repeatable, trained.vocabulary),
     )
     return Manifest(
         schema_version=1,
@@ -127,11 +127,6 @@ def _name_version(folder: Path, encoder: ExportedEncoder, decoding: Decoding) ->
         digest.update((folder / name).read_bytes())
     digest.update(encoder.image.model_dump_json().encode() + decoding.model_dump_json().encode())
     return digest.hexdigest()[:12]
-
-
-def _known(words: tuple[str, ...] | None, vocabulary: Vocabulary) -> tuple[str, ...] | None:
-    """Those of the words that the model can write."""
-    return None if words is None else tuple(word for word in words if word in vocabulary.words)
 
 
 def _record(job: Job, dataset: Dataset) -> dict[str, Any]:

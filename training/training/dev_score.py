@@ -12,7 +12,7 @@ from training.decoder import Decoder
 from training.metrics import score_cider
 from training.search_decoder import SearchDecoder
 from training.views import WHOLE
-from training.words import TOKENS, split_words
+from training.words import TOKENS, known_words, split_words
 
 PENALTIES = (0.6, 0.8, 1.0, 1.2, 1.4, 1.6)
 _SEARCH_BATCH = 250
@@ -28,17 +28,24 @@ class Tuned:
 
 
 class DevScore:
-    """CIDEr × 100 of a decoder's captions of the dev split, by the search that serves, words free to repeat.
+    """CIDEr × 100 of a decoder's captions of the dev split, by the search that serves.
 
-    Where the configuration leaves the length penalty open it is the best of `PENALTIES`: a decoder that is surer of
-    itself needs a larger one.
+    Words are free to repeat unless it is `guarded`: which ones may is a setting of serving, and must not decide about
+    weights. Where the configuration leaves the length penalty open it is the best of `PENALTIES`: a decoder that is
+    surer of itself needs a larger one.
     """
 
     def __init__(
-        self, photos: Sequence[Photo], load: LoadFeatures, vocabulary: Vocabulary, config: TrainingConfig
+        self,
+        photos: Sequence[Photo],
+        load: LoadFeatures,
+        vocabulary: Vocabulary,
+        config: TrainingConfig,
+        *,
+        guarded: bool = False,
     ) -> None:
         self._photos, self._load, self._vocabulary = photos, load, vocabulary
-        given = config.decoding.length_penalty
+        given, words = config.decoding.length_penalty, config.decoding.repeatable_words
         self._penalties = PENALTIES if given is None else (given,)
         # A penalty ranks finished sentences and says when to stop, but steers nothing: what the search with the largest
         # one finds holds what any other would.
@@ -47,6 +54,9 @@ class DevScore:
             length_penalty=max(self._penalties),
             max_length=config.vocabulary.max_length,
             results=_ALL,
+            repeatable=tuple(vocabulary.encode(known_words(words, vocabulary)))
+            if guarded and words is not None
+            else None,
         )
         self._references = {photo.name: split_words(photo.captions) for photo in photos}
 

@@ -131,11 +131,10 @@ class Phases:
     def choose_length_penalty(self) -> float:
         """The one that the configuration gives, or else that by which the decoder's captions of dev are best."""
         given = self._config.decoding.length_penalty
-        return (
-            self._score(LastBlock(self.encoder.path).encode).tune(self.decoder).length_penalty
-            if given is None
-            else given
-        )
+        if given is not None:
+            return given
+        score = self._score(LastBlock(self.encoder.path).encode, guarded=True)
+        return score.tune(self.decoder).length_penalty
 
     def _keep(self, progress: Progress, phase: str) -> bool:
         """Whether dev gained by a phase; if not, the decoder is put back to where it was."""
@@ -164,8 +163,9 @@ class Phases:
             seed=self._config.fitting.seed,
         )
 
-    def _score(self, read: Read) -> DevScore:
-        return DevScore(self._material.dev, self._loader(read), self._material.vocabulary, self._config)
+    def _score(self, read: Read, *, guarded: bool = False) -> DevScore:
+        dev, load = self._material.dev, self._loader(read)
+        return DevScore(dev, load, self._material.vocabulary, self._config, guarded=guarded)
 
     def _loader(self, read: Read) -> LoadFeatures:
         """What loads views of photos as the phase reads them."""

@@ -44,3 +44,8 @@ def encode_caption(words: Sequence[str], vocabulary: Vocabulary, max_length: int
     """
     ids = [TOKENS.start, *vocabulary.encode(words[:max_length])]
     return ids if len(words) > max_length else [*ids, TOKENS.end]
+
+
+def known_words(words: Iterable[str], vocabulary: Vocabulary) -> tuple[str, ...]:
+    """Those of some words that a vocabulary has."""
+    return tuple(word for word in words if word in vocabulary.words)
