@@ -33,7 +33,7 @@ _LIMITS = ImageLimits()
 # megapixel is read twice as fast at 1.5 as at 2.
 _SUFFICIENT = 1.5
 # How many words without cost the search grants a hypothesis that might still win. On 1,000 photos two give the same
-# captions, every one, as all words up to the longest sentence, in fewer steps.
+# captions, all but one, as all words up to the longest sentence, in 12.9 instead of 15.7 steps.
 _LOOKAHEAD = 2
 
 
