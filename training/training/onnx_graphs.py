@@ -82,7 +82,6 @@ def _multiply_in_bytes(graph: onnx.GraphProto, node: onnx.NodeProto, matrix: npt
     bits, scales = _quantise_blocks(matrix.T)
     names = _add_constants(graph, {f"{name}_bits": bits, f"{name}_scales": scales.ravel()})
     rows, columns = matrix.shape
-    as_bytes = 4  # the accuracy level that multiplies bytes with bytes
     _become(
         node,
         "MatMulNBits",
@@ -91,7 +90,7 @@ def _multiply_in_bytes(graph: onnx.GraphProto, node: onnx.NodeProto, matrix: npt
         N=columns,
         bits=8,
         block_size=_BLOCK,
-        accuracy_level=as_bytes,
+        accuracy_level=4,  # multiply bytes with bytes
     )
 
 

@@ -46,17 +46,17 @@ class Mixture:
     before: Arrays
     share: float
 
-    def stir(self, decoder: Decoder) -> None:
-        """Put the mixture into the decoder."""
+    def stir(self, decoder: Decoder) -> Arrays:
+        """Put the mixture into the decoder, and return the weights that it had."""
         own = read_weights(decoder)
         write_weights(decoder, {path: _go(self.share, old, own[path]) for path, old in self.before.items()})
+        return own
 
     def scored_by(self, score: Score) -> Score:
         """What scores a decoder by the mixture, and leaves its own weights in it."""
 
         def score_mixture(decoder: Decoder) -> float:
-            own = read_weights(decoder)
-            self.stir(decoder)
+            own = self.stir(decoder)
             try:
                 return score(decoder)
             finally:

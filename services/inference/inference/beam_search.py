@@ -66,7 +66,7 @@ class Hypothesis:
 
     def rank(self, length_penalty: float) -> float:
         """What another length penalty would rank it by."""
-        return float(self.log_probability / len(self.log_probabilities) ** length_penalty)
+        return _normalise(self.log_probability, len(self.log_probabilities), length_penalty)
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,7 +187,7 @@ def _finish(beams: _Beams, best: _Successors, row: int, rank: int, options: Sear
         tokens=tuple(beams.tokens[row, parent, 1:].tolist()),
         log_probabilities=tuple(log_probabilities),
         log_probability=total,
-        score=_normalise(total, len(log_probabilities), options),
+        score=_normalise(total, len(log_probabilities), options.length_penalty),
         attention=None if beams.attention is None else beams.attention[row, parent].copy(),
     )
 
@@ -261,8 +261,8 @@ def _is_done(pool: list[Hypothesis], best_total: np.float32, length: int, option
         return False
     longest = options.max_length if options.lookahead is None else min(length + options.lookahead, options.max_length)
     bar = sorted(hypothesis.score for hypothesis in pool)[-wanted]
-    return _normalise(float(best_total), longest + 1, options) <= bar
+    return _normalise(float(best_total), longest + 1, options.length_penalty) <= bar
 
 
-def _normalise(total: float, length: int, options: SearchOptions) -> float:
-    return float(total / length**options.length_penalty)
+def _normalise(total: float, length: int, length_penalty: float) -> float:
+    return float(total / length**length_penalty)
