@@ -42,7 +42,7 @@ def measure(port: int, path: str, clients: int, seconds: float, pid: int) -> Fig
         rate=len(times) / seconds,
         median_ms=statistics.median(times) * 1000,
         slow_ms=statistics.quantiles(times, n=20)[-1] * 1000,
-        megabytes=sum(Resources.of(process).peak_megabytes for process in _family(pid)),
+        megabytes=Resources.of(pid).peak_megabytes,
     )
 
 
@@ -83,9 +83,3 @@ def _photos(seed: int) -> Iterator[bytes]:
     files = sorted(path for path in _PHOTOS.glob("*.jpg") if not path.stem.endswith("-small"))
     photos = [path.read_bytes() for path in files]
     return itertools.islice(itertools.cycle(photos), seed % len(photos), None)
-
-
-def _family(pid: int) -> list[int]:
-    """A process and its children."""
-    lists = Path(f"/proc/{pid}/task").glob("*/children")
-    return [pid, *(int(child) for children in lists for child in children.read_text().split())]
