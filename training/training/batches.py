@@ -19,7 +19,6 @@ from training.words import TOKENS, encode_caption, tokenise
 # How far, in words, photos of a batch may differ in the length of their longest caption; more mixes better and pads
 # more.
 _MIXING = 3.0
-# Batches have lengths of multiples of this: each length costs the backend a compilation.
 _ROUNDING = 3
 
 Places = npt.NDArray[np.intp]
@@ -66,9 +65,17 @@ class Batches:
     """The training split with its captions as batches, epoch after epoch."""
 
     def __init__(
-        self, photos: TrainingPhotos, vocabulary: Vocabulary, *, max_length: int, photos_per_batch: int, seed: int
+        self,
+        photos: TrainingPhotos,
+        vocabulary: Vocabulary,
+        *,
+        max_length: int,
+        photos_per_batch: int,
+        seed: int,
+        rounding: int = _ROUNDING,
     ) -> None:
-        self._photos, self._seed = photos, seed
+        """`rounding`: batches have lengths of multiples of this many words, each of which the backend compiles for."""
+        self._photos, self._seed, self._rounding = photos, seed, rounding
         self._size = min(photos_per_batch, len(photos))
         self._captions = pad_captions(photos.photos, vocabulary, max_length)
         self._lengths = (self._captions[:, :, 1:] != TOKENS.padding).sum(axis=2).max(axis=1)
@@ -95,7 +102,7 @@ class Batches:
 
     def _gather(self, places: Places, views: Sequence[View]) -> Batch:
         longest = int(self._lengths[places].max())
-        captions = self._captions[places, :, : -(-longest // _ROUNDING) * _ROUNDING + 1]
+        captions = self._captions[places, :, : -(-longest // self._rounding) * self._rounding + 1]
         words = (captions[:, :, 1:] != TOKENS.padding).astype(np.float32)
         features = self._photos.load_features(places, views)
         return Batch(features, captions[:, :, :-1], captions[:, :, 1:], words / words.sum())

@@ -160,6 +160,48 @@ class FineTuningConfig(ScheduleConfig):
     learning_rate: float = Field(1e-4, gt=0)
 
 
+class EndToEndConfig(Section):
+    """How the whole encoder learns together with the decoder, from pixels, on an accelerator, before anything else."""
+
+    first_block: int = Field(5, ge=2, le=14)
+    """The first of Xception's 14 blocks that learns; edges and textures before it stay as ImageNet left them."""
+
+    teachers: int = Field(3, ge=1)
+    """Models in the ensemble that teaches; with one there is no student."""
+
+    encoder_rates: tuple[float, ...] = (3e-5, 6e-5, 1e-4)
+    """Peak learning rates of the encoder, one teacher each, over again where there are more teachers."""
+
+    epochs: int = Field(14, ge=1)
+    learning_rate: float = Field(1e-3, gt=0)
+    """Peak of the decoder's one-cycle schedule; the encoder follows it at its own height."""
+
+    encoder_warmup_epochs: float = Field(3.0, ge=0)
+    """Until then the encoder gathers speed: a decoder that knows nothing has nothing to tell it."""
+
+    student_epochs: int = Field(10, ge=1)
+    student_learning_rate: float = Field(5e-4, gt=0)
+
+    teachers_share: float = Field(0.7, ge=0, le=1)
+    """Of the student's loss: what the teachers think of the next word, beside what people wrote."""
+
+    photos_per_batch: int = Field(64, ge=1)
+    warmup_epochs: float = Field(1.0, ge=0)
+    weight_decay: float = Field(0.01, ge=0)
+    label_smoothing: float = Field(0.1, ge=0, lt=1)
+    average_decay: float = Field(0.99, ge=0, lt=1)
+    clip_norm: float = Field(5.0, gt=0)
+
+    smallest_side: float = Field(0.75, gt=0, le=1)
+    """The least share of a photo's width and of its height that a random part has."""
+
+    softest: float = Field(2.0, ge=1, le=4)
+    """How many times smaller a picture may seem to have been, before it got its size."""
+
+    light: float = Field(0.2, ge=0, lt=1)
+    """How far contrast is changed at random, and twice how far brightness is."""
+
+
 class SelfCriticalConfig(ScheduleConfig):
     """How the decoder is then rewarded for whole sentences: self-critical training (Rennie et al. 2017)."""
 
@@ -206,6 +248,7 @@ class TrainingConfig(Section):
     decoder: DecoderConfig = DecoderConfig()
     vocabulary: VocabularyConfig = VocabularyConfig()
     augmentation: AugmentationConfig = AugmentationConfig()
+    end_to_end: EndToEndConfig = EndToEndConfig()
     fitting: FittingConfig = FittingConfig()
     fine_tuning: FineTuningConfig = FineTuningConfig()
     self_critical: SelfCriticalConfig = SelfCriticalConfig()

@@ -111,16 +111,20 @@ class SmoothedCrossEntropy(keras.losses.Loss):  # type: ignore[misc]  # Keras is
         return -((1 - self._label_smoothing) * likelihood + self._label_smoothing * uniform)
 
 
+def build_schedule(peak: float, steps: int, warmup: int) -> keras.optimizers.schedules.LearningRateSchedule:
+    """One cycle of `steps`: up to the peak in `warmup` of them, then along a cosine to zero."""
+    return keras.optimizers.schedules.CosineDecay(
+        initial_learning_rate=0.0 if warmup else peak,
+        warmup_target=peak if warmup else None,
+        warmup_steps=warmup,
+        decay_steps=max(steps - warmup, 1),
+    )
+
+
 def _build_optimizer(config: Schedule, steps_per_epoch: int) -> keras.optimizers.Optimizer:
     warmup = round(config.warmup_epochs * steps_per_epoch)
-    schedule = keras.optimizers.schedules.CosineDecay(
-        initial_learning_rate=0.0 if warmup else config.learning_rate,
-        warmup_target=config.learning_rate if warmup else None,
-        warmup_steps=warmup,
-        decay_steps=max(config.epochs * steps_per_epoch - warmup, 1),
-    )
     return keras.optimizers.AdamW(
-        schedule,
+        build_schedule(config.learning_rate, config.epochs * steps_per_epoch, warmup),
         weight_decay=config.weight_decay,
         beta_2=config.moment_decay,
         global_clipnorm=config.clip_norm,

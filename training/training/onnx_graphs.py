@@ -10,8 +10,6 @@ from typing import Any, TypeGuard
 import numpy as np
 import numpy.typing as npt
 import onnx
-import tensorflow as tf
-import tf2onnx
 from onnx import TensorProto, helper, numpy_helper
 
 _OPSET = 17
@@ -25,6 +23,9 @@ def convert(function: Callable[..., Any], specs: Sequence[Any], outputs: Sequenc
 
     `specs`: a named TensorSpec for each argument; `outputs`: names of what it returns, a tuple, in order.
     """
+    import tensorflow as tf  # here, because other backends train without it
+    import tf2onnx
+
     concrete = tf.function(function, input_signature=list(specs), autograph=False)
     model, _ = tf2onnx.convert.from_function(concrete, input_signature=list(specs), opset=_OPSET)
     _rename(model.graph, {node.name: spec.name for node, spec in zip(model.graph.input, specs, strict=True)})

@@ -18,7 +18,7 @@ class SearchDecoder:
     """A Keras decoder behind `inference.runtime.Decoder`."""
 
     def __init__(self, decoder: Decoder) -> None:
-        self._decoder, self._step = decoder, _compile(decoder.step)
+        self._decoder, self._step = decoder, _compile(decoder)
 
     def start(self, features: Floats) -> DecoderStart:
         """What the steps need, from features [P, cells, channels]."""
@@ -36,13 +36,27 @@ class SearchDecoder:
         )
 
 
-def _compile(step: Callable[..., Any]) -> Callable[..., Any]:
-    """The step as a graph where TensorFlow runs: op by op, most of a step is not arithmetic."""
-    if keras.backend.backend() != "tensorflow":
-        return step
-    import tensorflow as tf  # other backends do without
+def _compile(decoder: Decoder) -> Callable[..., Any]:
+    """The step as a graph where the backend makes graphs: op by op, most of a step is not arithmetic."""
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow as tf  # other backends do without
 
-    return tf.function(step, reduce_retracing=True, autograph=False)  # type: ignore[no-any-return]
+        return tf.function(decoder.step, reduce_retracing=True, autograph=False)  # type: ignore[no-any-return]
+    if keras.backend.backend() == "jax":
+        return _compile_for_jax(decoder)
+    return decoder.step
+
+
+def _compile_for_jax(decoder: Decoder) -> Callable[..., Any]:
+    """JAX takes the weights as arguments: what a compiled function closes over stays as it was then."""
+    import jax  # other backends do without
+
+    @jax.jit
+    def step(weights: list[Any], *inputs: Any) -> Tensors:  # noqa: ANN401
+        with keras.StatelessScope(state_mapping=list(zip(decoder.variables, weights, strict=True))):
+            return decoder.step(*inputs)
+
+    return lambda *inputs: step([variable.value for variable in decoder.variables], *inputs)
 
 
 def _to_numpy(tensors: dict[str, keras.KerasTensor]) -> dict[str, Floats]:
