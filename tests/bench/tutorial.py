@@ -26,7 +26,7 @@ class TensorFlowCaptioner:
 
     def __init__(self, bundle: Bundle, cache: Path) -> None:
         manifest = bundle.manifest
-        self._encoder = build_encoder(manifest.image.height, cache, last_block={})
+        self._encoder = build_encoder(manifest.image.height, cache, tuned={})
         record: Any = manifest.training
         made = record.get("config", {}).get("decoder", {})
         config = {name: made[name] for name in ("units", "heads") if name in made}

@@ -89,3 +89,15 @@ def test_eight_bits_move_log_probabilities_by_hundredths(decoder: Decoder, expor
     for name, values in plain.items():
         difference = np.abs(values - compressed[name]).max()
         assert 0 < difference < 0.02, name
+
+
+def test_eight_bits_move_the_start_by_hundredths(decoder: Decoder, exported: Path, tmp_path: Path) -> None:
+    feeds = {"features": np.random.default_rng(6).random((2, FEATURES.cells, 6)).astype(np.float32)}
+
+    export_decoder(decoder, FEATURES, "int8", tmp_path)
+    plain, compressed = (_run(folder / DECODER_START, feeds) for folder in (exported, tmp_path))
+
+    assert (tmp_path / DECODER_START).stat().st_size < 0.7 * (exported / DECODER_START).stat().st_size
+    assert plain.keys() == compressed.keys()
+    for name, values in plain.items():
+        assert 0 < np.abs(values - compressed[name]).max() < 0.02 * np.abs(values).max() + 0.005, name

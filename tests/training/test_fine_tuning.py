@@ -1,7 +1,5 @@
 """The last block learns with the decoder, and what it learnt is what is exported."""
 
-from pathlib import Path
-
 import keras
 import numpy as np
 import pytest
@@ -11,7 +9,7 @@ from support.weights import weights_cache
 from training.config import TrainingConfig
 from training.decoder import build_decoder
 from training.encoder_export import build_encoder
-from training.fine_tuning import FineTuned, build_fine_tuned, load_last_block, read_last_block, save_last_block
+from training.fine_tuning import FineTuned, build_fine_tuned, read_last_block
 from training.fitting import SmoothedCrossEntropy
 
 SIZE, WORDS = 75, 9
@@ -20,7 +18,7 @@ CELLS, CHANNELS = 9, 2048
 
 @pytest.fixture
 def model(config: TrainingConfig) -> FineTuned:
-    return build_fine_tuned(build_decoder(WORDS, CELLS, CHANNELS, config.decoder), SIZE, weights_cache())
+    return build_fine_tuned(build_decoder(WORDS, CELLS, CHANNELS, config.decoder), SIZE, weights_cache(), {})
 
 
 def learn(model: FineTuned, steps: int) -> list[float]:
@@ -53,21 +51,23 @@ def test_the_exported_encoder_has_what_the_block_learnt(model: FineTuned) -> Non
     images = np.random.default_rng(1).integers(0, 256, (1, SIZE, SIZE, 3)).astype(np.uint8)
     untouched = build_encoder(SIZE, weights_cache(), {})
     learn(model, steps=2)
-    arrays = read_last_block(model.last_block)
+    changed = read_last_block(model.last_block, SIZE, weights_cache())
 
-    tuned = build_encoder(SIZE, weights_cache(), arrays)
+    tuned = build_encoder(SIZE, weights_cache(), changed)
 
     assert np.abs(ops.convert_to_numpy(tuned(images)) - ops.convert_to_numpy(untouched(images))).max() > 0.01
     exported = {variable.path: ops.convert_to_numpy(variable) for variable in tuned.variables}
-    for path, array in arrays.items():
-        np.testing.assert_array_equal(exported[path], array.astype(np.float32))
+    learnt = {variable.path: ops.convert_to_numpy(variable) for variable in model.last_block.trainable_variables}
+    for path, array in learnt.items():
+        np.testing.assert_allclose(exported[path], array, atol=1e-3)
 
 
-def test_weights_come_back_from_their_file_as_they_went_in(model: FineTuned, tmp_path: Path) -> None:
-    arrays = read_last_block(model.last_block)
+def test_learning_goes_on_from_what_was_changed_before(model: FineTuned, config: TrainingConfig) -> None:
+    learn(model, steps=2)
+    changed = read_last_block(model.last_block, SIZE, weights_cache())
 
-    save_last_block(tmp_path / "weights.npz", arrays)
-    loaded = load_last_block((tmp_path / "weights.npz").read_bytes())
+    again = build_fine_tuned(build_decoder(WORDS, CELLS, CHANNELS, config.decoder), SIZE, weights_cache(), changed)
 
-    assert loaded.keys() == arrays.keys()
-    assert all(np.array_equal(loaded[path], arrays[path]) for path in arrays)
+    maps = np.random.default_rng(2).random((1, CELLS, 1024), np.float32)
+    before, after = (ops.convert_to_numpy(one.last_block(maps)) for one in (model, again))
+    np.testing.assert_allclose(after, before, rtol=0.05, atol=0.05)

@@ -18,7 +18,7 @@ from support.weights import weights_cache
 from inference.bundle import load_bundle
 from inference.captioner import Captioner
 from inference.result import CaptionOptions
-from training.fine_tuning import LAST_BLOCK_WEIGHTS
+from training.differences import ENCODER_DIFFERENCES
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
@@ -137,7 +137,7 @@ def test_the_manifest_says_how_the_bundle_was_made_and_what_it_scored(captioner:
     card = (captioner.bundle.path / "MODEL_CARD.md").read_text()
     assert "## Limits and biases" in card
     assert "last block fine-tuned" in card
-    assert LAST_BLOCK_WEIGHTS in manifest.files
+    assert ENCODER_DIFFERENCES in manifest.files
 
 
 def test_killed_while_extracting_and_again_while_fitting_it_ends_the_same(

@@ -4,11 +4,11 @@ alone.
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from inference.runtime import Floats
 from inference.vocabulary import Vocabulary
 from training.dataset import Photo
 from training.maps import PhotoView
@@ -22,19 +22,20 @@ _MIXING = 3.0
 _ROUNDING = 3
 
 Places = npt.NDArray[np.intp]
-LoadFeatures = Callable[[Sequence[PhotoView]], Floats]
+Inputs = npt.NDArray[Any]
+LoadFeatures = Callable[[Sequence[PhotoView]], Inputs]
 
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """P photos with C captions each: `features` float32 [P, cells, channels], `tokens` and `targets` int32 [P, C, T],
-    `weights` float32 [P, C, T].
+    """P photos with C captions each: `features` float32 [P, cells, channels], or whatever else is read of photos;
+    `tokens` and `targets` int32 [P, C, T], `weights` float32 [P, C, T].
 
     `targets` are the tokens one place on, and padding where there is nothing to predict; `weights` say how much each
     target counts in the loss, 0 for padding; `reward`: the mean reward of captions that the decoder wrote itself.
     """
 
-    features: Floats
+    features: Inputs
     tokens: npt.NDArray[np.int32]
     targets: npt.NDArray[np.int32]
     weights: npt.NDArray[np.float32]
@@ -56,7 +57,7 @@ class TrainingPhotos:
         """A view of each photo, each of a photo's views as likely as the others."""
         return [views[int(random.integers(len(views)))] for views in self.views]
 
-    def load_features(self, places: Places, views: Sequence[View]) -> Floats:
+    def load_features(self, places: Places, views: Sequence[View]) -> Inputs:
         """Features [P, cells, channels] of the photos at `places`; `views` are those of all photos."""
         return self.load([(self.photos[place], views[place]) for place in places])
 

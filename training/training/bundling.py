@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -12,17 +12,19 @@ from inference.bundle import DECODER_START, DECODER_STEP, ENCODER, MODEL_CARD, V
 from inference.captioner import Captioner
 from inference.manifest import Calibration, DecoderInfo, Decoding, EncoderInfo, Manifest
 from inference.vocabulary import Vocabulary
+from training import differences
 from training.calibration import fit_calibration
 from training.config import TrainingConfig
 from training.dataset import Dataset
 from training.decoder import Decoder
+from training.differences import ENCODER_DIFFERENCES
 from training.encoder import ExportedEncoder, require_tensorflow
 from training.evaluation import Evaluation, evaluate
-from training.fine_tuning import LAST_BLOCK_WEIGHTS, save_last_block
 from training.metrics import PROTOCOL, score_cider
 from training.model_card import write_model_card
 from training.progress import say
 from training.publishing import publish, staging, write_manifest
+from training.start import Start
 from training.words import TOKENS, known_words, split_words
 
 
@@ -31,7 +33,8 @@ class Job:
     """What to train from, where to put what comes of it, and how it was asked for.
 
     `bundle`: the directory to publish; `runs` holds a directory for each configuration and dataset, `cache` the
-    encoder's weights, graphs and maps, shared by all runs; `command`: the words that started the job, for the record.
+    encoder's weights, graphs and maps, shared by all runs; `command`: the words that started the job, for the record;
+    `start`: what an accelerator learnt before.
     """
 
     dataset: Path
@@ -41,6 +44,7 @@ class Job:
     cache: Path
     command: str
     saved_model: bool = False
+    start: Start = field(default_factory=Start)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +75,7 @@ def publish_bundle(job: Job, trained: Trained) -> Evaluation:
         manifest = _record_scores(manifest, evaluation)
         photos = trained.dataset
         card = write_model_card(
-            manifest, photos.split("train"), photos.split("dev"), fine_tuned=bool(trained.encoder.last_block)
+            manifest, photos.split("train"), photos.split("dev"), fine_tuned=bool(trained.encoder.tuned)
         )
         (folder / MODEL_CARD).write_text(card, encoding="utf-8")
         write_manifest(folder, manifest)
@@ -87,10 +91,10 @@ def _write_files(job: Job, trained: Trained, folder: Path) -> None:
     export_decoder(trained.decoder, trained.encoder.features, job.config.decoder.precision, folder)
     words = json.dumps(trained.vocabulary.words, ensure_ascii=False, indent=0)
     (folder / VOCABULARY).write_text(words + "\n", encoding="utf-8")
-    if trained.encoder.last_block:
-        save_last_block(folder / LAST_BLOCK_WEIGHTS, trained.encoder.last_block)
+    if trained.encoder.tuned:
+        differences.save(folder / ENCODER_DIFFERENCES, trained.encoder.tuned)
     if job.saved_model:
-        encoder = build_encoder(job.config.encoder.size, job.cache, trained.encoder.last_block)
+        encoder = build_encoder(job.config.encoder.size, job.cache, trained.encoder.tuned)
         export_saved_model(encoder, trained.decoder, trained.encoder.image, trained.encoder.features, folder)
 
 
@@ -139,6 +143,7 @@ def _record(job: Job, dataset: Dataset) -> dict[str, Any]:
         "photos": {split: len(photos) for split, photos in dataset.photos.items()},
         "keras": keras.__version__,
         "backend": keras.backend.backend(),
+        **({"start": job.start.record} if job.start.record else {}),
     }
 
 

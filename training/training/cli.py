@@ -1,4 +1,4 @@
-"""The programs `caption-train train`, `evaluate` and `report`, for people and for the Makefile."""
+"""The programs `caption-train train`, `end-to-end`, `evaluate` and `report`, for people and for the Makefile."""
 
 import argparse
 import os
@@ -35,6 +35,9 @@ def _build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="caption-train", description="Train and score caption bundles.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     _add_train(commands.add_parser("train", help="make a bundle from photos with captions"))
+    _add_end_to_end(
+        commands.add_parser("end-to-end", help="train the encoder too, on an accelerator, as a start for `train`")
+    )
     _add_evaluate(commands.add_parser("evaluate", help="score a bundle on a split of a dataset"))
     _add_report(commands.add_parser("report", help="write a page about a bundle that a person can look at"))
     return parser
@@ -51,12 +54,24 @@ def _add_train(parser: argparse.ArgumentParser) -> None:
         "--cache", type=Path, default=Path(".cache/training"), help="weights and features (default: .cache/training)"
     )
     parser.add_argument(
+        "--start", type=Path, metavar="FOLDER", help="begin with what `caption-train end-to-end` left there"
+    )
+    parser.add_argument(
         "--saved-model", action="store_true", help="put a SavedModel for the TensorFlow runtime into the bundle too"
     )
     parser.add_argument(
         "settings", nargs="*", metavar="section.name=value", help="settings, e.g. decoder.architecture=pooled"
     )
     parser.set_defaults(run_command=_train)
+
+
+def _add_end_to_end(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--dataset", type=Path, required=True, help="as for train")
+    parser.add_argument("--out", type=Path, required=True, help="folder for what `train --start` begins with")
+    parser.add_argument("--config", type=Path, help="as for train")
+    parser.add_argument("--cache", type=Path, default=Path(".cache/training"), help="as for train")
+    parser.add_argument("settings", nargs="*", metavar="section.name=value", help="e.g. end_to_end.teachers=1")
+    parser.set_defaults(run_command=_train_end_to_end, start=None, saved_model=False)
 
 
 def _add_evaluate(parser: argparse.ArgumentParser) -> None:
@@ -91,15 +106,26 @@ def _train(options: argparse.Namespace) -> None:
     config = load_config(options.config, options.settings)
     from training.bundling import Job  # after the settings are known to be good: TensorFlow takes seconds to import
     from training.pipeline import train
+    from training.start import Start, read_start
 
     command = shlex.join(["caption-train", "train", *_settings_of(options)])
-    train(Job(options.dataset, options.out, config, options.runs, options.cache, command, options.saved_model))
+    start = read_start(options.start) if options.start else Start()
+    train(Job(options.dataset, options.out, config, options.runs, options.cache, command, options.saved_model, start))
+
+
+def _train_end_to_end(options: argparse.Namespace) -> None:
+    config = load_config(options.config, options.settings)
+    from training.end_to_end import train_end_to_end
+
+    command = shlex.join(["caption-train", "end-to-end", *_settings_of(options)])
+    train_end_to_end(options.dataset, config, options.cache, options.out, command)
 
 
 def _settings_of(options: argparse.Namespace) -> list[str]:
     """The words of the command that shaped the model; paths are of no use to others."""
     config = ["--config", options.config.name] if options.config else []
-    return [*config, *(["--saved-model"] if options.saved_model else []), *options.settings]
+    start = ["--start", options.start.name] if options.start else []
+    return [*config, *start, *(["--saved-model"] if options.saved_model else []), *options.settings]
 
 
 def _evaluate(options: argparse.Namespace) -> None:

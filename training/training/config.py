@@ -59,8 +59,8 @@ class DecoderConfig(Section):
     """Share of features, embeddings and outputs dropped in training; 6,000 photos overfit fast."""
 
     precision: Literal["float32", "int8"] = "int8"
-    """Of the matrices that every step multiplies with or looks words up in: int8 reads a quarter of the memory, which
-    is what takes a step's time. It shapes what is published and not the fit.
+    """Of the published matrices: int8 is a quarter of the file, and of the memory that every step reads, which is what
+    takes its time. It does not shape the fit.
     """
 
     @model_validator(mode="after")
@@ -166,10 +166,13 @@ class EndToEndConfig(Section):
     first_block: int = Field(5, ge=2, le=14)
     """The first of Xception's 14 blocks that learns; edges and textures before it stay as ImageNet left them."""
 
-    teachers: int = Field(3, ge=1)
+    precision: Literal["float32", "mixed_bfloat16"] = "mixed_bfloat16"
+    """Of the encoder's arithmetic; its weights are float32 either way."""
+
+    teachers: int = Field(4, ge=1)
     """Models in the ensemble that teaches; with one there is no student."""
 
-    encoder_rates: tuple[float, ...] = (3e-5, 6e-5, 1e-4)
+    encoder_rates: tuple[float, ...] = Field((3e-5, 6e-5, 1e-4, 2e-4), min_length=1)
     """Peak learning rates of the encoder, one teacher each, over again where there are more teachers."""
 
     epochs: int = Field(14, ge=1)
@@ -179,11 +182,16 @@ class EndToEndConfig(Section):
     encoder_warmup_epochs: float = Field(3.0, ge=0)
     """Until then the encoder gathers speed: a decoder that knows nothing has nothing to tell it."""
 
-    student_epochs: int = Field(10, ge=1)
+    student_epochs: int = Field(12, ge=1)
     student_learning_rate: float = Field(5e-4, gt=0)
 
     teachers_share: float = Field(0.7, ge=0, le=1)
     """Of the student's loss: what the teachers think of the next word, beside what people wrote."""
+
+    critical_epochs: int = Field(8, ge=0)
+    """Of self-critical training at the end, with the settings of `self_critical` but for these."""
+
+    critical_learning_rate: float = Field(1e-4, gt=0)
 
     photos_per_batch: int = Field(64, ge=1)
     warmup_epochs: float = Field(1.0, ge=0)

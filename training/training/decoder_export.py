@@ -29,7 +29,7 @@ def round_weights(decoder: Decoder) -> None:
 
 
 def export_decoder(decoder: Decoder, features: FeatureSpec, precision: str, folder: Path) -> None:
-    """Write `decoder_start.onnx` and `decoder_step.onnx` into a folder; `precision` is that of the step's matrices."""
+    """Write `decoder_start.onnx` and `decoder_step.onnx` into a folder; `precision` is that of their matrices."""
     contexts = [*_context_shapes(decoder, features)]
     start = onnx_graphs.convert(
         _start_of(decoder, contexts), [_features_spec(features)], [*contexts, *_STATES], "start"
@@ -39,6 +39,7 @@ def export_decoder(decoder: Decoder, features: FeatureSpec, precision: str, fold
         _step_of(decoder, contexts, read), _step_specs(decoder, features), _step_outputs(decoder), "step"
     )
     if precision == "int8":
+        onnx_graphs.store_columns_in_eight_bits(start)
         onnx_graphs.store_eight_bits(step)
     for model, name in ((start, DECODER_START), (step, DECODER_STEP)):
         onnx_graphs.store_half_precision(model)

@@ -14,7 +14,7 @@ from training.search_decoder import SearchDecoder
 from training.views import WHOLE
 from training.words import TOKENS, known_words, split_words
 
-PENALTIES = (0.6, 0.8, 1.0, 1.2, 1.4, 1.6)
+PENALTIES = (0.6, 0.8, 1.0, 1.2, 1.4, 1.6, 1.8, 2.0)
 _SEARCH_BATCH = 250
 _ALL = 1000
 

@@ -24,13 +24,13 @@ from training.xception import WEIGHTS_DIGEST
 class ExportedEncoder:
     """A folder with `encoder.onnx` and its parts (`training.trunk`), what goes before it and what comes out of it.
 
-    `last_block`: the weights in it that were fine-tuned, by path.
+    `tuned`: what fine-tuning changed in it (`training.differences`); nothing where it is ImageNet's.
     """
 
     path: Path
     image: ImageSpec
     features: FeatureSpec
-    last_block: Arrays
+    tuned: Arrays
 
     def read(self, name: str) -> bytes:
         """The bytes of a file in the folder."""
@@ -38,24 +38,24 @@ class ExportedEncoder:
 
 
 def export_encoder(
-    config: EncoderConfig, photos: Sequence[Photo], cache: Path, seed: int, last_block: Arrays | None = None
+    config: EncoderConfig, photos: Sequence[Photo], cache: Path, seed: int, tuned: Arrays | None = None
 ) -> ExportedEncoder:
     """The encoder that `config` describes, from the cache or made now.
 
-    `photos`: those that may calibrate it; `last_block`: its weights where they were fine-tuned, else ImageNet's.
+    `photos`: those that may calibrate it; `tuned`: what fine-tuning changed in ImageNet's weights.
     """
-    last_block = last_block or {}
+    tuned = tuned or {}
     image = ImageSpec(height=config.size, width=config.size, canonical_size=config.canonical_size, resample="bicubic")
     chosen = _choose(photos, config.calibration_photos, seed) if config.precision == "int8" else []
-    folder = cache / f"encoder-{_key(config, chosen, last_block)}"
+    folder = cache / f"encoder-{_key(config, chosen, tuned)}"
     if not (folder / ENCODER).exists():
         require_tensorflow("Exporting the encoder")
         from training.encoder_export import make_encoder  # TensorFlow is needed for this alone
 
         folder.mkdir(parents=True, exist_ok=True)
-        make_encoder(config, image, chosen, folder / ENCODER, cache, last_block)
+        make_encoder(config, image, chosen, folder / ENCODER, cache, tuned)
     split_encoder(folder)
-    return ExportedEncoder(folder, image, _read_feature_spec(folder / ENCODER), last_block)
+    return ExportedEncoder(folder, image, _read_feature_spec(folder / ENCODER), tuned)
 
 
 def require_tensorflow(what: str) -> None:
@@ -71,11 +71,11 @@ def _choose(photos: Sequence[Photo], count: int, seed: int) -> list[Photo]:
     return [photos[place] for place in order[:count]]
 
 
-def _key(config: EncoderConfig, photos: Sequence[Photo], last_block: Arrays) -> str:
+def _key(config: EncoderConfig, photos: Sequence[Photo], tuned: Arrays) -> str:
     parts = [WEIGHTS_DIGEST, config.model_dump_json(), *(photo.sha256 for photo in photos)]
     digest = hashlib.sha256("\n".join(parts).encode())
-    for path in sorted(last_block):
-        digest.update(last_block[path].tobytes())
+    for name in sorted(tuned):
+        digest.update(tuned[name].tobytes())
     return digest.hexdigest()[:16]
 
 

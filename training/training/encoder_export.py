@@ -22,11 +22,10 @@ from onnxruntime.quantization.shape_inference import quant_pre_process
 from inference import preprocessing
 from inference.image import decode
 from inference.manifest import ImageSpec
-from training import onnx_graphs
+from training import differences, onnx_graphs
 from training.checkpoint import Arrays
 from training.config import EncoderConfig
 from training.dataset import Photo
-from training.fine_tuning import write_last_block
 from training.progress import say
 from training.xception import load_xception
 
@@ -34,35 +33,35 @@ from training.xception import load_xception
 _AVERAGING = 0.05
 
 
-def build_encoder(size: int, cache: Path, last_block: Arrays) -> keras.Model:
+def build_encoder(size: int, cache: Path, tuned: Arrays) -> keras.Model:
     """The Keras encoder: uint8 RGB [P, size, size, 3] → float32 [P, cells, channels], scaling included.
 
-    `last_block`: fine-tuned weights by path; those not in it are ImageNet's.
+    `tuned`: what fine-tuning changed in ImageNet's weights.
     """
     images = keras.Input((size, size, 3), dtype="uint8", name="images")
     network = load_xception(size, cache)
-    write_last_block(network, last_block)
+    differences.add(network, tuned)
     grid = network(ops.cast(images, "float32") / 127.5 - 1.0, training=False)
     return keras.Model(images, ops.reshape(grid, (-1, grid.shape[1] * grid.shape[2], grid.shape[3])))
 
 
 def make_encoder(
-    config: EncoderConfig, image: ImageSpec, photos: Sequence[Photo], path: Path, cache: Path, last_block: Arrays
+    config: EncoderConfig, image: ImageSpec, photos: Sequence[Photo], path: Path, cache: Path, tuned: Arrays
 ) -> None:
     """Write the encoder to `path`.
 
-    `photos` calibrate int8, `cache` keeps the ImageNet weights, `last_block` holds the fine-tuned ones.
+    `photos` calibrate int8, `cache` keeps the ImageNet weights, `tuned` what fine-tuning changed in them.
     """
     say(f"Exporting the encoder ({config.precision})")
-    model = convert_encoder(config.size, cache, last_block)
+    model = convert_encoder(config.size, cache, tuned)
     if config.precision == "int8":
         model = _quantise(model, photos, image)
     onnx_graphs.save(model, path)
 
 
-def convert_encoder(size: int, cache: Path, last_block: Arrays) -> onnx.ModelProto:
+def convert_encoder(size: int, cache: Path, tuned: Arrays) -> onnx.ModelProto:
     """The encoder as ONNX in float32."""
-    encoder = build_encoder(size, cache, last_block)
+    encoder = build_encoder(size, cache, tuned)
     spec = tf.TensorSpec((None, size, size, 3), tf.uint8, name="images")
     return onnx_graphs.convert(lambda images: (encoder(images, training=False),), [spec], ["features"], "encoder")
 

@@ -2,185 +2,81 @@
 
 Several teachers come first, each from ImageNet's weights, with its own seed and its own rate for the encoder. A student
 then goes on from the best of them, and learns from people's captions and from what the teachers think of every next
-word, all of them together: an ensemble's judgement in one model (Hinton et al. 2015). Every picture is cut, softened and
-lit anew each time that it is seen.
+word, all of them together: an ensemble's judgement in one model (Hinton et al. 2015). At last its decoder is rewarded
+for whole sentences. Every picture is cut, softened and lit anew each time that it is seen.
 
-What it leaves, encoder and decoder, is where `caption-train train --start` begins. Everything is written on `keras.ops`,
-and any backend runs it; without an accelerator it would take days.
-
-Shapes: P photos, C captions, T words, S the side of the stored pixels, N grid cells, V words of the vocabulary.
+What it leaves is where `caption-train train --start` begins. Everything is written on `keras.ops`, and any backend runs
+it; without an accelerator it would take days.
 """
 
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from itertools import cycle, islice
 from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
 import numpy.typing as npt
-from keras import ops
 
 from inference import preprocessing
 from inference.image import decode
 from inference.manifest import ImageSpec
 from inference.runtime import Floats
 from inference.vocabulary import Vocabulary
+from training import differences
 from training.batches import Batches, TrainingPhotos
-from training.config import AugmentationConfig, EndToEndConfig, TrainingConfig
-from training.dataset import Photo
-from training.decoder import Decoder, Tensor, build_decoder
-from training.fitting import SmoothedCrossEntropy, build_schedule
+from training.checkpoint import Progress, read_weights
+from training.config import AugmentationConfig, TrainingConfig
+from training.dataset import Photo, read_dataset
+from training.decoder import Tensor, build_decoder
+from training.dev_score import DevScore
+from training.end_to_end_model import Body, Distillation, EndToEnd, RandomView, TwoRateAdamW, split_xception
+from training.fitting import SmoothedCrossEntropy, build_schedule, fit
 from training.maps import PhotoView
 from training.progress import say
+from training.self_critical import NEVER_WRITTEN, SampledBatches
+from training.start import Start, write_start
 from training.views import WHOLE, View, choose_views
+from training.words import build_vocabulary, tokenise
 from training.xception import load_xception
 
-_MIDDLE = 127.5
 Pixels = npt.NDArray[np.uint8]
 
 
-class RandomView(keras.layers.Layer):  # type: ignore[misc]  # Keras is untyped
-    """Resizes pictures to the encoder's input as serving does, bicubic; in training a random part of each, softened and
-    lit at random.
-    """
-
-    def __init__(self, size: int, config: EndToEndConfig, seed: int) -> None:
-        super().__init__(name="random_view", dtype="float32")
-        self._size, self._config, self._random = size, config, keras.random.SeedGenerator(seed)
-
-    def call(self, pixels: Tensor, training: bool = False) -> Tensor:
-        """float32 RGB [P, size, size, 3] in [-1, 1] of uint8 pixels [P, S, S, 3]."""
-        photos, side = pixels.shape[0], pixels.shape[1]
-        softness = self._soften(photos) if training else 1.0
-        rows, columns = (self._weigh(side, *self._cut(photos, training), softness) for _ in range(2))
-        pictures = ops.einsum("pyi,pijc->pyjc", rows, ops.cast(pixels, "float32"))
-        pictures = ops.clip(ops.einsum("pxj,pyjc->pyxc", columns, pictures), 0, 255) / _MIDDLE - 1.0
-        return self._light(pictures, photos) if training else pictures
-
-    def _cut(self, photos: int, training: bool) -> tuple[Tensor, Tensor]:
-        """Where a part begins and how long it is, in shares of the side: [P, 1, 1] each."""
-        if not training:
-            return ops.zeros((1, 1, 1)), ops.ones((1, 1, 1))
-        share = self._draw((photos, 1, 1), self._config.smallest_side, 1.0)
-        return self._draw((photos, 1, 1), 0.0, 1.0) * (1 - share), share
-
-    def _soften(self, photos: int) -> Tensor:
-        """How many times smaller each picture is as if it had been, [P, 1, 1]: one in two keeps its size."""
-        return ops.maximum(1.0, self._draw((photos, 1, 1), 2 - self._config.softest, self._config.softest))
-
-    def _weigh(self, side: int, begin: Tensor, share: Tensor, softness: Tensor) -> Tensor:
-        """How much each of `side` pixels counts in each of the `size` that are made of them: [P, size, side].
-
-        Keys's cubic with a = -0.5, Pillow's; stretched where it would skip pixels, or where it is to soften.
-        """
-        places = (ops.arange(self._size, dtype="float32") + 0.5)[None, :, None] / self._size
-        centres = (begin + places * share) * side - 0.5
-        reach = ops.maximum(1.0, share * side / self._size) * softness
-        distance = ops.abs(centres - ops.arange(side, dtype="float32")[None, None]) / reach
-        near = (1.5 * distance - 2.5) * distance * distance + 1
-        far = ((-0.5 * distance + 2.5) * distance - 4) * distance + 2
-        weights = ops.where(distance < 1, near, ops.where(distance < 2, far, 0.0))
-        return weights / ops.sum(weights, axis=-1, keepdims=True)
-
-    def _light(self, pictures: Tensor, photos: int) -> Tensor:
-        light = self._config.light
-        contrast = self._draw((photos, 1, 1, 1), 1 - light, 1 + light)
-        return ops.clip(pictures * contrast + self._draw((photos, 1, 1, 1), -light / 2, light / 2), -1, 1)
-
-    def _draw(self, shape: tuple[int, ...], least: float, most: float) -> Tensor:
-        return keras.random.uniform(shape, least, most, seed=self._random)
-
-
-class Body(keras.Model):  # type: ignore[misc]  # Keras is untyped
-    """The blocks of the encoder that learn, and a decoder behind them."""
-
-    def __init__(self, blocks: keras.Model, decoder: Decoder, name: str) -> None:
-        super().__init__(name=name)
-        self.blocks, self.decoder = blocks, decoder
-
-    def call(self, inputs: tuple[Tensor, Tensor], training: bool = False) -> Tensor:
-        """Logits [P, C, T, V] of the word after each of `tokens` [P, C, T], given what the stem made of photos."""
-        grids, tokens = inputs
-        return self.decoder((self.encode(grids), tokens), training=training)
-
-    def encode(self, grids: Tensor) -> Tensor:
-        """Features float32 [P, N, channels]; the statistics of batch normalisation stay ImageNet's."""
-        features = ops.cast(self.blocks(grids, training=False), "float32")
-        return ops.reshape(features, (features.shape[0], -1, features.shape[-1]))
-
-
-class EndToEnd(keras.Model):  # type: ignore[misc]  # Keras is untyped
-    """From pixels and words to the next words. The stem, the encoder's first blocks, stays as ImageNet left it."""
-
-    def __init__(self, view: RandomView, stem: keras.Model, body: Body, teachers: Sequence[Body] = ()) -> None:
-        super().__init__(name="end_to_end")
-        self.view, self.stem, self.body, self.teachers = view, stem, body, list(teachers)
-        for part in (stem, *teachers):
-            part.trainable = False
-
-    def call(self, inputs: tuple[Tensor, Tensor], training: bool = False) -> Tensor:
-        """Logits [P, C, T, V] of pixels uint8 [P, S, S, 3] and tokens [P, C, T].
-
-        In training with teachers [P, C, T, 2, V]: the logits, and the logarithm of the teachers' mean probabilities.
-        """
-        pixels, tokens = inputs
-        grids = self.stem(self.view(pixels, training=training), training=False)
-        logits = self.body((grids, tokens), training=training)
-        if not (training and self.teachers):
-            return logits
-        opinions = [ops.log_softmax(teacher((grids, tokens), training=False), axis=-1) for teacher in self.teachers]
-        together = ops.logsumexp(ops.stack(opinions), axis=0) - float(np.log(len(opinions)))
-        return ops.stack([logits, ops.stop_gradient(together)], axis=-2)
-
-    def encode(self, pixels: Tensor) -> Tensor:
-        """Features [P, N, channels] of pixels as they are."""
-        return self.body.encode(self.stem(self.view(pixels), training=False))
-
-
-class Distillation(keras.losses.Loss):  # type: ignore[misc]  # Keras is untyped
-    """Cross-entropy with people's words, and with the teachers' probabilities for `share` of it; weighted and summed
-    like `SmoothedCrossEntropy`.
-    """
-
-    def __init__(self, label_smoothing: float, share: float) -> None:
-        super().__init__(name="distillation", reduction="sum")
-        self._people, self._share = SmoothedCrossEntropy(label_smoothing), share
-
-    def call(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
-        """Losses [P, C, T] of targets [P, C, T] under what `EndToEnd` gives; outside of training nobody teaches."""
-        if len(y_pred.shape) == len(y_true.shape) + 1:
-            return self._people.call(y_true, y_pred)
-        logits, opinions = y_pred[..., 0, :], y_pred[..., 1, :]
-        taught = -ops.sum(ops.exp(opinions) * ops.log_softmax(logits, axis=-1), axis=-1)
-        return (1 - self._share) * self._people.call(y_true, logits) + self._share * taught
-
-
-class TwoRateAdamW(keras.optimizers.AdamW):  # type: ignore[misc]  # Keras is untyped
-    """AdamW that moves some variables more slowly than others, and those from a standstill: as long as the decoder
-    knows nothing, it has nothing to tell the encoder.
-    """
-
-    def __init__(self, *arguments: Any, slowly: frozenset[str], rate: float, ramp: int, **named: Any) -> None:
-        """`slowly`: paths of the variables that move at `rate` times the learning rate after `ramp` steps."""
-        super().__init__(*arguments, **named)
-        self._slowly, self._values = slowly, {"rate": rate, "ramp": float(max(ramp, 1))}
-
-    def build(self, variables: Sequence[Any]) -> None:
-        """Create the optimizer's state. Rates are a part of it: as constants, each teacher would be compiled anew."""
-        if not self.built:
-            self._rate, self._ramp = (
-                self.add_variable((), initializer=keras.initializers.Constant(value), name=name)
-                for name, value in self._values.items()
-            )
-        super().build(variables)
-
-    def update_step(self, gradient: Tensor, variable: Any, learning_rate: Tensor) -> None:
-        """One variable's step."""
-        if variable.path in self._slowly:
-            gone = ops.cast(self.iterations, "float32") / self._ramp
-            learning_rate = learning_rate * self._rate * ops.minimum(1.0, gone)
-        super().update_step(gradient, variable, learning_rate)
+def train_end_to_end(dataset: Path, config: TrainingConfig, cache: Path, folder: Path, command: str) -> None:
+    """Write to `folder` where a training job can begin. `cache` keeps ImageNet's weights. Raises TrainingError."""
+    read = read_dataset(dataset)
+    photos, dev = read.split("train"), read.split("dev")
+    vocabulary = build_vocabulary(
+        (tokenise(caption) for photo in photos for caption in photo.captions), config.vocabulary.min_count
+    )
+    store = PixelStore([*photos, *dev], config.encoder.canonical_size or config.encoder.size)
+    training = EndToEndTraining(photos, store, vocabulary, config, cache)
+    rates = list(islice(cycle(config.end_to_end.encoder_rates), config.end_to_end.teachers))
+    teachers = [training.teach(number, rate) for number, rate in enumerate(rates)]
+    ciders = [training.score(teacher, dev) for teacher in teachers]
+    best = int(np.argmax(ciders))
+    say(
+        "Teachers on dev: "
+        + ", ".join(f"CIDEr {cider:.1f} at {rate:g}" for cider, rate in zip(ciders, rates, strict=True))
+    )
+    model = training.distil(teachers, best, rates[best]) if len(teachers) > 1 else teachers[0]
+    say(f"Self-critical training from CIDEr {training.score(model, dev):.1f}")
+    progress = training.reinforce(model, dev, folder / "self-critical")
+    tuned = differences.measure(load_xception(config.encoder.size, cache), model.body.blocks)
+    weights = {path: array.astype(np.float16) for path, array in read_weights(model.body.decoder).items()}
+    record = {
+        "command": command,
+        "config": config.end_to_end.model_dump(mode="json"),
+        "dataset_digest": read.digest,
+        "backend": keras.backend.backend(),
+        "teachers": ciders,
+        "cider": progress.best.cider if progress.best else None,
+    }
+    write_start(folder, Start(tuned, weights, record))
+    say(f"Wrote {folder}: go on with caption-train train --start {folder}")
 
 
 class PixelStore:
@@ -199,16 +95,6 @@ class PixelStore:
     def load(self, photos: Sequence[PhotoView]) -> Pixels:
         """Pixels uint8 [P, S, S, 3]; the only view beside the whole is its mirror image."""
         return np.stack([self._pixels[photo.sha256][:, :: -1 if view.mirrored else 1] for photo, view in photos])
-
-
-def split_xception(size: int, cache: Path, first_block: int) -> tuple[keras.Model, keras.Model]:
-    """Xception with ImageNet's weights in two: the stem, and from `first_block` on the blocks that learn."""
-    network = load_xception(size, cache)
-    border = next(layer for layer in network.layers if layer.name.startswith(f"block{first_block}_")).input
-    stem, blocks = keras.Model(network.input, border), keras.Model(border, network.output)
-    for layer in blocks.layers:
-        layer.trainable = not isinstance(layer, keras.layers.BatchNormalization)
-    return stem, blocks
 
 
 class EndToEndTraining:
@@ -246,24 +132,55 @@ class EndToEndTraining:
         self._fit(model, optimizer, loss, config.student_epochs, len(teachers))
         return model
 
-    def encode(self, model: EndToEnd, photos: Sequence[PhotoView]) -> Floats:
-        """Features [P, N, channels] of views of photos, by a model as it is."""
+    def reinforce(self, model: EndToEnd, dev: Sequence[Photo], run: Path) -> Progress:
+        """Let the decoder learn from captions of its own (`training.self_critical`), of random views, the encoder as it
+        is.
+        """
+        end_to_end, decoder = self._config.end_to_end, model.body.decoder
+        config = self._config.self_critical.model_copy(
+            update={
+                "epochs": end_to_end.critical_epochs,
+                "learning_rate": end_to_end.critical_learning_rate,
+                "photos_per_batch": end_to_end.photos_per_batch,
+            }
+        )
+        encoder = _Encoder(model, random=True)
+        photos = replace(self._photos, load=lambda views: encoder.predict_on_batch(self._store.load(views)))
+        decoder.drop_nothing()
+        length, seed = self._config.vocabulary.max_length, self._config.fitting.seed
+        batches = SampledBatches(decoder, photos, self._vocabulary, config, max_length=length, seed=seed)
+        return fit(decoder, batches, self._score(model, dev), config, run, never=NEVER_WRITTEN)
+
+    def score(self, model: EndToEnd, dev: Sequence[Photo]) -> float:
+        """CIDEr × 100 of a model's captions of the dev split, by the search that serves."""
+        return self._score(model, dev)(model.body.decoder)
+
+    def _score(self, model: EndToEnd, dev: Sequence[Photo]) -> DevScore:
+        features = dict(zip((photo.sha256 for photo in dev), self.encode(model, dev), strict=True))
+
+        def load(photos: Sequence[PhotoView]) -> Floats:
+            return np.stack([features[photo.sha256] for photo, _ in photos])
+
+        return DevScore(dev, load, self._vocabulary, self._config)
+
+    def encode(self, model: EndToEnd, photos: Sequence[Photo]) -> Floats:
+        """Features [P, N, channels] of photos as they are, by a model as it is."""
         encoder = _Encoder(model)
         size = self._config.end_to_end.photos_per_batch
         parts = []
         for begin in range(0, len(photos), size):
-            pixels = self._store.load(photos[begin : begin + size])
+            pixels = self._store.load([(photo, WHOLE) for photo in photos[begin : begin + size]])
             whole = np.pad(pixels, ((0, size - len(pixels)), (0, 0), (0, 0), (0, 0)))  # each size costs a compilation
             parts.append(encoder.predict_on_batch(whole)[: len(pixels)])
         return np.concatenate(parts)
 
     def _build_body(self, name: str, seed: int) -> tuple[keras.Model, Body]:
         config = self._config
-        stem, blocks = split_xception(config.encoder.size, self._cache, config.end_to_end.first_block)
+        stem, blocks = split_xception(config.encoder.size, self._cache, config.end_to_end)
         cells, channels = blocks.output_shape[1] * blocks.output_shape[2], blocks.output_shape[3]
         decoder = build_decoder(len(self._vocabulary), cells, channels, config.decoder, seed)
         if self._stem is None:
-            self._stem = stem
+            self._stem = stem  # the same for all
         return self._stem, Body(blocks, decoder, name)
 
     def _batches(self, seed: int) -> Batches:
@@ -294,9 +211,7 @@ class EndToEndTraining:
         optimizer.exclude_from_weight_decay(var_list=encoder)
         return optimizer
 
-    def _fit(
-        self, model: EndToEnd, optimizer: TwoRateAdamW, loss: keras.losses.Loss, epochs: int, seed: int
-    ) -> None:
+    def _fit(self, model: EndToEnd, optimizer: TwoRateAdamW, loss: keras.losses.Loss, epochs: int, seed: int) -> None:
         """Fit a model, and leave the moving average of its weights in it."""
         batches = self._batches(seed)
         model.compile(optimizer=optimizer, loss=loss)
@@ -312,12 +227,12 @@ class EndToEndTraining:
 class _Encoder(keras.Model):  # type: ignore[misc]  # Keras is untyped
     """What `EndToEnd.encode` gives, compiled."""
 
-    def __init__(self, model: EndToEnd) -> None:
+    def __init__(self, model: EndToEnd, *, random: bool = False) -> None:
         super().__init__(name="encoder")
-        self._model = model
+        self._model, self._random = model, random
 
-    def call(self, pixels: Tensor, training: bool = False) -> Tensor:
-        return self._model.encode(pixels)
+    def call(self, pixels: Tensor, training: bool = False) -> Tensor:  # noqa: ARG002 - Keras passes it
+        return self._model.encode(pixels, random=self._random)
 
 
 def _flow(batches: Batches, epochs: int) -> Iterator[tuple[Any, Any, Any]]:

@@ -4,21 +4,16 @@ ImageNet's features tell a hundred breeds of dogs apart, and say little of what 
 fine-tuned they say more of what captions speak of. The statistics of its batch normalisation stay ImageNet's.
 """
 
-import io
 from pathlib import Path
-from typing import Any
 
 import keras
-import numpy as np
 from keras import ops
 
-from training.checkpoint import Arrays, read_weights
+from training import differences
+from training.checkpoint import Arrays
 from training.decoder import Decoder, Tensor
 from training.trunk import FIRST_LAYER
 from training.xception import load_xception
-
-LAST_BLOCK_WEIGHTS = "last_block.npz"
-"""The file of a bundle with the fine-tuned weights as they were before int8: for comparison, and to go on from."""
 
 
 class FineTuned(keras.Model):  # type: ignore[misc]  # Keras is untyped
@@ -38,32 +33,28 @@ class FineTuned(keras.Model):  # type: ignore[misc]  # Keras is untyped
         self.decoder.reseed(epoch)
 
 
-def build_fine_tuned(decoder: Decoder, size: int, cache: Path) -> FineTuned:
-    """A decoder behind Xception's last block with ImageNet's weights, all of its weights created.
+def build_fine_tuned(decoder: Decoder, size: int, cache: Path, tuned: Arrays) -> FineTuned:
+    """A decoder behind Xception's last block, all of its weights created.
 
-    `size`: side of the photo in pixels; `cache` keeps the weights. Raises WeightsError.
+    `size`: side of the photo in pixels; `cache` keeps ImageNet's weights, `tuned` is what was changed in them before.
+    Raises WeightsError.
     """
-    last_block = _build_last_block(size, cache)
+    last_block = _build_last_block(size, cache, tuned)
     model = FineTuned(last_block, decoder)
     model((ops.zeros((1, *last_block.input_shape[1:])), ops.zeros((1, 1, 2), dtype="int32")))
     return model
 
 
-def save_last_block(path: Path, arrays: Arrays) -> None:
-    """Write fine-tuned weights to a file of plain arrays."""
-    with path.open("wb") as stream:
-        np.savez(stream, allow_pickle=False, **arrays)
+def read_last_block(last_block: keras.Model, size: int, cache: Path) -> Arrays:
+    """What is different in a block from ImageNet's weights, as it is published."""
+    return differences.measure(load_xception(size, cache), last_block)
 
 
-def load_last_block(data: bytes) -> Arrays:
-    """Fine-tuned weights by path, from the bytes of such a file."""
-    with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
-        return {path: arrays[path] for path in arrays.files}
-
-
-def _build_last_block(size: int, cache: Path) -> keras.Model:
+def _build_last_block(size: int, cache: Path, tuned: Arrays) -> keras.Model:
     """Maps float32 [P, N, M] → features [P, N, channels]."""
-    layers = _layers_of(load_xception(size, cache))
+    network = load_xception(size, cache)
+    differences.add(network, tuned)
+    layers = _layers_of(network)
     rows, columns, channels = layers[0].input.shape[1:]
     maps = keras.Input((rows * columns, channels), name="maps")
     grid = ops.reshape(maps, (-1, rows, columns, channels))
@@ -71,18 +62,6 @@ def _build_last_block(size: int, cache: Path) -> keras.Model:
         layer.trainable = not isinstance(layer, keras.layers.BatchNormalization)
         grid = layer(grid)
     return keras.Model(maps, ops.reshape(grid, (-1, rows * columns, grid.shape[-1])), name="last_block")
-
-
-def read_last_block(last_block: keras.Model) -> Arrays:
-    """The weights that were fine-tuned, by path, rounded to float16 as they are published."""
-    return {path: array.astype(np.float16) for path, array in read_weights(last_block).items()}
-
-
-def write_last_block(network: keras.Model, arrays: Arrays) -> None:
-    """Put fine-tuned weights into an Xception."""
-    variables: dict[str, Any] = {variable.path: variable for variable in network.variables}
-    for path, array in arrays.items():
-        variables[path].assign(array.astype(np.float32))
 
 
 def _layers_of(network: keras.Model) -> list[keras.layers.Layer]:

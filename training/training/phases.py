@@ -30,6 +30,7 @@ from training.fitting import CHECKPOINT, Score, fit
 from training.maps import MapCache
 from training.progress import say
 from training.self_critical import NEVER_WRITTEN, SampledBatches
+from training.start import Start
 from training.trunk import LastBlock, Maps, read_steps
 from training.views import WHOLE, View
 
@@ -90,6 +91,13 @@ class Phases:
         self._material, self._config = material, material.config
         self._cider, self._weights = -math.inf, read_weights(decoder)
 
+    def begin(self, start: Start) -> None:
+        """Take over what an accelerator taught the decoder, and find out how good that is."""
+        start.teach(self.decoder)
+        encode = LastBlock(self.encoder.path).encode
+        self._cider, self._weights = self._score(encode)(self.decoder), read_weights(self.decoder)
+        say(f"Beginning with dev CIDEr {self._cider:.1f}")
+
     def force(self) -> None:
         """Teach the decoder people's captions, word by word."""
         config, encode = self._config.fitting, LastBlock(self.encoder.path).encode
@@ -99,15 +107,16 @@ class Phases:
     def fine_tune(self) -> None:
         """Let the encoder's last block learn with the decoder, from the same captions."""
         config, read = self._config.fine_tuning, self._read_maps()
-        model = build_fine_tuned(self.decoder, self._config.encoder.size, self._material.cache)
+        size, cache, tuned = self._config.encoder.size, self._material.cache, self.encoder.tuned
+        model = build_fine_tuned(self.decoder, size, cache, tuned)
         score = self._score(lambda maps: ops.convert_to_numpy(model.last_block(read(maps))))
         folder = self._open(_FINE_TUNING, config)
         say(f"Fine-tuning the encoder's last block: {folder}")
         progress = fit(model, self._batches(config, read), lambda tuned: score(tuned.decoder), config, folder)
         if self._keep(progress, "Fine-tuning"):
             photos, seed = self._material.photos, self._config.fitting.seed
-            arrays = read_last_block(model.last_block)
-            self.encoder = export_encoder(self._config.encoder, photos, self._material.cache, seed, arrays)
+            tuned |= read_last_block(model.last_block, size, cache)
+            self.encoder = export_encoder(self._config.encoder, photos, cache, seed, tuned)
 
     def reinforce(self) -> None:
         """Let the decoder learn from captions of its own."""

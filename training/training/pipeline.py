@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import keras
+import numpy as np
+import numpy.typing as npt
 
 from inference.captioner import Captioner
 from inference.manifest import Manifest
@@ -31,7 +33,7 @@ def train(job: Job) -> Manifest:
     dataset = read_dataset(job.dataset)
     photos, dev = dataset.split("train"), dataset.split("dev")
     say(f"{len(photos)} training photos, {len(dev)} dev photos")
-    encoder = export_encoder(job.config.encoder, photos, job.cache, job.config.fitting.seed)
+    encoder = export_encoder(job.config.encoder, photos, job.cache, job.config.fitting.seed, job.start.tuned)
     views = [choose_views(photo, job.config.augmentation) if job.config.takes_views() else [WHOLE] for photo in photos]
     trained = _fit(job, dataset, encoder, views, _extract(encoder, photos, views, dev, job.cache))
     evaluation = publish_bundle(job, trained)
@@ -72,7 +74,10 @@ def _fit(
     phases = Phases(
         decoder, encoder, Material(photos, views, dataset.split("dev"), maps, vocabulary, config, run, job.cache)
     )
-    phases.force()
+    if job.start.decoder:
+        phases.begin(job.start)
+    else:
+        phases.force()
     if config.fine_tuning.epochs:
         phases.fine_tune()
     if config.self_critical.epochs:
@@ -82,12 +87,21 @@ def _fit(
 
 def _open_run(job: Job, dataset: Dataset, encoder: ExportedEncoder) -> Path:
     """The directory of this configuration on this dataset: the same command finds it again."""
-    parts = (job.config.fit_json(), dataset.digest, encoder.path.name)
+    parts = (
+        job.config.fit_json(),
+        dataset.digest,
+        encoder.path.name,
+        *sorted(map(_digest, job.start.decoder.values())),
+    )
     run = job.runs / f"{job.bundle.name}-{hashlib.sha256(' '.join(parts).encode()).hexdigest()[:8]}"
     run.mkdir(parents=True, exist_ok=True)
     (run / "config.json").write_text(job.config.model_dump_json(indent=2) + "\n", encoding="utf-8")
     say(f"Run directory: {run}")
     return run
+
+
+def _digest(array: npt.NDArray[np.generic]) -> str:
+    return hashlib.sha256(array.tobytes()).hexdigest()
 
 
 def _make_deterministic() -> None:

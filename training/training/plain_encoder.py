@@ -8,19 +8,19 @@ from inference.bundle import ENCODER, Bundle
 from inference.captioner import Captioner
 from inference.image import ImageLimits
 from inference.onnx_runtime import OnnxEncoder
-from training import onnx_graphs
+from training import differences, onnx_graphs
 from training.checkpoint import Arrays
+from training.differences import ENCODER_DIFFERENCES
 from training.encoder_export import convert_encoder
-from training.fine_tuning import LAST_BLOCK_WEIGHTS, load_last_block
 from training.progress import say
 from training.trunk import Folder
 from training.xception import WEIGHTS_DIGEST
 
 
 def _read_tuned(bundle: Bundle) -> Arrays:
-    """The weights that fine-tuning left, by path; none where ImageNet's are the last word."""
-    name = LAST_BLOCK_WEIGHTS
-    return load_last_block(bundle.read(name)) if name in bundle.manifest.files else {}
+    """What fine-tuning changed; nothing where ImageNet's weights are the last word."""
+    name = ENCODER_DIFFERENCES
+    return differences.load(bundle.read(name)) if name in bundle.manifest.files else {}
 
 
 def cached_plain_encoder(bundle: Bundle, cache: Path) -> Path:

@@ -51,7 +51,7 @@ def _compile_for_jax(decoder: Decoder) -> Callable[..., Any]:
     """JAX takes the weights as arguments: what a compiled function closes over stays as it was then."""
     import jax  # other backends do without
 
-    @jax.jit
+    @jax.jit  # type: ignore[untyped-decorator]
     def step(weights: list[Any], *inputs: Any) -> Tensors:  # noqa: ANN401
         with keras.StatelessScope(state_mapping=list(zip(decoder.variables, weights, strict=True))):
             return decoder.step(*inputs)

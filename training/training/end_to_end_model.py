@@ -1,0 +1,186 @@
+"""The models of end-to-end training: the encoder and the decoder as one, a student that listens to teachers, and how
+they learn.
+
+Shapes: P photos, C captions, T words, S the side of the stored pixels, N grid cells, V words of the vocabulary.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+from training.config import EndToEndConfig
+from training.decoder import Decoder, Tensor
+from training.fitting import SmoothedCrossEntropy
+from training.xception import load_xception
+
+_MIDDLE = 127.5
+
+
+class RandomView(keras.layers.Layer):  # type: ignore[misc]  # Keras is untyped
+    """Resizes pictures to the encoder's input as serving does, bicubic; in training a random part of each, softened and
+    lit at random.
+    """
+
+    def __init__(self, size: int, config: EndToEndConfig, seed: int) -> None:
+        super().__init__(name="random_view", dtype="float32")
+        self._size, self._config, self._random = size, config, keras.random.SeedGenerator(seed)
+
+    def call(self, pixels: Tensor, training: bool = False) -> Tensor:
+        """float32 RGB [P, size, size, 3] in [-1, 1] of uint8 pixels [P, S, S, 3]."""
+        photos, side = pixels.shape[0], pixels.shape[1]
+        softness = self._soften(photos) if training else 1.0
+        rows, columns = (self._weigh(side, *self._cut(photos, training), softness) for _ in range(2))
+        pictures = ops.einsum("pyi,pijc->pyjc", rows, ops.cast(pixels, "float32"))
+        pictures = ops.clip(ops.einsum("pxj,pyjc->pyxc", columns, pictures), 0, 255) / _MIDDLE - 1.0
+        return self._light(pictures, photos) if training else pictures
+
+    def _cut(self, photos: int, training: bool) -> tuple[Tensor, Tensor]:
+        """Where a part begins and how long it is, in shares of the side: [P, 1, 1] each."""
+        if not training:
+            return ops.zeros((1, 1, 1)), ops.ones((1, 1, 1))
+        share = self._draw((photos, 1, 1), self._config.smallest_side, 1.0)
+        return self._draw((photos, 1, 1), 0.0, 1.0) * (1 - share), share
+
+    def _soften(self, photos: int) -> Tensor:
+        """How many times smaller each picture is as if it had been, [P, 1, 1]: one in two keeps its size."""
+        return ops.maximum(1.0, self._draw((photos, 1, 1), 2 - self._config.softest, self._config.softest))
+
+    def _weigh(self, side: int, begin: Tensor, share: Tensor, softness: Tensor) -> Tensor:
+        """How much each of `side` pixels counts in each of the `size` that are made of them: [P, size, side].
+
+        Keys's cubic with a = -0.5, Pillow's; stretched where it would skip pixels, or where it is to soften.
+        """
+        places = (ops.arange(self._size, dtype="float32") + 0.5)[None, :, None] / self._size
+        centres = (begin + places * share) * side - 0.5
+        reach = ops.maximum(1.0, share * side / self._size) * softness
+        distance = ops.abs(centres - ops.arange(side, dtype="float32")[None, None]) / reach
+        near = (1.5 * distance - 2.5) * distance * distance + 1
+        far = ((-0.5 * distance + 2.5) * distance - 4) * distance + 2
+        weights = ops.where(distance < 1, near, ops.where(distance < 2, far, 0.0))
+        return weights / ops.sum(weights, axis=-1, keepdims=True)
+
+    def _light(self, pictures: Tensor, photos: int) -> Tensor:
+        light = self._config.light
+        contrast = self._draw((photos, 1, 1, 1), 1 - light, 1 + light)
+        return ops.clip(pictures * contrast + self._draw((photos, 1, 1, 1), -light / 2, light / 2), -1, 1)
+
+    def _draw(self, shape: tuple[int, ...], least: float, most: float) -> Tensor:
+        return keras.random.uniform(shape, least, most, seed=self._random)
+
+
+class Body(keras.Model):  # type: ignore[misc]  # Keras is untyped
+    """The blocks of the encoder that learn, and a decoder behind them."""
+
+    def __init__(self, blocks: keras.Model, decoder: Decoder, name: str) -> None:
+        super().__init__(name=name)
+        self.blocks, self.decoder = blocks, decoder
+
+    def call(self, inputs: tuple[Tensor, Tensor], training: bool = False) -> Tensor:
+        """Logits [P, C, T, V] of the word after each of `tokens` [P, C, T], given what the stem made of photos."""
+        grids, tokens = inputs
+        return self.decoder((self.encode(grids), tokens), training=training)
+
+    def encode(self, grids: Tensor) -> Tensor:
+        """Features float32 [P, N, channels]; the statistics of batch normalisation stay ImageNet's."""
+        features = ops.cast(self.blocks(grids, training=False), "float32")
+        return ops.reshape(features, (features.shape[0], -1, features.shape[-1]))
+
+
+class EndToEnd(keras.Model):  # type: ignore[misc]  # Keras is untyped
+    """From pixels and words to the next words. The stem, the encoder's first blocks, stays as ImageNet left it."""
+
+    def __init__(self, view: RandomView, stem: keras.Model, body: Body, teachers: Sequence[Body] = ()) -> None:
+        super().__init__(name="end_to_end")
+        self.view, self.stem, self.body, self.teachers = view, stem, body, list(teachers)
+        for part in (stem, *teachers):
+            part.trainable = False
+
+    def call(self, inputs: tuple[Tensor, Tensor], training: bool = False) -> Tensor:
+        """Logits [P, C, T, V] of pixels uint8 [P, S, S, 3] and tokens [P, C, T].
+
+        In training with teachers [P, C, T, 2, V]: the logits, and the logarithm of the teachers' mean probabilities.
+        """
+        pixels, tokens = inputs
+        grids = self.stem(self.view(pixels, training=training), training=False)
+        logits = self.body((grids, tokens), training=training)
+        if not (training and self.teachers):
+            return logits
+        opinions = [ops.log_softmax(teacher((grids, tokens), training=False), axis=-1) for teacher in self.teachers]
+        together = ops.logsumexp(ops.stack(opinions), axis=0) - float(np.log(len(opinions)))
+        return ops.stack([logits, ops.stop_gradient(together)], axis=-2)
+
+    def encode(self, pixels: Tensor, *, random: bool = False) -> Tensor:
+        """Features [P, N, channels] of pixels as they are, or of a random view of them."""
+        return self.body.encode(self.stem(self.view(pixels, training=random), training=False))
+
+
+class Distillation(keras.losses.Loss):  # type: ignore[misc]  # Keras is untyped
+    """Cross-entropy with people's words, and with the teachers' probabilities for `share` of it; weighted and summed
+    like `SmoothedCrossEntropy`.
+    """
+
+    def __init__(self, label_smoothing: float, share: float) -> None:
+        super().__init__(name="distillation", reduction="sum")
+        self._people, self._share = SmoothedCrossEntropy(label_smoothing), share
+
+    def call(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
+        """Losses [P, C, T] of targets [P, C, T] under what `EndToEnd` gives; outside of training nobody teaches."""
+        if len(y_pred.shape) == len(y_true.shape) + 1:
+            return self._people.call(y_true, y_pred)
+        logits, opinions = y_pred[..., 0, :], y_pred[..., 1, :]
+        taught = -ops.sum(ops.exp(opinions) * ops.log_softmax(logits, axis=-1), axis=-1)
+        return (1 - self._share) * self._people.call(y_true, logits) + self._share * taught
+
+
+class TwoRateAdamW(keras.optimizers.AdamW):  # type: ignore[misc]  # Keras is untyped
+    """AdamW that moves some variables more slowly than others, and those from a standstill: as long as the decoder
+    knows nothing, it has nothing to tell the encoder.
+    """
+
+    def __init__(self, schedule: Tensor, *, slowly: frozenset[str], rate: float, ramp: int, **settings: float) -> None:
+        """`slowly`: paths of the variables that move at `rate` times the learning rate after `ramp` steps."""
+        super().__init__(schedule, **settings)
+        self._slowly, self._values = slowly, {"rate": rate, "ramp": float(max(ramp, 1))}
+
+    def build(self, variables: Sequence[Any]) -> None:
+        """Create the optimizer's state. Rates are a part of it: as constants, each teacher would be compiled anew."""
+        if not self.built:
+            self._rate, self._ramp = (
+                self.add_variable((), initializer=keras.initializers.Constant(value), name=name)
+                for name, value in self._values.items()
+            )
+        super().build(variables)
+
+    def update_step(self, gradient: Tensor, variable: Tensor, learning_rate: Tensor) -> None:
+        """One variable's step."""
+        if variable.path in self._slowly:
+            gone = ops.cast(self.iterations, "float32") / self._ramp
+            learning_rate = learning_rate * self._rate * ops.minimum(1.0, gone)
+        super().update_step(gradient, variable, learning_rate)
+
+
+@contextmanager
+def _policy(name: str) -> Iterator[None]:
+    """Layers made meanwhile compute with another precision."""
+    usual = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(name)
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(usual)
+
+
+def split_xception(size: int, cache: Path, config: EndToEndConfig) -> tuple[keras.Model, keras.Model]:
+    """Xception with ImageNet's weights in two: the stem, and the blocks that learn. Raises WeightsError."""
+    with _policy(config.precision):
+        network = load_xception(size, cache)
+        border = next(layer for layer in network.layers if layer.name.startswith(f"block{config.first_block}_")).input
+        stem, blocks = keras.Model(network.input, border), keras.Model(border, network.output)
+    for layer in blocks.layers:
+        layer.trainable = not isinstance(layer, keras.layers.BatchNormalization)
+    return stem, blocks
