@@ -99,5 +99,6 @@ def test_eight_bits_move_the_start_by_hundredths(decoder: Decoder, exported: Pat
 
     assert (tmp_path / DECODER_START).stat().st_size < 0.7 * (exported / DECODER_START).stat().st_size
     assert plain.keys() == compressed.keys()
-    for name, values in plain.items():
-        assert 0 < np.abs(values - compressed[name]).max() < 0.02 * np.abs(values).max() + 0.005, name
+    moved = {name: float(np.abs(values - compressed[name]).max()) for name, values in plain.items()}
+    assert any(moved.values())
+    assert all(difference < 0.02 for difference in moved.values()), moved

@@ -273,6 +273,7 @@ class TrainingConfig(Section):
         return self.model_dump_json(
             exclude={
                 "decoder": {"precision"},
+                "end_to_end": True,
                 "fine_tuning": True,
                 "self_critical": True,
                 "decoding": {"repeatable_words"},

@@ -214,7 +214,7 @@ class EndToEndTraining:
     def _fit(self, model: EndToEnd, optimizer: TwoRateAdamW, loss: keras.losses.Loss, epochs: int, seed: int) -> None:
         """Fit a model, and leave the moving average of its weights in it."""
         batches = self._batches(seed)
-        model.compile(optimizer=optimizer, loss=loss)
+        model.compile(optimizer=optimizer, loss=loss, jit_compile=_compiles())
         model.fit(
             _flow(batches, epochs),
             steps_per_epoch=len(batches),
@@ -230,9 +230,15 @@ class _Encoder(keras.Model):  # type: ignore[misc]  # Keras is untyped
     def __init__(self, model: EndToEnd, *, random: bool = False) -> None:
         super().__init__(name="encoder")
         self._model, self._random = model, random
+        self.compile(jit_compile=_compiles())
 
     def call(self, pixels: Tensor, training: bool = False) -> Tensor:  # noqa: ARG002 - Keras passes it
         return self._model.encode(pixels, random=self._random)
+
+
+def _compiles() -> bool:
+    """Whether to have XLA compile: JAX does nothing else, and TensorFlow's takes minutes for an Xception on a CPU."""
+    return keras.backend.backend() == "jax"
 
 
 def _flow(batches: Batches, epochs: int) -> Iterator[tuple[Any, Any, Any]]:
