@@ -15,7 +15,7 @@ BUNDLE ?= artifacts/default
 CHECK_DATASET = $(if $(DATASET),,$(error say where the photos are: make $@ DATASET=path/to/flickr8k))
 
 .DEFAULT_GOAL := help
-.PHONY: help run test screenshots waiting test-compose sizing chaos prove bench audit train evaluate report photos lint format lock clean
+.PHONY: help run test screenshots waiting test-compose sizing chaos prove bench audit train end-to-end evaluate report photos lint format lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -57,6 +57,10 @@ audit: $(DEV)/ready ## look for dependencies with known holes
 train: $(TRAINING)/ready ## DATASET=… OUT=…: make a bundle; SETTINGS="decoder.architecture=pooled …"
 	$(CHECK_DATASET)$(if $(OUT),,$(error say where the bundle goes: make $@ OUT=artifacts/mine))
 	$(TRAINING)/bin/caption-train train --dataset "$(DATASET)" --out "$(OUT)" $(TRAIN_ARGS) $(SETTINGS)
+
+end-to-end: $(TRAINING)/ready ## DATASET=… OUT=…: train the encoder too, on an accelerator, as a start for make train TRAIN_ARGS="--start …"
+	$(CHECK_DATASET)$(if $(OUT),,$(error say where the start goes: make $@ OUT=runs/start))
+	$(TRAINING)/bin/caption-train end-to-end --dataset "$(DATASET)" --out "$(OUT)" $(TRAIN_ARGS) $(SETTINGS)
 
 evaluate: $(TRAINING)/ready ## BUNDLE=… DATASET=… SPLIT=dev|test [JSON=…]: score a bundle with the code that serves it
 	$(CHECK_DATASET)

@@ -2,6 +2,7 @@
 
 import json
 import re
+import shlex
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ import pytest
 from inference.bundle import load_bundle
 from inference.captioner import Captioner
 from inference.manifest import Manifest
-from training.config import TrainingConfig
+from training.config import EndToEndConfig, TrainingConfig, load_config
 from training.words import TOKENS
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -27,11 +28,19 @@ def test_the_manifest_in_the_documentation_has_every_field_of_the_schema() -> No
     assert Manifest.model_validate_json(json.dumps(manifest)).model_fields_set == set(Manifest.model_fields)
 
 
-def test_the_default_bundle_was_made_with_the_default_configuration() -> None:
+def test_the_default_bundle_says_by_which_command_it_was_made() -> None:
     manifest = load_bundle(DEFAULT).manifest
+    command, start = manifest.training["command"], manifest.training["start"]
+    assert isinstance(command, str)
+    assert isinstance(start, dict)
 
-    assert manifest.training["command"] == "caption-train train"
-    assert TrainingConfig.model_validate(manifest.training["config"]) == TrainingConfig()
+    words = shlex.split(command)
+
+    assert words[:3] == ["caption-train", "train", "--start"]
+    assert TrainingConfig.model_validate(manifest.training["config"]) == load_config(overrides=words[4:])
+    assert start["command"] == "caption-train end-to-end"
+    assert EndToEndConfig.model_validate(start["config"]) == EndToEndConfig()
+    assert start["dataset_digest"] == manifest.training["dataset_digest"]
     assert manifest.tokens == TOKENS
 
 
