@@ -5,24 +5,25 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from training.checkpoint import read_weights
+from training.checkpoint import Arrays, read_weights
 from training.config import TrainingConfig
 from training.decoder import build_decoder
 from training.errors import TrainingError
 from training.start import Start, read_start, write_start
 
-TUNED = {"block14/kernel": np.ones((2, 3), np.int8), "block14/kernel:step": np.array(0.5, np.float32)}
+TUNED: Arrays = {"block14/kernel": np.ones((2, 3), np.int8), "block14/kernel:step": np.array(0.5, np.float32)}
 
 
 def test_a_start_is_read_as_it_was_written(config: TrainingConfig, tmp_path: Path) -> None:
     taught, untaught = (build_decoder(9, 4, 6, config.decoder, seed) for seed in (1, 2))
     weights = {path: array.astype(np.float16) for path, array in read_weights(taught).items()}
-    write_start(tmp_path / "start", Start(TUNED, weights, {"command": "caption-train end-to-end"}))
+    write_start(tmp_path / "start", Start(TUNED, weights, {"table": np.ones(2, np.float16)}, {"command": "made"}))
 
     start = read_start(tmp_path / "start")
-    start.teach(untaught)
+    before = start.teach(untaught)
 
-    assert start.record == {"command": "caption-train end-to-end"}
+    assert start.record == {"command": "made"}
+    assert before["table"].dtype == np.float32
     assert all(np.array_equal(start.tuned[name], TUNED[name]) for name in TUNED)
     for path, array in read_weights(untaught).items():
         np.testing.assert_array_equal(array, weights[path].astype(np.float32))
@@ -35,7 +36,7 @@ def test_a_decoder_of_another_kind_is_refused(config: TrainingConfig) -> None:
         Start(decoder=read_weights(other)).teach(build_decoder(9, 4, 6, config.decoder))
 
 
-@pytest.mark.parametrize("damaged", ["encoder.npz", "decoder.npz", "start.json"])
+@pytest.mark.parametrize("damaged", ["encoder.npz", "decoder.npz", "taught_decoder.npz", "start.json"])
 def test_a_folder_that_is_no_start_is_named(tmp_path: Path, damaged: str) -> None:
     write_start(tmp_path, Start(TUNED, {"table": np.ones(2, np.float16)}))
     (tmp_path / damaged).write_bytes(b"what is this?")

@@ -225,8 +225,8 @@ class SelfCriticalConfig(ScheduleConfig):
     """Captions sampled from each photo; the mean reward of the others is the baseline of each (Luo 2020)."""
 
     share: float = Field(0.4, gt=0, le=1)
-    """How far to go from the weights before this phase to those after it (Wortsman et al. 2022): all the way, captions
-    of photos that were not learnt from become short and vague.
+    """How far to go from the weights after teacher forcing to those after this phase (Wortsman et al. 2022): all the
+    way, captions of photos that were not learnt from become short and vague.
     """
 
     bleu_weight: float = Field(0.5, ge=0)

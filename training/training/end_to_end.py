@@ -27,10 +27,10 @@ from inference.runtime import Floats
 from inference.vocabulary import Vocabulary
 from training import differences
 from training.batches import Batches, TrainingPhotos
-from training.checkpoint import Progress, read_weights
+from training.checkpoint import Arrays, Progress, read_weights
 from training.config import AugmentationConfig, TrainingConfig
 from training.dataset import Photo, read_dataset
-from training.decoder import Tensor, build_decoder
+from training.decoder import Decoder, Tensor, build_decoder
 from training.dev_score import DevScore
 from training.end_to_end_model import Body, Distillation, EndToEnd, RandomView, TwoRateAdamW, split_xception
 from training.fitting import SmoothedCrossEntropy, build_schedule, fit
@@ -63,10 +63,10 @@ def train_end_to_end(dataset: Path, config: TrainingConfig, cache: Path, folder:
         + ", ".join(f"CIDEr {cider:.1f} at {rate:g}" for cider, rate in zip(ciders, rates, strict=True))
     )
     model = training.distil(teachers, best, rates[best]) if len(teachers) > 1 else teachers[0]
+    taught = _read_half(model.body.decoder)
     say(f"Self-critical training from CIDEr {training.score(model, dev):.1f}")
     progress = training.reinforce(model, dev, folder / "self-critical")
     tuned = differences.measure(load_xception(config.encoder.size, cache), model.body.blocks)
-    weights = {path: array.astype(np.float16) for path, array in read_weights(model.body.decoder).items()}
     record = {
         "command": command,
         "config": config.end_to_end.model_dump(mode="json"),
@@ -75,7 +75,7 @@ def train_end_to_end(dataset: Path, config: TrainingConfig, cache: Path, folder:
         "teachers": ciders,
         "cider": progress.best.cider if progress.best else None,
     }
-    write_start(folder, Start(tuned, weights, record))
+    write_start(folder, Start(tuned, _read_half(model.body.decoder), taught, record))
     say(f"Wrote {folder}: go on with caption-train train --start {folder}")
 
 
@@ -236,9 +236,13 @@ class _Encoder(keras.Model):  # type: ignore[misc]  # Keras is untyped
         return self._model.encode(pixels, random=self._random)
 
 
+def _read_half(decoder: Decoder) -> Arrays:
+    return {path: array.astype(np.float16) for path, array in read_weights(decoder).items()}
+
+
 def _compiles() -> bool:
     """Whether to have XLA compile: JAX does nothing else, and TensorFlow's takes minutes for an Xception on a CPU."""
-    return keras.backend.backend() == "jax"
+    return bool(keras.backend.backend() == "jax")
 
 
 def _flow(batches: Batches, epochs: int) -> Iterator[tuple[Any, Any, Any]]:

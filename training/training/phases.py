@@ -90,10 +90,11 @@ class Phases:
         self.decoder, self.encoder = decoder, encoder
         self._material, self._config = material, material.config
         self._cider, self._weights = -math.inf, read_weights(decoder)
+        self._taught: Arrays = {}
 
     def begin(self, start: Start) -> None:
         """Take over what an accelerator taught the decoder, and find out how good that is."""
-        start.teach(self.decoder)
+        self._taught = start.teach(self.decoder)
         encode = LastBlock(self.encoder.path).encode
         self._cider, self._weights = self._score(encode)(self.decoder), read_weights(self.decoder)
         say(f"Beginning with dev CIDEr {self._cider:.1f}")
@@ -132,7 +133,7 @@ class Phases:
             max_length=self._config.vocabulary.max_length,
             seed=self._config.fitting.seed,
         )
-        mix, score = Mixture(read_weights(self.decoder), config.share), self._score(encode)
+        mix, score = Mixture(self._taught or read_weights(self.decoder), config.share), self._score(encode)
         progress = fit(self.decoder, batches, mix.scored_by(score), config, folder, never=NEVER_WRITTEN)
         mix.stir(self.decoder)
         self._keep(progress, "Self-critical training")

@@ -16,30 +16,36 @@ from training.errors import TrainingError
 
 _ENCODER = "encoder.npz"
 _DECODER = "decoder.npz"
+_TAUGHT = "taught_decoder.npz"
 _RECORD = "start.json"
 
 
 @dataclass(frozen=True, slots=True)
 class Start:
     """What is known already: `tuned`, what fine-tuning changed in the encoder (`training.differences`); the weights of
-    the decoder by path, in float16; and a record of how they came about.
+    the decoder by path, in float16, and those that it had after teacher forcing; and a record of how they came about.
     """
 
     tuned: Arrays = field(default_factory=dict)
     decoder: Arrays = field(default_factory=dict)
+    taught: Arrays = field(default_factory=dict)
     record: dict[str, Any] = field(default_factory=dict)
 
-    def teach(self, decoder: Decoder) -> None:
-        """Put the weights into a decoder. Raises TrainingError when they are those of another one."""
-        write_weights(decoder, {path: array.astype(np.float32) for path, array in self.decoder.items()})
+    def teach(self, decoder: Decoder) -> Arrays:
+        """Put the weights into a decoder, and return those after teacher forcing. Raises TrainingError when they are
+        those of another one.
+        """
+        write_weights(decoder, _widen(self.decoder))
+        return _widen(self.taught)
 
 
 def write_start(folder: Path, start: Start) -> None:
     """Write a folder from which `read_start` reads the same."""
     folder.mkdir(parents=True, exist_ok=True)
     differences.save(folder / _ENCODER, start.tuned)
-    with (folder / _DECODER).open("wb") as stream:
-        np.savez(stream, allow_pickle=False, **start.decoder)
+    for name, weights in ((_DECODER, start.decoder), (_TAUGHT, start.taught)):
+        with (folder / name).open("wb") as stream:
+            np.savez(stream, allow_pickle=False, **weights)
     (folder / _RECORD).write_text(json.dumps(start.record, indent=2) + "\n", encoding="utf-8")
 
 
@@ -47,9 +53,17 @@ def read_start(folder: Path) -> Start:
     """What `write_start` wrote. Raises TrainingError."""
     try:
         tuned = differences.load((folder / _ENCODER).read_bytes())
-        with np.load(folder / _DECODER, allow_pickle=False) as arrays:
-            decoder = {path: arrays[path] for path in arrays.files}
+        decoder, taught = (_read_weights(folder / name) for name in (_DECODER, _TAUGHT))
         record = json.loads((folder / _RECORD).read_text(encoding="utf-8"))
     except (OSError, ValueError, KeyError) as error:
         raise TrainingError(f"{folder} is not what end-to-end training leaves: {error}") from error
-    return Start(tuned, decoder, record)
+    return Start(tuned, decoder, taught, record)
+
+
+def _widen(weights: Arrays) -> Arrays:
+    return {path: array.astype(np.float32) for path, array in weights.items()}
+
+
+def _read_weights(path: Path) -> Arrays:
+    with np.load(path, allow_pickle=False) as arrays:
+        return {name: arrays[name] for name in arrays.files}
