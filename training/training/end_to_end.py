@@ -219,6 +219,7 @@ class EndToEndTraining:
             _flow(batches, epochs),
             steps_per_epoch=len(batches),
             epochs=epochs,
+            shuffle=False,  # they are
             verbose=0,
             callbacks=[keras.callbacks.LambdaCallback(on_epoch_end=_report)],
         )
@@ -231,6 +232,7 @@ class _Encoder(keras.Model):  # type: ignore[misc]  # Keras is untyped
         super().__init__(name="encoder")
         self._model, self._random = model, random
         self.compile(jit_compile=_compiles())
+        self.built = True  # its model is
 
     def call(self, pixels: Tensor, training: bool = False) -> Tensor:  # noqa: ARG002 - Keras passes it
         return self._model.encode(pixels, random=self._random)

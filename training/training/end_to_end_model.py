@@ -32,11 +32,12 @@ class RandomView(keras.layers.Layer):  # type: ignore[misc]  # Keras is untyped
 
     def call(self, pixels: Tensor, training: bool = False) -> Tensor:
         """float32 RGB [P, size, size, 3] in [-1, 1] of uint8 pixels [P, S, S, 3]."""
-        photos, side = pixels.shape[0], pixels.shape[1]
+        photos, side = ops.shape(pixels)[0], pixels.shape[1]
         softness = self._soften(photos) if training else 1.0
         rows, columns = (self._weigh(side, *self._cut(photos, training), softness) for _ in range(2))
-        pictures = ops.einsum("pyi,pijc->pyjc", rows, ops.cast(pixels, "float32"))
-        pictures = ops.clip(ops.einsum("pxj,pyjc->pyxc", columns, pictures), 0, 255) / _MIDDLE - 1.0
+        lines = ops.reshape(ops.cast(pixels, "float32"), (photos, side, -1))
+        pictures = ops.reshape(ops.matmul(rows, lines), (photos, self._size, side, -1))
+        pictures = ops.clip(ops.matmul(columns[:, None], pictures), 0, 255) / _MIDDLE - 1.0
         return self._light(pictures, photos) if training else pictures
 
     def _cut(self, photos: int, training: bool) -> tuple[Tensor, Tensor]:
@@ -79,6 +80,7 @@ class Body(keras.Model):  # type: ignore[misc]  # Keras is untyped
     def __init__(self, blocks: keras.Model, decoder: Decoder, name: str) -> None:
         super().__init__(name=name)
         self.blocks, self.decoder = blocks, decoder
+        self.built = True  # its parts are
 
     def call(self, inputs: tuple[Tensor, Tensor], training: bool = False) -> Tensor:
         """Logits [P, C, T, V] of the word after each of `tokens` [P, C, T], given what the stem made of photos."""
@@ -88,7 +90,8 @@ class Body(keras.Model):  # type: ignore[misc]  # Keras is untyped
     def encode(self, grids: Tensor) -> Tensor:
         """Features float32 [P, N, channels]; the statistics of batch normalisation stay ImageNet's."""
         features = ops.cast(self.blocks(grids, training=False), "float32")
-        return ops.reshape(features, (features.shape[0], -1, features.shape[-1]))
+        _, rows, columns, channels = features.shape
+        return ops.reshape(features, (-1, rows * columns, channels))
 
 
 class EndToEnd(keras.Model):  # type: ignore[misc]  # Keras is untyped
@@ -99,6 +102,7 @@ class EndToEnd(keras.Model):  # type: ignore[misc]  # Keras is untyped
         self.view, self.stem, self.body, self.teachers = view, stem, body, list(teachers)
         for part in (stem, *teachers):
             part.trainable = False
+        self.built = True  # its parts are
 
     def call(self, inputs: tuple[Tensor, Tensor], training: bool = False) -> Tensor:
         """Logits [P, C, T, V] of pixels uint8 [P, S, S, 3] and tokens [P, C, T].
@@ -155,10 +159,13 @@ class TwoRateAdamW(keras.optimizers.AdamW):  # type: ignore[misc]  # Keras is un
                 for name, value in self._values.items()
             )
         super().build(variables)
+        self._slow_places = {
+            self._get_variable_index(variable) for variable in variables if variable.path in self._slowly
+        }
 
     def update_step(self, gradient: Tensor, variable: Tensor, learning_rate: Tensor) -> None:
         """One variable's step."""
-        if variable.path in self._slowly:
+        if self._get_variable_index(variable) in self._slow_places:  # variables may come without their path
             gone = ops.cast(self.iterations, "float32") / self._ramp
             learning_rate = learning_rate * self._rate * ops.minimum(1.0, gone)
         super().update_step(gradient, variable, learning_rate)
