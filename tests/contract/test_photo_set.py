@@ -10,7 +10,7 @@ from PIL import Image
 from inference.captioner import Captioner
 
 
-@pytest.mark.xfail(reason="about a third of them do; docs/training.md tells what was tried")
+@pytest.mark.xfail(reason="about two thirds of them do; docs/training.md tells what was tried")
 def test_most_photos_have_the_same_caption_at_every_size() -> None:
     captions = caption_set(Captioner.load(REPOSITORY / "artifacts" / "default"), read_photo_set())
 

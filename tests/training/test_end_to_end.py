@@ -9,6 +9,7 @@ from keras import ops
 from PIL import Image
 from support.weights import weights_cache
 
+from training import end_to_end
 from training.config import EndToEndConfig, TrainingConfig, load_config
 from training.decoder import build_decoder
 from training.end_to_end import PixelStore, train_end_to_end
@@ -132,17 +133,28 @@ def test_the_store_knows_the_whole_and_its_mirror_image(shapes: Path) -> None:
     np.testing.assert_array_equal(whole[:, ::-1], mirrored)
 
 
-def test_from_pixels_to_where_a_job_begins(shapes: Path, tmp_path: Path) -> None:
+def build_small_encoder(size: int, cache: Path, config: EndToEndConfig) -> tuple[keras.Model, keras.Model]:
+    """What stands in for Xception's two parts, always with the same weights."""
+    del cache, config
+    keras.utils.set_random_seed(1)
+    pictures, grids = keras.Input((size, size, 3)), keras.Input((3, 3, 4))
+    stem = keras.Model(pictures, keras.layers.Conv2D(4, 25, strides=25)(pictures))
+    return stem, keras.Model(grids, keras.layers.Conv2D(6, 1, name="block14_conv")(grids))
+
+
+def test_from_pixels_to_where_a_job_begins(shapes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(end_to_end, "split_xception", build_small_encoder)
+    monkeypatch.setattr(end_to_end, "load_xception", lambda size, cache: build_small_encoder(size, cache, PLAIN)[1])
     words = """encoder.size=75 encoder.canonical_size=60 decoder.units=8 decoder.heads=2 vocabulary.min_count=1
-        vocabulary.max_length=8 self_critical.samples=2 end_to_end.first_block=14 end_to_end.precision=float32
-        end_to_end.teachers=2 end_to_end.epochs=1 end_to_end.student_epochs=1 end_to_end.critical_epochs=1
-        end_to_end.photos_per_batch=8"""
+        vocabulary.max_length=8 self_critical.samples=2 end_to_end.teachers=2 end_to_end.photos_per_batch=8
+        end_to_end.epochs=1 end_to_end.student_epochs=1 end_to_end.critical_epochs=1"""
     config = load_config(overrides=words.split())
 
-    train_end_to_end(shapes, config, weights_cache(), tmp_path / "start", "caption-train end-to-end")
+    train_end_to_end(shapes, config, tmp_path, tmp_path / "start", "caption-train end-to-end")
 
     start = read_start(tmp_path / "start")
-    assert "block14_sepconv2/pointwise_kernel" in start.tuned
-    assert any(np.abs(steps.astype(int)).max() > 0 for name, steps in start.tuned.items() if ":step" not in name)
+    assert start.tuned.keys() == {f"block14_conv/{name}" for name in ("kernel", "kernel:step", "bias", "bias:step")}
+    assert np.abs(start.tuned["block14_conv/kernel"]).max() > 0
+    assert start.taught.keys() == start.decoder.keys()
     assert all(array.dtype == np.float16 for array in start.decoder.values())
     assert len(start.record["teachers"]) == 2

@@ -17,7 +17,7 @@ a an the in on is are and with of to at his her its their while through as by fo
 off over near next other some one two three 's along around behind front something them she he who each has being
 """
 _FREQUENT = 24
-_FINE_TUNED = ", the last block fine-tuned on the data above"
+_FINE_TUNED = ", and fine-tuned on the data above"
 
 _TEMPLATE = """\
 # Model card: {name} {version}
