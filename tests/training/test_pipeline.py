@@ -136,7 +136,7 @@ def test_the_manifest_says_how_the_bundle_was_made_and_what_it_scored(captioner:
     assert scores["dev"]["beam"]["CIDEr"] > 100
     card = (captioner.bundle.path / "MODEL_CARD.md").read_text()
     assert "## Limits and biases" in card
-    assert "last block fine-tuned" in card
+    assert "and fine-tuned on the data above" in card
     assert ENCODER_DIFFERENCES in manifest.files
 
 
