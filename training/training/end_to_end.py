@@ -56,7 +56,7 @@ def train_end_to_end(dataset: Path, config: TrainingConfig, cache: Path, folder:
     training = EndToEndTraining(photos, store, vocabulary, config, cache)
     rates = list(islice(cycle(config.end_to_end.encoder_rates), config.end_to_end.teachers))
     teachers = [training.teach(number, rate) for number, rate in enumerate(rates)]
-    ciders = [training.score(teacher, dev) for teacher in teachers]
+    ciders = [training.judge(teacher, dev)(teacher.body.decoder) for teacher in teachers]
     best = int(np.argmax(ciders))
     say(
         "Teachers on dev: "
@@ -64,8 +64,9 @@ def train_end_to_end(dataset: Path, config: TrainingConfig, cache: Path, folder:
     )
     model = training.distil(teachers, best, rates[best]) if len(teachers) > 1 else teachers[0]
     taught = _read_half(model.body.decoder)
-    say(f"Self-critical training from CIDEr {training.score(model, dev):.1f}")
-    progress = training.reinforce(model, dev, folder / "self-critical")
+    score = training.judge(model, dev)
+    say(f"Self-critical training from CIDEr {score(model.body.decoder):.1f}")
+    progress = training.reinforce(model, score, folder / "self-critical")
     tuned = differences.measure(load_xception(config.encoder.size, cache), model.body.blocks)
     record = {
         "command": command,
@@ -115,9 +116,11 @@ class EndToEndTraining:
         config = self._config.end_to_end
         model = EndToEnd(self._view, *self._build_body(f"teacher_{number}", self._config.fitting.seed + number))
         say(f"Teacher {number}: encoder at {rate:g}")
-        ramp = round(config.encoder_warmup_epochs * len(self._batches(number)))
-        optimizer = self._optimise(model, config.epochs, config.learning_rate, rate, ramp)
-        self._fit(model, optimizer, SmoothedCrossEntropy(config.label_smoothing), config.epochs, number)
+        batches = self._batches(number)
+        schedule = self._plan(config.learning_rate, config.epochs, len(batches))
+        ramp = round(config.encoder_warmup_epochs * len(batches))
+        optimizer = self._optimise(model, schedule, rate / config.learning_rate, ramp)
+        self._fit(model, optimizer, SmoothedCrossEntropy(config.label_smoothing), batches, config.epochs)
         return model
 
     def distil(self, teachers: Sequence[EndToEnd], best: int, rate: float) -> EndToEnd:
@@ -128,11 +131,13 @@ class EndToEndTraining:
         model = EndToEnd(self._view, stem, body, [teacher.body for teacher in teachers])
         say(f"Student of {len(teachers)} teachers")
         loss = Distillation(config.label_smoothing, config.teachers_share)
-        optimizer = self._optimise(model, config.student_epochs, config.student_learning_rate, rate, ramp=0)
-        self._fit(model, optimizer, loss, config.student_epochs, len(teachers))
+        batches = self._batches(len(teachers))
+        schedule = self._plan(config.student_learning_rate, config.student_epochs, len(batches))
+        optimizer = self._optimise(model, schedule, rate / config.student_learning_rate, ramp=0)
+        self._fit(model, optimizer, loss, batches, config.student_epochs)
         return model
 
-    def reinforce(self, model: EndToEnd, dev: Sequence[Photo], run: Path) -> Progress:
+    def reinforce(self, model: EndToEnd, score: DevScore, run: Path) -> Progress:
         """Let the decoder learn from captions of its own (`training.self_critical`), of random views, the encoder as it
         is.
         """
@@ -149,13 +154,10 @@ class EndToEndTraining:
         decoder.drop_nothing()
         length, seed = self._config.vocabulary.max_length, self._config.fitting.seed
         batches = SampledBatches(decoder, photos, self._vocabulary, config, max_length=length, seed=seed)
-        return fit(decoder, batches, self._score(model, dev), config, run, never=NEVER_WRITTEN)
+        return fit(decoder, batches, score, config, run, never=NEVER_WRITTEN)
 
-    def score(self, model: EndToEnd, dev: Sequence[Photo]) -> float:
-        """CIDEr × 100 of a model's captions of the dev split, by the search that serves."""
-        return self._score(model, dev)(model.body.decoder)
-
-    def _score(self, model: EndToEnd, dev: Sequence[Photo]) -> DevScore:
+    def judge(self, model: EndToEnd, dev: Sequence[Photo]) -> DevScore:
+        """What scores decoders by their captions of the dev split, as a model's encoder sees it."""
         features = dict(zip((photo.sha256 for photo in dev), self.encode(model, dev), strict=True))
 
         def load(photos: Sequence[PhotoView]) -> Floats:
@@ -194,14 +196,19 @@ class EndToEndTraining:
             rounding=length + 1,
         )
 
-    def _optimise(self, model: EndToEnd, epochs: int, peak: float, rate: float, ramp: int) -> TwoRateAdamW:
-        """The optimizer of a model: the decoder at most at `peak`, the encoder at `rate` after `ramp` steps."""
-        config, steps = self._config.end_to_end, len(self._batches(0))
-        encoder = model.body.blocks.trainable_variables
+    def _plan(self, peak: float, epochs: int, steps: int) -> keras.optimizers.schedules.LearningRateSchedule:
+        """The decoder's learning rate over epochs of `steps` each."""
+        return build_schedule(peak, epochs * steps, round(self._config.end_to_end.warmup_epochs * steps))
+
+    def _optimise(
+        self, model: EndToEnd, schedule: keras.optimizers.schedules.LearningRateSchedule, rate: float, ramp: int
+    ) -> TwoRateAdamW:
+        """The optimizer of a model: the encoder at `rate` times the decoder's learning rate after `ramp` steps."""
+        config, encoder = self._config.end_to_end, model.body.blocks.trainable_variables
         optimizer = TwoRateAdamW(
-            build_schedule(peak, epochs * steps, round(config.warmup_epochs * steps)),
+            schedule,
             slowly=frozenset(variable.path for variable in encoder),
-            rate=rate / peak,
+            rate=rate,
             ramp=ramp,
             weight_decay=config.weight_decay,
             global_clipnorm=config.clip_norm,
@@ -211,9 +218,10 @@ class EndToEndTraining:
         optimizer.exclude_from_weight_decay(var_list=encoder)
         return optimizer
 
-    def _fit(self, model: EndToEnd, optimizer: TwoRateAdamW, loss: keras.losses.Loss, epochs: int, seed: int) -> None:
+    def _fit(
+        self, model: EndToEnd, optimizer: TwoRateAdamW, loss: keras.losses.Loss, batches: Batches, epochs: int
+    ) -> None:
         """Fit a model, and leave the moving average of its weights in it."""
-        batches = self._batches(seed)
         model.compile(optimizer=optimizer, loss=loss, jit_compile=_compiles())
         model.fit(
             _flow(batches, epochs),

@@ -116,7 +116,7 @@ class Phases:
         progress = fit(model, self._batches(config, read), lambda tuned: score(tuned.decoder), config, folder)
         if self._keep(progress, "Fine-tuning"):
             photos, seed = self._material.photos, self._config.fitting.seed
-            tuned |= read_last_block(model.last_block, size, cache)
+            tuned = tuned | read_last_block(model.last_block, size, cache)  # anew: the job's start holds the old ones
             self.encoder = export_encoder(self._config.encoder, photos, cache, seed, tuned)
 
     def reinforce(self) -> None:
