@@ -28,7 +28,7 @@ def test_an_epoch_brings_every_photo_once_with_its_own_captions(
     padded = pad_captions(photos, vocabulary, 7)
     seen = []
     for batch in batches.epoch(0):
-        for features, tokens in zip(batch.features, batch.tokens, strict=True):
+        for features, tokens in zip(batch.inputs[0], batch.tokens, strict=True):
             place = int(features[0, 0])
             seen.append(place)
             np.testing.assert_array_equal(tokens, padded[place, :, : tokens.shape[1]])
@@ -53,7 +53,7 @@ def test_every_view_of_a_photo_has_its_turn(batches: Batches) -> None:
         (int(place), bool(mirrored))
         for epoch in range(20)
         for batch in batches.epoch(epoch)
-        for place, mirrored in batch.features[:, 0]
+        for place, mirrored in batch.inputs[0][:, 0]
     }
 
     assert seen == {(place, mirrored) for place in range(6) for mirrored in (False, True)}
@@ -66,7 +66,7 @@ def test_no_caption_loses_its_end_to_the_shortened_batch(batches: Batches) -> No
 
 def test_the_order_depends_on_the_epoch_and_on_nothing_else(batches: Batches) -> None:
     def order(epoch: int) -> list[float]:
-        return [float(value) for batch in batches.epoch(epoch) for value in batch.features[:, 0, 0]]
+        return [float(value) for batch in batches.epoch(epoch) for value in batch.inputs[0][:, 0, 0]]
 
     assert order(3) == order(3)
     assert len({tuple(order(epoch)) for epoch in range(5)}) > 1

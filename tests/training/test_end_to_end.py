@@ -1,5 +1,7 @@
 """Encoder and decoder learn together from pixels, and what they leave is where a training job begins."""
 
+import io
+from dataclasses import replace
 from pathlib import Path
 
 import keras
@@ -11,12 +13,23 @@ from support.weights import weights_cache
 
 from training import end_to_end
 from training.config import EndToEndConfig, TrainingConfig, load_config
+from training.dataset import read_dataset
 from training.decoder import build_decoder
-from training.end_to_end import PixelStore, train_end_to_end
-from training.end_to_end_model import Body, Distillation, EndToEnd, RandomView, TwoRateAdamW, split_xception
+from training.end_to_end import EndToEndTraining, PixelPhotos, PixelStore, train_end_to_end
+from training.end_to_end_model import (
+    AS_IT_IS,
+    DRAWN,
+    MIRROR,
+    Body,
+    Distillation,
+    EndToEnd,
+    RandomView,
+    TwoRateAdamW,
+    split_xception,
+)
 from training.fitting import SmoothedCrossEntropy
+from training.jpeg import compress
 from training.start import read_start
-from training.views import WHOLE, View
 
 SIZE, SIDE, WORDS, CHANNELS = 75, 60, 9, 2048
 PLAIN = EndToEndConfig(precision="float32", first_block=14)
@@ -36,40 +49,85 @@ def build(config: TrainingConfig, teachers: int) -> EndToEnd:
     for seed in range(teachers + 1):
         blocks = keras.Model(grids, keras.layers.Conv2D(6, 1)(grids))
         bodies.append(Body(blocks, build_decoder(WORDS, 9, 6, config.decoder, seed), f"body_{seed}"))
-    return EndToEnd(RandomView(SIZE, PLAIN, seed=1), stem, bodies[0], bodies[1:])
+    return EndToEnd(RandomView(SIZE, PLAIN), stem, bodies[0], bodies[1:])
+
+
+def draw(**drawn: float) -> np.ndarray:
+    """What is drawn for two pictures, the same for both: the whole but for what is said."""
+    draws = AS_IT_IS.copy()
+    for name, value in drawn.items():
+        draws[DRAWN.index(name)] = value
+    return np.stack([draws, draws])
+
+
+def see(pixels: np.ndarray, config: EndToEndConfig = PLAIN, **drawn: float) -> np.ndarray:
+    return np.asarray(ops.convert_to_numpy(RandomView(SIZE, config)(pixels, draw(**drawn))))
 
 
 def test_a_picture_as_it_is_is_resized_as_serving_resizes_it(pixels: np.ndarray) -> None:
-    seen = ops.convert_to_numpy(RandomView(SIZE, PLAIN, seed=1)(pixels))
+    seen = see(pixels)
 
     served = [np.array(Image.fromarray(picture).resize((SIZE, SIZE), Image.Resampling.BICUBIC)) for picture in pixels]
     np.testing.assert_allclose((seen + 1) * 127.5, np.stack(served), atol=1.5)
 
 
-def test_in_training_a_picture_looks_different_every_time_and_stays_in_range(pixels: np.ndarray) -> None:
-    view = RandomView(SIZE, PLAIN, seed=1)
+def test_a_mirror_image_is_the_picture_from_right_to_left(pixels: np.ndarray) -> None:
+    np.testing.assert_allclose(see(pixels, mirror=0.0), see(pixels[:, :, ::-1]), atol=1e-5)
 
-    one, other = (ops.convert_to_numpy(view(pixels, training=True)) for _ in range(2))
 
-    assert np.abs(one - other).mean() > 0.01
-    assert one.min() >= -1
-    assert one.max() <= 1
+def test_a_part_is_what_a_program_would_cut_out(pixels: np.ndarray) -> None:
+    config = PLAIN.model_copy(update={"smallest_side": 0.5})
+    seen = see(pixels, config, width=0.0, left=1.0, height=0.0, top=0.0)
+
+    half = SIDE // 2
+    cut = [Image.fromarray(picture[:half, half:]).resize((SIZE, SIZE), Image.Resampling.BICUBIC) for picture in pixels]
+    inner = (slice(None), slice(4, -4), slice(4, -4))  # the filter sees beyond the cut
+    np.testing.assert_allclose(((seen + 1) * 127.5)[inner], np.stack([np.array(one) for one in cut])[inner], atol=1.5)
 
 
 def test_softer_views_have_weaker_edges() -> None:
-    noise, edges = np.random.default_rng(0).integers(0, 256, (2, SIDE, SIDE, 3)).astype(np.uint8), {}
-    for softest in (1.0, 4.0):
-        config = PLAIN.model_copy(update={"softest": softest, "light": 0.0, "smallest_side": 1.0})
-        seen = [ops.convert_to_numpy(RandomView(SIZE, config, seed)(noise, training=True)) for seed in range(4)]
-        edges[softest] = float(np.abs(np.diff(np.stack(seen), axis=2)).mean())
+    noise = np.random.default_rng(0).integers(0, 256, (2, SIDE, SIDE, 3)).astype(np.uint8)
+    sharp, soft = (np.abs(np.diff(see(noise, softness=softness), axis=2)).mean() for softness in (0.0, 1.0))
 
-    assert edges[4.0] < 0.95 * edges[1.0]
+    assert soft < 0.8 * sharp
+
+
+@pytest.mark.parametrize(("name", "darker"), [("brightness", True), ("contrast", False)])
+def test_light_changes_brightness_and_contrast_and_stays_in_range(pixels: np.ndarray, name: str, darker: bool) -> None:
+    low, high = (see(pixels, PLAIN, **{name: value}) for value in (0.0, 1.0))
+
+    assert (low.mean() < high.mean() - 0.1) == darker
+    assert (low.std() < 0.9 * high.std()) != darker
+    assert low.min() >= -1
+    assert high.max() <= 1
+
+
+def test_every_other_picture_is_worn_by_a_jpeg(pixels: np.ndarray) -> None:
+    config = PLAIN.model_copy(update={"worst_quality": 10.0})
+    whole, kept, best, worst = (see(pixels, config, quality=quality) for quality in (0.0, 0.5, 0.51, 1.0))
+
+    np.testing.assert_array_equal(kept, whole)
+    assert 0 < np.abs(best - whole).mean() < 0.5 * np.abs(worst - whole).mean()
+
+
+@pytest.mark.parametrize("quality", [10, 40, 60, 95])
+def test_what_jpeg_leaves_is_what_pillow_leaves(quality: int) -> None:
+    soft = np.random.default_rng(1).integers(0, 256, (9, 9, 3)).astype(np.uint8)
+    picture = Image.fromarray(soft).resize((SIDE, SIDE), Image.Resampling.BICUBIC)
+    data = io.BytesIO()
+    picture.save(data, "JPEG", quality=quality, subsampling="4:2:0")
+    expected = np.array(Image.open(data), np.float32)
+
+    left = ops.convert_to_numpy(compress(np.array(picture, np.float32)[None], ops.full((1,), float(quality))))[0]
+
+    lost = np.abs(expected - np.array(picture, np.float32)).mean()
+    assert np.abs(left - expected).mean() < 0.35 * lost + 0.2
 
 
 def test_stem_and_blocks_make_one_xception(pixels: np.ndarray) -> None:
     stem, blocks = split_xception(SIZE, weights_cache(), PLAIN)
     whole = keras.Model(stem.input, blocks(stem.output))
-    pictures = RandomView(SIZE, PLAIN, seed=1)(pixels)
+    pictures = see(pixels)
 
     assert whole.output_shape[1:] == (3, 3, CHANNELS)
     assert blocks(stem(pictures)).shape == (2, 3, 3, CHANNELS)
@@ -81,7 +139,7 @@ def test_stem_and_blocks_make_one_xception(pixels: np.ndarray) -> None:
 def test_teachers_speak_in_training_alone_and_with_one_voice(config: TrainingConfig, pixels: np.ndarray) -> None:
     model, tokens = build(config, teachers=2), np.ones((2, 1, 3), np.int32)
 
-    alone, taught = model((pixels, tokens)), model((pixels, tokens), training=True)
+    alone, taught = (model((pixels, draw(), tokens), training=training) for training in (False, True))
 
     assert alone.shape == (2, 1, 3, WORDS)
     assert taught.shape == (2, 1, 3, 2, WORDS)
@@ -122,15 +180,18 @@ def test_slow_variables_gather_speed_and_stay_slower() -> None:
     assert all(float(move) == pytest.approx(0.1, rel=1e-3) for _, move in moves)
 
 
-def test_the_store_knows_the_whole_and_its_mirror_image(shapes: Path) -> None:
-    from training.dataset import read_dataset
-
+def test_only_photos_that_may_be_are_mirrored(shapes: Path) -> None:
     photo = read_dataset(shapes).split("train")[0]
+    sided = replace(photo, captions=("a dog looks left",), sha256="0" * 64)
+    photos = PixelPhotos([photo, sided], PixelStore([photo], SIDE))
 
-    whole, mirrored = PixelStore([photo], SIDE).load([(photo, WHOLE), (photo, View(mirrored=True))])
+    draws = np.stack([photos.draw_views(np.random.default_rng(seed)) for seed in range(20)])
+    pixels, of_photo = photos.load_inputs(np.array([0]), draws[0])
 
-    assert whole.shape == (SIDE, SIDE, 3)
-    np.testing.assert_array_equal(whole[:, ::-1], mirrored)
+    assert draws[:, 0, MIRROR].min() < 0.5
+    assert draws[:, 1, MIRROR].min() > 0.5
+    assert pixels.shape == (1, SIDE, SIDE, 3)
+    np.testing.assert_array_equal(of_photo, draws[0, :1])
 
 
 def build_small_encoder(size: int, cache: Path, config: EndToEndConfig) -> tuple[keras.Model, keras.Model]:
@@ -147,7 +208,8 @@ def test_from_pixels_to_where_a_job_begins(shapes: Path, tmp_path: Path, monkeyp
     monkeypatch.setattr(end_to_end, "load_xception", lambda size, cache: build_small_encoder(size, cache, PLAIN)[1])
     words = """encoder.size=75 encoder.canonical_size=60 decoder.units=8 decoder.heads=2 vocabulary.min_count=1
         vocabulary.max_length=8 self_critical.samples=2 end_to_end.teachers=2 end_to_end.photos_per_batch=8
-        end_to_end.epochs=1 end_to_end.student_epochs=1 end_to_end.critical_epochs=1"""
+        end_to_end.epochs=1 end_to_end.student_epochs=1 end_to_end.critical_epochs=1 end_to_end.critical_passes=2
+        end_to_end.critical_encoder_rate=1e-3"""
     config = load_config(overrides=words.split())
 
     train_end_to_end(shapes, config, tmp_path, tmp_path / "start", "caption-train end-to-end")
@@ -156,5 +218,27 @@ def test_from_pixels_to_where_a_job_begins(shapes: Path, tmp_path: Path, monkeyp
     assert start.tuned.keys() == {f"block14_conv/{name}" for name in ("kernel", "kernel:step", "bias", "bias:step")}
     assert np.abs(start.tuned["block14_conv/kernel"]).max() > 0
     assert start.taught.keys() == start.decoder.keys()
+    assert any((start.taught[path] != start.decoder[path]).any() for path in start.taught)
     assert all(array.dtype == np.float16 for array in start.decoder.values())
     assert len(start.record["teachers"]) == 2
+    assert len(start.record["self_critical"]) == 1
+    check_that_stages_are_found_again(shapes, config, tmp_path, monkeypatch)
+
+
+def check_that_stages_are_found_again(
+    shapes: Path, config: TrainingConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The same command again makes the same, of what it finds; other settings of the end find the teaching alone."""
+    before = read_start(tmp_path / "start")
+    monkeypatch.setattr(EndToEndTraining, "teach", pytest.fail)
+    monkeypatch.setattr(EndToEndTraining, "distil", pytest.fail)
+
+    train_end_to_end(shapes, config, tmp_path, tmp_path / "start", "caption-train end-to-end")
+    again = read_start(tmp_path / "start")
+    faster = {"end_to_end": config.end_to_end.model_copy(update={"critical_learning_rate": 1e-2})}
+    train_end_to_end(shapes, config.model_copy(update=faster), tmp_path, tmp_path / "start", "caption-train end-to-end")
+    other = read_start(tmp_path / "start")
+
+    assert all((before.decoder[path] == again.decoder[path]).all() for path in before.decoder)
+    assert all((before.taught[path] == other.taught[path]).all() for path in before.taught)
+    assert any((before.decoder[path] != other.decoder[path]).any() for path in before.decoder)

@@ -1,6 +1,6 @@
 """A decoder samples captions, and those better than the others of their photo become more likely."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import keras
@@ -14,8 +14,9 @@ from training.dataset import Photo
 from training.decoder import Decoder, build_decoder
 from training.fitting import fit
 from training.maps import PhotoView
+from training.sampling import NEVER_WRITTEN, Sampler
 from training.search_decoder import SearchDecoder
-from training.self_critical import NEVER_WRITTEN, SampledBatches, sample
+from training.self_critical import SampledBatches, open_rewards
 from training.views import WHOLE
 from training.words import TOKENS
 
@@ -37,15 +38,16 @@ def source(photos: list[Photo], features: dict[str, np.ndarray]) -> TrainingPhot
 
 
 @pytest.fixture
-def batches(decoder: Decoder, source: TrainingPhotos, vocabulary: Vocabulary) -> SampledBatches:
-    return SampledBatches(decoder, source, vocabulary, SETTINGS, max_length=6, seed=1)
+def batches(decoder: Decoder, source: TrainingPhotos, vocabulary: Vocabulary) -> Iterator[SampledBatches]:
+    with open_rewards(source.photos, SETTINGS) as rewards:
+        yield SampledBatches(Sampler(decoder), source, rewards, vocabulary, SETTINGS, max_length=6, seed=1)
 
 
 def test_samples_are_captions_of_words_that_may_be_written(decoder: Decoder, features: dict[str, np.ndarray]) -> None:
     stacked = np.stack(list(features.values()))
-    tokens = sample(SearchDecoder(decoder), stacked, 50, 6, np.random.default_rng(0))
+    tokens = Sampler(decoder).sample((stacked,), 50, 6, np.random.default_rng(0))
 
-    assert tokens.shape[:2] == (6, 50)
+    assert tokens.shape == (6, 50, 8)
     assert (tokens[:, :, 0] == TOKENS.start).all()
     for row in tokens[:, :, 1:].reshape(-1, tokens.shape[2] - 1).tolist():
         written = row[: row.index(TOKENS.end)] if TOKENS.end in row else row
@@ -58,7 +60,7 @@ def test_words_are_drawn_as_often_as_the_decoder_thinks_them_likely(
     decoder: Decoder, features: dict[str, np.ndarray]
 ) -> None:
     one = features["0.jpg"][None]
-    drawn = sample(SearchDecoder(decoder), one, 4000, 1, np.random.default_rng(0))[0, :, 1]
+    drawn = Sampler(decoder).sample((one,), 4000, 1, np.random.default_rng(0))[0, :, 1]
     start = SearchDecoder(decoder).start(one.astype(np.float32))
     state = {name: value[:, None] for name, value in start.state.items()}
     step = SearchDecoder(decoder).step(np.array([[TOKENS.start]], np.int32), start.context, state)

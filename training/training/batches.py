@@ -4,7 +4,7 @@ alone.
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -22,24 +22,43 @@ _MIXING = 3.0
 _ROUNDING = 3
 
 Places = npt.NDArray[np.intp]
-Inputs = npt.NDArray[Any]
-LoadFeatures = Callable[[Sequence[PhotoView]], Inputs]
+Features = npt.NDArray[Any]
+Inputs = tuple[npt.NDArray[Any], ...]
+LoadFeatures = Callable[[Sequence[PhotoView]], Features]
 
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """P photos with C captions each: `features` float32 [P, cells, channels], or whatever else is read of photos;
-    `tokens` and `targets` int32 [P, C, T], `weights` float32 [P, C, T].
+    """P photos with C captions each: `inputs`, what a model reads beside the tokens, features float32 [P, cells,
+    channels] alone or whatever else is loaded of photos; `tokens` and `targets` int32 [P, C, T], `weights` float32
+    [P, C, T].
 
     `targets` are the tokens one place on, and padding where there is nothing to predict; `weights` say how much each
     target counts in the loss, 0 for padding; `reward`: the mean reward of captions that the decoder wrote itself.
     """
 
-    features: Inputs
+    inputs: Inputs
     tokens: npt.NDArray[np.int32]
     targets: npt.NDArray[np.int32]
     weights: npt.NDArray[np.float32]
     reward: float | None = None
+
+
+class PhotoSource(Protocol):
+    """The training split, and what a model reads of it."""
+
+    @property
+    def photos(self) -> Sequence[Photo]: ...
+
+    def __len__(self) -> int: ...
+
+    def draw_views(self, random: np.random.Generator) -> Any:  # noqa: ANN401 - each source has views of its own
+        """A view of each photo."""
+        ...
+
+    def load_inputs(self, places: Places, views: Any) -> Inputs:  # noqa: ANN401
+        """What a model reads of the photos at `places`; `views` are those of all photos."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,9 +76,9 @@ class TrainingPhotos:
         """A view of each photo, each of a photo's views as likely as the others."""
         return [views[int(random.integers(len(views)))] for views in self.views]
 
-    def load_features(self, places: Places, views: Sequence[View]) -> Inputs:
-        """Features [P, cells, channels] of the photos at `places`; `views` are those of all photos."""
-        return self.load([(self.photos[place], views[place]) for place in places])
+    def load_inputs(self, places: Places, views: Sequence[View]) -> Inputs:
+        """Features [P, cells, channels] of the photos at `places`, alone; `views` are those of all photos."""
+        return (self.load([(self.photos[place], views[place]) for place in places]),)
 
 
 class Batches:
@@ -67,7 +86,7 @@ class Batches:
 
     def __init__(
         self,
-        photos: TrainingPhotos,
+        photos: PhotoSource,
         vocabulary: Vocabulary,
         *,
         max_length: int,
@@ -105,8 +124,8 @@ class Batches:
         longest = int(self._lengths[places].max())
         captions = self._captions[places, :, : -(-longest // self._rounding) * self._rounding + 1]
         words = (captions[:, :, 1:] != TOKENS.padding).astype(np.float32)
-        features = self._photos.load_features(places, views)
-        return Batch(features, captions[:, :, :-1], captions[:, :, 1:], words / words.sum())
+        inputs = self._photos.load_inputs(places, views)
+        return Batch(inputs, captions[:, :, :-1], captions[:, :, 1:], words / words.sum())
 
 
 def pad_captions(photos: Sequence[Photo], vocabulary: Vocabulary, max_length: int) -> npt.NDArray[np.int32]:

@@ -170,7 +170,7 @@ class EndToEndConfig(Section):
     """Of the encoder's arithmetic; its weights are float32 either way."""
 
     teachers: int = Field(4, ge=1)
-    """Models in the ensemble that teaches; with one there is no student."""
+    """Models that are taught; the one with the best captions of dev goes on."""
 
     encoder_rates: tuple[float, ...] = Field((3e-5, 6e-5, 1e-4, 2e-4), min_length=1)
     """Peak learning rates of the encoder, one teacher each, over again where there are more teachers."""
@@ -182,7 +182,9 @@ class EndToEndConfig(Section):
     encoder_warmup_epochs: float = Field(3.0, ge=0)
     """Until then the encoder gathers speed: a decoder that knows nothing has nothing to tell it."""
 
-    student_epochs: int = Field(12, ge=1)
+    student_epochs: int = Field(0, ge=0)
+    """Of a student that listens to all teachers and goes on instead of the best; 0 for none, which scored better."""
+
     student_learning_rate: float = Field(5e-4, gt=0)
 
     teachers_share: float = Field(0.7, ge=0, le=1)
@@ -191,7 +193,12 @@ class EndToEndConfig(Section):
     critical_epochs: int = Field(8, ge=0)
     """Of self-critical training at the end, with the settings of `self_critical` but for these."""
 
+    critical_passes: int = Field(8, ge=1)
+    """Over all photos, in each of these epochs; dev is scored after each epoch."""
+
     critical_learning_rate: float = Field(1e-4, gt=0)
+    critical_encoder_rate: float = Field(1e-5, ge=0)
+    """Peak learning rate of the encoder meanwhile."""
 
     photos_per_batch: int = Field(64, ge=1)
     warmup_epochs: float = Field(1.0, ge=0)
@@ -208,6 +215,9 @@ class EndToEndConfig(Section):
 
     light: float = Field(0.2, ge=0, lt=1)
     """How far contrast is changed at random, and twice how far brightness is."""
+
+    worst_quality: float = Field(50.0, ge=1, le=100)
+    """The least quality of the JPEG that every other picture comes out of."""
 
 
 class SelfCriticalConfig(ScheduleConfig):

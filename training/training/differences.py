@@ -63,16 +63,5 @@ def load(data: bytes) -> Arrays:
 
 
 def _name_variables(network: keras.Model) -> dict[str, Any]:
-    """Weights by layer and name. Keras numbers Xception's shortcuts through all models of a process; here the number of
-    their channels tells them apart.
-    """
-    return {
-        f"{_name_layer(layer, variable)}/{variable.name}": variable
-        for layer in network.layers
-        for variable in layer.variables
-    }
-
-
-def _name_layer(layer: keras.layers.Layer, variable: Any) -> str:  # noqa: ANN401 - Keras is untyped
-    numbered = layer.name.startswith(("conv2d", "batch_normalization"))
-    return f"shortcut_{variable.shape[-1]}" if numbered else str(layer.name)
+    """Weights by layer and name."""
+    return {f"{layer.name}/{variable.name}": variable for layer in network.layers for variable in layer.variables}

@@ -1,17 +1,20 @@
 """End-to-end training: the encoder learns together with the decoder, from pixels, on an accelerator.
 
-Several teachers come first, each from ImageNet's weights, with its own seed and its own rate for the encoder. A student
-then goes on from the best of them, and learns from people's captions and from what the teachers think of every next
-word, all of them together: an ensemble's judgement in one model (Hinton et al. 2015). At last its decoder is rewarded
-for whole sentences. Every picture is cut, softened and lit anew each time that it is seen.
+Several models are taught first, each from ImageNet's weights, with its own seed and its own rate for the encoder, and
+the one with the best captions of dev goes on. Or all of them teach a student, which learns from people's captions and
+from what they think of every next word: an ensemble's judgement in one model (Hinton et al. 2015). At last it is
+rewarded for whole sentences. Every picture is cut, softened, lit and worn anew each time that it is seen.
 
 What it leaves is where `caption-train train --start` begins. Everything is written on `keras.ops`, and any backend runs
 it; without an accelerator it would take days.
 """
 
-from collections.abc import Iterator, Sequence
+import hashlib
+import os
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from dataclasses import dataclass
+from functools import partial
 from itertools import cycle, islice
 from pathlib import Path
 from typing import Any
@@ -26,58 +29,76 @@ from inference.manifest import ImageSpec
 from inference.runtime import Floats
 from inference.vocabulary import Vocabulary
 from training import differences
-from training.batches import Batches, TrainingPhotos
-from training.checkpoint import Arrays, Progress, read_weights
-from training.config import AugmentationConfig, TrainingConfig
+from training.batches import Batch, Batches, Inputs, Places
+from training.checkpoint import Arrays, Progress, read_weights, write_weights
+from training.config import TrainingConfig
 from training.dataset import Photo, read_dataset
 from training.decoder import Decoder, Tensor, build_decoder
 from training.dev_score import DevScore
-from training.end_to_end_model import Body, Distillation, EndToEnd, RandomView, TwoRateAdamW, split_xception
-from training.fitting import SmoothedCrossEntropy, build_schedule, fit
-from training.maps import PhotoView
+from training.end_to_end_model import (
+    AS_IT_IS,
+    MIRROR,
+    Body,
+    Distillation,
+    EndToEnd,
+    RandomView,
+    TwoRateAdamW,
+    split_xception,
+)
+from training.fitting import BatchSource, SmoothedCrossEntropy, build_schedule, fit
 from training.progress import say
-from training.self_critical import NEVER_WRITTEN, SampledBatches
+from training.sampling import NEVER_WRITTEN, Sampler
+from training.self_critical import SampledBatches, open_rewards
 from training.start import Start, write_start
-from training.views import WHOLE, View, choose_views
+from training.views import may_be_mirrored
 from training.words import build_vocabulary, tokenise
 from training.xception import load_xception
 
 Pixels = npt.NDArray[np.uint8]
+Draws = npt.NDArray[np.float32]
 
 
 def train_end_to_end(dataset: Path, config: TrainingConfig, cache: Path, folder: Path, command: str) -> None:
-    """Write to `folder` where a training job can begin. `cache` keeps ImageNet's weights. Raises TrainingError."""
+    """Write to `folder` where a training job can begin, and beside it every stage as soon as it is done: the same
+    command goes on after the last one. `cache` keeps ImageNet's weights. Raises TrainingError.
+    """
     read = read_dataset(dataset)
     photos, dev = read.split("train"), read.split("dev")
     vocabulary = build_vocabulary(
         (tokenise(caption) for photo in photos for caption in photo.captions), config.vocabulary.min_count
     )
     store = PixelStore([*photos, *dev], config.encoder.canonical_size or config.encoder.size)
-    training = EndToEndTraining(photos, store, vocabulary, config, cache)
+    training = EndToEndTraining(photos, dev, store, vocabulary, config, cache)
+    stages = _Stages(folder, config, read.digest)
     rates = list(islice(cycle(config.end_to_end.encoder_rates), config.end_to_end.teachers))
-    teachers = [training.teach(number, rate) for number, rate in enumerate(rates)]
-    ciders = [training.judge(teacher, dev)(teacher.body.decoder) for teacher in teachers]
-    best = int(np.argmax(ciders))
-    say(
-        "Teachers on dev: "
-        + ", ".join(f"CIDEr {cider:.1f} at {rate:g}" for cider, rate in zip(ciders, rates, strict=True))
-    )
-    model = training.distil(teachers, best, rates[best]) if len(teachers) > 1 else teachers[0]
-    taught = _read_half(model.body.decoder)
-    score = training.judge(model, dev)
-    say(f"Self-critical training from CIDEr {score(model.body.decoder):.1f}")
-    progress = training.reinforce(model, score, folder / "self-critical")
-    tuned = differences.measure(load_xception(config.encoder.size, cache), model.body.blocks)
+    teachers = [
+        stages.take(f"teacher-{number}", partial(training.teach, number, rate)) for number, rate in enumerate(rates)
+    ]
+    best = int(np.argmax([teacher.cider for teacher in teachers]))
+    taught = teachers[best]
+    if config.end_to_end.student_epochs:
+        taught = stages.take("student", partial(training.distil, teachers, best, rates[best]))
+    say(f"Self-critical training from CIDEr {taught.cider:.1f}")
+    progress = training.reinforce(taught, stages.open("self-critical"))
     record = {
         "command": command,
         "config": config.end_to_end.model_dump(mode="json"),
         "dataset_digest": read.digest,
         "backend": keras.backend.backend(),
-        "teachers": ciders,
-        "cider": progress.best.cider if progress.best else None,
+        "teachers": [teacher.cider for teacher in teachers],
+        "taught": taught.cider,
+        "self_critical": [record.cider for record in progress.history],
     }
-    write_start(folder, Start(tuned, _read_half(model.body.decoder), taught, record))
+    write_start(folder, training.leave(taught, record))
     say(f"Wrote {folder}: go on with caption-train train --start {folder}")
+
+
+@dataclass(frozen=True, slots=True)
+class Taught:
+    """Weights that a stage leaves, those of a `Body` that can be trained, and their dev CIDEr × 100."""
+
+    weights: Arrays
+    cider: float
 
 
 class PixelStore:
@@ -86,62 +107,105 @@ class PixelStore:
     def __init__(self, photos: Sequence[Photo], side: int) -> None:
         spec = ImageSpec(height=side, width=side, canonical_size=None, resample="bicubic")
 
-        def read(photo: Photo) -> tuple[str, Pixels]:
+        def read(photo: Photo) -> Pixels:
             image, _ = decode(photo.path.read_bytes())
-            return photo.sha256, preprocessing.prepare(image, spec)
+            return preprocessing.prepare(image, spec)
 
         with ThreadPoolExecutor() as pool:
-            self._pixels = dict(pool.map(read, photos))
+            self._pixels = np.stack(list(pool.map(read, photos)))
+        self._rows = {photo.sha256: row for row, photo in enumerate(photos)}
 
-    def load(self, photos: Sequence[PhotoView]) -> Pixels:
-        """Pixels uint8 [P, S, S, 3]; the only view beside the whole is its mirror image."""
-        return np.stack([self._pixels[photo.sha256][:, :: -1 if view.mirrored else 1] for photo, view in photos])
+    def load(self, photos: Sequence[Photo]) -> Pixels:
+        """Pixels uint8 [P, S, S, 3]."""
+        return self._pixels[[self._rows[photo.sha256] for photo in photos]]
+
+
+class PixelPhotos:
+    """The training split as pixels, with what is drawn for a view of each photo."""
+
+    def __init__(self, photos: Sequence[Photo], store: PixelStore) -> None:
+        self.photos, self._store = photos, store
+        self._one_sided = np.array([not may_be_mirrored(photo) for photo in photos])
+
+    def __len__(self) -> int:
+        return len(self.photos)
+
+    def draw_views(self, random: np.random.Generator) -> Draws:
+        """Draws [photos, 9] of `RandomView`; no mirror image where a caption would be wrong of it."""
+        draws = random.random((len(self), len(AS_IT_IS)), np.float32)
+        draws[self._one_sided, MIRROR] = AS_IT_IS[MIRROR]
+        return draws
+
+    def load_inputs(self, places: Places, views: Draws) -> Inputs:
+        """Pixels uint8 [P, S, S, 3] and draws [P, 9] of the photos at `places`."""
+        return self._store.load([self.photos[place] for place in places]), views[places]
 
 
 class EndToEndTraining:
-    """The teachers and the student of a configuration, on one dataset."""
+    """One model that goes through all stages of a configuration on one dataset, in the end as the student."""
 
     def __init__(
-        self, photos: Sequence[Photo], store: PixelStore, vocabulary: Vocabulary, config: TrainingConfig, cache: Path
+        self,
+        photos: Sequence[Photo],
+        dev: Sequence[Photo],
+        store: PixelStore,
+        vocabulary: Vocabulary,
+        config: TrainingConfig,
+        cache: Path,
     ) -> None:
-        self._store, self._vocabulary, self._config, self._cache = store, vocabulary, config, cache
-        mirrored = AugmentationConfig(cuttings=0, worn=0)
-        views: list[tuple[View, ...]] = [choose_views(photo, mirrored) for photo in photos]
-        self._photos = TrainingPhotos(photos, views, store.load)
-        self._view = RandomView(config.encoder.size, config.end_to_end, config.fitting.seed)
-        self._stem: keras.Model | None = None
+        self._photos, self._dev, self._store = PixelPhotos(photos, store), dev, store
+        self._vocabulary, self._config, self._cache = vocabulary, config, cache
+        stem, body = self._build_body("learner")
+        self._model = EndToEnd(RandomView(config.encoder.size, config.end_to_end), stem, body)
+        self._encoder = _Encoder(self._model)
+        self._untaught = read_weights(body)
+        self._teaching: TwoRateAdamW | None = None
 
-    def teach(self, number: int, rate: float) -> EndToEnd:
+    def teach(self, number: int, rate: float) -> Taught:
         """The teacher of a number, from ImageNet's weights; `rate` is that of its encoder."""
-        config = self._config.end_to_end
-        model = EndToEnd(self._view, *self._build_body(f"teacher_{number}", self._config.fitting.seed + number))
+        config, body = self._config.end_to_end, self._model.body
         say(f"Teacher {number}: encoder at {rate:g}")
+        decoder = self._build_decoder(body, self._config.fitting.seed + number)
+        write_weights(body, self._untaught)
+        write_weights(body.decoder, read_weights(decoder))
         batches = self._batches(number)
-        schedule = self._plan(config.learning_rate, config.epochs, len(batches))
-        ramp = round(config.encoder_warmup_epochs * len(batches))
-        optimizer = self._optimise(model, schedule, rate / config.learning_rate, ramp)
-        self._fit(model, optimizer, SmoothedCrossEntropy(config.label_smoothing), batches, config.epochs)
-        return model
+        if self._teaching is None:  # one for all: each new one would be compiled anew
+            schedule = self._plan(config.learning_rate, config.epochs, len(batches))
+            ramp = round(config.encoder_warmup_epochs * len(batches))
+            self._teaching = self._optimise(schedule, rate / config.learning_rate, ramp)
+            loss = SmoothedCrossEntropy(config.label_smoothing)
+            self._model.compile(optimizer=self._teaching, loss=loss, jit_compile=_compiles())
+            self._teaching.build(self._model.trainable_variables)
+        self._teaching.restart(rate / config.learning_rate)
+        _fit(self._model, batches, config.epochs)
+        return Taught(read_weights(body), self.judge())
 
-    def distil(self, teachers: Sequence[EndToEnd], best: int, rate: float) -> EndToEnd:
+    def distil(self, teachers: Sequence[Taught], best: int, rate: float) -> Taught:
         """A student that goes on from the best of the teachers and learns from all."""
-        config = self._config.end_to_end
-        stem, body = self._build_body("student", self._config.fitting.seed)
-        body.set_weights(teachers[best].body.get_weights())
-        model = EndToEnd(self._view, stem, body, [teacher.body for teacher in teachers])
+        config, body = self._config.end_to_end, self._model.body
+        bodies = []
+        for number, teacher in enumerate(teachers):
+            _, of_teacher = self._build_body(f"teacher_{number}")
+            write_weights(of_teacher, teacher.weights)
+            bodies.append(of_teacher)
+        write_weights(body, teachers[best].weights)
         say(f"Student of {len(teachers)} teachers")
-        loss = Distillation(config.label_smoothing, config.teachers_share)
+        student = EndToEnd(self._model.view, self._model.stem, body, bodies)
         batches = self._batches(len(teachers))
         schedule = self._plan(config.student_learning_rate, config.student_epochs, len(batches))
-        optimizer = self._optimise(model, schedule, rate / config.student_learning_rate, ramp=0)
-        self._fit(model, optimizer, loss, batches, config.student_epochs)
-        return model
+        student.compile(
+            optimizer=self._optimise(schedule, rate / config.student_learning_rate, ramp=0),
+            loss=Distillation(config.label_smoothing, config.teachers_share),
+            jit_compile=_compiles(),
+        )
+        _fit(student, batches, config.student_epochs)
+        return Taught(read_weights(body), self.judge())
 
-    def reinforce(self, model: EndToEnd, score: DevScore, run: Path) -> Progress:
-        """Let the decoder learn from captions of its own (`training.self_critical`), of random views, the encoder as it
-        is.
-        """
-        end_to_end, decoder = self._config.end_to_end, model.body.decoder
+    def reinforce(self, taught: Taught, run: Path) -> Progress:
+        """Let the model learn from captions of its own (`training.self_critical`), of random views."""
+        end_to_end, model = self._config.end_to_end, self._model
+        write_weights(model.body, taught.weights)
+        model.decoder.drop_nothing()
         config = self._config.self_critical.model_copy(
             update={
                 "epochs": end_to_end.critical_epochs,
@@ -149,41 +213,72 @@ class EndToEndTraining:
                 "photos_per_batch": end_to_end.photos_per_batch,
             }
         )
-        encoder = _Encoder(model, random=True)
-        photos = replace(self._photos, load=lambda views: encoder.predict_on_batch(self._store.load(views)))
-        decoder.drop_nothing()
-        length, seed = self._config.vocabulary.max_length, self._config.fitting.seed
-        batches = SampledBatches(decoder, photos, self._vocabulary, config, max_length=length, seed=seed)
-        return fit(decoder, batches, score, config, run, never=NEVER_WRITTEN)
+        length = self._config.vocabulary.max_length
+        with open_rewards(self._photos.photos, config) as rewards:
+            sampled = SampledBatches(
+                Sampler(model.decoder, model),
+                self._photos,
+                rewards,
+                self._vocabulary,
+                config,
+                max_length=length,
+                seed=self._config.fitting.seed,
+                rounding=length + 1,
+            )
+            batches = _Passes(sampled, end_to_end.critical_passes)
+            optimizer = self._optimise(
+                build_schedule(
+                    config.learning_rate,
+                    config.epochs * len(batches),
+                    round(end_to_end.warmup_epochs * len(sampled)),
+                ),
+                end_to_end.critical_encoder_rate / config.learning_rate,
+                ramp=0,
+                beta_2=config.moment_decay,
+            )
+            return fit(model, batches, lambda _: self.judge(), config, run, never=NEVER_WRITTEN, optimizer=optimizer)
 
-    def judge(self, model: EndToEnd, dev: Sequence[Photo]) -> DevScore:
-        """What scores decoders by their captions of the dev split, as a model's encoder sees it."""
-        features = dict(zip((photo.sha256 for photo in dev), self.encode(model, dev), strict=True))
+    def judge(self) -> float:
+        """Dev CIDEr × 100 of the model as it is."""
+        features = dict(zip((photo.sha256 for photo in self._dev), self.encode(self._dev), strict=True))
+        score = DevScore(
+            self._dev,
+            lambda photos: np.stack([features[photo.sha256] for photo, _ in photos]),
+            self._vocabulary,
+            self._config,
+        )
+        return score(self._model.decoder)
 
-        def load(photos: Sequence[PhotoView]) -> Floats:
-            return np.stack([features[photo.sha256] for photo, _ in photos])
-
-        return DevScore(dev, load, self._vocabulary, self._config)
-
-    def encode(self, model: EndToEnd, photos: Sequence[Photo]) -> Floats:
-        """Features [P, N, channels] of photos as they are, by a model as it is."""
-        encoder = _Encoder(model)
-        size = self._config.end_to_end.photos_per_batch
-        parts = []
+    def encode(self, photos: Sequence[Photo]) -> Floats:
+        """Features [P, N, channels] of photos as they are, by the model as it is."""
+        size, parts = self._config.end_to_end.photos_per_batch, []
+        draws = np.repeat(AS_IT_IS[None], size, axis=0)
         for begin in range(0, len(photos), size):
-            pixels = self._store.load([(photo, WHOLE) for photo in photos[begin : begin + size]])
+            pixels = self._store.load(photos[begin : begin + size])
             whole = np.pad(pixels, ((0, size - len(pixels)), (0, 0), (0, 0), (0, 0)))  # each size costs a compilation
-            parts.append(encoder.predict_on_batch(whole)[: len(pixels)])
+            parts.append(self._encoder.predict_on_batch((whole, draws))[: len(pixels)])
         return np.concatenate(parts)
 
-    def _build_body(self, name: str, seed: int) -> tuple[keras.Model, Body]:
+    def leave(self, taught: Taught, record: dict[str, Any]) -> Start:
+        """The model as it is, as the start of a job; `taught`: how it was before self-critical training."""
+        body = self._model.body
+        tuned = differences.measure(load_xception(self._config.encoder.size, self._cache), body.blocks)
+        decoder = read_weights(body.decoder)
+        return Start(tuned, _halve(decoder), _halve({path: taught.weights[path] for path in decoder}), record)
+
+    def _build_body(self, name: str) -> tuple[keras.Model, Body]:
         config = self._config
         stem, blocks = split_xception(config.encoder.size, self._cache, config.end_to_end)
-        cells, channels = blocks.output_shape[1] * blocks.output_shape[2], blocks.output_shape[3]
-        decoder = build_decoder(len(self._vocabulary), cells, channels, config.decoder, seed)
-        if self._stem is None:
-            self._stem = stem  # the same for all
-        return self._stem, Body(blocks, decoder, name)
+        body = Body(blocks, build_decoder(*self._measure(blocks), config.decoder, config.fitting.seed), name)
+        return stem, body
+
+    def _build_decoder(self, body: Body, seed: int) -> Decoder:
+        return build_decoder(*self._measure(body.blocks), self._config.decoder, seed)
+
+    def _measure(self, blocks: keras.Model) -> tuple[int, int, int]:
+        """Words, cells and channels."""
+        _, rows, columns, channels = blocks.output_shape
+        return len(self._vocabulary), rows * columns, channels
 
     def _batches(self, seed: int) -> Batches:
         length = self._config.vocabulary.max_length
@@ -201,10 +296,14 @@ class EndToEndTraining:
         return build_schedule(peak, epochs * steps, round(self._config.end_to_end.warmup_epochs * steps))
 
     def _optimise(
-        self, model: EndToEnd, schedule: keras.optimizers.schedules.LearningRateSchedule, rate: float, ramp: int
+        self,
+        schedule: keras.optimizers.schedules.LearningRateSchedule,
+        rate: float,
+        ramp: int,
+        **settings: float,
     ) -> TwoRateAdamW:
-        """The optimizer of a model: the encoder at `rate` times the decoder's learning rate after `ramp` steps."""
-        config, encoder = self._config.end_to_end, model.body.blocks.trainable_variables
+        """An optimizer of the model: the encoder at `rate` times the decoder's learning rate after `ramp` steps."""
+        config, encoder = self._config.end_to_end, self._model.body.blocks.trainable_variables
         optimizer = TwoRateAdamW(
             schedule,
             slowly=frozenset(variable.path for variable in encoder),
@@ -214,40 +313,77 @@ class EndToEndTraining:
             global_clipnorm=config.clip_norm,
             use_ema=True,
             ema_momentum=config.average_decay,
+            **settings,
         )
         optimizer.exclude_from_weight_decay(var_list=encoder)
         return optimizer
-
-    def _fit(
-        self, model: EndToEnd, optimizer: TwoRateAdamW, loss: keras.losses.Loss, batches: Batches, epochs: int
-    ) -> None:
-        """Fit a model, and leave the moving average of its weights in it."""
-        model.compile(optimizer=optimizer, loss=loss, jit_compile=_compiles())
-        model.fit(
-            _flow(batches, epochs),
-            steps_per_epoch=len(batches),
-            epochs=epochs,
-            shuffle=False,  # they are
-            verbose=0,
-            callbacks=[keras.callbacks.LambdaCallback(on_epoch_end=_report)],
-        )
 
 
 class _Encoder(keras.Model):  # type: ignore[misc]  # Keras is untyped
     """What `EndToEnd.encode` gives, compiled."""
 
-    def __init__(self, model: EndToEnd, *, random: bool = False) -> None:
+    def __init__(self, model: EndToEnd) -> None:
         super().__init__(name="encoder")
-        self._model, self._random = model, random
+        self._model = model
         self.compile(jit_compile=_compiles())
         self.built = True  # its model is
 
-    def call(self, pixels: Tensor, training: bool = False) -> Tensor:  # noqa: ARG002 - Keras passes it
-        return self._model.encode(pixels, random=self._random)
+    def call(self, inputs: tuple[Tensor, Tensor], training: bool = False) -> Tensor:  # noqa: ARG002 - Keras passes it
+        return self._model.encode(*inputs)
 
 
-def _read_half(decoder: Decoder) -> Arrays:
-    return {path: array.astype(np.float16) for path, array in read_weights(decoder).items()}
+class _Passes:
+    """Several passes over batches as one epoch."""
+
+    def __init__(self, batches: BatchSource, passes: int) -> None:
+        self._batches, self._passes = batches, passes
+
+    def __len__(self) -> int:
+        return self._passes * len(self._batches)
+
+    def epoch(self, number: int) -> Iterator[Batch]:
+        for one in range(self._passes):
+            yield from self._batches.epoch(number * self._passes + one)
+
+
+class _Stages:
+    """Where stages are kept: in folders by what shapes them, so that no other settings ever find them."""
+
+    def __init__(self, folder: Path, config: TrainingConfig, dataset_digest: str) -> None:
+        self._folder = folder
+        text = config.model_dump_json(include={"vocabulary", "encoder", "decoder", "fitting"}) + dataset_digest
+        settings = config.end_to_end.model_dump()
+        critical = {name: value for name, value in settings.items() if name.startswith("critical_")}
+        teaching = {name: value for name, value in settings.items() if name not in critical}
+        self._teaching = _digest(f"{text} {teaching}")
+        self._critical = _digest(f"{text} {settings} {config.self_critical.model_dump_json()}")
+
+    def take(self, name: str, make: Callable[[], Taught]) -> Taught:
+        """What an earlier run made of a stage of teaching, or what `make` makes of it now."""
+        path = self._folder / f"teaching-{self._teaching}" / f"{name}.npz"
+        if not path.exists():
+            made = make()
+            path.parent.mkdir(parents=True, exist_ok=True)
+            partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
+            with partial.open("wb") as stream:
+                np.savez(stream, allow_pickle=False, cider=np.array(made.cider), **made.weights)
+            partial.replace(path)
+        with np.load(path, allow_pickle=False) as arrays:
+            taught = Taught({one: arrays[one] for one in arrays.files if one != "cider"}, float(arrays["cider"]))
+        say(f"{name}: dev CIDEr {taught.cider:.1f}")
+        return taught
+
+    def open(self, name: str) -> Path:
+        """The folder of self-critical training."""
+        return self._folder / f"{name}-{self._critical}"
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:8]
+
+
+def _halve(weights: Arrays) -> Arrays:
+    return {path: array.astype(np.float16) for path, array in weights.items()}
 
 
 def _compiles() -> bool:
@@ -255,11 +391,23 @@ def _compiles() -> bool:
     return bool(keras.backend.backend() == "jax")
 
 
+def _fit(model: EndToEnd, batches: Batches, epochs: int) -> None:
+    """Fit a compiled model, and leave the moving average of its weights in it."""
+    model.fit(
+        _flow(batches, epochs),
+        steps_per_epoch=len(batches),
+        epochs=epochs,
+        shuffle=False,  # they are
+        verbose=0,
+        callbacks=[keras.callbacks.LambdaCallback(on_epoch_end=_report)],
+    )
+
+
 def _flow(batches: Batches, epochs: int) -> Iterator[tuple[Any, Any, Any]]:
     """Inputs, targets and weights as Keras takes them."""
     for epoch in range(epochs):
         for batch in batches.epoch(epoch):
-            yield (batch.features, batch.tokens), batch.targets, batch.weights
+            yield (*batch.inputs, batch.tokens), batch.targets, batch.weights
 
 
 def _report(epoch: int, logs: dict[str, float]) -> None:

@@ -16,48 +16,61 @@ from keras import ops
 from training.config import EndToEndConfig
 from training.decoder import Decoder, Tensor
 from training.fitting import SmoothedCrossEntropy
+from training.jpeg import compress
 from training.xception import load_xception
 
 _MIDDLE = 127.5
+_EVEN = 0.5
+
+
+DRAWN = ("width", "left", "height", "top", "mirror", "softness", "contrast", "brightness", "quality")
+"""What is drawn for a view of a picture, each from 0 to 1."""
+
+AS_IT_IS = np.array([1, 0, 1, 0, 1, 0, 0.5, 0.5, 0], np.float32)
+"""What is drawn for the whole picture, unchanged."""
+
+MIRROR = DRAWN.index("mirror")
 
 
 class RandomView(keras.layers.Layer):  # type: ignore[misc]  # Keras is untyped
-    """Resizes pictures to the encoder's input as serving does, bicubic; in training a random part of each, softened and
-    lit at random.
+    """Resizes a part of each picture, or its mirror image, to the encoder's input as serving does, bicubic; softened,
+    lit and worn by JPEG as it was drawn: the same view follows from the same numbers.
     """
 
-    def __init__(self, size: int, config: EndToEndConfig, seed: int) -> None:
+    def __init__(self, size: int, config: EndToEndConfig) -> None:
         super().__init__(name="random_view", dtype="float32")
-        self._size, self._config, self._random = size, config, keras.random.SeedGenerator(seed)
+        self._size, self._config = size, config
 
-    def call(self, pixels: Tensor, training: bool = False) -> Tensor:
-        """float32 RGB [P, size, size, 3] in [-1, 1] of uint8 pixels [P, S, S, 3]."""
-        photos, side = ops.shape(pixels)[0], pixels.shape[1]
-        softness = self._soften(photos) if training else 1.0
-        rows, columns = (self._weigh(side, *self._cut(photos, training), softness) for _ in range(2))
-        lines = ops.reshape(ops.cast(pixels, "float32"), (photos, side, -1))
-        pictures = ops.reshape(ops.matmul(rows, lines), (photos, self._size, side, -1))
+    def call(self, pixels: Tensor, draws: Tensor) -> Tensor:
+        """float32 RGB [P, size, size, 3] in [-1, 1] of uint8 pixels [P, S, S, 3] and `draws` [P, 9], see `DRAWN`."""
+        config, side = self._config, pixels.shape[1]
+        drawn = {name: draws[:, place, None, None] for place, name in enumerate(DRAWN)}
+        softness = ops.maximum(1.0, _between(2 - config.softest, config.softest, drawn["softness"]))
+        rows = self._weigh(side, drawn["top"], drawn["height"], softness)
+        columns = self._weigh(side, drawn["left"], drawn["width"], softness)
+        columns = ops.where(drawn["mirror"] < _EVEN, ops.flip(columns, axis=-1), columns)
+        lines = ops.reshape(self._wear(pixels, drawn["quality"]), (-1, side, side * 3))
+        pictures = ops.reshape(ops.matmul(rows, lines), (-1, self._size, side, 3))
         pictures = ops.clip(ops.matmul(columns[:, None], pictures), 0, 255) / _MIDDLE - 1.0
-        return self._light(pictures, photos) if training else pictures
+        contrast = _between(1 - config.light, 1 + config.light, drawn["contrast"])[..., None]
+        brightness = _between(-config.light / 2, config.light / 2, drawn["brightness"])[..., None]
+        return ops.clip(pictures * contrast + brightness, -1, 1)
 
-    def _cut(self, photos: int, training: bool) -> tuple[Tensor, Tensor]:
-        """Where a part begins and how long it is, in shares of the side: [P, 1, 1] each."""
-        if not training:
-            return ops.zeros((1, 1, 1)), ops.ones((1, 1, 1))
-        share = self._draw((photos, 1, 1), self._config.smallest_side, 1.0)
-        return self._draw((photos, 1, 1), 0.0, 1.0) * (1 - share), share
+    def _wear(self, pixels: Tensor, draw: Tensor) -> Tensor:
+        """Pixels as they are, and for draws above one half after a JPEG, of the worst quality for 1."""
+        pictures = ops.cast(pixels, "float32")
+        quality = _between(100.0, self._config.worst_quality, ops.maximum(0.0, draw / _EVEN - 1))
+        worn = compress(pictures, ops.reshape(quality, (-1,)))
+        return ops.where(draw[..., None] > _EVEN, worn, pictures)
 
-    def _soften(self, photos: int) -> Tensor:
-        """How many times smaller each picture is as if it had been, [P, 1, 1]: one in two keeps its size."""
-        return ops.maximum(1.0, self._draw((photos, 1, 1), 2 - self._config.softest, self._config.softest))
-
-    def _weigh(self, side: int, begin: Tensor, share: Tensor, softness: Tensor) -> Tensor:
+    def _weigh(self, side: int, begin: Tensor, extent: Tensor, softness: Tensor) -> Tensor:
         """How much each of `side` pixels counts in each of the `size` that are made of them: [P, size, side].
 
         Keys's cubic with a = -0.5, Pillow's; stretched where it would skip pixels, or where it is to soften.
         """
+        share = _between(self._config.smallest_side, 1.0, extent)
         places = (ops.arange(self._size, dtype="float32") + 0.5)[None, :, None] / self._size
-        centres = (begin + places * share) * side - 0.5
+        centres = (begin * (1 - share) + places * share) * side - 0.5
         reach = ops.maximum(1.0, share * side / self._size) * softness
         distance = ops.abs(centres - ops.arange(side, dtype="float32")[None, None]) / reach
         near = (1.5 * distance - 2.5) * distance * distance + 1
@@ -65,13 +78,9 @@ class RandomView(keras.layers.Layer):  # type: ignore[misc]  # Keras is untyped
         weights = ops.where(distance < 1, near, ops.where(distance < 2, far, 0.0))
         return weights / ops.sum(weights, axis=-1, keepdims=True)
 
-    def _light(self, pictures: Tensor, photos: int) -> Tensor:
-        light = self._config.light
-        contrast = self._draw((photos, 1, 1, 1), 1 - light, 1 + light)
-        return ops.clip(pictures * contrast + self._draw((photos, 1, 1, 1), -light / 2, light / 2), -1, 1)
 
-    def _draw(self, shape: tuple[int, ...], least: float, most: float) -> Tensor:
-        return keras.random.uniform(shape, least, most, seed=self._random)
+def _between(begin: float, end: float, draw: Tensor) -> Tensor:
+    return begin + (end - begin) * draw
 
 
 class Body(keras.Model):  # type: ignore[misc]  # Keras is untyped
@@ -104,13 +113,18 @@ class EndToEnd(keras.Model):  # type: ignore[misc]  # Keras is untyped
             part.trainable = False
         self.built = True  # its parts are
 
-    def call(self, inputs: tuple[Tensor, Tensor], training: bool = False) -> Tensor:
-        """Logits [P, C, T, V] of pixels uint8 [P, S, S, 3] and tokens [P, C, T].
+    @property
+    def decoder(self) -> Decoder:
+        """What writes."""
+        return self.body.decoder
+
+    def call(self, inputs: tuple[Tensor, Tensor, Tensor], training: bool = False) -> Tensor:
+        """Logits [P, C, T, V] of pixels uint8 [P, S, S, 3], the draws of their views [P, 9] and tokens [P, C, T].
 
         In training with teachers [P, C, T, 2, V]: the logits, and the logarithm of the teachers' mean probabilities.
         """
-        pixels, tokens = inputs
-        grids = self.stem(self.view(pixels, training=training), training=False)
+        pixels, draws, tokens = inputs
+        grids = self._begin(pixels, draws)
         logits = self.body((grids, tokens), training=training)
         if not (training and self.teachers):
             return logits
@@ -118,9 +132,16 @@ class EndToEnd(keras.Model):  # type: ignore[misc]  # Keras is untyped
         together = ops.logsumexp(ops.stack(opinions), axis=0) - float(np.log(len(opinions)))
         return ops.stack([logits, ops.stop_gradient(together)], axis=-2)
 
-    def encode(self, pixels: Tensor, *, random: bool = False) -> Tensor:
-        """Features [P, N, channels] of pixels as they are, or of a random view of them."""
-        return self.body.encode(self.stem(self.view(pixels, training=random), training=False))
+    def encode(self, pixels: Tensor, draws: Tensor) -> Tensor:
+        """Features [P, N, channels] of views of pixels."""
+        return self.body.encode(self._begin(pixels, draws))
+
+    def reseed(self, epoch: int) -> None:
+        """As the decoder's."""
+        self.decoder.reseed(epoch)
+
+    def _begin(self, pixels: Tensor, draws: Tensor) -> Tensor:
+        return self.stem(self.view(pixels, draws), training=False)
 
 
 class Distillation(keras.losses.Loss):  # type: ignore[misc]  # Keras is untyped
@@ -162,6 +183,13 @@ class TwoRateAdamW(keras.optimizers.AdamW):  # type: ignore[misc]  # Keras is un
         self._slow_places = {
             self._get_variable_index(variable) for variable in variables if variable.path in self._slowly
         }
+
+    def restart(self, rate: float) -> None:
+        """Forget everything, for another model in the same variables, whose slow ones move at `rate`."""
+        for variable in self.variables:
+            variable.assign(ops.zeros(variable.shape, variable.dtype))
+        self._rate.assign(rate)
+        self._ramp.assign(self._values["ramp"])
 
     def update_step(self, gradient: Tensor, variable: Tensor, learning_rate: Tensor) -> None:
         """One variable's step."""

@@ -20,14 +20,15 @@ from tensorboardX import SummaryWriter
 
 from training.batches import Batch
 from training.checkpoint import EpochRecord, Progress, load_checkpoint, read_weights, save_checkpoint, write_weights
-from training.decoder import Decoder, Tensor
+from training.decoder import Tensor
 from training.progress import say, track
 from training.words import TOKENS
 
 CHECKPOINT = "checkpoint.npz"
 _NEVER = -1e9  # added to a logit: no probability is left, and zero times it is still zero
 
-Score = Callable[[Decoder], float]
+Learner = Any  # a Keras model that can be reseeded, as `training.decoder.Decoder`
+Score = Callable[[Learner], float]
 
 
 class BatchSource(Protocol):
@@ -64,15 +65,23 @@ class Schedule(Protocol):
 
 
 def fit(
-    decoder: Decoder, batches: BatchSource, score: Score, config: Schedule, run: Path, never: Sequence[int] = ()
+    decoder: Learner,
+    batches: BatchSource,
+    score: Score,
+    config: Schedule,
+    run: Path,
+    *,
+    never: Sequence[int] = (),
+    optimizer: keras.optimizers.Optimizer | None = None,
 ) -> Progress:
-    """Fit a decoder and leave the best weights in it.
+    """Fit a decoder, or a model around one, and leave the best weights in it.
 
-    `score` gives the dev CIDEr × 100 of the decoder as it is; `never` are tokens that the loss does not know. Goes on
-    from `run/checkpoint.npz` where there is one; writes TensorBoard events to `run/log`.
+    `score` gives the dev CIDEr × 100 of the decoder as it is; `never` are tokens that the loss does not know; an
+    `optimizer` of one's own stands in for AdamW on the schedule. Goes on from `run/checkpoint.npz` where there is one;
+    writes TensorBoard events to `run/log`.
     """
     loss = SmoothedCrossEntropy(config.label_smoothing, never)
-    decoder.compile(optimizer=_build_optimizer(config, len(batches)), loss=loss)
+    decoder.compile(optimizer=optimizer or _build_optimizer(config, len(batches)), loss=loss)
     decoder.optimizer.build(decoder.trainable_variables)
     run.mkdir(parents=True, exist_ok=True)
     checkpoint = run / CHECKPOINT
@@ -137,14 +146,14 @@ def _is_done(progress: Progress, config: Schedule) -> bool:
     return len(progress.history) >= config.epochs or progress.epochs_since_best >= config.patience
 
 
-def _run_epoch(decoder: Decoder, batches: BatchSource, score: Score, progress: Progress, config: Schedule) -> None:
+def _run_epoch(decoder: Learner, batches: BatchSource, score: Score, progress: Progress, config: Schedule) -> None:
     epoch = len(progress.history)
     decoder.reseed(epoch)
     begun, losses, rewards, captions = time.monotonic(), [], [], 0
     with track(f"epoch {epoch + 1}/{config.epochs}", total=len(batches), unit="batches") as advance:
         for batch in batches.epoch(epoch):
             decoder.reset_metrics()  # else each loss would be the mean of all before it
-            inputs = (batch.features, batch.tokens)
+            inputs = (*batch.inputs, batch.tokens)
             losses.append(float(decoder.train_on_batch(inputs, batch.targets, sample_weight=batch.weights)))
             rewards.append(batch.reward)
             captions += int(np.any(batch.targets != TOKENS.padding, axis=-1).sum())
@@ -164,13 +173,14 @@ def _mean(rewards: Sequence[float | None]) -> float | None:
 
 
 @contextmanager
-def _averaged_weights(decoder: Decoder, config: Schedule) -> Iterator[None]:
+def _averaged_weights(decoder: Learner, config: Schedule) -> Iterator[None]:
     """Hold the moving average in the decoder for a while."""
     if not config.average_decay:
         yield
         return
     current = read_weights(decoder)
     decoder.optimizer.finalize_variable_values(decoder.trainable_variables)
+    write_weights(decoder, read_weights(decoder))  # copies: JAX lets a model that predicts use up the averages themselves
     try:
         yield
     finally:

@@ -29,7 +29,8 @@ from training.fine_tuning import build_fine_tuned, read_last_block
 from training.fitting import CHECKPOINT, Score, fit
 from training.maps import MapCache
 from training.progress import say
-from training.self_critical import NEVER_WRITTEN, SampledBatches
+from training.sampling import NEVER_WRITTEN, Sampler
+from training.self_critical import SampledBatches, open_rewards
 from training.start import Start
 from training.trunk import LastBlock, Maps, read_steps
 from training.views import WHOLE, View
@@ -125,16 +126,18 @@ class Phases:
         self.decoder.drop_nothing()
         folder = self._open(_SELF_CRITICAL, self._config.fine_tuning, config)
         say(f"Self-critical training: {folder}")
-        batches = SampledBatches(
-            self.decoder,
-            self._photos(config, encode),
-            self._material.vocabulary,
-            config,
-            max_length=self._config.vocabulary.max_length,
-            seed=self._config.fitting.seed,
-        )
         mix, score = Mixture(self._taught or read_weights(self.decoder), config.share), self._score(encode)
-        progress = fit(self.decoder, batches, mix.scored_by(score), config, folder, never=NEVER_WRITTEN)
+        with open_rewards(self._material.photos, config) as rewards:
+            batches = SampledBatches(
+                Sampler(self.decoder),
+                self._photos(config, encode),
+                rewards,
+                self._material.vocabulary,
+                config,
+                max_length=self._config.vocabulary.max_length,
+                seed=self._config.fitting.seed,
+            )
+            progress = fit(self.decoder, batches, mix.scored_by(score), config, folder, never=NEVER_WRITTEN)
         mix.stir(self.decoder)
         self._keep(progress, "Self-critical training")
 

@@ -3,6 +3,7 @@ get.
 """
 
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 
 import keras
@@ -11,7 +12,9 @@ import numpy.typing as npt
 from keras import ops
 
 from inference.runtime import DecoderStart, DecoderStep, Floats, Tensors
-from training.decoder import Decoder
+from training.decoder import Decoder, Tensor
+
+_ROUNDING = 64
 
 
 class SearchDecoder:
@@ -27,8 +30,10 @@ class SearchDecoder:
 
     def step(self, tokens: npt.NDArray[np.int32], context: Tensors, state: Tensors) -> DecoderStep:
         """One word further for every hypothesis."""
-        tensors = [{name: ops.convert_to_tensor(value) for name, value in part.items()} for part in (context, state)]
-        outputs = _to_numpy(self._step(ops.convert_to_tensor(tokens), *tensors))
+        photos = len(tokens)
+        tensors = [{name: _to_tensor(value) for name, value in part.items()} for part in (context, state)]
+        outputs = _to_numpy(self._step(_to_tensor(tokens), *tensors))
+        outputs = {name: value[:photos] for name, value in outputs.items()}
         return DecoderStep(
             log_probabilities=outputs["log_probabilities"],
             attention=outputs.get("attention"),
@@ -36,6 +41,7 @@ class SearchDecoder:
         )
 
 
+@lru_cache(1)
 def _compile(decoder: Decoder) -> Callable[..., Any]:
     """The step as a graph where the backend makes graphs: op by op, most of a step is not arithmetic."""
     if keras.backend.backend() == "tensorflow":
@@ -57,6 +63,14 @@ def _compile_for_jax(decoder: Decoder) -> Callable[..., Any]:
             return decoder.step(*inputs)
 
     return lambda *inputs: step([variable.value for variable in decoder.variables], *inputs)
+
+
+def _to_tensor(value: npt.NDArray[Any]) -> Tensor:
+    """The value for the backend. JAX compiles for each number of photos, and the search drops those that it is done
+    with: there it is filled up to one of a few.
+    """
+    missing = -len(value) % _ROUNDING if keras.backend.backend() == "jax" else 0
+    return ops.convert_to_tensor(np.pad(value, ((0, missing), *((0, 0),) * (value.ndim - 1))) if missing else value)
 
 
 def _to_numpy(tensors: dict[str, keras.KerasTensor]) -> dict[str, Floats]:

@@ -60,10 +60,15 @@ WHOLE = View()
 def choose_views(photo: Photo, config: AugmentationConfig) -> tuple[View, ...]:
     """The views of a photo, the whole first. A photo whose captions speak of left or right is not mirrored."""
     random = np.random.default_rng(int(photo.sha256[:16], 16))
-    mirrors = config.mirror and not any(_SIDES.intersection(tokenise(caption)) for caption in photo.captions)
+    mirrors = config.mirror and may_be_mirrored(photo)
     mirrored = (View(mirrored=True),) if mirrors else ()
     cuttings = [_cut(random, config.smallest_side, mirrors) for _ in range(config.cuttings)]
     return (WHOLE, *mirrored, *cuttings, *(_wear(random) for _ in range(config.worn)))
+
+
+def may_be_mirrored(photo: Photo) -> bool:
+    """Whether the captions of a photo hold for its mirror image too."""
+    return not any(_SIDES.intersection(tokenise(caption)) for caption in photo.captions)
 
 
 def _cut(random: np.random.Generator, smallest: float, mirrors: bool) -> View:

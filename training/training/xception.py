@@ -37,6 +37,7 @@ def load_xception(size: int, cache: Path) -> keras.Model:
         WeightsError: when no source can be reached, or none gives the arrays that the digest names.
     """
     model = keras.applications.Xception(weights=None, include_top=False, input_shape=(size, size, 3))
+    model = keras.models.clone_model(model, clone_function=_name_anew)
     path = cache / "xception_imagenet.weights.h5"
     if not path.exists():
         _fetch(path)
@@ -44,6 +45,18 @@ def load_xception(size: int, cache: Path) -> keras.Model:
     if digest_weights(model) != WEIGHTS_DIGEST:
         raise WeightsError(f"{path} does not hold Xception's ImageNet weights; remove it, and they are fetched again")
     return model
+
+
+def _name_anew(layer: keras.layers.Layer) -> keras.layers.Layer:
+    """The layer, under a name that is the same in every model: Keras numbers those of Xception's shortcuts through all
+    models of a process. The number of their channels tells them apart.
+    """
+    settings = layer.get_config()
+    if isinstance(layer, keras.layers.Conv2D) and not layer.name.startswith("block"):
+        settings["name"] = f"shortcut_{layer.filters}"
+    elif isinstance(layer, keras.layers.BatchNormalization) and not layer.name.startswith("block"):
+        settings["name"] = f"shortcut_{layer.gamma.shape[0]}_bn"
+    return layer.__class__.from_config(settings)
 
 
 def digest_weights(model: keras.Model) -> str:
