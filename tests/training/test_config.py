@@ -49,17 +49,3 @@ def test_a_file_that_is_no_toml_is_named(tmp_path: Path) -> None:
 
     with pytest.raises(ConfigurationError, match=r"broken\.toml"):
         load_config(path)
-
-
-@pytest.mark.parametrize(
-    ("words", "takes"),
-    [
-        ([], True),
-        (["self_critical.epochs=0"], False),
-        (["self_critical.views=false"], False),
-        (["self_critical.epochs=0", "fine_tuning.epochs=1"], True),
-        (["self_critical.epochs=0", "fitting.views=true"], True),
-    ],
-)
-def test_views_are_wanted_where_a_phase_takes_them(words: list[str], takes: bool) -> None:
-    assert load_config(overrides=words).takes_views() == takes

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -10,22 +11,24 @@ import keras
 
 from inference.bundle import DECODER_START, DECODER_STEP, ENCODER, MODEL_CARD, VOCABULARY
 from inference.captioner import Captioner
-from inference.manifest import Calibration, DecoderInfo, Decoding, EncoderInfo, Manifest
+from inference.confidence import calibrate
+from inference.manifest import DecoderInfo, Decoding, EncoderInfo, Manifest
 from inference.vocabulary import Vocabulary
 from training import differences
-from training.calibration import fit_calibration
+from training.calibration import bin_by_confidence, fit_calibration
 from training.config import TrainingConfig
-from training.dataset import Dataset
+from training.dataset import Dataset, Photo
 from training.decoder import Decoder
 from training.differences import ENCODER_DIFFERENCES
 from training.encoder import ExportedEncoder, require_tensorflow
 from training.evaluation import Evaluation, evaluate
-from training.metrics import PROTOCOL, score_cider
+from training.metrics import PROTOCOL
 from training.model_card import write_model_card
 from training.progress import say
 from training.publishing import publish, staging, write_manifest
 from training.start import Start
-from training.words import TOKENS, known_words, split_words
+from training.views import WHOLE, View, choose_views
+from training.words import TOKENS, known_words
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +48,15 @@ class Job:
     command: str
     saved_model: bool = False
     start: Start = field(default_factory=Start)
+
+    def choose_views(self, photo: Photo) -> Sequence[View]:
+        """The views of a training photo that the phases learn from: none where the start is the end of learning."""
+        config = self.config
+        phases = [*(() if self.start.decoder else (config.fitting,)), config.fine_tuning, config.self_critical]
+        phases = [phase for phase in phases if phase.epochs]
+        if any(phase.views for phase in phases):
+            return choose_views(photo, config.augmentation)
+        return [WHOLE] if phases else []
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +86,13 @@ def publish_bundle(job: Job, trained: Trained) -> Evaluation:
         say(evaluation.to_table())
         manifest = _record_scores(manifest, evaluation)
         photos = trained.dataset
+        confidences = [calibrate(certainty, manifest.confidence) for certainty in _read_certainties(evaluation)]
         card = write_model_card(
-            manifest, photos.split("train"), photos.split("dev"), fine_tuned=bool(trained.encoder.tuned)
+            manifest,
+            photos.split("train"),
+            photos.split("dev"),
+            bin_by_confidence(confidences, evaluation.ciders()),
+            fine_tuned=bool(trained.encoder.tuned),
         )
         (folder / MODEL_CARD).write_text(card, encoding="utf-8")
         write_manifest(folder, manifest)
@@ -150,14 +167,10 @@ def _record(job: Job, dataset: Dataset) -> dict[str, Any]:
 def _record_scores(manifest: Manifest, evaluation: Evaluation) -> Manifest:
     """The manifest with the bundle's dev scores and its calibrated confidence."""
     scores = {"dev": {"protocol": PROTOCOL, **evaluation.scores}}
-    return manifest.model_copy(update={"scores": scores, "confidence": _calibrate(evaluation)})
+    calibration = fit_calibration(_read_certainties(evaluation), evaluation.ciders())
+    return manifest.model_copy(update={"scores": scores, "confidence": calibration})
 
 
-def _calibrate(evaluation: Evaluation) -> Calibration | None:
-    references = {name: split_words(captions) for name, captions in evaluation.references.items()}
-    captions = {name: [description.caption] for name, description in evaluation.descriptions.items()}
-    _, ciders = score_cider(references, captions)
-    certainties = [
-        description.log_probability / (len(description.words) + 1) for description in evaluation.descriptions.values()
-    ]
-    return fit_calibration(certainties, ciders)
+def _read_certainties(evaluation: Evaluation) -> list[float]:
+    """The mean log-probability of each caption's tokens, the end counted."""
+    return [one.log_probability / (len(one.words) + 1) for one in evaluation.descriptions.values()]

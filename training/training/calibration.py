@@ -5,6 +5,7 @@ log-probability of its tokens then says how often captions of that certainty are
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -14,6 +15,7 @@ GOOD_CIDER = 60.0
 """Per-photo CIDEr × 100: a little below the median (63 and 70 for the first two) of a person's caption on Flickr8k's
 dev split against the other four."""
 
+_BINS = 10
 _ROUNDS = 50
 _RIDGE = 1e-3
 
@@ -31,3 +33,31 @@ def fit_calibration(mean_log_probabilities: Sequence[float], ciders: Sequence[fl
         curvature = (inputs * (chance * (1 - chance))[:, None]).T @ inputs + _RIDGE * np.eye(2)
         weights += np.linalg.solve(curvature, gradient)
     return Calibration(slope=float(weights[1]), intercept=float(weights[0]))
+
+
+@dataclass(frozen=True, slots=True)
+class Bin:
+    """Captions of about the same confidence: how many, the mean of it, the share of them that is good, and their mean
+    CIDEr × 100.
+    """
+
+    captions: int
+    confidence: float
+    good: float
+    cider: float
+
+
+def bin_by_confidence(confidences: Sequence[float], ciders: Sequence[float]) -> list[Bin]:
+    """Ten equal parts of some captions, the least confident first: the reliability curve."""
+    order = np.argsort(confidences, kind="stable")
+    stated, scores = np.array(confidences), np.array(ciders)
+    return [
+        Bin(
+            len(part),
+            float(stated[part].mean()),
+            float((scores[part] >= GOOD_CIDER).mean()),
+            float(scores[part].mean()),
+        )
+        for part in np.array_split(order, _BINS)
+        if len(part)
+    ]

@@ -6,15 +6,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 import numpy as np
-import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from training.calibration import GOOD_CIDER
+from training.calibration import GOOD_CIDER, bin_by_confidence
 from training.checkpoint import EpochRecord
 
 _STYLE = {"model": "#c2410c", "people": "#64748b", "other": "#0369a1"}
-_BINS = 10
 
 
 class Chart:
@@ -71,24 +69,23 @@ def draw_words(captions: Sequence[Sequence[str]], references: Sequence[Sequence[
     return chart.to_svg()
 
 
-def draw_reliability(confidences: npt.NDArray[np.float64], ciders: npt.NDArray[np.float64]) -> str:
+def draw_reliability(confidences: Sequence[float], ciders: Sequence[float]) -> str:
     """How often captions of each tenth of confidence are good; the diagonal is a confidence that means what it says."""
-    bins = [part for part in np.array_split(np.argsort(confidences, kind="stable"), _BINS) if len(part)]
-    stated = [confidences[part].mean() for part in bins]
-    good = [(ciders[part] >= GOOD_CIDER).mean() for part in bins]
+    bins = bin_by_confidence(confidences, ciders)
     with _chart("confidence", f"share of captions with CIDEr ≥ {GOOD_CIDER:.0f}") as chart:
         chart.axes.plot([0, 1], [0, 1], linestyle=":", color=_STYLE["people"])
-        chart.axes.plot(stated, good, marker="o", color=_STYLE["model"])
+        chart.axes.plot([one.confidence for one in bins], [one.good for one in bins], marker="o", color=_STYLE["model"])
         chart.axes.set(xlim=(0, 1), ylim=(0, 1))
     return chart.to_svg()
 
 
-def draw_quality(confidences: npt.NDArray[np.float64], ciders: npt.NDArray[np.float64]) -> str:
+def draw_quality(confidences: Sequence[float], ciders: Sequence[float]) -> str:
     """Mean CIDEr of captions of each tenth of confidence."""
-    bins = [part for part in np.array_split(np.argsort(confidences, kind="stable"), _BINS) if len(part)]
+    bins = bin_by_confidence(confidences, ciders)
     with _chart("confidence", "mean CIDEr") as chart:
-        stated, quality = ([values[part].mean() for part in bins] for values in (confidences, ciders))
-        chart.axes.plot(stated, quality, marker="o", color=_STYLE["model"])
+        chart.axes.plot(
+            [one.confidence for one in bins], [one.cider for one in bins], marker="o", color=_STYLE["model"]
+        )
         chart.axes.set(xlim=(0, 1), ylim=(0, None))
     return chart.to_svg()
 

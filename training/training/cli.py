@@ -130,12 +130,15 @@ def _settings_of(options: argparse.Namespace) -> list[str]:
 
 def _evaluate(options: argparse.Namespace) -> None:
     from inference.captioner import Captioner
-    from training.evaluation import compare_cider, evaluate, search_otherwise, write_json
+    from training.calibration import bin_by_confidence
+    from training.evaluation import compare_cider, describe_reliability, evaluate, search_otherwise, write_json
 
     captioner = search_otherwise(Captioner.load(options.bundle, runtime=options.runtime), options.settings)
     photos = read_dataset(options.dataset, [options.split]).split(options.split)
     evaluation = evaluate(captioner, photos)
     print(f"{captioner.bundle.manifest.encoder.precision} encoder, as published\n{evaluation.to_table()}")
+    confidences = [description.confidence for description in evaluation.descriptions.values()]
+    print(describe_reliability(bin_by_confidence(confidences, evaluation.ciders())))
     if options.json:
         write_json(evaluation, options.json)
     if options.float32 and captioner.bundle.manifest.encoder.precision != "float32":

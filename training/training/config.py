@@ -169,13 +169,13 @@ class EndToEndConfig(Section):
     precision: Literal["float32", "mixed_bfloat16"] = "mixed_bfloat16"
     """Of the encoder's arithmetic; its weights are float32 either way."""
 
-    teachers: int = Field(4, ge=1)
+    teachers: int = Field(3, ge=1)
     """Models that are taught; the one with the best captions of dev goes on."""
 
-    encoder_rates: tuple[float, ...] = Field((3e-5, 6e-5, 1e-4, 2e-4), min_length=1)
+    encoder_rates: tuple[float, ...] = Field((1e-4, 1.5e-4, 2e-4), min_length=1)
     """Peak learning rates of the encoder, one teacher each, over again where there are more teachers."""
 
-    epochs: int = Field(14, ge=1)
+    epochs: int = Field(16, ge=1)
     learning_rate: float = Field(1e-3, gt=0)
     """Peak of the decoder's one-cycle schedule; the encoder follows it at its own height."""
 
@@ -199,6 +199,9 @@ class EndToEndConfig(Section):
     critical_learning_rate: float = Field(1e-4, gt=0)
     critical_encoder_rate: float = Field(1e-5, ge=0)
     """Peak learning rate of the encoder meanwhile."""
+
+    critical_bleu_weight: float = Field(1.0, ge=0)
+    """Weight of smoothed BLEU-4 beside CIDEr-D in the reward."""
 
     photos_per_batch: int = Field(64, ge=1)
     warmup_epochs: float = Field(1.0, ge=0)
@@ -271,10 +274,6 @@ class TrainingConfig(Section):
     fine_tuning: FineTuningConfig = FineTuningConfig()
     self_critical: SelfCriticalConfig = SelfCriticalConfig()
     decoding: DecodingConfig = DecodingConfig()
-
-    def takes_views(self) -> bool:
-        """Whether a phase takes any other view of a photo than the whole."""
-        return any(phase.views and phase.epochs for phase in (self.fitting, self.fine_tuning, self.self_critical))
 
     def fit_json(self) -> str:
         """The settings on which the weights depend that the first phase leaves, as JSON: the same text, the same

@@ -210,6 +210,7 @@ class EndToEndTraining:
             update={
                 "epochs": end_to_end.critical_epochs,
                 "learning_rate": end_to_end.critical_learning_rate,
+                "bleu_weight": end_to_end.critical_bleu_weight,
                 "photos_per_batch": end_to_end.photos_per_batch,
             }
         )

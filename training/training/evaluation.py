@@ -13,11 +13,13 @@ from inference.captioner import Captioner
 from inference.image import ImageLimits
 from inference.manifest import Decoding
 from inference.result import CaptionOptions, Description
+from training.calibration import GOOD_CIDER, Bin
 from training.config import read_settings
 from training.dataset import Photo
 from training.errors import ConfigurationError
-from training.metrics import PROTOCOL, score_captions
+from training.metrics import PROTOCOL, score_captions, score_cider
 from training.progress import track
+from training.words import split_words
 
 _BATCH = 8
 _COLUMNS = ("BLEU-1", "BLEU-2", "BLEU-3", "BLEU-4", "METEOR", "ROUGE-L", "CIDEr")
@@ -40,6 +42,11 @@ class Evaluation:
         ]
         content: dict[str, Any] = {"protocol": PROTOCOL, "scores": self.scores, "captions": captions}
         return json.dumps(content, indent=1)
+
+    def ciders(self) -> list[float]:
+        """CIDEr × 100 of each caption that the beam wrote."""
+        references = {photo: split_words(captions) for photo, captions in self.references.items()}
+        return score_cider(references, {photo: [one.caption] for photo, one in self.descriptions.items()})[1]
 
     def to_table(self) -> str:
         """The scores as people read them, the protocol stated."""
@@ -97,6 +104,12 @@ def _describe(captioner: Captioner, photos: Sequence[Photo]) -> tuple[dict[str, 
             beam |= zip(names, captioner.describe_features(features), strict=True)
             advance(len(batch))
     return greedy, beam
+
+
+def describe_reliability(bins: Sequence[Bin]) -> str:
+    """The reliability curve as people read it."""
+    rows = [f"{one.confidence:10.2f}{one.good:10.2f}{one.cider:10.1f}" for one in bins]
+    return "\n".join([f"confidence  CIDEr≥{GOOD_CIDER:.0f}     CIDEr   (means of equal parts of the captions)", *rows])
 
 
 def compare_cider(published: Evaluation, plain: Evaluation) -> str:

@@ -180,7 +180,7 @@ def _averaged_weights(decoder: Learner, config: Schedule) -> Iterator[None]:
         return
     current = read_weights(decoder)
     decoder.optimizer.finalize_variable_values(decoder.trainable_variables)
-    write_weights(decoder, read_weights(decoder))  # copies: JAX lets a model that predicts use up the averages themselves
+    write_weights(decoder, read_weights(decoder))  # copies: under JAX a model that predicts uses up its own arrays
     try:
         yield
     finally:

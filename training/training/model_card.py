@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from inference.manifest import Manifest
+from training.calibration import GOOD_CIDER, Bin
 from training.dataset import Photo
 from training.words import tokenise
 
@@ -45,6 +46,11 @@ On the {dev} dev photos, through the code that serves, × 100:
 
 Protocol: {protocol}. The dev split chose the weights, so that other photos of the same kind score a little lower.
 
+What `confidence` meant there, in ten equal parts of the captions; "good" is a CIDEr of {good}, about that of the median
+caption by a person:
+
+{reliability}
+
 ## Limits and biases
 
 - It knows what its training photos show and no more. Their captions speak most of: {frequent}. A photo of something
@@ -68,8 +74,10 @@ redistributed here.
 """
 
 
-def write_model_card(manifest: Manifest, train: Sequence[Photo], dev: Sequence[Photo], *, fine_tuned: bool) -> str:
-    """The card of a bundle in Markdown; `fine_tuned`: whether its encoder was."""
+def write_model_card(
+    manifest: Manifest, train: Sequence[Photo], dev: Sequence[Photo], reliability: Sequence[Bin], *, fine_tuned: bool
+) -> str:
+    """The card of a bundle in Markdown; `reliability`: the curve on dev; `fine_tuned`: whether its encoder was."""
     training, scores = manifest.training, manifest.scores["dev"]
     assert isinstance(scores, dict)
     return _TEMPLATE.format(
@@ -88,6 +96,8 @@ def write_model_card(manifest: Manifest, train: Sequence[Photo], dev: Sequence[P
         seed=training["seed"],
         scores=_write_table(scores),
         protocol=scores["protocol"],
+        good=f"{GOOD_CIDER:.0f}",
+        reliability=_write_reliability(reliability),
         fine_tuned=_FINE_TUNED if fine_tuned else "",
         frequent=", ".join(_frequent_words(train)),
     )
@@ -101,6 +111,11 @@ def _write_table(scores: Mapping[str, object]) -> str:
         f"| {label} | " + " | ".join(f"{table[name]:.1f}" for name in names) + " |" for label, table in tables.items()
     ]
     return "\n".join(lines)
+
+
+def _write_reliability(bins: Sequence[Bin]) -> str:
+    lines = ["| confidence, mean | good | CIDEr, mean |", "|---|---|---|"]
+    return "\n".join([*lines, *(f"| {one.confidence:.2f} | {one.good:.0%} | {one.cider:.0f} |" for one in bins)])
 
 
 def _frequent_words(photos: Sequence[Photo]) -> list[str]:

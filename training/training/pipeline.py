@@ -23,7 +23,7 @@ from training.phases import Material, Phases, read_phases
 from training.progress import say
 from training.report import write_report
 from training.trunk import TRUNK, Trunk
-from training.views import WHOLE, View, choose_views
+from training.views import WHOLE, View
 from training.words import build_vocabulary, tokenise
 
 
@@ -34,7 +34,7 @@ def train(job: Job) -> Manifest:
     photos, dev = dataset.split("train"), dataset.split("dev")
     say(f"{len(photos)} training photos, {len(dev)} dev photos")
     encoder = export_encoder(job.config.encoder, photos, job.cache, job.config.fitting.seed, job.start.tuned)
-    views = [choose_views(photo, job.config.augmentation) if job.config.takes_views() else [WHOLE] for photo in photos]
+    views = [job.choose_views(photo) for photo in photos]
     trained = _fit(job, dataset, encoder, views, _extract(encoder, photos, views, dev, job.cache))
     evaluation = publish_bundle(job, trained)
     captioner = Captioner.load(job.bundle)

@@ -8,7 +8,11 @@ from inference.manifest import Calibration
 
 def rate(hypothesis: Hypothesis, calibration: Calibration | None) -> float:
     """Confidence from the mean log-probability of the tokens, the end counted: calibrated where the bundle is."""
-    mean = hypothesis.log_probability / len(hypothesis.log_probabilities)
+    return calibrate(hypothesis.log_probability / len(hypothesis.log_probabilities), calibration)
+
+
+def calibrate(mean: float, calibration: Calibration | None) -> float:
+    """Confidence from the mean log-probability of a sentence's tokens."""
     if calibration is None:
         return math.exp(min(mean, 0.0))
     return _sigmoid(calibration.intercept + calibration.slope * mean)
