@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from training.calibration import GOOD_CIDER, fit_calibration
+from training.calibration import GOOD_CIDER, bin_by_confidence, fit_calibration
 
 
 def _confidence(slope: float, intercept: float, certainty: float) -> float:
@@ -46,3 +46,18 @@ def test_captions_that_certainty_tells_apart_perfectly_still_give_finite_numbers
     assert calibration is not None
     assert math.isfinite(calibration.slope)
     assert calibration.slope > 0
+
+
+def test_the_reliability_curve_is_of_equal_parts_from_the_least_confident_on() -> None:
+    ciders = [0.0] * 10 + [100.0] * 10
+
+    bins = bin_by_confidence([place / 20 for place in range(20)], ciders)
+
+    assert [one.captions for one in bins] == [2] * 10
+    assert [one.good for one in bins] == [0.0] * 5 + [1.0] * 5
+    assert bins[0].confidence == pytest.approx(0.025)
+    assert bins[9].cider == 100
+
+
+def test_few_captions_have_fewer_parts() -> None:
+    assert len(bin_by_confidence([0.5, 0.6], [0.0, 100.0])) == 2

@@ -5,6 +5,7 @@ import pytest
 from nltk.translate.bleu_score import SmoothingFunction, sentence_bleu
 
 from training.metrics import score_cider
+from training.reward_pool import RewardPool, Written
 from training.rewards import SentenceReward
 
 REFERENCES = [
@@ -61,3 +62,18 @@ def test_a_caption_is_worth_more_for_its_own_photo_than_for_another() -> None:
 def test_odd_captions_have_a_finite_reward(words: list[str]) -> None:
     for ended in (True, False):
         assert 0 <= _reward(0.5)(0, words, ended=ended) < 5
+
+
+def test_a_pool_gives_the_rewards_that_this_process_would() -> None:
+    photos = [2, 0, 3]
+    captions = [[Written(caption.split(), ended) for caption in CANDIDATES for ended in (True, False)]] * len(photos)
+    reward = _reward(0.5)
+
+    with RewardPool([[caption.split() for caption in of_photo] for of_photo in REFERENCES], 0.5) as pool:
+        given = pool.submit(photos, captions)()
+
+    expected = [
+        [reward(photo, one.words, ended=one.ended) for one in of_photo]
+        for photo, of_photo in zip(photos, captions, strict=True)
+    ]
+    np.testing.assert_allclose(given, expected, rtol=1e-6)

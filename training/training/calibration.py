@@ -49,15 +49,10 @@ class Bin:
 
 def bin_by_confidence(confidences: Sequence[float], ciders: Sequence[float]) -> list[Bin]:
     """Ten equal parts of some captions, the least confident first: the reliability curve."""
-    order = np.argsort(confidences, kind="stable")
     stated, scores = np.array(confidences), np.array(ciders)
+    good = scores >= GOOD_CIDER
     return [
-        Bin(
-            len(part),
-            float(stated[part].mean()),
-            float((scores[part] >= GOOD_CIDER).mean()),
-            float(scores[part].mean()),
-        )
-        for part in np.array_split(order, _BINS)
+        Bin(len(part), float(stated[part].mean()), float(good[part].mean()), float(scores[part].mean()))
+        for part in np.array_split(np.argsort(stated, kind="stable"), _BINS)
         if len(part)
     ]

@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from training.calibration import GOOD_CIDER, bin_by_confidence
+from training.calibration import GOOD_CIDER, Bin
 from training.checkpoint import EpochRecord
 
 _STYLE = {"model": "#c2410c", "people": "#64748b", "other": "#0369a1"}
@@ -69,9 +69,8 @@ def draw_words(captions: Sequence[Sequence[str]], references: Sequence[Sequence[
     return chart.to_svg()
 
 
-def draw_reliability(confidences: Sequence[float], ciders: Sequence[float]) -> str:
+def draw_reliability(bins: Sequence[Bin]) -> str:
     """How often captions of each tenth of confidence are good; the diagonal is a confidence that means what it says."""
-    bins = bin_by_confidence(confidences, ciders)
     with _chart("confidence", f"share of captions with CIDEr ≥ {GOOD_CIDER:.0f}") as chart:
         chart.axes.plot([0, 1], [0, 1], linestyle=":", color=_STYLE["people"])
         chart.axes.plot([one.confidence for one in bins], [one.good for one in bins], marker="o", color=_STYLE["model"])
@@ -79,13 +78,11 @@ def draw_reliability(confidences: Sequence[float], ciders: Sequence[float]) -> s
     return chart.to_svg()
 
 
-def draw_quality(confidences: Sequence[float], ciders: Sequence[float]) -> str:
+def draw_quality(bins: Sequence[Bin]) -> str:
     """Mean CIDEr of captions of each tenth of confidence."""
-    bins = bin_by_confidence(confidences, ciders)
     with _chart("confidence", "mean CIDEr") as chart:
-        chart.axes.plot(
-            [one.confidence for one in bins], [one.cider for one in bins], marker="o", color=_STYLE["model"]
-        )
+        stated, quality = [one.confidence for one in bins], [one.cider for one in bins]
+        chart.axes.plot(stated, quality, marker="o", color=_STYLE["model"])
         chart.axes.set(xlim=(0, 1), ylim=(0, None))
     return chart.to_svg()
 

@@ -21,6 +21,7 @@ from inference.image import decode
 from inference.manifest import Manifest
 from inference.result import CaptionOptions
 from training import charts
+from training.calibration import bin_by_confidence
 from training.checkpoint import EpochRecord
 from training.dataset import Photo
 from training.evaluation import Evaluation
@@ -86,7 +87,8 @@ def write_report(
     `photos` are those of the evaluation, `phases` the histories of the fit by name, empty where they are not known.
     """
     scores = _score(evaluation)
-    confidences = np.array([description.confidence for description in evaluation.descriptions.values()])
+    confidences = [description.confidence for description in evaluation.descriptions.values()]
+    bins = bin_by_confidence(confidences, scores.cider.tolist())
     captions = [tokenise(description.caption) for description in evaluation.descriptions.values()]
     references = [tokenise(caption) for of_photo in evaluation.references.values() for caption in of_photo]
     page = (
@@ -101,8 +103,8 @@ def write_report(
             learning=_svg(charts.draw_learning(phases)) if any(phases.values()) else None,
             lengths=_svg(charts.draw_lengths(captions, references)),
             words=_svg(charts.draw_words(captions, references)),
-            reliability=_svg(charts.draw_reliability(confidences, scores.cider)),
-            quality=_svg(charts.draw_quality(confidences, scores.cider)),
+            reliability=_svg(charts.draw_reliability(bins)),
+            quality=_svg(charts.draw_quality(bins)),
             habits=_habits(captions, references),
             groups=_choose_examples(captioner, photos, evaluation, scores.cider),
         )
