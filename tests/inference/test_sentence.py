@@ -24,6 +24,13 @@ from inference.sentence import write_alt_text, write_caption
         ("dogs", "Dogs."),
         ("a german shepherd and an african - american man", "A German shepherd and an African-American man."),
         ("a man in a santa hat watches tv", "A man in a Santa hat watches TV."),
+        ("a man looks at a ocean", "A man looks at an ocean."),
+        ("a orange umbrella and a unusual hat", "An orange umbrella and an unusual hat."),
+        (
+            "a uniform , a european and a one-armed man in a used car",
+            "A uniform, a European and a one-armed man in a used car.",
+        ),
+        ("an suv and a umbrella", "An SUV and an umbrella."),
         ("germans polish china for a turkey", "Germans polish china for a turkey."),
     ],
 )

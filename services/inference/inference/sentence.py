@@ -7,6 +7,8 @@ from collections.abc import Sequence
 _SPACE_BEFORE = re.compile(r"\s+(?=[,.;:!?)\]%]|'(?:s|re|ve|ll|d|m)\b|n't\b)")
 _SPACE_AFTER = re.compile(r"(?<=[(\[])\s+")
 _SPACED_HYPHEN = re.compile(r"(?<=\w)\s+-\s+(?=\w)")
+# The letter tells the sound but for "a European", "a one-way street", "a uniform", "a used car", "a utility".
+_A_BEFORE_VOWEL = re.compile(r"\ba(?=\s+(?!eu|on(?:e|ce)\b|uni(?![mn])|us[ei]|uti|ub|uk)[aeiou])")
 _LONE_I = re.compile(r"\bi\b")
 _ENDS = (".", "!", "?")
 # What captions say in lower case and people write otherwise. Words that may also mean something else stay as they are:
@@ -32,12 +34,12 @@ def write_caption(words: Sequence[str]) -> str:
 
 
 def write_alt_text(words: Sequence[str]) -> str:
-    """The same as a sentence: a capital, a full stop, punctuation where it belongs, and names as they are written.
-
-    Articles stay as the model chose them.
+    """The same as a sentence: a capital, a full stop, punctuation where it belongs, names as they are written, and "an"
+    before a vowel.
     """
     text = _SPACE_BEFORE.sub("", " ".join(words))
     text = _SPACED_HYPHEN.sub("-", _SPACE_AFTER.sub("", text))
+    text = _A_BEFORE_VOWEL.sub("an", text)
     text = _LONE_I.sub("I", text).rstrip(" ,;:-")
     text = _WORD.sub(lambda word: _NAMES.get(word[0], word[0]), text)
     text = text[:1].upper() + text[1:]
