@@ -44,7 +44,7 @@ class Settings(BaseSettings):
 
     threads: Count | None = Field(None, description="Threads for one batch; empty for the cores the process may use.")
     workers: Annotated[int, Field(ge=1, le=64)] = Field(
-        1, description="Batches that the model captions at the same time."
+        2, description="Batches that the model captions at the same time: one searches while the other is encoded."
     )
     decode_threads: Count = Field(
         2, description="Photos decoded at the same time, each in a process of its own that can be killed."
@@ -52,7 +52,7 @@ class Settings(BaseSettings):
     decode_seconds: Seconds = Field(
         1, description="Most processor time that decoding a photo may take; longer ones are answered 422."
     )
-    batch_size: Annotated[int, Field(ge=1, le=64)] = Field(2, description="Most photos the model captions in one go.")
+    batch_size: Annotated[int, Field(ge=1, le=64)] = Field(1, description="Most photos the model captions in one go.")
     queue_size: Count = Field(64, description="Photos accepted and not yet captioned; further ones are answered 429.")
     deadline_seconds: Seconds = Field(
         20, description="Longest a photo may take from its arrival to its caption; then 504."
