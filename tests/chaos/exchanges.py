@@ -15,7 +15,7 @@ from chaos.figures import Figures, Resources
 _AT_ONCE = 64
 _LIMITS = {"header_seconds": 1, "body_seconds": 2, "keep_alive_seconds": 1, "cache_size": 0}
 _HANG_SECONDS = 15.0
-_LATE_THREADS = 4  # pools start theirs as they are needed
+_LATE_THREADS = 5  # pools start theirs as they are needed
 _GROWTH_MEGABYTES = 60
 _UNANSWERED = 0
 

@@ -15,7 +15,7 @@ from training import end_to_end
 from training.config import EndToEndConfig, TrainingConfig, load_config
 from training.dataset import read_dataset
 from training.decoder import build_decoder
-from training.end_to_end import EndToEndTraining, PixelPhotos, PixelStore, train_end_to_end
+from training.end_to_end import EndToEndTraining, train_end_to_end
 from training.end_to_end_model import (
     AS_IT_IS,
     DRAWN,
@@ -29,6 +29,7 @@ from training.end_to_end_model import (
 )
 from training.fitting import SmoothedCrossEntropy
 from training.jpeg import compress
+from training.pixels import PixelPhotos, PixelStore
 from training.start import read_start
 
 SIZE, SIDE, WORDS, CHANNELS = 75, 60, 9, 2048

@@ -22,6 +22,15 @@ def test_the_weights_are_imagenets(weights: Path) -> None:
     assert xception.digest_weights(model) == xception.WEIGHTS_DIGEST
 
 
+def test_names_do_not_depend_on_what_else_the_process_built(weights: Path) -> None:
+    one, other = (xception.load_xception(75, weights) for _ in range(2))
+    names = [weight.path for weight in one.weights]
+
+    assert names == [weight.path for weight in other.weights]
+    assert len(set(names)) == len(names)
+    assert {"shortcut_128/kernel", "shortcut_1024/kernel", "shortcut_728_bn/gamma"} <= set(names)
+
+
 @pytest.fixture(scope="module")
 def weights() -> Path:
     return weights_cache()

@@ -190,7 +190,7 @@ class EndToEndConfig(Section):
     teachers_share: float = Field(0.7, ge=0, le=1)
     """Of the student's loss: what the teachers think of the next word, beside what people wrote."""
 
-    critical_epochs: int = Field(8, ge=0)
+    critical_epochs: int = Field(8, ge=1)
     """Of self-critical training at the end, with the settings of `self_critical` but for these."""
 
     critical_passes: int = Field(8, ge=1)

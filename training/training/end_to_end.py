@@ -9,11 +9,7 @@ What it leaves is where `caption-train train --start` begins. Everything is writ
 it; without an accelerator it would take days.
 """
 
-import hashlib
-import os
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from functools import partial
 from itertools import cycle, islice
 from pathlib import Path
@@ -21,15 +17,11 @@ from typing import Any
 
 import keras
 import numpy as np
-import numpy.typing as npt
 
-from inference import preprocessing
-from inference.image import decode
-from inference.manifest import ImageSpec
 from inference.runtime import Floats
 from inference.vocabulary import Vocabulary
 from training import differences
-from training.batches import Batch, Batches, Inputs, Places
+from training.batches import Batch, Batches
 from training.checkpoint import Arrays, Progress, read_weights, write_weights
 from training.config import TrainingConfig
 from training.dataset import Photo, read_dataset
@@ -37,7 +29,6 @@ from training.decoder import Decoder, Tensor, build_decoder
 from training.dev_score import DevScore
 from training.end_to_end_model import (
     AS_IT_IS,
-    MIRROR,
     Body,
     Distillation,
     EndToEnd,
@@ -46,16 +37,14 @@ from training.end_to_end_model import (
     split_xception,
 )
 from training.fitting import BatchSource, SmoothedCrossEntropy, build_schedule, fit
+from training.pixels import PixelPhotos, PixelStore
 from training.progress import say
 from training.sampling import NEVER_WRITTEN, Sampler
 from training.self_critical import SampledBatches, open_rewards
+from training.stages import Stages, Taught
 from training.start import Start, write_start
-from training.views import may_be_mirrored
 from training.words import build_vocabulary, tokenise
 from training.xception import load_xception
-
-Pixels = npt.NDArray[np.uint8]
-Draws = npt.NDArray[np.float32]
 
 
 def train_end_to_end(dataset: Path, config: TrainingConfig, cache: Path, folder: Path, command: str) -> None:
@@ -69,7 +58,7 @@ def train_end_to_end(dataset: Path, config: TrainingConfig, cache: Path, folder:
     )
     store = PixelStore([*photos, *dev], config.encoder.canonical_size or config.encoder.size)
     training = EndToEndTraining(photos, dev, store, vocabulary, config, cache)
-    stages = _Stages(folder, config, read.digest)
+    stages = Stages(folder, config, read.digest)
     rates = list(islice(cycle(config.end_to_end.encoder_rates), config.end_to_end.teachers))
     teachers = [
         stages.take(f"teacher-{number}", partial(training.teach, number, rate)) for number, rate in enumerate(rates)
@@ -91,54 +80,6 @@ def train_end_to_end(dataset: Path, config: TrainingConfig, cache: Path, folder:
     }
     write_start(folder, training.leave(taught, record))
     say(f"Wrote {folder}: go on with caption-train train --start {folder}")
-
-
-@dataclass(frozen=True, slots=True)
-class Taught:
-    """Weights that a stage leaves, those of a `Body` that can be trained, and their dev CIDEr × 100."""
-
-    weights: Arrays
-    cider: float
-
-
-class PixelStore:
-    """The photos in memory as training reads them, squashed to the canonical size."""
-
-    def __init__(self, photos: Sequence[Photo], side: int) -> None:
-        spec = ImageSpec(height=side, width=side, canonical_size=None, resample="bicubic")
-
-        def read(photo: Photo) -> Pixels:
-            image, _ = decode(photo.path.read_bytes())
-            return preprocessing.prepare(image, spec)
-
-        with ThreadPoolExecutor() as pool:
-            self._pixels = np.stack(list(pool.map(read, photos)))
-        self._rows = {photo.sha256: row for row, photo in enumerate(photos)}
-
-    def load(self, photos: Sequence[Photo]) -> Pixels:
-        """Pixels uint8 [P, S, S, 3]."""
-        return self._pixels[[self._rows[photo.sha256] for photo in photos]]
-
-
-class PixelPhotos:
-    """The training split as pixels, with what is drawn for a view of each photo."""
-
-    def __init__(self, photos: Sequence[Photo], store: PixelStore) -> None:
-        self.photos, self._store = photos, store
-        self._one_sided = np.array([not may_be_mirrored(photo) for photo in photos])
-
-    def __len__(self) -> int:
-        return len(self.photos)
-
-    def draw_views(self, random: np.random.Generator) -> Draws:
-        """Draws [photos, 9] of `RandomView`; no mirror image where a caption would be wrong of it."""
-        draws = random.random((len(self), len(AS_IT_IS)), np.float32)
-        draws[self._one_sided, MIRROR] = AS_IT_IS[MIRROR]
-        return draws
-
-    def load_inputs(self, places: Places, views: Draws) -> Inputs:
-        """Pixels uint8 [P, S, S, 3] and draws [P, 9] of the photos at `places`."""
-        return self._store.load([self.photos[place] for place in places]), views[places]
 
 
 class EndToEndTraining:
@@ -345,42 +286,6 @@ class _Passes:
     def epoch(self, number: int) -> Iterator[Batch]:
         for one in range(self._passes):
             yield from self._batches.epoch(number * self._passes + one)
-
-
-class _Stages:
-    """Where stages are kept: in folders by what shapes them, so that no other settings ever find them."""
-
-    def __init__(self, folder: Path, config: TrainingConfig, dataset_digest: str) -> None:
-        self._folder = folder
-        text = config.model_dump_json(include={"vocabulary", "encoder", "decoder", "fitting"}) + dataset_digest
-        settings = config.end_to_end.model_dump()
-        critical = {name: value for name, value in settings.items() if name.startswith("critical_")}
-        teaching = {name: value for name, value in settings.items() if name not in critical}
-        self._teaching = _digest(f"{text} {teaching}")
-        self._critical = _digest(f"{text} {settings} {config.self_critical.model_dump_json()}")
-
-    def take(self, name: str, make: Callable[[], Taught]) -> Taught:
-        """What an earlier run made of a stage of teaching, or what `make` makes of it now."""
-        path = self._folder / f"teaching-{self._teaching}" / f"{name}.npz"
-        if not path.exists():
-            made = make()
-            path.parent.mkdir(parents=True, exist_ok=True)
-            partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
-            with partial.open("wb") as stream:
-                np.savez(stream, allow_pickle=False, cider=np.array(made.cider), **made.weights)
-            partial.replace(path)
-        with np.load(path, allow_pickle=False) as arrays:
-            taught = Taught({one: arrays[one] for one in arrays.files if one != "cider"}, float(arrays["cider"]))
-        say(f"{name}: dev CIDEr {taught.cider:.1f}")
-        return taught
-
-    def open(self, name: str) -> Path:
-        """The folder of self-critical training."""
-        return self._folder / f"{name}-{self._critical}"
-
-
-def _digest(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()[:8]
 
 
 def _halve(weights: Arrays) -> Arrays:
