@@ -74,6 +74,11 @@ def save_checkpoint(path: Path, model: keras.Model, progress: Progress) -> None:
     }
     history = json.dumps([asdict(record) for record in progress.history])
     arrays["history"] = np.frombuffer(history.encode(), np.uint8)
+    save_arrays(path, arrays)
+
+
+def save_arrays(path: Path, arrays: Arrays) -> None:
+    """Write arrays to a file that appears whole or not at all."""
     partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
     with partial.open("wb") as stream:
         np.savez(stream, allow_pickle=False, **arrays)

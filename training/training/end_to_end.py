@@ -169,11 +169,7 @@ class EndToEndTraining:
             )
             batches = _Passes(sampled, end_to_end.critical_passes)
             optimizer = self._optimise(
-                build_schedule(
-                    config.learning_rate,
-                    config.epochs * len(batches),
-                    round(end_to_end.warmup_epochs * len(sampled)),
-                ),
+                self._plan(config.learning_rate, config.epochs * end_to_end.critical_passes, len(sampled)),
                 end_to_end.critical_encoder_rate / config.learning_rate,
                 ramp=0,
                 beta_2=config.moment_decay,

@@ -1,14 +1,13 @@
 """The stages of end-to-end training on disk: a command that is given again goes on after the last one that is done."""
 
 import hashlib
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from training.checkpoint import Arrays
+from training.checkpoint import Arrays, save_arrays
 from training.config import TrainingConfig
 from training.progress import say
 
@@ -39,10 +38,7 @@ class Stages:
         if not path.exists():
             made = make()
             path.parent.mkdir(parents=True, exist_ok=True)
-            partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
-            with partial.open("wb") as stream:
-                np.savez(stream, allow_pickle=False, cider=np.array(made.cider), **made.weights)
-            partial.replace(path)
+            save_arrays(path, made.weights | {"cider": np.array(made.cider)})
         with np.load(path, allow_pickle=False) as arrays:
             taught = Taught({one: arrays[one] for one in arrays.files if one != "cider"}, float(arrays["cider"]))
         say(f"{name}: dev CIDEr {taught.cider:.1f}")
