@@ -26,7 +26,7 @@ def test_the_values_of_a_known_picture_do_not_change() -> None:
     assert pixels.dtype == np.uint8
     assert (
         hashlib.sha256(pixels.tobytes()).hexdigest()
-        == "8e44b25f93a417ffa2b162126673eb9edee987d00d262aa206ba0ffd30649ac0"
+        == "bc1dc8b22434e9236a959e7ac9ca80fd1460be26ebf57572e4e1175e4fda9a0f"
     )
 
 

@@ -40,8 +40,15 @@ def test_the_encoder_gives_a_grid_of_features_for_each_photo(bundle: Path) -> No
     assert features.sum() == pytest.approx(1.2)
 
 
+def test_in_a_crowd_the_encoder_gives_the_same_features(bundle: Path) -> None:
+    images = np.random.default_rng(0).integers(0, 256, (2, SIDE, SIDE, 3), np.uint8)
+    encoder = OnnxEncoder(load_bundle(bundle), threads=4, callers=2)
+
+    np.testing.assert_array_equal(encoder.encode(images, crowded=True), encoder.encode(images))
+
+
 def test_a_step_gives_normalised_probabilities_and_the_next_state(bundle: Path) -> None:
-    decoder = OnnxDecoder(load_bundle(bundle), threads=1)
+    decoder = OnnxDecoder(load_bundle(bundle))
     start = decoder.start(np.zeros((2, CELLS, CHANNELS), np.float32))
     state = {name: np.repeat(tensor[:, None], 3, axis=1) for name, tensor in start.state.items()}
 
@@ -56,7 +63,7 @@ def test_a_step_gives_normalised_probabilities_and_the_next_state(bundle: Path) 
 
 def test_a_decoder_without_attention_says_so(tmp_path: Path) -> None:
     bundle = load_bundle(write_tiny_bundle(tmp_path / "plain", attention=False))
-    decoder = OnnxDecoder(bundle, threads=1)
+    decoder = OnnxDecoder(bundle)
     start = decoder.start(np.zeros((1, CELLS, CHANNELS), np.float32))
 
     step = decoder.step(np.ones((1, 1), np.int32), start.context, {"state_count": start.state["state_count"][:, None]})

@@ -30,6 +30,7 @@ class GatedDescriber:
     def __init__(self) -> None:
         self.prepared: list[str] = []
         self.batches: list[list[str]] = []
+        self.crowds: list[bool] = []
         self.gate = threading.Event()
         self.decode_gate = threading.Event()
         self.decode_gate.set()
@@ -44,7 +45,10 @@ class GatedDescriber:
         info = ImageInfo(width=1, height=1, format="PNG", sha256=name)
         return PreparedImage(np.zeros((1, 1, 3), np.uint8), info, decode_ms=0.0)
 
-    def describe(self, images: Sequence[PreparedImage], options: CaptionOptions = GREEDY) -> list[Caption]:
+    def describe(
+        self, images: Sequence[PreparedImage], options: CaptionOptions = GREEDY, *, crowded: bool = False
+    ) -> list[Caption]:
+        self.crowds.append(crowded)
         self.batches.append([image.info.sha256 for image in images])
         assert self.gate.wait(PATIENCE)
         if self.failure:
@@ -118,6 +122,18 @@ async def test_an_error_of_the_model_reaches_the_one_who_waits_and_no_other(
 
     describer.failure = None
     assert await submit("cat") == "cat"
+
+
+async def test_the_model_is_told_whether_other_photos_are_there(submit: Submit, describer: GatedDescriber) -> None:
+    describer.gate.set()
+    await submit("alone")
+    describer.gate.clear()
+    crowd = [submit(name) for name in "abc"]
+    await until(lambda: len(describer.prepared) == 4)
+    describer.gate.set()
+    await asyncio.gather(*crowd)
+
+    assert describer.crowds[:3] == [False, True, True]
 
 
 async def test_a_photo_beyond_the_queue_is_refused_with_the_time_to_wait(

@@ -44,7 +44,7 @@ def test_both_decoders_give_the_same_step(bundle: Path, on_tensorflow: Captioner
     features = np.random.default_rng(0).random((2, CELLS, CHANNELS), np.float32)
     tokens = np.array([[4, 5, 6], [1, 10, 4]], np.int32)
     steps = []
-    for decoder in (OnnxDecoder(load_bundle(bundle), threads=1), on_tensorflow.decoder):
+    for decoder in (OnnxDecoder(load_bundle(bundle)), on_tensorflow.decoder):
         start = decoder.start(features)
         state = {name: np.repeat(tensor[:, None], 3, axis=1) for name, tensor in start.state.items()}
         steps.append(decoder.step(tokens, start.context, state))

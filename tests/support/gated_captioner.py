@@ -18,13 +18,15 @@ class GatedCaptioner(Captioner):
 
     def __init__(self, path: Path) -> None:
         bundle = load_bundle(path)
-        super().__init__(bundle, OnnxEncoder(bundle, threads=1), OnnxDecoder(bundle, threads=1), ImageLimits())
+        super().__init__(bundle, OnnxEncoder(bundle, threads=1), OnnxDecoder(bundle), ImageLimits())
         self.gate = threading.Event()
         self.gate.set()
         self.batches: list[int] = []
 
-    def describe(self, images: Sequence[PreparedImage], options: CaptionOptions = _DEFAULTS) -> list[Caption]:
+    def describe(
+        self, images: Sequence[PreparedImage], options: CaptionOptions = _DEFAULTS, *, crowded: bool = False
+    ) -> list[Caption]:
         """As the captioner does it, once the gate is open."""
         self.batches.append(len(images))
         assert self.gate.wait(timeout=60), "the test never opened the gate"
-        return super().describe(images, options)
+        return super().describe(images, options, crowded=crowded)

@@ -18,10 +18,12 @@ _DEFAULTS = CaptionOptions()
 class SlowCaptioner(Captioner):
     """A captioner that takes its time."""
 
-    def describe(self, images: Sequence[PreparedImage], options: CaptionOptions = _DEFAULTS) -> list[Caption]:
+    def describe(
+        self, images: Sequence[PreparedImage], options: CaptionOptions = _DEFAULTS, *, crowded: bool = False
+    ) -> list[Caption]:
         """As the captioner does it, later."""
         time.sleep(_SECONDS)
-        return super().describe(images, options)
+        return super().describe(images, options, crowded=crowded)
 
 
 if __name__ == "__main__":

@@ -82,7 +82,7 @@ def test_eight_bits_move_log_probabilities_by_hundredths(decoder: Decoder, expor
     plain, compressed = (_run(folder / DECODER_STEP, feeds) for folder in (exported, tmp_path))
 
     operators = [node.op_type for node in onnx.load(tmp_path / DECODER_STEP).graph.node]
-    assert operators.count("MatMulNBits") == (4 if decoder.attention else 2)
+    assert operators.count("MatMulIntegerToFloat") == (4 if decoder.attention else 2)
     assert operators.count("GatherBlockQuantized") == 1
     assert (tmp_path / DECODER_STEP).stat().st_size < 0.7 * (exported / DECODER_STEP).stat().st_size
     assert plain.keys() == compressed.keys()
@@ -101,4 +101,22 @@ def test_eight_bits_move_the_start_by_hundredths(decoder: Decoder, exported: Pat
     assert plain.keys() == compressed.keys()
     moved = {name: float(np.abs(values - compressed[name]).max()) for name, values in plain.items()}
     assert any(moved.values())
-    assert all(difference < 0.02 for difference in moved.values()), moved
+    assert all(difference < 0.05 for difference in moved.values()), moved
+
+
+def test_in_eight_bits_a_photo_is_described_the_same_whatever_is_with_it(decoder: Decoder, tmp_path: Path) -> None:
+    random = np.random.default_rng(7)
+    brightness = np.array([1, 30, 0.01])[:, None, None]
+    features = (random.random((3, FEATURES.cells, 6)) * brightness).astype(np.float32)
+    tokens = random.integers(4, WORDS, (3, 2)).astype(np.int32)
+    export_decoder(decoder, FEATURES, "int8", tmp_path)
+
+    def describe(photos: slice) -> dict[str, np.ndarray]:
+        start = _run(tmp_path / DECODER_START, {"features": features[photos]})
+        states = {name: np.repeat(value[:, None], 2, axis=1) for name, value in start.items() if name[:5] == "state"}
+        return start | _run(tmp_path / DECODER_STEP, start | states | {"tokens": tokens[photos]})
+
+    together = describe(slice(None))
+    for photo in range(3):
+        for name, values in describe(slice(photo, photo + 1)).items():
+            np.testing.assert_allclose(values[0], together[name][photo], rtol=1e-5, atol=1e-6, err_msg=name)

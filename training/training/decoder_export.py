@@ -38,10 +38,9 @@ def export_decoder(decoder: Decoder, features: FeatureSpec, precision: str, fold
     step = onnx_graphs.convert(
         _step_of(decoder, contexts, read), _step_specs(decoder, features), _step_outputs(decoder), "step"
     )
-    if precision == "int8":
-        onnx_graphs.store_columns_in_eight_bits(start)
-        onnx_graphs.store_eight_bits(step)
     for model, name in ((start, DECODER_START), (step, DECODER_STEP)):
+        if precision == "int8":
+            onnx_graphs.store_eight_bits(model)
         onnx_graphs.store_half_precision(model)
         onnx_graphs.save(model, folder / name)
 

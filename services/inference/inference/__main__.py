@@ -34,6 +34,7 @@ def main() -> int:
                 settings.bundle,
                 runtime=settings.runtime,
                 threads=settings.threads,
+                callers=settings.workers,
                 decode=decoders.decode,
             )
             serve(settings, load)

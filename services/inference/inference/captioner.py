@@ -58,16 +58,18 @@ class Captioner:
         *,
         runtime: RuntimeName = "onnx",
         threads: int | None = None,
+        callers: int = 1,
         limits: ImageLimits = _LIMITS,
         decode: Decode | None = None,
     ) -> Self:
         """Verify the bundle and load its weights.
 
-        `threads`: cores that the work on one batch may use; None takes all that the process has. `decode`: what decodes
+        `threads`: cores that the model may use; None takes all that the process has. `callers`: how many batches are
+        captioned at the same time when it is crowded, each with its share of the cores. `decode`: what decodes
         photos, such as a `DecodePool`'s; None does it in this process, within `limits`. Raises BundleError.
         """
         bundle = load_bundle(path)
-        encoder, decoder = _open_runtime(bundle, runtime, threads or cpu.count_cores())
+        encoder, decoder = _open_runtime(bundle, runtime, threads or cpu.count_cores(), callers)
         return cls(bundle, encoder, decoder, limits, decode)
 
     def prepare(self, data: bytes) -> PreparedImage:
@@ -78,12 +80,14 @@ class Captioner:
         pixels, info = self._decode(data, Target(spec.width, spec.height, spec.canonical_size, sufficient_side))
         return PreparedImage(pixels, info, decode_ms=_milliseconds_since(begun))
 
-    def describe(self, images: Sequence[PreparedImage], options: CaptionOptions = _DEFAULTS) -> list[Caption]:
-        """Caption photos as one batch, in their order."""
+    def describe(
+        self, images: Sequence[PreparedImage], options: CaptionOptions = _DEFAULTS, *, crowded: bool = False
+    ) -> list[Caption]:
+        """Caption photos as one batch, in their order; `crowded`: other photos want the cores at this time."""
         if not images:
             return []
         begun = perf_counter()
-        features = self.encoder.encode(np.stack([prepared.pixels for prepared in images]))
+        features = self.encoder.encode(np.stack([prepared.pixels for prepared in images]), crowded=crowded)
         encode_ms = _milliseconds_since(begun)
         begun = perf_counter()
         descriptions = self.describe_features(features, options)
@@ -138,12 +142,12 @@ class Captioner:
         )
 
 
-def _open_runtime(bundle: Bundle, runtime: RuntimeName, threads: int) -> tuple[Encoder, Decoder]:
+def _open_runtime(bundle: Bundle, runtime: RuntimeName, threads: int, callers: int) -> tuple[Encoder, Decoder]:
     if runtime == "tensorflow":
         from inference.tensorflow_runtime import open_saved_model  # TensorFlow is optional, and slow to import
 
         return open_saved_model(bundle, threads=threads)
-    return OnnxEncoder(bundle, threads=threads), OnnxDecoder(bundle, threads=threads)
+    return OnnxEncoder(bundle, threads=threads, callers=callers), OnnxDecoder(bundle)
 
 
 def _pair_words(words: Sequence[str], hypothesis: Hypothesis) -> list[Word]:

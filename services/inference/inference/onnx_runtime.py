@@ -32,29 +32,33 @@ class ModelFiles(Protocol):
 
 
 class OnnxEncoder:
-    """`encoder.onnx`, in whatever precision it was exported."""
+    """`encoder.onnx`, in whatever precision it was exported.
 
-    def __init__(self, files: ModelFiles, *, threads: int) -> None:
-        """`threads`: cores that one photo may use. Raises BundleError."""
-        self._session = open_session(files, ENCODER, threads=threads)
-        _check_names(files, ENCODER, self._session, inputs={"images"}, outputs={"features"})
+    Two threads together are not twice as fast as one, so that under load it pays to give each caller a core of its own.
+    """
 
-    def encode(self, images: npt.NDArray[np.uint8]) -> Floats:
-        """Features [P, cells, channels] of `images` [P, height, width, 3]."""
-        features: Floats = self._session.run(["features"], {"images": images})[0]
+    def __init__(self, files: ModelFiles, *, threads: int, callers: int = 1) -> None:
+        """`threads`: cores to use; `callers`: how many share them when it is crowded. Raises BundleError."""
+        share = max(1, threads // callers)
+        self._alone = open_session(files, ENCODER, threads=threads)
+        self._crowded = self._alone if share == threads else open_session(files, ENCODER, threads=share)
+        _check_names(files, ENCODER, self._alone, inputs={"images"}, outputs={"features"})
+
+    def encode(self, images: npt.NDArray[np.uint8], *, crowded: bool = False) -> Floats:
+        """Features [P, cells, channels] of `images` [P, height, width, 3]; a crowd gets them from fewer cores."""
+        session = self._crowded if crowded else self._alone
+        features: Floats = session.run(["features"], {"images": images})[0]
         return features
 
 
 class OnnxDecoder:
-    """`decoder_start.onnx` and `decoder_step.onnx`."""
+    """`decoder_start.onnx` and `decoder_step.onnx`, each on one core: to hand half of so little to another costs more
+    than it saves.
+    """
 
-    def __init__(self, bundle: Bundle, *, threads: int) -> None:
-        """`threads`: cores that the start may use. Raises BundleError.
-
-        A step multiplies a few vectors with matrices, as fast as memory delivers them: to hand half of that to another
-        core costs more than it saves.
-        """
-        self._start = open_session(bundle, DECODER_START, threads=threads)
+    def __init__(self, bundle: Bundle) -> None:
+        """Raises BundleError."""
+        self._start = open_session(bundle, DECODER_START, threads=1)
         self._step = open_session(bundle, DECODER_STEP, threads=1)
         self._started = _output_names(self._start)
         self._stepped = _output_names(self._step)
@@ -100,11 +104,14 @@ def open_session(files: ModelFiles, name: str, *, threads: int) -> onnxruntime.I
     options.add_session_config_entry("session.dynamic_block_base", "4")
     options.log_severity_level = _SILENT
     try:
-        return onnxruntime.InferenceSession(files.read(name), options, providers=["CPUExecutionProvider"])
+        session = onnxruntime.InferenceSession(files.read(name), options, providers=["CPUExecutionProvider"])
     except BundleError:
         raise
     except Exception as error:  # ONNX Runtime's exceptions share no base class of their own
         raise _refusal(files, name, "is not a model that ONNX Runtime can run") from error
+    # It would hold the file's bytes for good, to start again with other providers, of which there are none.
+    session._model_bytes = None  # noqa: SLF001
+    return session
 
 
 def _check_names(

@@ -41,8 +41,11 @@ class DecoderStep:
 class Encoder(Protocol):
     """Reads photos."""
 
-    def encode(self, images: npt.NDArray[np.uint8]) -> Floats:
-        """Features [P, cells, channels] of `images` [P, height, width, 3] in RGB."""
+    def encode(self, images: npt.NDArray[np.uint8], *, crowded: bool = False) -> Floats:
+        """Features [P, cells, channels] of `images` [P, height, width, 3] in RGB.
+
+        `crowded`: others want the cores at this time, so that it is better to take a share of them than all.
+        """
         ...
 
 

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Protocol, Self
 
 from inference.errors import DeadlineExceededError, QueueFullError
@@ -28,8 +29,10 @@ class Describer(Protocol):
     def prepare(self, data: bytes) -> PreparedImage:
         """Decode and preprocess a photo."""
 
-    def describe(self, images: Sequence[PreparedImage], options: CaptionOptions = ...) -> list[Caption]:
-        """Caption a batch of photos."""
+    def describe(
+        self, images: Sequence[PreparedImage], options: CaptionOptions = ..., *, crowded: bool = ...
+    ) -> list[Caption]:
+        """Caption a batch of photos; `crowded`: there are others, so that it should leave cores to them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,9 +205,11 @@ class Scheduler:
         for job in batch:
             job.started.set_result(start)
         self._on_batch(len(batch))
+        crowded = self._accepted > len(batch)
+        describe = partial(batch[0].describer.describe, crowded=crowded)
         photos = [job.photo for job in batch]
         try:
-            captions = await loop.run_in_executor(self._model, batch[0].describer.describe, photos, batch[0].options)
+            captions = await loop.run_in_executor(self._model, describe, photos, batch[0].options)
         except Exception as error:  # whatever the model raises belongs to those who wait for it, not to the worker
             _settle(batch, [error] * len(batch))
         else:

@@ -23,6 +23,7 @@ from inference.cache import CacheKey, CaptionCache
 from inference.captioner import Captioner
 from inference.errors import NotReadyError
 from inference.manifest import Manifest
+from inference.memory import release_freed
 from inference.metrics import Metrics
 from inference.result import Caption, CaptionOptions, Timings
 from inference.scheduler import Scheduled, Scheduler
@@ -156,6 +157,7 @@ class CaptionService:
 
     def _load_warm(self) -> Captioner:
         captioner = self._load()
+        release_freed()
         captioner.caption(_grey_photo())
         return captioner
 

@@ -44,7 +44,7 @@ class Settings(BaseSettings):
 
     threads: Count | None = Field(None, description="Threads for one batch; empty for the cores the process may use.")
     workers: Annotated[int, Field(ge=1, le=64)] = Field(
-        2, description="Batches that the model captions at the same time: one searches while the other is encoded."
+        2, description="Batches that the model captions at the same time, each with its share of the threads."
     )
     decode_threads: Count = Field(
         2, description="Photos decoded at the same time, each in a process of its own that can be killed."
