@@ -23,6 +23,7 @@ from support.tiny_bundle import write_tiny_bundle
 from inference.captioner import Captioner
 
 LOOPS = {"float32": 10.0, "int8": 20.0}
+SHARES = {clients: {"float32": [1.4, 0.2, 1.6], "int8": [0.8, 0.9, 1.2]} for clients in serving.HELD}
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +46,7 @@ def test_distinct_photos_are_the_same_pictures_in_different_bytes() -> None:
 def test_bars_are_met_or_not_by_the_numbers() -> None:
     fast, slow = _load(16, 1.0, {200: 160}), _load(64, 20.0, {200: 100, 500: 3})
 
-    met = {bar.promise: bar.met for bar in serving.describe_load([fast, slow], LOOPS).bars}
+    met = {bar.promise: bar.met for bar in serving.describe_load([fast, slow], LOOPS, SHARES).bars}
 
     assert met["16 clients: at least 95 % of the float32 encoder's loop"]
     assert not met["16 clients: at least 95 % of the int8 encoder's loop"]
@@ -88,6 +89,18 @@ def test_service_and_ways_take_turns_and_all_bars_are_held(
 
 
 @pytest.mark.slow
+def test_throughput_is_held_against_the_loops_before_and_after_it(bundle: Path) -> None:
+    captioner = Captioner.load(bundle)
+    loops = Loops({"int8": captioner.encoder}, side=captioner.bundle.manifest.image.height)
+    with run_service(bundle, queue_size=64) as service:
+        shares = serving.measure_shares(service, loops, 0.2, rounds=2)
+
+        assert service.metric('caption_cache_lookups_total{result="hit"}') == 0
+    assert shares.keys() == set(serving.HELD)
+    assert all(len(turns["int8"]) == 2 and min(turns["int8"]) > 0 for turns in shares.values())
+
+
+@pytest.mark.slow
 def test_the_document_says_what_is_met_and_shows_the_plots(bundle: Path, tmp_path: Path) -> None:
     captioner = Captioner.load(bundle)
     loops = Loops({"int8": captioner.encoder}, side=captioner.bundle.manifest.image.height)
@@ -124,7 +137,8 @@ def test_a_part_that_fails_says_so_and_leaves_the_others(capsys: pytest.CaptureF
 
 
 def test_clients_that_got_no_caption_meet_no_bar() -> None:
-    section = serving.describe_load([_load(16, 1.0, {200: 0, 503: 16})], LOOPS)
+    none = {clients: {"int8": [0.0]} for clients in serving.HELD}
+    section = serving.describe_load([_load(16, 1.0, {200: 0, 503: 16})], LOOPS, none)
 
     assert not any(bar.met for bar in section.bars)
 

@@ -73,12 +73,13 @@ def _measure_serving(options: argparse.Namespace, folder: Path) -> list[Section]
     with serving.serve(options.bundle) as service:
         watch = serving.MemoryWatch(service.process.pid)
         curve = serving.measure_load(service, loops, _LOAD_SECONDS * scale)
+        shares = serving.measure_shares(service, loops, _LOAD_SECONDS * scale)
         overload = serving.measure_overload(service, _OVERLOAD_SECONDS * scale)
-        sent = sum(len(load.latencies) for load in curve)
+        sent = int(service.metric("caption_batch_size_sum"))
         memory = serving.measure_memory(service, watch, sent, _MEMORY_SECONDS * scale)
     plots.plot_load(curve, loops.rates, folder / "load.png")
     plots.plot_memory(watch.samples, folder / "memory.png")
-    return [serving.describe_load(curve, loops.rates), overload, memory]
+    return [serving.describe_load(curve, loops.rates, shares), overload, memory]
 
 
 def _parse() -> argparse.Namespace:

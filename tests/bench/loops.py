@@ -20,13 +20,14 @@ class Loops:
         for encoder in encoders.values():
             encoder.encode(self._images[:1])
 
-    def measure(self) -> None:
-        """Go through all images once more with each encoder, in turns."""
+    def measure(self) -> dict[str, float]:
+        """Go through all images once more with each encoder, in turns: images a second of this time, by encoder."""
         for image in self._images:
             for name, encoder in self._encoders.items():
                 begun = time.perf_counter()
                 encoder.encode(image[None])
                 self._times[name].append(time.perf_counter() - begun)
+        return {name: _IMAGES / sum(times[-_IMAGES:]) for name, times in self._times.items()}
 
     @property
     def rates(self) -> dict[str, float]:

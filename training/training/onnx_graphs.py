@@ -135,8 +135,9 @@ def _look_up_bytes(graph: onnx.GraphProto, node: onnx.NodeProto, matrix: npt.NDA
 
 def _scale(values: npt.NDArray[np.float32], largest: int, axis: int) -> npt.NDArray[np.float32]:
     """What to divide values by so that the largest along an axis, which is kept, becomes `largest`."""
-    scales = np.maximum(np.abs(values).max(axis=axis, keepdims=True), np.finfo(np.float32).tiny) / largest
-    return scales.astype(np.float32)
+    extremes = np.maximum(np.abs(values).max(axis=axis, keepdims=True), np.finfo(np.float32).tiny)
+    scales: npt.NDArray[np.float32] = (extremes / largest).astype(np.float32)
+    return scales
 
 
 def _add_constants(graph: onnx.GraphProto, arrays: Mapping[str, npt.ArrayLike]) -> list[str]:
