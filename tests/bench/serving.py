@@ -95,8 +95,8 @@ def measure_load(service: ServiceProcess, loops: Loops, seconds: float) -> list[
 
 def measure_shares(service: ServiceProcess, loops: Loops, seconds: float, rounds: int = 5) -> Shares:
     """For clients and precision, what the service reached of the encoder's loop right before and after, each turn."""
-    shares: Shares = {clients: {name: [] for name in loops.rates} for clients in HELD}
     before = loops.measure()
+    shares: Shares = {clients: {name: [] for name in before} for clients in HELD}
     for turn in range(1, rounds + 1):
         for clients, turns in shares.items():
             load = run_clients(service.port, clients, seconds, seed=1000 * turn + clients)

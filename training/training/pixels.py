@@ -19,10 +19,10 @@ Draws = npt.NDArray[np.float32]
 
 
 class PixelStore:
-    """The photos in memory as training reads them, squashed to the canonical size."""
+    """The photos in memory as training reads them, in the canonical form."""
 
     def __init__(self, photos: Sequence[Photo], side: int) -> None:
-        spec = ImageSpec(height=side, width=side, canonical_size=None, resample="bicubic")
+        spec = ImageSpec(height=side, width=side, canonical_size=side, resample="bicubic")
 
         def read(photo: Photo) -> Pixels:
             image, _ = decode(photo.path.read_bytes())

@@ -25,13 +25,24 @@ class InputSpec(Protocol):
 
 
 def prepare(image: Image.Image, spec: InputSpec) -> npt.NDArray[np.uint8]:
-    """Squash an RGB photo to the canonical size and resize that to the encoder's input: uint8 [height, width, 3].
+    """Squash an RGB photo to the canonical form and resize that to the encoder's input: uint8 [height, width, 3].
 
     The detour makes a large original look as soft as the pictures that the model has learnt from
-    (docs/architecture.md). Pillow's filters average over the source pixels when they shrink, and a size that already
-    fits is left as it is. To the canonical size it is the bilinear one, which takes half as long and depends less on
-    the size of the original; from there the bicubic one, as in training.
+    (docs/architecture.md). From there on it is the bicubic filter, as in training.
     """
     if spec.canonical_size is not None:
-        image = image.resize((spec.canonical_size, spec.canonical_size), Image.Resampling.BILINEAR)
+        image = _make_canonical(image, spec.canonical_size)
     return np.array(image.resize((spec.width, spec.height), Image.Resampling.BICUBIC))
+
+
+def _make_canonical(image: Image.Image, side: int) -> Image.Image:
+    """The photo as a square, with colour at half the resolution of brightness, as JPEG keeps it.
+
+    Pillow's bilinear filter averages over the source pixels when it shrinks, and takes half as long as the bicubic one.
+    """
+    square = image.resize((side, side), Image.Resampling.BILINEAR)
+    brightness, *colours = square.convert("YCbCr").split()
+    half = (max(1, side // 2), max(1, side // 2))
+    coarse = [colour.resize(half, Image.Resampling.BILINEAR) for colour in colours]
+    smooth = [colour.resize((side, side), Image.Resampling.BILINEAR) for colour in coarse]
+    return Image.merge("YCbCr", (brightness, *smooth)).convert("RGB")
