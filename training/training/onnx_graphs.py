@@ -68,7 +68,7 @@ def store_eight_bits(model: onnx.ModelProto) -> None:
     for node in model.graph.node:
         if node.op_type == "MatMul" and _is_large(matrix := constants.get(node.input[1])):
             nodes += _multiply_bytes(model.graph, node, matrix)
-        elif node.op_type == "Gather" and _is_large(matrix := constants.get(node.input[0])):
+        elif node.op_type == "Gather" and _has_blocks(matrix := constants.get(node.input[0])):
             nodes.append(_look_up_bytes(model.graph, node, matrix))
         else:
             nodes.append(node)
@@ -80,6 +80,11 @@ def store_eight_bits(model: onnx.ModelProto) -> None:
 def _is_large(matrix: npt.NDArray[np.float32] | None) -> TypeGuard[npt.NDArray[np.float32]]:
     """Whether something is a matrix that is worth it."""
     return matrix is not None and matrix.ndim == 2 and matrix.size >= _SMALL
+
+
+def _has_blocks(matrix: npt.NDArray[np.float32] | None) -> TypeGuard[npt.NDArray[np.float32]]:
+    """Whether something is such a matrix, and its rows divide into blocks."""
+    return _is_large(matrix) and matrix.shape[1] % _BLOCK == 0
 
 
 def _multiply_bytes(
