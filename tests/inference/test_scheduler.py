@@ -171,34 +171,38 @@ async def test_the_time_to_wait_grows_with_the_queue_and_the_service_time(
 async def test_waiting_photos_with_equal_options_share_a_batch(describer: GatedDescriber) -> None:
     sizes: list[int] = []
     async with Scheduler(queue_size=9, batch_size=3, workers=1, decode_threads=1, on_batch=sizes.append) as scheduler:
-        submit = submitter(scheduler, describer)
-        first = submit("first")
-        await until(lambda: describer.batches == [["first"]])
-        others = [submit(name) for name in "abcd"]
-        await until(lambda: len(describer.prepared) == 5)
-        await asyncio.sleep(0.05)
+        captions = await queue_up(scheduler, describer, *((name, GREEDY) for name in "abcdefgh"))
 
-        describer.gate.set()
-        captions = await asyncio.gather(first, *others)
+    assert captions == ["first", *"abcdefgh"]
+    assert describer.batches == [["first"], ["a", "b", "c"], ["d", "e", "f"], ["g"], ["h"]]
+    assert sizes == [1, 3, 3, 1, 1]
 
-    assert captions == ["first", *"abcd"]
-    assert describer.batches == [["first"], ["a", "b", "c"], ["d"]]
-    assert sizes == [1, 3, 1]
+
+async def test_batches_are_smaller_the_fewer_photos_wait_for_each_worker(describer: GatedDescriber) -> None:
+    async with Scheduler(queue_size=9, batch_size=8, workers=1, decode_threads=1) as scheduler:
+        await queue_up(scheduler, describer, *((name, GREEDY) for name in "abcdefgh"))
+
+    assert describer.batches == [["first"], ["a", "b", "c", "d"], ["e", "f"], ["g"], ["h"]]
 
 
 async def test_photos_with_different_options_never_share_a_batch(describer: GatedDescriber) -> None:
+    mixed = [("a", BEAM), ("b", BEAM), ("c", GREEDY), ("d", BEAM), ("e", BEAM), ("f", BEAM)]
     async with Scheduler(queue_size=9, batch_size=8, workers=1, decode_threads=1) as scheduler:
-        submit = submitter(scheduler, describer)
-        first = submit("first")
-        await until(lambda: describer.batches == [["first"]])
-        others = [submit("a", BEAM), submit("b", BEAM), submit("c", GREEDY), submit("d", BEAM)]
-        await until(lambda: len(describer.prepared) == 5)
-        await asyncio.sleep(0.05)
+        await queue_up(scheduler, describer, *mixed)
 
-        describer.gate.set()
-        await asyncio.gather(first, *others)
+    assert describer.batches == [["first"], ["a", "b"], ["c"], ["d", "e"], ["f"]]
 
-    assert describer.batches == [["first"], ["a", "b"], ["c"], ["d"]]
+
+async def queue_up(scheduler: Scheduler, describer: GatedDescriber, *photos: tuple[str, CaptionOptions]) -> list[str]:
+    """Caption photos that all wait behind a first one."""
+    submit = submitter(scheduler, describer)
+    first = submit("first")
+    await until(lambda: describer.batches == [["first"]])
+    others = [submit(*photo) for photo in photos]
+    await until(lambda: len(describer.prepared) == 1 + len(photos))
+    await asyncio.sleep(0.05)
+    describer.gate.set()
+    return await asyncio.gather(first, *others)
 
 
 async def test_two_workers_caption_two_batches_at_the_same_time(describer: GatedDescriber) -> None:

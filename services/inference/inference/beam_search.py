@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from inference.largest import argsort_largest
 from inference.manifest import SpecialTokens
 from inference.runtime import Decoder, DecoderStart, DecoderStep, Floats, Tensors
 
@@ -157,10 +158,8 @@ def _pick_best(totals: Floats, step: DecoderStep, *, count: int) -> _Successors:
     """The best `count` of each photo: with twice the beam width, enough stay when as many as there are beams end."""
     photos, beams, words = totals.shape
     flat = totals.reshape(photos, beams * words)
-    count = min(count, flat.shape[1])
+    best = argsort_largest(flat, min(count, flat.shape[1]))
     rows = np.arange(photos)[:, None]
-    best = np.argpartition(flat, -count, axis=1)[:, -count:]
-    best = best[rows, np.argsort(-flat[rows, best], axis=1, kind="stable")]
     log_probabilities = step.log_probabilities.reshape(flat.shape)[rows, best]
     return _Successors(
         parents=best // words,

@@ -40,6 +40,9 @@ _BYTES_A_PIXEL = 9  # see `ImageLimits`
 _BESIDE_PIXELS = 32 * 2**20
 _SOCKET_BYTES = 2**20  # so that most photos, and all pixels, are handed over in one go
 _DYING_SECONDS = 5.0
+# For glibc. It would give the buffers of each photo back to the system and get them anew, page by page, for the next:
+# a fifth of the time that a photo of 1 megapixel takes. Larger buffers than a shrunk JPEG's still go back.
+_KEEP_FREED = {"MALLOC_MMAP_THRESHOLD_": str(4 * 2**20), "MALLOC_TRIM_THRESHOLD_": str(16 * 2**20)}
 
 _log = logging.getLogger(__name__)
 
@@ -226,7 +229,7 @@ class _Worker:
 def _environment() -> dict[str, str]:
     """Ours, without settings, which may hold what should not be known where strangers' files are decoded."""
     ours = {name: value for name, value in os.environ.items() if not name.startswith("CAPTION_")}
-    return ours | {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
+    return ours | {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"} | _KEEP_FREED
 
 
 def _read_error(fields: dict[str, Any]) -> ImageError:

@@ -58,7 +58,9 @@ class _Job:
 class Scheduler:
     """Accepts at most `queue_size` photos at a time and captions them in batches of at most `batch_size`.
 
-    `workers` batches are captioned at the same time, `decode_threads` photos are decoded at the same time.
+    `workers` batches are captioned at the same time, `decode_threads` photos are decoded at the same time. Batches are
+    a little faster a photo, but the first photo of one waits for the last: they grow with the queue, so that none waits
+    much longer than it would have anyway.
 
     Use it as an asynchronous context manager: leaving it waits for nothing, so call `finish` first to drain.
     `on_batch` is told the size of every batch.
@@ -190,7 +192,8 @@ class Scheduler:
     def _take_batch(self) -> list[_Job]:
         """The next jobs that somebody still waits for and that the model can take together."""
         batch: list[_Job] = []
-        while self._waiting and len(batch) < self._batch_size:
+        most = min(self._batch_size, math.ceil(len(self._waiting) / (2 * self._workers)))
+        while self._waiting and len(batch) < most:
             job = self._waiting[0][2]
             if not job.caption.done():
                 if batch and not batch[0].fits(job):

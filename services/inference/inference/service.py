@@ -30,6 +30,8 @@ from inference.scheduler import Scheduled, Scheduler
 from inference.settings import Settings
 from inference.tracing import Tracing
 
+_AT_ONCE = 512 * 2**10  # bytes: to hash fewer takes no longer than to have it done by a thread
+
 
 class State(enum.Enum):
     """Where the service is in its life."""
@@ -167,6 +169,8 @@ class CaptionService:
         self.metrics.set_model(captioner.bundle.manifest.name, captioner.bundle.manifest.version)
 
     async def _digest(self, data: bytes) -> str:
+        if len(data) <= _AT_ONCE:
+            return hashlib.sha256(data).hexdigest()
         digest = await asyncio.get_running_loop().run_in_executor(self._hasher, hashlib.sha256, data)
         return digest.hexdigest()
 
