@@ -13,6 +13,7 @@ from inference.decoding import DecodePool
 from inference.errors import CaptionError
 from inference.image import ImageLimits
 from inference.logs import configure_logging
+from inference.memory import limit_arenas
 from inference.server import AddressError, IncompleteError, serve
 from inference.settings import Settings, SettingsError, read_settings
 
@@ -22,6 +23,7 @@ _WRONG_SETTINGS = 2
 
 def main() -> int:
     """Serve until a signal comes; returns the exit code."""
+    limit_arenas()
     try:
         settings = read_settings()
     except SettingsError as error:

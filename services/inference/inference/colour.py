@@ -4,8 +4,9 @@ Alpha is flattened on white, the ground that most pages have. Embedded ICC profi
 less than what separates two colour words. CMYK is converted without a profile for the same reason.
 """
 
-import numpy as np
 from PIL import Image
+
+_FIRST_EIGHT_BITS = [value >> 8 for value in range(2**16)]
 
 GROUND = (255, 255, 255)
 
@@ -30,7 +31,7 @@ def to_rgb(image: Image.Image, *, sufficient_side: int | None = None) -> Image.I
 def _widen(image: Image.Image) -> Image.Image:
     """Modes whose values cannot be averaged, turned into ones whose can: palettes, single bits, 16 bits."""
     if image.mode.startswith("I;16"):
-        return Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
+        return image.convert("I").point(_FIRST_EIGHT_BITS, "L")
     if image.mode in {"P", "PA"}:
         return image.convert("RGBA" if image.has_transparency_data else "RGB")
     if "transparency" in image.info:
@@ -40,6 +41,8 @@ def _widen(image: Image.Image) -> Image.Image:
 
 def _stretch(image: Image.Image) -> Image.Image:
     """Grey from 32-bit integers or floats: for lack of an agreed range, the smallest is black and the largest white."""
+    import numpy as np  # for nobody else here: it is large, and such pictures are rare
+
     values = np.nan_to_num(np.asarray(image, dtype=np.float32), nan=0.0, posinf=0.0, neginf=0.0)
     values -= values.min()
     largest = values.max()

@@ -2,7 +2,7 @@
 
     request ──socket──▶ check, decode, resize ──socket──▶ pixels, or what is wrong with the photo
 
-It imports Pillow and NumPy and nothing else, holds one photo at a time, and ends when its socket does. What a photo may
+It imports Pillow and nothing else, holds one photo at a time, and ends when its socket does. What a photo may
 cost is set here and kept by the kernel, for a decoder written in C does not listen to Python: processor time by a timer
 whose signal ends the process, memory by a limit on the address space. It writes no files, and says nothing: what C
 libraries think of a stranger's file goes nowhere.
@@ -18,10 +18,11 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from inference import image, preprocessing
+from inference import image
 from inference.errors import ImageError, ImageTooLargeError
 from inference.frames import receive, send
 from inference.image import ImageLimits
+from inference.resizing import resize
 
 TOO_SLOW_SIGNAL = signal.SIGPROF
 
@@ -49,7 +50,7 @@ class Allowance:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """What a photo is decoded for: see `preprocessing.InputSpec`, and `sufficient_side` of `image.decode`."""
+    """What a photo is decoded for: see `resizing.InputSpec`, and `sufficient_side` of `image.decode`."""
 
     width: int
     height: int
@@ -84,13 +85,13 @@ def _answer(connection: socket.socket, data: bytes, target: Target, allowance: A
     signal.setitimer(signal.ITIMER_PROF, allowance.seconds)
     try:
         picture, info = image.decode(data, allowance.limits, sufficient_side=target.sufficient_side)
-        pixels = preprocessing.prepare(picture, target)
+        resized = resize(picture, target)
     except ImageError as error:
         answer, content = {"error": type(error).__name__, "message": str(error)}, b""
     except MemoryError:
         answer, content = {"error": ImageTooLargeError.__name__, "message": "The picture takes too much memory."}, b""
     else:
-        answer, content = dataclasses.asdict(info), pixels.tobytes()
+        answer, content = dataclasses.asdict(info), resized.tobytes()
     finally:
         signal.setitimer(signal.ITIMER_PROF, 0)
     send(connection, answer, content)

@@ -37,7 +37,7 @@ Decode = Callable[[bytes, Target], tuple[Pixels, ImageInfo]]
 # short of memory, or somebody killed it.
 _CRASHES = frozenset({signal.SIGSEGV, signal.SIGBUS, signal.SIGABRT, signal.SIGILL, signal.SIGFPE, signal.SIGSYS})
 _BYTES_A_PIXEL = 9  # see `ImageLimits`
-_BESIDE_PIXELS = 32 * 2**20
+_BESIDE_PIXELS = 128 * 2**20  # of which NumPy takes 82, where a picture needs it
 _SOCKET_BYTES = 2**20  # so that most photos, and all pixels, are handed over in one go
 _DYING_SECONDS = 5.0
 # For glibc. It would give the buffers of each photo back to the system and get them anew, page by page, for the next:

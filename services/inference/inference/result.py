@@ -1,9 +1,11 @@
 """The values that `Captioner` takes and gives: plain, immutable, without arrays that belong to a runtime."""
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-import numpy as np
-import numpy.typing as npt
+if TYPE_CHECKING:  # the processes that decode have no NumPy
+    import numpy as np
+    import numpy.typing as npt
 
 MOST_BEAMS = 10
 MOST_ALTERNATIVES = 10
@@ -49,7 +51,7 @@ class PreparedImage:
     Small (268 kB at 299×299) whatever the size of the original, so that a queue of them stays small too.
     """
 
-    pixels: npt.NDArray[np.uint8]
+    pixels: "npt.NDArray[np.uint8]"
     info: ImageInfo
     decode_ms: float
 
