@@ -8,10 +8,12 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import numpy as np
 import pytest
 from support.shapes import write_shapes
+from support.weights import weights_cache
 
 from inference.vocabulary import Vocabulary
-from training.config import TrainingConfig, load_config
-from training.dataset import Photo
+from training.config import EncoderConfig, TrainingConfig, load_config
+from training.dataset import Photo, read_dataset
+from training.encoder import ExportedEncoder, export_encoder
 from training.words import build_vocabulary
 
 CELLS, CHANNELS = 4, 6
@@ -20,6 +22,13 @@ CELLS, CHANNELS = 4, 6
 @pytest.fixture(scope="session")
 def shapes(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_shapes(tmp_path_factory.mktemp("data") / "shapes")
+
+
+@pytest.fixture(scope="session")
+def small_encoder(shapes: Path) -> ExportedEncoder:
+    """Xception on pictures of 75 pixels, in float32. To export it takes half a minute."""
+    config = EncoderConfig(size=75, canonical_size=None, precision="float32", calibration_photos=2)
+    return export_encoder(config, read_dataset(shapes).split("train"), weights_cache(), seed=1)
 
 
 @pytest.fixture

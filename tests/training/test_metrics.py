@@ -5,6 +5,7 @@ from collections import Counter
 
 import pytest
 
+from training import metrics
 from training.metrics import score_captions, score_cider, tokenise_for_scoring
 from training.words import tokenise
 
@@ -86,6 +87,17 @@ def test_our_words_are_those_of_the_penn_treebank_tokeniser() -> None:
     assert [caption.replace("-lrb- ", "").replace(" -rrb-", "") for caption in judged] == [
         " ".join(tokenise(caption)) for caption in captions
     ]
+
+
+def test_after_the_program_of_meteor_has_ended_another_one_scores() -> None:
+    references, candidates = {"photo": ["a dog runs"]}, {"photo": "a dog runs"}
+    process = metrics._open_meteor().meteor_p
+    process.kill()
+    process.wait()
+
+    with pytest.raises((OSError, ValueError)):
+        score_captions(references, candidates)
+    assert score_captions(references, candidates)["METEOR"] == pytest.approx(100)
 
 
 def _cider(candidate: str, references: list[str], corpus: dict[str, list[str]]) -> float:

@@ -5,7 +5,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from inference.bundle import load_bundle
 from inference.captioner import Captioner
 from inference.result import CaptionOptions
 from training.differences import ENCODER_DIFFERENCES
+from training.encoder import ExportedEncoder
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
@@ -26,6 +27,7 @@ SETTINGS = (
     "encoder.size=75",
     "encoder.canonical_size=null",
     "encoder.precision=float32",
+    "encoder.calibration_photos=2",
     "decoder.precision=float32",
     "decoder.units=32",
     "decoder.heads=2",
@@ -52,10 +54,12 @@ SETTINGS = (
 class _Job:
     """The command on the shapes, in a folder of its own; every run of it is a new process."""
 
-    def __init__(self, dataset: Path, folder: Path) -> None:
+    def __init__(self, dataset: Path, folder: Path, known: Iterable[Path]) -> None:
+        """`known`: what its cache has from the beginning."""
         self.bundle, self.runs, self.cache = folder / "bundle", folder / "runs", folder / "cache"
         self.cache.mkdir(parents=True)
-        (self.cache / "xception_imagenet.weights.h5").symlink_to(weights_cache() / "xception_imagenet.weights.h5")
+        for path in known:
+            (self.cache / path.name).symlink_to(path)
         self._command = [
             sys.executable,
             "-m",
@@ -96,8 +100,9 @@ class _Job:
 
 
 @pytest.fixture(scope="module")
-def finished(shapes: Path, tmp_path_factory: pytest.TempPathFactory) -> _Job:
-    job = _Job(shapes, tmp_path_factory.mktemp("finished"))
+def finished(shapes: Path, small_encoder: ExportedEncoder, tmp_path_factory: pytest.TempPathFactory) -> _Job:
+    weights = weights_cache() / "xception_imagenet.weights.h5"
+    job = _Job(shapes, tmp_path_factory.mktemp("finished"), [weights, small_encoder.path])
     job.run()
     return job
 
@@ -143,9 +148,7 @@ def test_the_manifest_says_how_the_bundle_was_made_and_what_it_scored(captioner:
 def test_killed_while_extracting_and_again_while_fitting_it_ends_the_same(
     shapes: Path, finished: _Job, tmp_path: Path
 ) -> None:
-    job = _Job(shapes, tmp_path)
-    for encoder in finished.cache.glob("encoder-*"):
-        (job.cache / encoder.name).symlink_to(encoder)
+    job = _Job(shapes, tmp_path, (path for path in finished.cache.iterdir() if path.name != "maps"))
     job.kill_when(lambda: 0 < len(job.maps()) < 60)
     extracted = len(job.maps())
     job.kill_when(job.checkpointed)

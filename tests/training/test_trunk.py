@@ -16,8 +16,10 @@ pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module", params=["float32", "int8"])
-def encoder(request: pytest.FixtureRequest, shapes: Path) -> ExportedEncoder:
-    config = EncoderConfig(size=75, canonical_size=None, precision=request.param, calibration_photos=2)
+def encoder(request: pytest.FixtureRequest, small_encoder: ExportedEncoder, shapes: Path) -> ExportedEncoder:
+    if request.param == "float32":
+        return small_encoder
+    config = EncoderConfig(size=75, canonical_size=None, precision="int8", calibration_photos=2)
     return export_encoder(config, read_dataset(shapes).split("train"), weights_cache(), seed=1)
 
 

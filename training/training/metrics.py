@@ -8,10 +8,13 @@ All scores are × 100. Sources: Papineni et al. 2002 (BLEU), Denkowski and Lavie
 Vedantam et al. 2015 (CIDEr; as in all of COCO's figures the variant CIDEr-D, with clipping and a length penalty).
 """
 
+import atexit
+import functools
 import os
+import subprocess
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, redirect_stdout
+from contextlib import contextmanager, redirect_stdout, suppress
 from dataclasses import dataclass
 from io import StringIO
 
@@ -135,17 +138,32 @@ def _score_nltk_bleu(references: Words, candidates: Words) -> dict[str, float]:
 
 def _score_meteor(references: Words, candidates: Words) -> tuple[float, list[float]]:
     """METEOR of the whole and of each photo."""
-    meteor = Meteor()
+    meteor = _open_meteor()
     try:
         total, each = meteor.compute_score(references, candidates)
-        return float(total), [float(score) for score in each]
-    finally:  # the wrapper leaves two pipes open
-        process = meteor.meteor_p
-        process.stdin.close()
-        process.kill()
-        process.wait()
-        process.stdout.close()
-        process.stderr.close()
+    except BaseException:  # the program may have ended, or be in the middle of an answer
+        _open_meteor.cache_clear()
+        _close(meteor.meteor_p)
+        if meteor.lock.locked():
+            meteor.lock.release()  # the wrapper's destructor would wait for it
+        raise
+    return float(total), [float(score) for score in each]
+
+
+@functools.cache
+def _open_meteor() -> Meteor:
+    """The program, which reads its tables of paraphrases for seconds, and is there until ours ends."""
+    meteor = Meteor()
+    atexit.register(_close, meteor.meteor_p)  # the wrapper would leave two pipes open
+    return meteor
+
+
+def _close(process: subprocess.Popen[bytes]) -> None:
+    process.kill()
+    process.wait()
+    for pipe in (process.stdin, process.stdout, process.stderr):
+        with suppress(OSError):  # what could not be sent any more
+            pipe.close()  # type: ignore[union-attr]
 
 
 @contextmanager
