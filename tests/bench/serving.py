@@ -169,7 +169,7 @@ def measure_overload(
     other = {status: count for status, count in load.statuses.items() if status not in {200, 429}}
     section = Section("Overload")
     section.say(
-        f"{clients} clients at a queue of 64 for {load.seconds:.0f} s: {load.statuses.get(200, 0)} captions "
+        f"{clients} clients at a queue of 64 for {seconds:.0f} s: {load.statuses.get(200, 0)} captions "
         f"({load.throughput:.1f}/s), {refused} answers 429, {load.unframed} of them without Retry-After or "
         "problem+json."
     )
