@@ -1,11 +1,11 @@
-"""A listening socket that is about to close: what was let in is served, nothing else is let in."""
+"""A listening socket: its connections send at once; when it is about to close, what was let in is served, and no more."""
 
 import socket
 import threading
 
 import pytest
 
-from inference.listening import admit_no_more
+from inference.listening import admit_no_more, open_listener
 
 
 @pytest.fixture
@@ -14,7 +14,13 @@ def listener() -> socket.socket:
 
 
 def connect(listener: socket.socket, *, seconds: float = 10) -> socket.socket:
-    return socket.create_connection(listener.getsockname(), timeout=seconds)
+    return socket.create_connection(listener.getsockname()[:2], timeout=seconds)
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
+def test_connections_send_what_they_are_given_at_once(host: str) -> None:
+    with open_listener(host, 0) as listener, connect(listener), listener.accept()[0] as server:
+        assert server.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
 
 
 def test_connections_that_were_made_are_served(listener: socket.socket) -> None:

@@ -20,7 +20,7 @@ from starlette.types import ASGIApp
 
 from inference.api import create_app
 from inference.captioner import Captioner
-from inference.listening import admit_no_more
+from inference.listening import admit_no_more, open_listener
 from inference.metrics import Metrics
 from inference.protocol import ConnectionLimits, LimitedConfig
 from inference.service import CaptionService, State
@@ -30,7 +30,6 @@ from inference.tracing import open_tracing
 _READING_THE_ANSWER_SECONDS = 30.0
 _CLOSING_SECONDS = 3
 _LAST_MOMENT_SECONDS = 0.3
-_BACKLOG = 2048
 
 _log = logging.getLogger(__name__)
 
@@ -147,9 +146,8 @@ def serve(settings: Settings, load: Callable[[], Captioner]) -> None:
 
 
 def _open_socket(host: str, port: int) -> socket.socket:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
-        return socket.create_server((host, port), family=family, backlog=_BACKLOG)
+        return open_listener(host, port)
     except OSError as error:
         raise AddressError(f"cannot listen on {host} port {port}: {error.strerror}") from error
 
