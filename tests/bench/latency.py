@@ -119,6 +119,7 @@ def describe_latency(latency: Latency) -> Section:
         f"{latency.median(SERVER):.0f} ms (median of {len(latency.times[SERVER])})."
     )
     section.tabulate(["stage", "ms", "of the floor"], _stage_rows(latency))
+    section.say("The stage `connection` is what a client that keeps its connection waits beyond the server's time.")
     section.say(
         "The same photos, decoded already, in turns. The tutorial's way is greedy, the others search with beam 3; the "
         "two in TensorFlow take a decoder of the same sizes and as many steps as the bundle's caption has words and an "
