@@ -1,5 +1,5 @@
-"""The clients, as a process of their own: `python -m bench.client` keeps so many requests under way for some seconds
-and prints what came back as JSON."""
+"""The clients, as a process of their own: `python -m bench.client` keeps so many requests under way for some seconds,
+each on a connection that is kept, and prints what came back as JSON."""
 
 import argparse
 import asyncio
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from support.light_http import post_photo
+from support.light_http import LightClient
 
 from bench.photos import distinct, load_examples
 
@@ -65,11 +65,12 @@ async def _send_all(port: int, clients: int, seconds: float, photos: list[bytes]
 
     async def work() -> None:
         nonlocal unframed, steady
+        client = LightClient(port)
         while time.perf_counter() < end:
             photo = next(queue)
             sent = time.perf_counter()
             try:
-                status, headers = await post_photo(port, photo)
+                status, headers = await client.post_photo(photo)
             except (OSError, EOFError):
                 status, headers = 0, {}
             statuses[status] += 1
@@ -81,6 +82,7 @@ async def _send_all(port: int, clients: int, seconds: float, photos: list[bytes]
                 framed = "retry-after" in headers and "problem+json" in headers.get("content-type", "")
                 unframed += not framed
                 await asyncio.sleep(0.2)
+        client.close()
 
     await asyncio.gather(*(work() for _ in range(clients)))
     return {

@@ -118,9 +118,9 @@ def describe_load(curve: list[Load], loops: dict[str, float], shares: Shares) ->
     """The load curve against `loops`: images a second of an encoder alone in a loop, by precision."""
     section = Section("Load", plot="load.png")
     section.say(
-        "Clients in a process of their own, on the same cores; each sends 1-megapixel JPEGs of which no two have the "
-        "same bytes, so that the cache of results never answers, and waits for the answer. The encoder alone in a "
-        "loop, in turns with the points of the curve: "
+        "Clients in a process of their own, on the same cores; each keeps a connection, sends 1-megapixel JPEGs of "
+        "which no two have the same bytes, so that the cache of results never answers, and waits for the answer. The "
+        "encoder alone in a loop, in turns with the points of the curve: "
         + ", ".join(f"{name} {rate:.1f} images/s" for name, rate in loops.items())
         + "."
     )
