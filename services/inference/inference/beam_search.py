@@ -14,6 +14,7 @@ word twice running. A hypothesis that reaches the maximum length is made to end 
 puts on it, so that every photo gets a sentence.
 """
 
+import functools
 import math
 from dataclasses import dataclass, replace
 from typing import Any
@@ -138,7 +139,8 @@ def _total_successors(beams: _Beams, step: DecoderStep, options: SearchOptions, 
     if beams.length == options.max_length:
         totals[:, :, np.arange(totals.shape[2]) != tokens.end] = _NEVER
         return totals
-    totals[:, :, [tokens.padding, tokens.start, tokens.unknown]] = _NEVER
+    for token in (tokens.padding, tokens.start, tokens.unknown):
+        totals[:, :, token] = _NEVER
     if beams.length == 0:
         totals[:, :, tokens.end] = _NEVER
     else:
@@ -148,10 +150,18 @@ def _total_successors(beams: _Beams, step: DecoderStep, options: SearchOptions, 
 
 def _forbid_repetition(totals: Floats, words: npt.NDArray[np.int32], repeatable: tuple[int, ...] | None) -> None:
     """Set to -inf the last word, and every other that the sentence has and may not have twice. `words` [P, K, t]."""
-    used = np.zeros(words.shape, bool) if repeatable is None else (words[..., None] != np.array(repeatable)).all(axis=3)
+    used = np.zeros(words.shape, bool) if repeatable is None else _mark_unrepeatable(repeatable, totals.shape[2])[words]
     used[:, :, -1] = True
     photos, beams, positions = np.nonzero(used)
     totals[photos, beams, words[photos, beams, positions]] = _NEVER
+
+
+@functools.lru_cache(maxsize=4)
+def _mark_unrepeatable(repeatable: tuple[int, ...], vocabulary_size: int) -> npt.NDArray[np.bool_]:
+    """By token, whether a sentence may hold it but once."""
+    unrepeatable = np.ones(vocabulary_size, bool)
+    unrepeatable[list(repeatable)] = False
+    return unrepeatable
 
 
 def _pick_best(totals: Floats, step: DecoderStep, *, count: int) -> _Successors:
@@ -174,7 +184,7 @@ def _collect_finished(
 ) -> None:
     """Add to each photo's pool those of its best `beam_width` successors that end."""
     finished = (best.tokens == tokens.end) & np.isfinite(best.totals)
-    for row, rank in np.argwhere(finished[:, : options.beam_width]):
+    for row, rank in zip(*np.nonzero(finished[:, : options.beam_width]), strict=True):
         pools[beams.photos[row]].append(_finish(beams, best, row, rank, options))
 
 

@@ -6,19 +6,21 @@ import numpy.typing as npt
 from inference.runtime import Floats
 
 _LEAST = np.finfo(np.float32).min
-_STRETCH = 64
+_GROUP = 32
 
 
 def argsort_largest(values: Floats, count: int) -> npt.NDArray[np.intp]:
     """Where each row [R, N] has its `count` largest values, largest first: int [R, count]; of equal ones the first.
 
-    `count` is at most N, and nothing is NaN. Of the stretches that a row is cut into, each has a largest value. The
-    `count`-th of those is a bar that all values sought for reach, and few others: they are soon sorted, in a quarter of
-    the time that `np.argpartition` takes for everything.
+    `count` is at most N, and nothing is NaN. A row is dealt out to groups, each of which has a largest value. The
+    `count`-th of those is a bar that all values sought for reach, and few others: they are soon sorted, in a fraction
+    of the time that `np.argpartition` takes for everything.
     """
     columns = values.shape[1]
-    largest = np.maximum.reduceat(values, np.arange(0, columns, min(_STRETCH, columns // count)), axis=1)
-    largest.partition(largest.shape[1] - count, axis=1)
+    groups = max(count, columns // _GROUP)
+    dealt = values[:, : columns // groups * groups].reshape(len(values), -1, groups)
+    largest = dealt.max(axis=1)
+    largest.partition(groups - count, axis=1)
     reaching = values >= np.fmax(largest[:, -count], _LEAST)[:, None]
     reaching[:, :count] = True  # so that there are enough where almost everything is forbidden, which is -inf
     places = np.flatnonzero(reaching)
