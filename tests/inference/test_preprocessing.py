@@ -69,3 +69,21 @@ def test_without_a_canonical_size_a_large_photo_keeps_more_detail() -> None:
 
 def test_the_array_belongs_to_the_caller() -> None:
     assert prepare(make_gradient(299, 299), XCEPTION.model_copy(update={"canonical_size": None})).flags.writeable
+
+
+@pytest.mark.parametrize("canonical_size", [224, None])
+@pytest.mark.parametrize("size", [(640, 480), (577, 433), (300, 900)])
+def test_a_photo_in_ycbcr_gives_what_it_would_in_rgb(size: tuple[int, int], canonical_size: int | None) -> None:
+    spec = XCEPTION.model_copy(update={"canonical_size": canonical_size})
+    photo = make_gradient(*size).resize((20, 20)).resize(size, Image.Resampling.BICUBIC).convert("YCbCr")
+
+    difference = prepare(photo, spec) - prepare(photo.convert("RGB"), spec).astype(int)
+
+    assert np.abs(difference).mean() < 1.5
+    assert np.abs(difference).max() < 30
+
+
+def test_a_photo_in_ycbcr_may_have_any_shape() -> None:
+    spec = ImageSpec(height=60, width=80, canonical_size=1, resample="bicubic")
+
+    assert prepare(Image.new("YCbCr", (1, 500), (128, 128, 128)), spec).shape == (60, 80, 3)

@@ -33,6 +33,18 @@ def jpeg_flooded(segments: int, segment: bytes = b"\xff\xfe\x00\x02") -> bytes:
     return jpeg[:20] + segment * segments + jpeg[20:]
 
 
+def jpeg_marked(picture: Image.Image, *marks: bytes, keep_rgb: bool) -> bytes:
+    """A JPEG in red, green and blue or in YCbCr, with other marks, segments of their own, of which of the two it is."""
+    jpeg = encode_photo(picture, "JPEG", keep_rgb=keep_rgb)
+    (size,) = struct.unpack(">H", jpeg[4:6])
+    return jpeg[:2] + b"".join(marks) + jpeg[4 + size :]
+
+
+def jpeg_segment(kind: int, content: bytes) -> bytes:
+    """A segment of a JPEG file."""
+    return struct.pack(">BBH", 0xFF, kind, 2 + len(content)) + content
+
+
 def jpeg_scanned_again(times: int, size: tuple[int, int] = (1000, 1000)) -> bytes:
     """A progressive JPEG that repeats its last scan, each time going through the whole picture in a few bytes."""
     jpeg = encode_photo(Image.new("L", size, 128), "JPEG", progressive=True)

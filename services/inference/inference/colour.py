@@ -11,21 +11,27 @@ _FIRST_EIGHT_BITS = [value >> 8 for value in range(2**16)]
 GROUND = (255, 255, 255)
 
 
-def to_rgb(image: Image.Image, *, sufficient_side: int | None = None) -> Image.Image:
-    """The picture in mode RGB, shrunk by a whole number as long as no side gets below `sufficient_side`.
-
-    Shrinking averages squares of pixels, and comes before whatever would copy all of them. Raises ValueError for a mode
-    that has no way to RGB.
-    """
+def to_rgb(image: Image.Image) -> Image.Image:
+    """The picture in mode RGB. Raises ValueError for a mode that has no way to it."""
     image = _widen(image)
-    factor = min(image.size) // sufficient_side if sufficient_side else 1
-    if factor > 1:
-        image = image.reduce(factor)
     if image.mode in {"I", "F"}:
         image = _stretch(image)
     if image.has_transparency_data:
         return _flatten(image)
     return image if image.mode == "RGB" else image.convert("RGB")
+
+
+def to_colour(image: Image.Image, sufficient_side: int) -> Image.Image:
+    """The picture in mode RGB or, where it was, YCbCr; shrunk by a whole number as long as no side gets below
+    `sufficient_side`.
+
+    Shrinking averages squares of pixels, and comes before whatever would copy all of them. Raises as `to_rgb`.
+    """
+    image = _widen(image)
+    factor = min(image.size) // sufficient_side
+    if factor > 1:
+        image = image.reduce(factor)
+    return image if image.mode == "YCbCr" else to_rgb(image)
 
 
 def _widen(image: Image.Image) -> Image.Image:

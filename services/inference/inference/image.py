@@ -17,13 +17,13 @@ from PIL import (
     BmpImagePlugin,  # noqa: F401
     GifImagePlugin,  # noqa: F401
     Image,
-    JpegImagePlugin,  # noqa: F401
+    JpegImagePlugin,
     PngImagePlugin,  # noqa: F401
     TiffImagePlugin,  # noqa: F401
     WebPImagePlugin,  # noqa: F401
 )
 
-from inference.colour import to_rgb
+from inference.colour import to_colour, to_rgb
 from inference.errors import ImageTooLargeError, UndecodableImageError, UnsupportedImageError
 from inference.result import ImageInfo
 from inference.structure import check_structure
@@ -81,7 +81,8 @@ def decode(
     """The picture as a person sees it, in RGB, and what was sent.
 
     With a `sufficient_side` a large picture comes out smaller than it is, by a whole factor and with no side below
-    that: for whoever resizes it anyway, in a fraction of the time and memory. `ImageInfo` has the full size.
+    that: for whoever resizes it anyway, in a fraction of the time and memory. It may then come in YCbCr, as JPEG keeps
+    it. `ImageInfo` has the full size.
 
     Raises UnsupportedImageError, UndecodableImageError, ImageTooLargeError.
     """
@@ -122,13 +123,25 @@ def _load(
         # Pillow turns TIFF by itself as it loads, and gives its size as turned.
         orientation = 1 if format_name == "TIFF" else _read_orientation(image)
         if sufficient_side is not None:
-            image.draft(None, (sufficient_side, sufficient_side))
+            shrinks = min(width, height) >= 2 * sufficient_side
+            mode = "YCbCr" if shrinks and _keeps_ycbcr(image) else None
+            image.draft(mode, (sufficient_side, sufficient_side))
         _check_held(image, (width, height), format_name, limits)
         image.load()
-        rgb = to_rgb(image, sufficient_side=sufficient_side)
+        picture = to_rgb(image) if sufficient_side is None else to_colour(image, sufficient_side)
     if orientation in _TURNS:
-        rgb = rgb.transpose(_TURNS[orientation])
-    return rgb, (height, width) if orientation in _SIDEWAYS else (width, height)
+        picture = picture.transpose(_TURNS[orientation])
+    return picture, (height, width) if orientation in _SIDEWAYS else (width, height)
+
+
+def _keeps_ycbcr(image: Image.Image) -> bool:
+    """Whether a JPEG has its colours in YCbCr for certain: its decoder, which decides by the same marks, gives them as
+    they are or as RGB, and fails when it is asked for YCbCr and has red, green and blue.
+    """
+    if not isinstance(image, JpegImagePlugin.JpegImageFile) or image.mode != "RGB":
+        return False
+    transform = image.info.get("adobe_transform", 1 if "jfif" in image.info else None)
+    return transform == 1 and bytes(component[0] for component in image.layer) != b"RGB"
 
 
 def _check_sides(width: int, height: int, limits: ImageLimits) -> None:

@@ -25,24 +25,40 @@ class InputSpec(Protocol):
 
 
 def resize(image: Image.Image, spec: InputSpec) -> Image.Image:
-    """Squash an RGB photo to the canonical form and resize that to the encoder's input.
+    """Squash a photo, in RGB or YCbCr, to the canonical form and resize that to the encoder's input, in RGB.
 
     The detour makes a large original look as soft as the pictures that the model has learnt from
     (docs/architecture.md). From there on it is the bicubic filter, as in training.
     """
+    if image.mode == "YCbCr":
+        return _resize_planes(image, spec)
     if spec.canonical_size is not None:
         image = _make_canonical(image, spec.canonical_size)
     return image.resize((spec.width, spec.height), Image.Resampling.BICUBIC)
 
 
 def _make_canonical(image: Image.Image, side: int) -> Image.Image:
-    """The photo as a square, with colour at half the resolution of brightness, as JPEG keeps it.
-
-    Pillow's bilinear filter averages over the source pixels when it shrinks, and takes half as long as the bicubic one.
-    """
-    square = image.resize((side, side), Image.Resampling.BILINEAR)
-    brightness, *colours = square.convert("YCbCr").split()
-    half = (max(1, side // 2), max(1, side // 2))
-    coarse = [colour.resize(half, Image.Resampling.BILINEAR) for colour in colours]
-    smooth = [colour.resize((side, side), Image.Resampling.BILINEAR) for colour in coarse]
+    """The photo as a square, with colour at half the resolution of brightness, as JPEG keeps it."""
+    brightness, *colours = _squash(image, side).convert("YCbCr").split()
+    smooth = [_squash(_squash(colour, side // 2), side) for colour in colours]
     return Image.merge("YCbCr", (brightness, *smooth)).convert("RGB")
+
+
+def _resize_planes(image: Image.Image, spec: InputSpec) -> Image.Image:
+    """Nearly the same, by way of brightness and colour alone, in two thirds of the time: values differ by about one."""
+    size, side = (spec.width, spec.height), spec.canonical_size
+    brightness, *colours = image.split()
+    colours = [colour.reduce(2) for colour in colours]  # from here on it has half the resolution, as JPEG keeps it
+    if side is not None:
+        brightness, colours = _squash(brightness, side), [_squash(colour, side // 2) for colour in colours]
+    planes = [brightness.resize(size, Image.Resampling.BICUBIC)]
+    planes += [colour.resize(size, Image.Resampling.BILINEAR) for colour in colours]
+    return Image.merge("YCbCr", planes).convert("RGB")
+
+
+def _squash(image: Image.Image, side: int) -> Image.Image:
+    """A square, of one pixel at least. Pillow's bilinear filter averages over the source pixels when it shrinks, and
+    takes half as long as the bicubic one.
+    """
+    side = max(1, side)
+    return image.resize((side, side), Image.Resampling.BILINEAR)
