@@ -91,7 +91,7 @@ def test_service_and_ways_take_turns_and_all_bars_are_held(
 @pytest.mark.slow
 def test_throughput_is_held_against_the_loops_before_and_after_it(bundle: Path) -> None:
     captioner = Captioner.load(bundle)
-    loops = Loops({"int8": captioner.encoder}, side=captioner.bundle.manifest.image.height)
+    loops = Loops({"int8": captioner.encoder}, side=captioner.bundle.manifest.image.height, seconds=0.1)
     with run_service(bundle, queue_size=64) as service:
         shares = serving.measure_shares(service, loops, 1.0, rounds=2)
 
@@ -103,7 +103,7 @@ def test_throughput_is_held_against_the_loops_before_and_after_it(bundle: Path) 
 @pytest.mark.slow
 def test_the_document_says_what_is_met_and_shows_the_plots(bundle: Path, tmp_path: Path) -> None:
     captioner = Captioner.load(bundle)
-    loops = Loops({"int8": captioner.encoder}, side=captioner.bundle.manifest.image.height)
+    loops = Loops({"int8": captioner.encoder}, side=captioner.bundle.manifest.image.height, seconds=0.1)
     loops.measure()
     costs = measure_search(captioner, photos=1, rounds=1)
     folder = report.plot_folder(tmp_path)

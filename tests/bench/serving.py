@@ -100,7 +100,7 @@ def measure_load(service: ServiceProcess, loops: Loops, seconds: float) -> list[
     return curve
 
 
-def measure_shares(service: ServiceProcess, loops: Loops, seconds: float, rounds: int = 9) -> Shares:
+def measure_shares(service: ServiceProcess, loops: Loops, seconds: float, rounds: int = 11) -> Shares:
     """For clients and precision, what the service reached of the encoder's loop right before and after, each turn."""
     before = loops.measure()
     shares: Shares = {clients: {name: [] for name in before} for clients in HELD}
