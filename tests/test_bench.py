@@ -93,7 +93,7 @@ def test_throughput_is_held_against_the_loops_before_and_after_it(bundle: Path) 
     captioner = Captioner.load(bundle)
     loops = Loops({"int8": captioner.encoder}, side=captioner.bundle.manifest.image.height, seconds=0.1)
     with run_service(bundle, queue_size=64) as service:
-        shares = serving.measure_shares(service, loops, 1.0, rounds=2)
+        shares = serving.measure_shares(service, loops, 2, seconds=1.0)
 
         assert service.metric('caption_cache_lookups_total{result="hit"}') == 0
     assert shares.keys() == set(serving.HELD)

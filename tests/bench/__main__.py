@@ -21,6 +21,7 @@ from training.plain_encoder import with_plain_encoder
 _ROOT = Path(__file__).resolve().parents[2]
 _ROUNDS = 15
 _LOAD_SECONDS = 12.0
+_SHARE_ROUNDS = 21
 _OVERLOAD_SECONDS = 10.0
 _MEMORY_SECONDS = 180.0
 
@@ -73,7 +74,7 @@ def _measure_serving(options: argparse.Namespace, folder: Path) -> list[Section]
     with serving.serve(options.bundle) as service:
         watch = serving.MemoryWatch(service.process.pid)
         curve = serving.measure_load(service, loops, _LOAD_SECONDS * scale)
-        shares = serving.measure_shares(service, loops, _LOAD_SECONDS * scale)
+        shares = serving.measure_shares(service, loops, max(3, round(_SHARE_ROUNDS * scale)))
         overload = serving.measure_overload(service, _OVERLOAD_SECONDS * scale)
         sent = int(service.metric("caption_batch_size_sum"))
         memory = serving.measure_memory(service, watch, sent, _MEMORY_SECONDS * scale)

@@ -10,7 +10,7 @@ import numpy as np
 
 from inference.runtime import Encoder
 
-_SECONDS = 2.0
+_SECONDS = 1.5
 _IMAGES = 24
 _SIDE = 299
 

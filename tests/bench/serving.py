@@ -22,6 +22,7 @@ CLIENTS = (1, 2, 4, 8, 16, 32, 64)
 HELD = (16, 64)
 Shares = dict[int, dict[str, list[float]]]
 STAGES = ("decode", "encode", "generate", "overhead", "connection")
+_SHARE_SECONDS = 5.0
 _START_SECONDS = 2.0
 _MEGABYTES = 400
 _GROWTH_MEGABYTES = 20
@@ -100,8 +101,11 @@ def measure_load(service: ServiceProcess, loops: Loops, seconds: float) -> list[
     return curve
 
 
-def measure_shares(service: ServiceProcess, loops: Loops, seconds: float, rounds: int = 11) -> Shares:
-    """For clients and precision, what the service reached of the encoder's loop right before and after, each turn."""
+def measure_shares(service: ServiceProcess, loops: Loops, rounds: int, *, seconds: float = _SHARE_SECONDS) -> Shares:
+    """For clients and precision, what the service reached of the encoder's loop right before and after, each turn.
+
+    Many short turns: the machine's speed drifts, so that long ones compare different machines.
+    """
     before = loops.measure()
     shares: Shares = {clients: {name: [] for name in before} for clients in HELD}
     for turn in range(1, rounds + 1):
