@@ -21,7 +21,7 @@ from training.plain_encoder import with_plain_encoder
 _ROOT = Path(__file__).resolve().parents[2]
 _ROUNDS = 15
 _LOAD_SECONDS = 12.0
-_SHARE_ROUNDS = 21
+_SHARE_ROUNDS = 13
 _OVERLOAD_SECONDS = 10.0
 _MEMORY_SECONDS = 180.0
 

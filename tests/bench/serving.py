@@ -22,7 +22,7 @@ CLIENTS = (1, 2, 4, 8, 16, 32, 64)
 HELD = (16, 64)
 Shares = dict[int, dict[str, list[float]]]
 STAGES = ("decode", "encode", "generate", "overhead", "connection")
-_SHARE_SECONDS = 5.0
+_SHARE_SECONDS = 10.0
 _START_SECONDS = 2.0
 _MEGABYTES = 400
 _GROWTH_MEGABYTES = 20
@@ -104,7 +104,8 @@ def measure_load(service: ServiceProcess, loops: Loops, seconds: float) -> list[
 def measure_shares(service: ServiceProcess, loops: Loops, rounds: int, *, seconds: float = _SHARE_SECONDS) -> Shares:
     """For clients and precision, what the service reached of the encoder's loop right before and after, each turn.
 
-    Many short turns: the machine's speed drifts, so that long ones compare different machines.
+    A turn is short, for the machine's speed drifts, and long enough for 64 clients to settle: their first photos are
+    all decoded before captions come at the rate that they keep.
     """
     before = loops.measure()
     shares: Shares = {clients: {name: [] for name in before} for clients in HELD}
