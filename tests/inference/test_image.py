@@ -381,16 +381,16 @@ class TestShrinking:
     def test_a_picture_that_is_barely_sufficient_stays(self, format_name: str, size: tuple[int, int]) -> None:
         assert decode(encode_photo(Image.new("RGB", size), format_name), sufficient_side=448)[0].size == size
 
-    @pytest.mark.parametrize("format_name", ["JPEG", "PNG"])
+    @pytest.mark.parametrize(("format_name", "most"), [("JPEG", 3.2), ("PNG", 1.0)])  # YCbCr clips colours this loud
     @pytest.mark.parametrize("size", [(1000, 1000), (1500, 1000), (3000, 2000)])
-    def test_the_encoder_hardly_sees_a_difference(self, format_name: str, size: tuple[int, int]) -> None:
+    def test_the_encoder_hardly_sees_a_difference(self, format_name: str, most: float, size: tuple[int, int]) -> None:
         data = encode_photo(make_detailed(*size), format_name)
         spec = ImageSpec(height=299, width=299, canonical_size=224, resample="bicubic")
 
         whole = prepare(decode(data)[0], spec)
         shrunk = prepare(decode(data, sufficient_side=448)[0], spec)
 
-        assert np.abs(whole.astype(int) - shrunk).mean() < 4  # where colours as loud as these are clipped
+        assert np.abs(whole.astype(int) - shrunk).mean() < most
         assert np.abs(brightness(whole) - brightness(shrunk)).mean() < 1
 
     def test_a_jpeg_comes_as_it_is_kept(self) -> None:

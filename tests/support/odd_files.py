@@ -72,7 +72,7 @@ def exif_flooded(tags: int) -> bytes:
     jpeg = encode_photo(Image.new("RGB", (8, 8)), "JPEG")
     exif = b"Exif\0\0" + tiff_flooded(tags)
     pieces = [exif[begin : begin + 60_000].removeprefix(b"Exif\0\0") for begin in range(0, len(exif), 60_000)]
-    segments = [b"\xff\xe1" + struct.pack(">H", len(piece) + 8) + b"Exif\0\0" + piece for piece in pieces]
+    segments = [jpeg_segment(0xE1, b"Exif\0\0" + piece) for piece in pieces]
     return jpeg[:2] + b"".join(segments) + jpeg[20:]
 
 

@@ -45,7 +45,9 @@ def _make_canonical(image: Image.Image, side: int) -> Image.Image:
 
 
 def _resize_planes(image: Image.Image, spec: InputSpec) -> Image.Image:
-    """Nearly the same, by way of brightness and colour alone, in two thirds of the time: values differ by about one."""
+    """Nearly the same, by way of brightness and colour alone, in three quarters of the time: values differ by about
+    one.
+    """
     size, side = (spec.width, spec.height), spec.canonical_size
     brightness, *colours = image.split()
     colours = [colour.reduce(2) for colour in colours]  # from here on it has half the resolution, as JPEG keeps it
