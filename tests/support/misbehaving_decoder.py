@@ -4,20 +4,17 @@ import os
 import sys
 import time
 
-from PIL import Image
-
 from inference import decode_worker, image
 from inference.image import ImageLimits
+from inference.resizing import Shrunk
 from inference.result import ImageInfo
 from support.photos import photo_bytes
 
-_decode = image.decode
+_decode = image.decode_shrunk
 _LIMITS = ImageLimits()
 
 
-def _misbehave(
-    data: bytes, limits: ImageLimits = _LIMITS, *, sufficient_side: int | None = None
-) -> tuple[Image.Image, ImageInfo]:
+def _misbehave(data: bytes, limits: ImageLimits = _LIMITS, *, sufficient_side: int) -> tuple[Shrunk, ImageInfo]:
     if data == b"run away":
         while True:
             sum(range(10**9))  # in C, where Python's own handlers of signals are not called
@@ -36,5 +33,5 @@ def _misbehave(
 
 
 if __name__ == "__main__":
-    image.decode = _misbehave
+    image.decode_shrunk = _misbehave
     decode_worker.main()
