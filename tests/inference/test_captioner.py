@@ -1,5 +1,6 @@
 """The whole way from bytes to a caption, on the tiny bundle whose captions are known."""
 
+import hashlib
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -11,7 +12,7 @@ from support.tiny_bundle import CELLS, COLOURS, GRID, SIDE, write_tiny_bundle
 
 from inference.captioner import Captioner
 from inference.errors import UnsupportedImageError
-from inference.result import CaptionOptions
+from inference.result import CaptionOptions, ImageInfo
 
 
 @pytest.mark.parametrize("colour", COLOURS)
@@ -122,11 +123,14 @@ def test_the_beam_width_can_be_chosen(captioner: Captioner, width: int) -> None:
 
 
 def test_the_prepared_photo_is_small_and_knows_its_origin(captioner: Captioner) -> None:
-    photo = captioner.prepare(photo_bytes("red", "JPEG", size=(1600, 1200)))
+    data = photo_bytes("red", "JPEG", size=(1600, 1200))
+
+    photo = captioner.prepare(data)
 
     assert photo.pixels.shape == (SIDE, SIDE, 3)
-    assert (photo.info.width, photo.info.height, photo.info.format) == (1600, 1200, "JPEG")
+    assert photo.info == ImageInfo(1600, 1200, "JPEG", hashlib.sha256(data).hexdigest())
     assert photo.decode_ms > 0
+    assert captioner.prepare(data, "known").info.sha256 == "known"
 
 
 def test_what_is_no_picture_is_refused(captioner: Captioner) -> None:

@@ -36,7 +36,7 @@ class GatedDescriber:
         self.decode_gate.set()
         self.failure: Exception | None = None
 
-    def prepare(self, data: bytes) -> PreparedImage:
+    def prepare(self, data: bytes, sha256: str | None = None) -> PreparedImage:
         assert self.decode_gate.wait(PATIENCE)
         name = data.decode()
         self.prepared.append(name)

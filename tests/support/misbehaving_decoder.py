@@ -7,14 +7,14 @@ import time
 from inference import decode_worker, image
 from inference.image import ImageLimits
 from inference.resizing import Shrunk
-from inference.result import ImageInfo
+from inference.result import PictureInfo
 from support.photos import photo_bytes
 
 _decode = image.decode_shrunk
 _LIMITS = ImageLimits()
 
 
-def _misbehave(data: bytes, limits: ImageLimits = _LIMITS, *, sufficient_side: int) -> tuple[Shrunk, ImageInfo]:
+def _misbehave(data: bytes, limits: ImageLimits = _LIMITS, *, sufficient_side: int) -> tuple[Shrunk, PictureInfo]:
     if data == b"run away":
         while True:
             sum(range(10**9))  # in C, where Python's own handlers of signals are not called

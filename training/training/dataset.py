@@ -210,9 +210,10 @@ def _check_photos(split: Split, names: list[str], folder: Path, captions: dict[s
 def _hash_photo(path: Path) -> str:
     """Decode a photo, to know that it can be, and return the sha256 of its bytes."""
     try:
-        _, info = decode(path.read_bytes())
+        data = path.read_bytes()
+        decode(data)
     except FileNotFoundError:
         raise DatasetError(f"{path} is missing") from None
     except (OSError, ImageError) as error:
         raise DatasetError(f"{path}: {error}") from error
-    return info.sha256
+    return hashlib.sha256(data).hexdigest()

@@ -3,8 +3,9 @@
 The HTTP service, the command line and the evaluation are all shells over `Captioner`.
 """
 
+import hashlib
 from collections.abc import Sequence
-from dataclasses import fields
+from dataclasses import asdict, fields
 from functools import partial
 from pathlib import Path
 from time import perf_counter
@@ -20,7 +21,16 @@ from inference.decode_worker import Target
 from inference.decoding import Decode, decode_here
 from inference.image import ImageLimits
 from inference.onnx_runtime import OnnxDecoder, OnnxEncoder
-from inference.result import Alternative, Caption, CaptionOptions, Description, PreparedImage, Timings, Word
+from inference.result import (
+    Alternative,
+    Caption,
+    CaptionOptions,
+    Description,
+    ImageInfo,
+    PreparedImage,
+    Timings,
+    Word,
+)
 from inference.runtime import Decoder, Encoder, Floats
 from inference.sentence import write_alt_text, write_caption
 
@@ -72,12 +82,16 @@ class Captioner:
         encoder, decoder = _open_runtime(bundle, runtime, threads or cpu.count_cores(), callers)
         return cls(bundle, encoder, decoder, limits, decode)
 
-    def prepare(self, data: bytes) -> PreparedImage:
-        """Decode a photo and bring it to the encoder's input size. Raises ImageError, and what `decode` raises."""
+    def prepare(self, data: bytes, sha256: str | None = None) -> PreparedImage:
+        """Decode a photo and bring it to the encoder's input size; `sha256` of it, in hex, where it is known already.
+
+        Raises ImageError, and what `decode` raises.
+        """
         begun = perf_counter()
         spec = self.bundle.manifest.image
         sufficient_side = round(_SUFFICIENT * (spec.canonical_size or max(spec.height, spec.width)))
-        pixels, info = self._decode(data, Target(spec.width, spec.height, spec.canonical_size, sufficient_side))
+        pixels, picture = self._decode(data, Target(spec.width, spec.height, spec.canonical_size, sufficient_side))
+        info = ImageInfo(**asdict(picture), sha256=sha256 or hashlib.sha256(data).hexdigest())
         return PreparedImage(pixels, info, decode_ms=_milliseconds_since(begun))
 
     def describe(

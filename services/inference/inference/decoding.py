@@ -29,10 +29,10 @@ from inference.errors import DeadlineExceededError, ImageError, UndecodableImage
 from inference.frames import receive, send
 from inference.image import ImageLimits
 from inference.resizing import resize_shrunk
-from inference.result import ImageInfo
+from inference.result import PictureInfo
 
 Pixels = npt.NDArray[np.uint8]
-Decode = Callable[[bytes, Target], tuple[Pixels, ImageInfo]]
+Decode = Callable[[bytes, Target], tuple[Pixels, PictureInfo]]
 
 # What the kernel does to a program that trips over its own memory. Any other end may come from outside: the system was
 # short of memory, or somebody killed it.
@@ -48,7 +48,7 @@ _KEEP_FREED = {"MALLOC_MMAP_THRESHOLD_": str(4 * 2**20), "MALLOC_TRIM_THRESHOLD_
 _log = logging.getLogger(__name__)
 
 
-def decode_here(data: bytes, target: Target, limits: ImageLimits) -> tuple[Pixels, ImageInfo]:
+def decode_here(data: bytes, target: Target, limits: ImageLimits) -> tuple[Pixels, PictureInfo]:
     """The encoder's input, uint8 [height, width, 3], and what was sent; decoded in this process. Raises ImageError."""
     photo, info = image.decode_shrunk(data, limits, sufficient_side=target.sufficient_side)
     return np.array(resize_shrunk(photo, target)), info
@@ -100,7 +100,7 @@ class DecodePool:
         """Of the processes that are there now."""
         return sorted(worker.process_id for worker in self._workers)
 
-    def decode(self, data: bytes, target: Target) -> tuple[Pixels, ImageInfo]:
+    def decode(self, data: bytes, target: Target) -> tuple[Pixels, PictureInfo]:
         """As `decode_here`. Raises ImageError; DeadlineExceededError; DecoderError."""
         deadline = time.monotonic() + self._deadline_seconds
         worker = self._free.get()
@@ -165,14 +165,14 @@ class _Worker:
         """As the system counts."""
         return self._process.pid
 
-    def decode(self, data: bytes, target: Target, deadline: float) -> tuple[Pixels, ImageInfo]:
+    def decode(self, data: bytes, target: Target, deadline: float) -> tuple[Pixels, PictureInfo]:
         """Have a photo decoded before `deadline` on the monotonic clock; afterwards it may no longer be `usable`."""
         self.usable = False
         fields, pixels = self._exchange(data, target, deadline)
         self.usable = True
         if "error" in fields:
             raise _read_error(fields)
-        return np.frombuffer(pixels, np.uint8).reshape(target.height, target.width, 3), ImageInfo(**fields)
+        return np.frombuffer(pixels, np.uint8).reshape(target.height, target.width, 3), PictureInfo(**fields)
 
     @property
     def end(self) -> str:

@@ -7,7 +7,6 @@ What Pillow raises on damaged bytes goes well beyond what it documents: OSError,
 others were seen. So here, and only here, every exception of a library is taken for a verdict on its input.
 """
 
-import hashlib
 import io
 import warnings
 from dataclasses import dataclass
@@ -26,7 +25,7 @@ from PIL import (
 from inference.colour import to_colour, to_rgb
 from inference.errors import ImageTooLargeError, UndecodableImageError, UnsupportedImageError
 from inference.resizing import Shrunk
-from inference.result import ImageInfo
+from inference.result import PictureInfo
 from inference.structure import check_structure
 from inference.tags import read_orientation
 
@@ -76,7 +75,7 @@ class ImageLimits:
 _LIMITS = ImageLimits()
 
 
-def decode(data: bytes, limits: ImageLimits = _LIMITS) -> tuple[Image.Image, ImageInfo]:
+def decode(data: bytes, limits: ImageLimits = _LIMITS) -> tuple[Image.Image, PictureInfo]:
     """The picture as a person sees it, in RGB, and what was sent.
 
     Raises UnsupportedImageError, UndecodableImageError, ImageTooLargeError.
@@ -85,16 +84,16 @@ def decode(data: bytes, limits: ImageLimits = _LIMITS) -> tuple[Image.Image, Ima
     return photo.image if photo.turn is None else photo.image.transpose(photo.turn), info
 
 
-def decode_shrunk(data: bytes, limits: ImageLimits = _LIMITS, *, sufficient_side: int) -> tuple[Shrunk, ImageInfo]:
+def decode_shrunk(data: bytes, limits: ImageLimits = _LIMITS, *, sufficient_side: int) -> tuple[Shrunk, PictureInfo]:
     """A large picture smaller than it is, by a whole factor and with no side below `sufficient_side` in whole pixels.
 
-    For whoever resizes it anyway, in a fraction of the time and memory. `ImageInfo` has the full size. Raises what
+    For whoever resizes it anyway, in a fraction of the time and memory. `PictureInfo` has the full size. Raises what
     `decode` does.
     """
     return _decode(data, limits, sufficient_side=sufficient_side)
 
 
-def _decode(data: bytes, limits: ImageLimits, *, sufficient_side: int | None) -> tuple[Shrunk, ImageInfo]:
+def _decode(data: bytes, limits: ImageLimits, *, sufficient_side: int | None) -> tuple[Shrunk, PictureInfo]:
     format_name = _recognise(data)
     try:
         check_structure(data, format_name)
@@ -107,7 +106,7 @@ def _decode(data: bytes, limits: ImageLimits, *, sufficient_side: int | None) ->
     except Exception as error:  # see the module's docstring
         msg = f"The picture looks like {format_name}, but it is damaged or incomplete."
         raise UndecodableImageError(msg) from error
-    return photo, ImageInfo(*size, format=format_name, sha256=hashlib.sha256(data).hexdigest())
+    return photo, PictureInfo(*size, format_name)
 
 
 def _recognise(data: bytes) -> str:

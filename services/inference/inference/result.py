@@ -34,13 +34,18 @@ class CaptionOptions:
 
 
 @dataclass(frozen=True, slots=True)
-class ImageInfo:
-    """What was sent: size in pixels as a person sees it (after EXIF orientation), format name, sha256 of the bytes in
-    hex."""
+class PictureInfo:
+    """What a file holds: size in pixels as a person sees it (after EXIF orientation), and the name of its format."""
 
     width: int
     height: int
     format: str
+
+
+@dataclass(frozen=True, slots=True)
+class ImageInfo(PictureInfo):
+    """What was sent; `sha256` is that of the bytes, in hex."""
+
     sha256: str
 
 

@@ -26,8 +26,8 @@ _SMOOTHING = 0.2  # weight of the newest batch in the running mean of the servic
 class Describer(Protocol):
     """The two halves of a `Captioner`: one for each photo in parallel, one for a batch."""
 
-    def prepare(self, data: bytes) -> PreparedImage:
-        """Decode and preprocess a photo."""
+    def prepare(self, data: bytes, sha256: str | None = ...) -> PreparedImage:
+        """Decode and preprocess a photo, whose hash may be known."""
 
     def describe(
         self, images: Sequence[PreparedImage], options: CaptionOptions = ..., *, crowded: bool = ...
@@ -125,16 +125,18 @@ class Scheduler:
         options: CaptionOptions,
         *,
         deadline: float,
+        sha256: str | None = None,
         position: int = 0,
         on_decoded: Callable[[], None] = lambda: None,
     ) -> Scheduled:
         """Caption a photo that came as the `position`-th of its request, within `deadline` seconds from now.
 
-        `on_decoded` is called once the encoded bytes are no longer held.
+        `sha256`: of the photo, if known, so that it is not hashed again; `on_decoded` is called once the encoded bytes
+        are no longer held.
         Raises `QueueFullError`, `DeadlineExceededError`, and what `describer` raises.
         """
         with self._place():
-            work = self._caption(describer, data, options, position, on_decoded)
+            work = self._caption(describer, data, options, sha256, position, on_decoded)
             del data  # held by `work` alone, which lets go of it early
             try:
                 async with asyncio.timeout(deadline):
@@ -160,11 +162,17 @@ class Scheduler:
                 self._idle.set()
 
     async def _caption(
-        self, describer: Describer, data: bytes, options: CaptionOptions, position: int, on_decoded: Callable[[], None]
+        self,
+        describer: Describer,
+        data: bytes,
+        options: CaptionOptions,
+        sha256: str | None,
+        position: int,
+        on_decoded: Callable[[], None],
     ) -> Scheduled:
         loop = asyncio.get_running_loop()
         arrival = loop.time()
-        decoding = loop.run_in_executor(self._decoders, describer.prepare, data)
+        decoding = loop.run_in_executor(self._decoders, describer.prepare, data, sha256)
         del data  # a queue of encoded photos would be large, one of prepared photos is small
         photo = await decoding
         on_decoded()

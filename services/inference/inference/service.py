@@ -145,7 +145,13 @@ class CaptionService:
         if caption is not None:
             return self._answer(captioner, Scheduled(caption, 0.0), arrival, cached=True)
         work = self._scheduler.caption(
-            captioner, data, options, deadline=self.settings.deadline_seconds, position=position, on_decoded=on_decoded
+            captioner,
+            data,
+            options,
+            deadline=self.settings.deadline_seconds,
+            sha256=key.sha256,
+            position=position,
+            on_decoded=on_decoded,
         )
         del data  # held by `work` alone, which lets go of it early
         scheduled = await work

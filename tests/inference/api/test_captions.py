@@ -1,6 +1,7 @@
 """`/caption` and `/captions`: what goes in, what comes out, and what is refused."""
 
 import asyncio
+import hashlib
 
 import httpx
 import pytest
@@ -34,7 +35,8 @@ async def test_a_multipart_photo_gets_every_field_of_the_contract(client: httpx.
     assert body["alternatives"] == []
     assert [word["word"] for word in body["words"]] == ["a", "blue", "square"]
     assert all(0 < word["probability"] <= 1 for word in body["words"])
-    assert (body["image"]["width"], body["image"]["height"], body["image"]["format"]) == (120, 80, "JPEG")
+    sha256 = hashlib.sha256(BLUE).hexdigest()
+    assert body["image"] == {"width": 120, "height": 80, "format": "JPEG", "sha256": sha256}
     assert body["model"] == {"name": "tiny", "version": "0.0.1"}
     assert set(body["timings_ms"]) == {"queue", "decode", "encode", "generate", "total"}
 
