@@ -174,23 +174,15 @@ async def test_waiting_photos_with_equal_options_share_a_batch(describer: GatedD
         captions = await queue_up(scheduler, describer, *((name, GREEDY) for name in "abcdefgh"))
 
     assert captions == ["first", *"abcdefgh"]
-    assert describer.batches == [["first"], ["a", "b", "c"], ["d", "e", "f"], ["g", "h"]]
-    assert sizes == [1, 3, 3, 2]
+    assert describer.batches == [["first"], ["a", "b", "c"], ["d", "e", "f"], ["g"], ["h"]]
+    assert sizes == [1, 3, 3, 1, 1]
 
 
-async def test_a_worker_takes_its_share_of_what_waits(describer: GatedDescriber) -> None:
-    sizes: list[int] = []
-    async with Scheduler(queue_size=10, batch_size=8, workers=2, decode_threads=1, on_batch=sizes.append) as scheduler:
-        submit = submitter(scheduler, describer)
-        busy = [submit(name) for name in ("first", "second")]
-        await until(lambda: len(describer.batches) == 2)
-        waiting = [submit(name) for name in "abcdefgh"]
-        await until(lambda: len(describer.prepared) == 10)
-        await asyncio.sleep(0.05)
-        describer.gate.set()
-        await asyncio.gather(*busy, *waiting)
+async def test_batches_are_smaller_the_fewer_photos_wait_for_each_worker(describer: GatedDescriber) -> None:
+    async with Scheduler(queue_size=9, batch_size=8, workers=1, decode_threads=1) as scheduler:
+        await queue_up(scheduler, describer, *((name, GREEDY) for name in "abcdefgh"))
 
-    assert sizes == [1, 1, 4, 2, 1, 1]
+    assert describer.batches == [["first"], ["a", "b", "c", "d"], ["e", "f"], ["g"], ["h"]]
 
 
 async def test_photos_with_different_options_never_share_a_batch(describer: GatedDescriber) -> None:
@@ -198,7 +190,7 @@ async def test_photos_with_different_options_never_share_a_batch(describer: Gate
     async with Scheduler(queue_size=9, batch_size=8, workers=1, decode_threads=1) as scheduler:
         await queue_up(scheduler, describer, *mixed)
 
-    assert describer.batches == [["first"], ["a", "b"], ["c"], ["d", "e", "f"]]
+    assert describer.batches == [["first"], ["a", "b"], ["c"], ["d", "e"], ["f"]]
 
 
 async def queue_up(scheduler: Scheduler, describer: GatedDescriber, *photos: tuple[str, CaptionOptions]) -> list[str]:

@@ -200,7 +200,7 @@ class Scheduler:
     def _take_batch(self) -> list[_Job]:
         """The next jobs that somebody still waits for and that the model can take together."""
         batch: list[_Job] = []
-        most = min(self._batch_size, math.ceil(len(self._waiting) / self._workers))
+        most = min(self._batch_size, math.ceil(len(self._waiting) / (2 * self._workers)))
         while self._waiting and len(batch) < most:
             job = self._waiting[0][2]
             if not job.caption.done():
