@@ -31,10 +31,9 @@ from support.odd_files import (
 from support.photos import encode_photo, make_photo
 
 from inference.errors import ImageError, ImageTooLargeError, UndecodableImageError, UnsupportedImageError
-from inference.image import ImageLimits, decode, decode_shrunk
+from inference.image import ImageLimits, decode
 from inference.manifest import ImageSpec
 from inference.preprocessing import prepare
-from inference.resizing import resize_shrunk
 
 # `inference.image` silences Pillow for the program; pytest turns every warning into an error again.
 pytestmark = [
@@ -90,9 +89,9 @@ class TestModes:
 
         assert decode(data)[0].mode == "RGB"
 
-        photo, info = decode_shrunk(data, sufficient_side=100)
+        image, info = decode(data, sufficient_side=100)
 
-        assert photo.image.mode == "RGB" or (photo.image.mode, format_name) in {("YCbCr", "JPEG"), ("YCbCr", "TIFF")}
+        assert image.mode == "RGB" or (image.mode, format_name) in {("YCbCr", "JPEG"), ("YCbCr", "TIFF")}
         assert (info.width, info.height) == (side, side)
 
     @pytest.mark.parametrize(
@@ -101,11 +100,11 @@ class TestModes:
     def test_every_mode_keeps_its_colours_when_it_is_shrunk(self, mode: str, format_name: str) -> None:
         data = encode_photo(Image.new("L", (700, 700), 200).convert(mode), format_name)
 
-        shrunk, info = decode_shrunk(data, sufficient_side=100)
+        shrunk, info = decode(data, sufficient_side=100)
 
         assert (info.width, info.height) == (700, 700)
-        assert max(shrunk.image.size) < 200
-        assert pixel(shrunk.image.convert("RGB")) == close_to(pixel(decode(data)[0]))
+        assert max(shrunk.size) < 200
+        assert pixel(shrunk.convert("RGB")) == close_to(pixel(decode(data)[0]))
 
     @pytest.mark.parametrize("mode", ["L", "RGB", "CMYK", "P"])
     def test_colours_stay(self, mode: str) -> None:
@@ -134,9 +133,11 @@ class TestModes:
     )
     @pytest.mark.parametrize("side", [10, 1000])
     def test_what_is_transparent_is_white(self, mode: str, format_name: str, side: int) -> None:
-        data = encode_photo(Image.new("RGBA", (side, side), (0, 0, 0, 0)).convert(mode), format_name)
+        image, _ = decode(
+            encode_photo(Image.new("RGBA", (side, side), (0, 0, 0, 0)).convert(mode), format_name), sufficient_side=10
+        )
 
-        assert pixel(decode(data)[0]) == pixel(decode_shrunk(data, sufficient_side=10)[0].image) == WHITE
+        assert pixel(image) == WHITE
 
     def test_what_is_half_transparent_is_half_white(self) -> None:
         image, _ = decode(encode_photo(Image.new("RGBA", (8, 8), (255, 0, 0, 128))))
@@ -184,19 +185,6 @@ class TestOrientation:
 
         assert pixel(image) == close_to(RED)
 
-    @pytest.mark.parametrize("format_name", ["JPEG", "PNG", "WEBP", "TIFF"])
-    @pytest.mark.parametrize("orientation", range(1, 9))
-    def test_a_photo_that_is_shrunk_comes_out_as_it_is_seen(self, format_name: str, orientation: int) -> None:
-        spec = ImageSpec(height=60, width=80, canonical_size=40, resample="bicubic")
-        seen = make_detailed(403, 301)
-        stored = seen.transpose(UNDO[orientation]) if orientation in UNDO else seen
-
-        photo, info = decode_shrunk(encode_photo(stored, format_name, exif=exif_of(orientation)), sufficient_side=100)
-
-        assert (info.width, info.height) == seen.size
-        assert sorted(photo.extent) == pytest.approx([301 / 3, 403 / 3] if format_name != "JPEG" else [150.5, 201.5])
-        assert np.abs(np.asarray(resize_shrunk(photo, spec), int) - prepare(seen, spec)).mean() < 4
-
     @pytest.mark.parametrize("orientation", [0, 9, 65535])
     def test_an_orientation_that_does_not_exist_is_none(self, orientation: int) -> None:
         image, info = decode(encode_photo(Image.new("RGB", (8, 4)), "JPEG", exif=exif_of(orientation)))
@@ -243,10 +231,10 @@ class TestRecognition:
             stream, "MPO", save_all=True, append_images=[Image.new("RGB", (900, 900))]
         )
 
-        photo, info = decode_shrunk(stream.getvalue(), sufficient_side=100)
+        image, info = decode(stream.getvalue(), sufficient_side=100)
 
-        assert (info.format, photo.image.size) == ("JPEG", (113, 113))
-        assert pixel(photo.image.convert("RGB")) == close_to(RED)
+        assert (info.format, image.size) == ("JPEG", (113, 113))
+        assert pixel(image.convert("RGB")) == close_to(RED)
 
     def test_only_the_decoders_of_the_allowlist_are_ever_loaded(self) -> None:
         program = (
@@ -313,9 +301,8 @@ WITH_METADATA: dict[str, dict[str, Any]] = {
 
 def assert_decoded_or_refused(data: bytes) -> None:
     with contextlib.suppress(ImageError):
-        limits = ImageLimits(max_pixels=10_000_000, max_held_pixels=10_000_000)
-        photo, info = decode_shrunk(data, limits, sufficient_side=8)
-        assert photo.image.mode in {"RGB", "YCbCr"}
+        image, info = decode(data, ImageLimits(max_pixels=10_000_000, max_held_pixels=10_000_000), sufficient_side=8)
+        assert image.mode in {"RGB", "YCbCr"}
         assert info.width > 0
 
 
@@ -343,10 +330,10 @@ class TestLimits:
     ) -> None:
         data = encode_photo(Image.new("RGB", (400, 400)), format_name, **options)
 
-        decode_shrunk(data, ImageLimits(max_held_pixels=pixels_held), sufficient_side=100)
+        decode(data, ImageLimits(max_held_pixels=pixels_held), sufficient_side=100)
 
         with pytest.raises(ImageTooLargeError):
-            decode_shrunk(data, ImageLimits(max_held_pixels=pixels_held - 1), sufficient_side=100)
+            decode(data, ImageLimits(max_held_pixels=pixels_held - 1), sufficient_side=100)
 
     @pytest.mark.parametrize(
         "data",
@@ -384,17 +371,15 @@ class TestShrinking:
         ("format_name", "size"), [("JPEG", (1000, 750)), ("PNG", (667, 500)), ("WEBP", (667, 500))]
     )
     def test_a_large_picture_comes_out_smaller_but_sufficient(self, format_name: str, size: tuple[int, int]) -> None:
-        photo, info = decode_shrunk(encode_photo(Image.new("RGB", (2000, 1500)), format_name), sufficient_side=448)
+        image, info = decode(encode_photo(Image.new("RGB", (2000, 1500)), format_name), sufficient_side=448)
 
-        assert photo.image.size == size
+        assert image.size == size
         assert (info.width, info.height) == (2000, 1500)
 
     @pytest.mark.parametrize("size", [(100, 100), (448, 448), (895, 895), (448, 5000)])
     @pytest.mark.parametrize("format_name", ["JPEG", "PNG"])
     def test_a_picture_that_is_barely_sufficient_stays(self, format_name: str, size: tuple[int, int]) -> None:
-        photo, _ = decode_shrunk(encode_photo(Image.new("RGB", size), format_name), sufficient_side=448)
-
-        assert photo.image.size == photo.extent == size
+        assert decode(encode_photo(Image.new("RGB", size), format_name), sufficient_side=448)[0].size == size
 
     @pytest.mark.parametrize(("format_name", "most"), [("JPEG", 3.2), ("PNG", 1.0)])  # YCbCr clips colours this loud
     @pytest.mark.parametrize("size", [(1000, 1000), (1500, 1000), (3000, 2000)])
@@ -403,7 +388,7 @@ class TestShrinking:
         spec = ImageSpec(height=299, width=299, canonical_size=224, resample="bicubic")
 
         whole = prepare(decode(data)[0], spec)
-        shrunk = np.asarray(resize_shrunk(decode_shrunk(data, sufficient_side=448)[0], spec))
+        shrunk = prepare(decode(data, sufficient_side=448)[0], spec)
 
         assert np.abs(whole.astype(int) - shrunk).mean() < most
         assert np.abs(brightness(whole) - brightness(shrunk)).mean() < 1
@@ -411,8 +396,8 @@ class TestShrinking:
     def test_a_jpeg_comes_as_it_is_kept(self) -> None:
         data = encode_photo(Image.new("RGB", (200, 200), RED), "JPEG")
 
-        assert decode_shrunk(data, sufficient_side=100)[0].image.mode == "YCbCr"
-        assert decode_shrunk(data, sufficient_side=101)[0].image.mode == decode(data)[0].mode == "RGB"
+        assert decode(data, sufficient_side=100)[0].mode == "YCbCr"
+        assert decode(data, sufficient_side=101)[0].mode == decode(data)[0].mode == "RGB"
 
     @pytest.mark.parametrize("keep_rgb", [False, True])
     @pytest.mark.parametrize("jfif", [None, JFIF, JFIF[:9], b"JFIFX" + JFIF[5:]])
@@ -423,7 +408,7 @@ class TestShrinking:
         marks = [jpeg_segment(kind, mark) for kind, mark in ((0xE0, jfif), (0xEE, adobe)) if mark is not None]
         data = jpeg_marked(Image.new("RGB", (200, 200), (200, 40, 90)), *marks, keep_rgb=keep_rgb)
 
-        whole, shrunk = decode(data)[0], decode_shrunk(data, sufficient_side=100)[0].image
+        whole, shrunk = decode(data)[0], decode(data, sufficient_side=100)[0]
 
         assert shrunk.size == (100, 100)
         assert pixel(shrunk.convert("RGB")) == close_to(pixel(whole), tolerance=2)

@@ -21,12 +21,14 @@ def to_rgb(image: Image.Image) -> Image.Image:
     return image if image.mode == "RGB" else image.convert("RGB")
 
 
-def to_colour(image: Image.Image, factor: int) -> Image.Image:
-    """The picture in mode RGB or, where it was, YCbCr; with sides that are divided by `factor`, rounded up.
+def to_colour(image: Image.Image, sufficient_side: int) -> Image.Image:
+    """The picture in mode RGB or, where it was, YCbCr; shrunk by a whole number as long as no side gets below
+    `sufficient_side`.
 
     Shrinking averages squares of pixels, and comes before whatever would copy all of them. Raises as `to_rgb`.
     """
     image = _widen(image)
+    factor = min(image.size) // sufficient_side
     if factor > 1:
         image = image.reduce(factor)
     return image if image.mode == "YCbCr" else to_rgb(image)

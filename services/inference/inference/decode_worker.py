@@ -22,7 +22,7 @@ from inference import image
 from inference.errors import ImageError, ImageTooLargeError
 from inference.frames import receive, send
 from inference.image import ImageLimits
-from inference.resizing import resize_shrunk
+from inference.resizing import resize
 
 TOO_SLOW_SIGNAL = signal.SIGPROF
 
@@ -50,7 +50,7 @@ class Allowance:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """What a photo is decoded for: see `resizing.InputSpec`, and `sufficient_side` of `image.decode_shrunk`."""
+    """What a photo is decoded for: see `resizing.InputSpec`, and `sufficient_side` of `image.decode`."""
 
     width: int
     height: int
@@ -84,8 +84,8 @@ def _limit(memory: int) -> None:
 def _answer(connection: socket.socket, data: bytes, target: Target, allowance: Allowance) -> None:
     signal.setitimer(signal.ITIMER_PROF, allowance.seconds)
     try:
-        photo, info = image.decode_shrunk(data, allowance.limits, sufficient_side=target.sufficient_side)
-        resized = resize_shrunk(photo, target)
+        picture, info = image.decode(data, allowance.limits, sufficient_side=target.sufficient_side)
+        resized = resize(picture, target)
     except ImageError as error:
         answer, content = {"error": type(error).__name__, "message": str(error)}, b""
     except MemoryError:

@@ -23,12 +23,11 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
-from inference import errors, image
+from inference import errors, image, preprocessing
 from inference.decode_worker import TOO_SLOW_SIGNAL, Allowance, Target
 from inference.errors import DeadlineExceededError, ImageError, UndecodableImageError
 from inference.frames import receive, send
 from inference.image import ImageLimits
-from inference.resizing import resize_shrunk
 from inference.result import PictureInfo
 
 Pixels = npt.NDArray[np.uint8]
@@ -50,8 +49,8 @@ _log = logging.getLogger(__name__)
 
 def decode_here(data: bytes, target: Target, limits: ImageLimits) -> tuple[Pixels, PictureInfo]:
     """The encoder's input, uint8 [height, width, 3], and what was sent; decoded in this process. Raises ImageError."""
-    photo, info = image.decode_shrunk(data, limits, sufficient_side=target.sufficient_side)
-    return np.array(resize_shrunk(photo, target)), info
+    picture, info = image.decode(data, limits, sufficient_side=target.sufficient_side)
+    return preprocessing.prepare(picture, target), info
 
 
 class DecoderError(Exception):

@@ -24,7 +24,6 @@ from PIL import (
 
 from inference.colour import to_colour, to_rgb
 from inference.errors import ImageTooLargeError, UndecodableImageError, UnsupportedImageError
-from inference.resizing import Shrunk
 from inference.result import PictureInfo
 from inference.structure import check_structure
 from inference.tags import read_orientation
@@ -75,29 +74,21 @@ class ImageLimits:
 _LIMITS = ImageLimits()
 
 
-def decode(data: bytes, limits: ImageLimits = _LIMITS) -> tuple[Image.Image, PictureInfo]:
+def decode(
+    data: bytes, limits: ImageLimits = _LIMITS, *, sufficient_side: int | None = None
+) -> tuple[Image.Image, PictureInfo]:
     """The picture as a person sees it, in RGB, and what was sent.
+
+    With a `sufficient_side` a large picture comes out smaller than it is, by a whole factor and with no side below
+    that: for whoever resizes it anyway, in a fraction of the time and memory. It may then come in YCbCr, as JPEG keeps
+    it. `PictureInfo` has the full size.
 
     Raises UnsupportedImageError, UndecodableImageError, ImageTooLargeError.
     """
-    photo, info = _decode(data, limits, sufficient_side=None)
-    return photo.image if photo.turn is None else photo.image.transpose(photo.turn), info
-
-
-def decode_shrunk(data: bytes, limits: ImageLimits = _LIMITS, *, sufficient_side: int) -> tuple[Shrunk, PictureInfo]:
-    """A large picture smaller than it is, by a whole factor and with no side below `sufficient_side` in whole pixels.
-
-    For whoever resizes it anyway, in a fraction of the time and memory. `PictureInfo` has the full size. Raises what
-    `decode` does.
-    """
-    return _decode(data, limits, sufficient_side=sufficient_side)
-
-
-def _decode(data: bytes, limits: ImageLimits, *, sufficient_side: int | None) -> tuple[Shrunk, PictureInfo]:
     format_name = _recognise(data)
     try:
         check_structure(data, format_name)
-        photo, size = _load(data, format_name, limits, sufficient_side)
+        image, size = _load(data, format_name, limits, sufficient_side)
     except ImageTooLargeError:
         raise
     except (Image.DecompressionBombError, Image.DecompressionBombWarning, MemoryError) as error:
@@ -106,7 +97,7 @@ def _decode(data: bytes, limits: ImageLimits, *, sufficient_side: int | None) ->
     except Exception as error:  # see the module's docstring
         msg = f"The picture looks like {format_name}, but it is damaged or incomplete."
         raise UndecodableImageError(msg) from error
-    return photo, PictureInfo(*size, format_name)
+    return image, PictureInfo(*size, format_name)
 
 
 def _recognise(data: bytes) -> str:
@@ -123,32 +114,23 @@ def _recognise(data: bytes) -> str:
 
 def _load(
     data: bytes, format_name: str, limits: ImageLimits, sufficient_side: int | None
-) -> tuple[Shrunk, tuple[int, int]]:
-    """The picture, in RGB unless there is a `sufficient_side`, and its size before any shrinking, as it is seen."""
+) -> tuple[Image.Image, tuple[int, int]]:
+    """The picture, turned as it should be, and its size before any shrinking."""
     with Image.open(io.BytesIO(data), formats=[format_name]) as image:
         width, height = image.size
         _check_sides(width, height, limits)
         # Pillow turns TIFF by itself as it loads, and gives its size as turned.
         orientation = 1 if format_name == "TIFF" else _read_orientation(image)
-        extent = (width, height) if sufficient_side is None else _draft(image, sufficient_side)
+        if sufficient_side is not None:
+            shrinks = min(width, height) >= 2 * sufficient_side
+            mode = "YCbCr" if shrinks and _keeps_ycbcr(image) else None
+            image.draft(mode, (sufficient_side, sufficient_side))
         _check_held(image, (width, height), format_name, limits)
         image.load()
-        if sufficient_side is None:
-            picture = to_rgb(image)
-        else:
-            factor = max(1, min(image.size) // sufficient_side)
-            picture = to_colour(image, factor)
-            extent = (extent[0] / factor, extent[1] / factor)
-    photo = Shrunk(picture, extent, _TURNS.get(orientation))
-    return photo, (height, width) if orientation in _SIDEWAYS else (width, height)
-
-
-def _draft(image: Image.Image, sufficient_side: int) -> tuple[float, float]:
-    """Tell the decoder of a JPEG what is sufficient; the columns and rows that the photo will fill."""
-    shrinks = min(image.size) >= 2 * sufficient_side
-    mode = "YCbCr" if shrinks and _keeps_ycbcr(image) else None
-    drafted = image.draft(mode, (sufficient_side, sufficient_side))
-    return drafted[1][2:] if drafted else image.size
+        picture = to_rgb(image) if sufficient_side is None else to_colour(image, sufficient_side)
+    if orientation in _TURNS:
+        picture = picture.transpose(_TURNS[orientation])
+    return picture, (height, width) if orientation in _SIDEWAYS else (width, height)
 
 
 def _keeps_ycbcr(image: Image.Image) -> bool:
