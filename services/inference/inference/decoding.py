@@ -48,7 +48,9 @@ _log = logging.getLogger(__name__)
 
 
 def decode_here(data: bytes, target: Target, limits: ImageLimits) -> tuple[Pixels, PictureInfo]:
-    """The encoder's input, uint8 [height, width, 3], and what was sent; decoded in this process. Raises ImageError."""
+    """The encoder's input, uint8 [height, width, 3], and what the file holds, decoded in this process. Raises
+    ImageError.
+    """
     picture, info = image.decode(data, limits, sufficient_side=target.sufficient_side)
     return preprocessing.prepare(picture, target), info
 

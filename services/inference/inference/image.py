@@ -77,7 +77,7 @@ _LIMITS = ImageLimits()
 def decode(
     data: bytes, limits: ImageLimits = _LIMITS, *, sufficient_side: int | None = None
 ) -> tuple[Image.Image, PictureInfo]:
-    """The picture as a person sees it, in RGB, and what was sent.
+    """The picture as a person sees it, in RGB, and what the file holds.
 
     With a `sufficient_side` a large picture comes out smaller than it is, by a whole factor and with no side below
     that: for whoever resizes it anyway, in a fraction of the time and memory. It may then come in YCbCr, as JPEG keeps
