@@ -62,6 +62,10 @@ class Stack:
         self.compose("up", "--detach", "--no-build", "--scale", f"inference={replicas}")
         self.wait_until_healthy()
 
+    def remove(self) -> None:
+        """Stop and remove its containers, networks and volumes, if there are any."""
+        self.compose("down", "--timeout", "5", "--volumes", "--remove-orphans")
+
     def wait_until_healthy(self) -> None:
         """Wait for every container's own health check."""
         wait_for(
@@ -86,13 +90,14 @@ class Stack:
 
 @contextmanager
 def run_stack(command: list[str], artifacts: Path, *, project: str, **settings: str) -> Iterator[Stack]:
-    """A stack that is not up yet; afterwards all of it is gone, and its logs are shown if something failed."""
+    """A stack that is not up yet, nor what a killed run left of it; afterwards all is gone, its logs shown on failure."""
     stack = Stack(command, artifacts, project=project, **settings)
+    stack.remove()
     try:
         yield stack
     finally:
         print(stack.compose("logs", "--no-color", "--tail", "200"))
-        stack.compose("down", "--timeout", "5", "--volumes", "--remove-orphans")
+        stack.remove()
 
 
 def _find_free_ports(count: int) -> list[int]:

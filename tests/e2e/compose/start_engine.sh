@@ -6,6 +6,11 @@ set -eu
 
 LOG=/var/log/dockerd.log
 
+# Debian 12's engine (20.10) reads this file through a memory map, and dies of SIGSEGV where two images are built at once and
+# one outgrows the map, which then moves, while the other reads (Unmarshal of contenthash in its log). The map is as large as
+# the file was at the start, up to a gigabyte: a sparse one of that size is never outgrown.
+BUILD_CACHE=/var/lib/docker/buildkit/metadata_v2.db
+
 install() {
     if [ "$(id -u)" -ne 0 ] || ! command -v apt-get >/dev/null; then
         echo "error: $1 is missing; install it, or run this as root on Debian" >&2
@@ -28,6 +33,12 @@ is_debian_12() { [ "$(id -u)" -eq 0 ] && grep -qs '^VERSION_CODENAME=bookworm' /
 start_engine() {
     is_there dockerd || install docker.io
     echo "Starting Docker's engine; its log is $LOG"
+    [ -e "$BUILD_CACHE" ] || { run_engine && stop_engine; }  # which makes the file
+    truncate --no-create --size='>1G' "$BUILD_CACHE"
+    run_engine
+}
+
+run_engine() {
     setsid dockerd >"$LOG" 2>&1 </dev/null &
     for _ in $(seq 60); do
         engine_answers && return
@@ -36,6 +47,11 @@ start_engine() {
     done
     tail -n 20 "$LOG" >&2
     exit 1
+}
+
+stop_engine() {
+    kill $!
+    wait $! || true
 }
 
 has_base_image() {
