@@ -71,7 +71,7 @@ report: $(TRAINING)/ready ## BUNDLE=… DATASET=… [AGAINST=…] [RUN=…] [REP
 	$(TRAINING)/bin/caption-train report --bundle "$(BUNDLE)" --dataset "$(DATASET)" --split $(SPLIT) \
 	  $(if $(AGAINST),--against "$(AGAINST)") $(if $(RUN),--run "$(RUN)") --out "$(or $(REPORT),report.html)"
 
-photos: $(DEV)/ready ## caption the photo set at three sizes and write docs/photos.md
+photos: $(DEV)/ready ## caption the photo set at many sizes and write docs/photos.md
 	@PYTHONPATH=tests $(DEV)/bin/python -m photo_set
 
 lint: $(DEV)/ready ## ruff, mypy --strict and the import rules

@@ -7,7 +7,19 @@ from inference.captioner import Captioner
 from inference.result import Caption
 from photo_set.photos import SetPhoto, resize
 
-WIDTHS = (300, 1000, 4000)
+Widths = tuple[int, ...]
+
+WIDTHS: Widths = (300, 1000, 4000)
+OTHER_WIDTHS: tuple[Widths, ...] = (
+    (280, 1160, 2900),
+    (290, 1050, 3400),
+    (305, 905, 3100),
+    (310, 1280, 3000),
+    (320, 1100, 3300),
+    (330, 1210, 2200),
+    (350, 940, 2600),
+)
+"""Sizes that nothing was chosen by: how the share at `WIDTHS` is to be taken."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,12 +42,22 @@ def caption_set(captioner: Captioner, photos: Sequence[SetPhoto]) -> list[SetCap
         SetCaption(
             photo,
             captioner.caption(photo.path.read_bytes()),
-            {width: captioner.caption(resize(photo, width)).alt_text for width in WIDTHS},
+            caption_copies(captioner, photo, WIDTHS),
         )
         for photo in photos
     ]
 
 
+def caption_copies(captioner: Captioner, photo: SetPhoto, widths: Widths) -> dict[int, str]:
+    """The captions of copies of a photo, by width in pixels."""
+    return {width: captioner.caption(resize(photo, width)).alt_text for width in widths}
+
+
 def share_agreeing(captions: Sequence[SetCaption]) -> float:
     """The share of photos whose copies all have the same caption."""
     return sum(caption.agrees for caption in captions) / len(captions)
+
+
+def share_agreeing_at(captioner: Captioner, photos: Sequence[SetPhoto], widths: Widths) -> float:
+    """The share of photos that have the same caption at all these widths."""
+    return sum(len(set(caption_copies(captioner, photo, widths).values())) == 1 for photo in photos) / len(photos)
