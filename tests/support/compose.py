@@ -90,7 +90,9 @@ class Stack:
 
 @contextmanager
 def run_stack(command: list[str], artifacts: Path, *, project: str, **settings: str) -> Iterator[Stack]:
-    """A stack that is not up yet, nor what a killed run left of it; afterwards all is gone, its logs shown on failure."""
+    """A stack that is not up yet; afterwards all of it is gone, and its logs are shown if something failed. What a run
+    that was killed left of it goes first.
+    """
     stack = Stack(command, artifacts, project=project, **settings)
     stack.remove()
     try:

@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterator
 import numpy as np
 from PIL import Image, PngImagePlugin
 
+from support.odd_files import png_chunk
+
 _SIDE = 48
 _HUGE = 65_500
 
@@ -51,14 +53,15 @@ def make_traps() -> dict[str, bytes]:
     """Files written by hand to waste memory or time, or to be taken for what they are not."""
     seeds = make_seeds()
     jpeg, png = seeds[0], seeds[4]
+    pixels = zlib.compress(bytes(8 * 25))
     return {
         "nothing but a signature": png[:8],
         "a PNG bomb": _png(_HUGE, _HUGE, zlib.compress(bytes(4_000_000), 9)),
         "a PNG with no pixels": _png(0, 0, b""),
         "a PNG that is one pixel high": _png(1_000_000, 1, zlib.compress(bytes(3_000_001))),
-        "a PNG with a text bomb": _png(8, 8, zlib.compress(bytes(8 * 25)), _chunk(b"zTXt", b"a\0\0" + _bomb())),
-        "a PNG with a profile bomb": _png(8, 8, zlib.compress(bytes(8 * 25)), _chunk(b"iCCP", b"a\0\0" + _bomb())),
-        "a PNG with thousands of chunks": _png(8, 8, zlib.compress(bytes(8 * 25)), _chunk(b"tEXt", b"a\0b") * 20_000),
+        "a PNG with a text bomb": _png(8, 8, pixels, png_chunk(b"zTXt", b"a\0\0" + _bomb())),
+        "a PNG with a profile bomb": _png(8, 8, pixels, png_chunk(b"iCCP", b"a\0\0" + _bomb())),
+        "a PNG with thousands of chunks": _png(8, 8, pixels, png_chunk(b"tEXt", b"a\0b") * 20_000),
         "a PNG of endless length": png[:33] + struct.pack(">I", 2**31 - 1) + b"IDAT" + png[41:],
         "a huge JPEG": _resize_jpeg(jpeg, 65_535, 65_535),
         "a JPEG with many scans": jpeg[:-2] + _scans(jpeg) * 500 + jpeg[-2:],
@@ -176,13 +179,9 @@ def _bomb() -> bytes:
     return zlib.compress(bytes(100_000_000), 9)
 
 
-def _chunk(kind: bytes, content: bytes) -> bytes:
-    return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
-
-
 def _png(width: int, height: int, pixels: bytes, extra: bytes = b"") -> bytes:
-    header = _chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0))
-    return b"\x89PNG\r\n\x1a\n" + header + extra + _chunk(b"IDAT", pixels) + _chunk(b"IEND", b"")
+    header = png_chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0))
+    return b"\x89PNG\r\n\x1a\n" + header + extra + png_chunk(b"IDAT", pixels) + png_chunk(b"IEND")
 
 
 def _resize_jpeg(jpeg: bytes, width: int, height: int) -> bytes:

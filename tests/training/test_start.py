@@ -36,10 +36,12 @@ def test_a_decoder_of_another_kind_is_refused(config: TrainingConfig) -> None:
         Start(decoder=read_weights(other)).teach(build_decoder(9, 4, 6, config.decoder))
 
 
+@pytest.mark.parametrize("content", [b"what is this?", None])
 @pytest.mark.parametrize("damaged", ["encoder.npz", "decoder.npz", "taught_decoder.npz", "start.json"])
-def test_a_folder_that_is_no_start_is_named(tmp_path: Path, damaged: str) -> None:
+def test_a_folder_that_is_no_start_is_named(tmp_path: Path, damaged: str, content: bytes | None) -> None:
     write_start(tmp_path, Start(TUNED, {"table": np.ones(2, np.float16)}))
-    (tmp_path / damaged).write_bytes(b"what is this?")
+    path = tmp_path / damaged
+    path.write_bytes(content or path.read_bytes()[:-8])  # other content, or a copy that broke off
 
     with pytest.raises(TrainingError, match="is not what end-to-end training leaves"):
         read_start(tmp_path)

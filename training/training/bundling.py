@@ -84,14 +84,15 @@ def publish_bundle(job: Job, trained: Trained) -> Evaluation:
         write_manifest(folder, manifest)
         evaluation = evaluate(Captioner.load(folder), trained.dataset.split("dev"))
         say(evaluation.to_table())
-        manifest = _record_scores(manifest, evaluation)
+        ciders = evaluation.ciders()
+        manifest = _record_scores(manifest, evaluation, ciders)
         photos = trained.dataset
         confidences = [calibrate(certainty, manifest.confidence) for certainty in _read_certainties(evaluation)]
         card = write_model_card(
             manifest,
             photos.split("train"),
             photos.split("dev"),
-            bin_by_confidence(confidences, evaluation.ciders()),
+            bin_by_confidence(confidences, ciders),
             fine_tuned=bool(trained.encoder.tuned),
         )
         (folder / MODEL_CARD).write_text(card, encoding="utf-8")
@@ -164,10 +165,10 @@ def _record(job: Job, dataset: Dataset) -> dict[str, Any]:
     }
 
 
-def _record_scores(manifest: Manifest, evaluation: Evaluation) -> Manifest:
+def _record_scores(manifest: Manifest, evaluation: Evaluation, ciders: Sequence[float]) -> Manifest:
     """The manifest with the bundle's dev scores and its calibrated confidence."""
     scores = {"dev": {"protocol": PROTOCOL, **evaluation.scores}}
-    calibration = fit_calibration(_read_certainties(evaluation), evaluation.ciders())
+    calibration = fit_calibration(_read_certainties(evaluation), ciders)
     return manifest.model_copy(update={"scores": scores, "confidence": calibration})
 
 

@@ -4,6 +4,7 @@ Plain NumPy arrays and JSON; nothing is pickled. A fit that goes on from a check
 because the order of the photos and the dropout of an epoch depend on the seed and the epoch alone.
 """
 
+import io
 import json
 import os
 from dataclasses import asdict, dataclass, field
@@ -83,6 +84,12 @@ def save_arrays(path: Path, arrays: Arrays) -> None:
     with partial.open("wb") as stream:
         np.savez(stream, allow_pickle=False, **arrays)
     partial.replace(path)
+
+
+def read_arrays(data: bytes) -> Arrays:
+    """All arrays of a file of plain arrays. Raises ValueError and zipfile.BadZipFile."""
+    with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
+        return {name: arrays[name] for name in arrays.files}
 
 
 def load_checkpoint(path: Path, model: keras.Model) -> Progress:

@@ -5,7 +5,6 @@ The float16 weights of a whole Xception would be twice the bundle; the steps com
 encoder that serves is made from exactly what they say.
 """
 
-import io
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -49,17 +48,11 @@ def add(network: keras.Model, differences: Arrays) -> None:
 
 
 def save(path: Path, differences: Arrays) -> None:
-    """Write differences to a file of plain arrays."""
+    """Write differences to a file that `training.checkpoint.read_arrays` reads."""
     with zipfile.ZipFile(path, "w", zipfile.ZIP_LZMA) as archive:  # a tenth smaller than NumPy's own compression
         for name, array in differences.items():
             with archive.open(f"{name}.npy", "w") as stream:
                 np.lib.format.write_array(stream, np.asarray(array), allow_pickle=False)
-
-
-def load(data: bytes) -> Arrays:
-    """Differences by name, from the bytes of such a file."""
-    with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
-        return {path: arrays[path] for path in arrays.files}
 
 
 def _name_variables(network: keras.Model) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from training.checkpoint import Arrays
 from training.config import EncoderConfig
 from training.dataset import Photo
 from training.errors import TrainingError
+from training.fingerprint import fingerprint
 from training.trunk import split_encoder
 from training.xception import WEIGHTS_DIGEST
 
@@ -47,7 +48,7 @@ def export_encoder(
     tuned = tuned or {}
     image = ImageSpec(height=config.size, width=config.size, canonical_size=config.canonical_size, resample="bicubic")
     chosen = _choose(photos, config.calibration_photos, seed) if config.precision == "int8" else []
-    folder = cache / f"encoder-{_key(config, chosen, tuned)}"
+    folder = cache / f"encoder-{_key(config, image, chosen, tuned)}"
     if not (folder / ENCODER).exists():
         require_tensorflow("Exporting the encoder")
         from training.encoder_export import make_encoder  # TensorFlow is needed for this alone
@@ -71,9 +72,9 @@ def _choose(photos: Sequence[Photo], count: int, seed: int) -> list[Photo]:
     return [photos[place] for place in order[:count]]
 
 
-def _key(config: EncoderConfig, photos: Sequence[Photo], tuned: Arrays) -> str:
+def _key(config: EncoderConfig, image: ImageSpec, photos: Sequence[Photo], tuned: Arrays) -> str:
     parts = [WEIGHTS_DIGEST, config.model_dump_json(), *(photo.sha256 for photo in photos)]
-    digest = hashlib.sha256("\n".join(parts).encode())
+    digest = hashlib.sha256("\n".join(parts).encode() + fingerprint(image))
     for name in sorted(tuned):
         digest.update(tuned[name].tobytes())
     return digest.hexdigest()[:16]

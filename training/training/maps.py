@@ -14,12 +14,12 @@ from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image
 
 from inference import preprocessing
 from inference.image import decode
 from inference.manifest import ImageSpec
 from training.dataset import Photo
+from training.fingerprint import fingerprint
 from training.progress import track
 from training.read_ahead import read_ahead
 from training.trunk import Maps
@@ -45,9 +45,7 @@ class MapCache:
     @classmethod
     def for_trunk(cls, root: Path, trunk: bytes, image: ImageSpec) -> "MapCache":
         """The cache below `root` for a trunk, given as its ONNX bytes, and the preprocessing before it."""
-        probe = preprocessing.prepare(_make_probe(), image)  # other code makes something else of it
-        key = hashlib.sha256(trunk + image.model_dump_json().encode() + probe.tobytes()).hexdigest()
-        return cls(root / key[:16])
+        return cls(root / hashlib.sha256(trunk + fingerprint(image)).hexdigest()[:16])
 
     def path(self, photo: Photo, view: View = WHOLE) -> Path:
         """Where the maps of a view of a photo are, or will be."""
@@ -80,8 +78,3 @@ def save_array(path: Path, array: npt.NDArray[np.generic]) -> None:
     with partial.open("wb") as stream:
         np.save(stream, array, allow_pickle=False)
     partial.replace(path)
-
-
-def _make_probe() -> Image.Image:
-    """A picture in which every change of preprocessing shows: all values, in no order, in colour."""
-    return Image.fromarray((np.arange(60 * 80 * 3) * 97 % 256).astype(np.uint8).reshape(60, 80, 3))

@@ -8,8 +8,8 @@ from inference.bundle import ENCODER, Bundle
 from inference.captioner import Captioner
 from inference.image import ImageLimits
 from inference.onnx_runtime import OnnxEncoder
-from training import differences, onnx_graphs
-from training.checkpoint import Arrays
+from training import onnx_graphs
+from training.checkpoint import Arrays, read_arrays
 from training.differences import ENCODER_DIFFERENCES
 from training.encoder_export import convert_encoder
 from training.progress import say
@@ -20,7 +20,7 @@ from training.xception import WEIGHTS_DIGEST
 def _read_tuned(bundle: Bundle) -> Arrays:
     """What fine-tuning changed; nothing where ImageNet's weights are the last word."""
     name = ENCODER_DIFFERENCES
-    return differences.load(bundle.read(name)) if name in bundle.manifest.files else {}
+    return read_arrays(bundle.read(name)) if name in bundle.manifest.files else {}
 
 
 def cached_plain_encoder(bundle: Bundle, cache: Path) -> Path:

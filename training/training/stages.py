@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from training.checkpoint import Arrays, save_arrays
+from training.checkpoint import Arrays, read_arrays, save_arrays
 from training.config import TrainingConfig
 from training.progress import say
 
@@ -39,8 +39,8 @@ class Stages:
             made = make()
             path.parent.mkdir(parents=True, exist_ok=True)
             save_arrays(path, made.weights | {"cider": np.array(made.cider)})
-        with np.load(path, allow_pickle=False) as arrays:
-            taught = Taught({one: arrays[one] for one in arrays.files if one != "cider"}, float(arrays["cider"]))
+        weights = read_arrays(path.read_bytes())
+        taught = Taught(weights, cider=float(weights.pop("cider")))
         say(f"{name}: dev CIDEr {taught.cider:.1f}")
         return taught
 

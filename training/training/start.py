@@ -6,11 +6,12 @@ import json
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 
 from training import differences
-from training.checkpoint import Arrays, write_weights
+from training.checkpoint import Arrays, read_arrays, write_weights
 from training.decoder import Decoder
 from training.errors import TrainingError
 
@@ -52,18 +53,12 @@ def write_start(folder: Path, start: Start) -> None:
 def read_start(folder: Path) -> Start:
     """What `write_start` wrote. Raises TrainingError."""
     try:
-        tuned = differences.load((folder / _ENCODER).read_bytes())
-        decoder, taught = (_read_weights(folder / name) for name in (_DECODER, _TAUGHT))
+        tuned, decoder, taught = (read_arrays((folder / name).read_bytes()) for name in (_ENCODER, _DECODER, _TAUGHT))
         record = json.loads((folder / _RECORD).read_text(encoding="utf-8"))
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, ValueError, BadZipFile) as error:
         raise TrainingError(f"{folder} is not what end-to-end training leaves: {error}") from error
     return Start(tuned, decoder, taught, record)
 
 
 def _widen(weights: Arrays) -> Arrays:
     return {path: array.astype(np.float32) for path, array in weights.items()}
-
-
-def _read_weights(path: Path) -> Arrays:
-    with np.load(path, allow_pickle=False) as arrays:
-        return {name: arrays[name] for name in arrays.files}
