@@ -88,6 +88,7 @@ def test_a_second_signal_stops_at_once_and_says_so(tiny_bundle: Path) -> None:
 
         assert service.wait(seconds=10) == 1
         check_left_undone(accepted)
+        assert not [line for line in service.log if '"level": "error"' in line]
 
 
 def test_work_that_outlasts_the_grace_period_is_left(tiny_bundle: Path) -> None:

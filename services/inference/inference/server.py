@@ -67,6 +67,12 @@ class Server(uvicorn.Server):
                 admit_no_more(listener)
             await asyncio.sleep(_LAST_MOMENT_SECONDS)  # everything that the kernel has taken is accepted and answered
         await super().shutdown(sockets)
+        if self.force_exit:  # uvicorn would leave both to the end of the event loop, and log that as an error
+            tasks = list(self.server_state.tasks)
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            await self.lifespan.shutdown()
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002
         """Drain on the first signal, stop on the second.
