@@ -12,6 +12,7 @@ from support.photos import photo_bytes
 from support.service_process import ServiceProcess
 
 from chaos.figures import Figures, Resources
+from inference.api.middleware.request_log import STOPPED
 
 _CLIENTS = 8
 _MODEL_SECONDS = 0.02
@@ -21,7 +22,9 @@ _PHOTO = photo_bytes("red")
 
 @dataclass
 class _Load:
-    """What the clients have seen. A request that a polite stop cuts off is lost; a connection refused is not."""
+    """What the clients have seen. A request that a polite stop cuts off is lost, and one that was accepted and is told
+    so; a connection refused is not.
+    """
 
     polite: bool = True
     statuses: "collections.Counter[int]" = field(default_factory=collections.Counter)
@@ -72,6 +75,7 @@ async def _send_for_ever(port: int, load: _Load) -> None:
             try:
                 response = await client.post("/caption", content=_PHOTO, headers={"Content-Type": "image/png"})
                 load.statuses[response.status_code] += 1
+                load.lost += load.polite and STOPPED in response.text
             except httpx.ConnectError:
                 await asyncio.sleep(0.02)
             except httpx.TransportError:

@@ -21,7 +21,7 @@ _HEADER = "X-Request-ID"
 _ACCEPTABLE_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _QUIET_ROUTES = frozenset({"/health/live", "/health/ready", "/metrics"})
 _UNKNOWN_ROUTE = "unknown"
-_STOPPED = "The service had to stop before the photo was captioned. Please try again."
+STOPPED = "The service had to stop before the photo was captioned. Please try again."
 
 _log = logging.getLogger("inference.access")
 
@@ -56,7 +56,7 @@ class RequestLogMiddleware:
             await self._app(scope, receive, send_with_id)
         except asyncio.CancelledError:  # only the server cancels, when it cannot wait any longer
             if status == CLIENT_CLOSED_REQUEST:
-                await ProblemResponse(make_problem(NOT_READY, _STOPPED))(scope, receive, send_with_id)
+                await ProblemResponse(make_problem(NOT_READY, STOPPED))(scope, receive, send_with_id)
         except Exception:
             _log.exception("unexpected error")
             if status == CLIENT_CLOSED_REQUEST:
