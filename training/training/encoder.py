@@ -17,25 +17,20 @@ from training.config import EncoderConfig
 from training.dataset import Photo
 from training.errors import TrainingError
 from training.fingerprint import fingerprint
-from training.trunk import split_encoder
+from training.trunk import Folder, split_encoder
 from training.xception import WEIGHTS_DIGEST
 
 
 @dataclass(frozen=True, slots=True)
-class ExportedEncoder:
+class ExportedEncoder(Folder):
     """A folder with `encoder.onnx` and its parts (`training.trunk`), what goes before it and what comes out of it.
 
     `tuned`: what fine-tuning changed in it (`training.differences`); nothing where it is ImageNet's.
     """
 
-    path: Path
     image: ImageSpec
     features: FeatureSpec
     tuned: Arrays
-
-    def read(self, name: str) -> bytes:
-        """The bytes of a file in the folder."""
-        return (self.path / name).read_bytes()
 
 
 def export_encoder(
