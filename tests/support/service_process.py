@@ -46,7 +46,10 @@ class ServiceProcess:
             reader.start()
 
     def __enter__(self) -> Self:
-        assert self._listening.wait(_START_SECONDS), self.errors
+        if not self._listening.wait(_START_SECONDS):
+            self.process.kill()  # nobody leaves a context that was not entered
+            self.wait()
+            raise AssertionError(self.errors)
         return self
 
     def __exit__(
