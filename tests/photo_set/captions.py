@@ -33,7 +33,7 @@ class SetCaption:
     @property
     def agrees(self) -> bool:
         """Whether the copies all have the same caption."""
-        return len(set(self.by_width.values())) == 1
+        return _agree(self.by_width)
 
 
 def caption_set(captioner: Captioner, photos: Sequence[SetPhoto]) -> list[SetCaption]:
@@ -60,4 +60,8 @@ def share_agreeing(captions: Sequence[SetCaption]) -> float:
 
 def share_agreeing_at(captioner: Captioner, photos: Sequence[SetPhoto], widths: Widths) -> float:
     """The share of photos that have the same caption at all these widths."""
-    return sum(len(set(caption_copies(captioner, photo, widths).values())) == 1 for photo in photos) / len(photos)
+    return sum(_agree(caption_copies(captioner, photo, widths)) for photo in photos) / len(photos)
+
+
+def _agree(by_width: dict[int, str]) -> bool:
+    return len(set(by_width.values())) == 1

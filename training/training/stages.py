@@ -40,9 +40,9 @@ class Stages:
             path.parent.mkdir(parents=True, exist_ok=True)
             save_arrays(path, made.weights | {"cider": np.array(made.cider)})
         weights = read_arrays(path.read_bytes())
-        taught = Taught(weights, cider=float(weights.pop("cider")))
-        say(f"{name}: dev CIDEr {taught.cider:.1f}")
-        return taught
+        cider = float(weights.pop("cider"))
+        say(f"{name}: dev CIDEr {cider:.1f}")
+        return Taught(weights, cider)
 
     def open(self, name: str) -> Path:
         """The folder of self-critical training."""

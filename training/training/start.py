@@ -11,7 +11,7 @@ from zipfile import BadZipFile
 import numpy as np
 
 from training import differences
-from training.checkpoint import Arrays, read_arrays, write_weights
+from training.checkpoint import Arrays, read_arrays, save_arrays, write_weights
 from training.decoder import Decoder
 from training.errors import TrainingError
 
@@ -45,8 +45,7 @@ def write_start(folder: Path, start: Start) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     differences.save(folder / _ENCODER, start.tuned)
     for name, weights in ((_DECODER, start.decoder), (_TAUGHT, start.taught)):
-        with (folder / name).open("wb") as stream:
-            np.savez(stream, allow_pickle=False, **weights)
+        save_arrays(folder / name, weights)
     (folder / _RECORD).write_text(json.dumps(start.record, indent=2) + "\n", encoding="utf-8")
 
 
