@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from inference.bundle import load_bundle
 from inference.captioner import Captioner
-from inference.manifest import Manifest
+from inference.model.bundle import load_bundle
+from inference.model.manifest import Manifest
 from training.config import EndToEndConfig, TrainingConfig, load_config
-from training.words import TOKENS
+from training.data.words import TOKENS
 
 ROOT = Path(__file__).resolve().parents[2]
 DEFAULT = ROOT / "artifacts" / "default"

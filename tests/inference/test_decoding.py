@@ -14,10 +14,10 @@ import numpy as np
 import pytest
 from support.photos import photo_bytes
 
-from inference.decode_worker import Target
-from inference.decoding import DecodePool, DecoderError, decode_here
 from inference.errors import DeadlineExceededError, ImageTooLargeError, UndecodableImageError, UnsupportedImageError
-from inference.image import ImageLimits
+from inference.image.decode import ImageLimits
+from inference.image.pool import DecodePool, DecoderError, decode_here
+from inference.image.worker import Target
 
 pytestmark = pytest.mark.slow
 
@@ -45,7 +45,7 @@ def importable(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(scope="module")
 def pool() -> Iterator[DecodePool]:
-    with open_pool(program="inference.decode_worker") as pool:
+    with open_pool(program="inference.image.worker") as pool:
         yield pool
 
 
@@ -182,6 +182,6 @@ def _wait_for(condition: Callable[[], bool]) -> None:
 
 
 def test_the_processes_that_decode_do_without_numpy() -> None:
-    program = "import sys, inference.decode_worker; sys.exit('numpy' in sys.modules)"
+    program = "import sys, inference.image.worker; sys.exit('numpy' in sys.modules)"
 
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.odd_files import exif_of, tiff_flooded
 
-from inference.tags import count_tags, read_orientation
+from inference.image.exif import count_tags, read_orientation
 
 
 def nested(order: str, *, below: int) -> bytes:

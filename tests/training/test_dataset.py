@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from training.dataset import read_dataset
+from training.data.dataset import read_dataset
 from training.errors import DatasetError
 
 NAMES = {"train": ("one.jpg", "two.jpg"), "dev": ("three.jpg",)}

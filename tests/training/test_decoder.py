@@ -4,11 +4,11 @@ import keras
 import numpy as np
 import pytest
 
-from inference.beam_search import SearchOptions, search
+from inference.model.beam_search import SearchOptions, search
 from training.config import DecoderConfig
-from training.decoder import Decoder, build_decoder
-from training.search_decoder import SearchDecoder
-from training.words import TOKENS
+from training.data.words import TOKENS
+from training.models.decoder import Decoder, build_decoder
+from training.models.search_decoder import SearchDecoder
 
 WORDS, CELLS, CHANNELS = 12, 4, 6
 

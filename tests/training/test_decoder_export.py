@@ -7,12 +7,12 @@ import onnx
 import onnxruntime
 import pytest
 
-from inference.bundle import DECODER_START, DECODER_STEP
-from inference.manifest import FeatureSpec
+from inference.model.bundle import DECODER_START, DECODER_STEP
+from inference.model.manifest import FeatureSpec
 from training.config import DecoderConfig
-from training.decoder import Decoder, build_decoder
-from training.decoder_export import export_decoder, round_weights
-from training.search_decoder import SearchDecoder
+from training.models.decoder import Decoder, build_decoder
+from training.models.search_decoder import SearchDecoder
+from training.publish.decoder_export import export_decoder, round_weights
 
 WORDS = 12
 FEATURES = FeatureSpec(rows=2, columns=2, channels=6)

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from training.intervals import METRICS, bootstrap, bootstrap_difference
-from training.metrics import PhotoScores, score_captions, score_photos
+from training.evaluation.intervals import METRICS, bootstrap, bootstrap_difference
+from training.evaluation.metrics import PhotoScores, score_captions, score_photos
 
 REFERENCES = {
     "one": ("a dog runs on the green grass", "the brown dog runs over grass"),

@@ -15,11 +15,11 @@ from support.photos import encode_photo
 from support.shapes import COLOURS, SHAPES, draw_shape
 from support.weights import weights_cache
 
-from inference.bundle import load_bundle
+from inference.caption import CaptionOptions
 from inference.captioner import Captioner
-from inference.result import CaptionOptions
-from training.differences import ENCODER_DIFFERENCES
-from training.encoder import ExportedEncoder
+from inference.model.bundle import load_bundle
+from training.encoder.cache import ExportedEncoder
+from training.encoder.weight_deltas import ENCODER_DIFFERENCES
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 

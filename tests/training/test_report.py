@@ -10,10 +10,10 @@ from support.photos import encode_photo
 from support.tiny_bundle import COLOURS, write_tiny_bundle
 
 from inference.captioner import Captioner
-from training.checkpoint import EpochRecord
-from training.dataset import Photo
-from training.evaluation import Evaluation, evaluate
-from training.report import Rival, write_report
+from training.data.dataset import Photo
+from training.evaluation.evaluate import Evaluation, evaluate
+from training.evaluation.report import Rival, write_report
+from training.fit.checkpoint import EpochRecord
 
 
 class _Page(HTMLParser):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from training.words import TOKENS, build_vocabulary, encode_caption, tokenise
+from training.data.words import TOKENS, build_vocabulary, encode_caption, tokenise
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ os.environ.setdefault(
 
 from inference.errors import CaptionError
 from training.config import load_config
-from training.dataset import SPLITS, read_dataset
+from training.data.dataset import SPLITS, read_dataset
 from training.errors import TrainingError, WeightsError
 
 
@@ -104,9 +104,11 @@ def _add_report(parser: argparse.ArgumentParser) -> None:
 
 def _train(options: argparse.Namespace) -> None:
     config = load_config(options.config, options.settings)
-    from training.bundling import Job  # after the settings are known to be good: TensorFlow takes seconds to import
+    from training.encoder.pretrained import Start, read_start
     from training.pipeline import train
-    from training.start import Start, read_start
+    from training.publish.bundling import (
+        Job,  # after the settings are known to be good: TensorFlow takes seconds to import
+    )
 
     command = shlex.join(["caption-train", "train", *_settings_of(options)])
     start = read_start(options.start) if options.start else Start()
@@ -115,7 +117,7 @@ def _train(options: argparse.Namespace) -> None:
 
 def _train_end_to_end(options: argparse.Namespace) -> None:
     config = load_config(options.config, options.settings)
-    from training.end_to_end import train_end_to_end
+    from training.fit.end_to_end import train_end_to_end
 
     command = shlex.join(["caption-train", "end-to-end", *_settings_of(options)])
     train_end_to_end(options.dataset, config, options.cache, options.out, command)
@@ -130,8 +132,8 @@ def _settings_of(options: argparse.Namespace) -> list[str]:
 
 def _evaluate(options: argparse.Namespace) -> None:
     from inference.captioner import Captioner
-    from training.calibration import bin_by_confidence
-    from training.evaluation import compare_cider, describe_reliability, evaluate, search_otherwise, write_json
+    from training.evaluation.calibration import bin_by_confidence
+    from training.evaluation.evaluate import compare_cider, describe_reliability, evaluate, search_otherwise, write_json
 
     captioner = search_otherwise(Captioner.load(options.bundle, runtime=options.runtime), options.settings)
     photos = read_dataset(options.dataset, [options.split]).split(options.split)
@@ -142,7 +144,7 @@ def _evaluate(options: argparse.Namespace) -> None:
     if options.json:
         write_json(evaluation, options.json)
     if options.float32 and captioner.bundle.manifest.encoder.precision != "float32":
-        from training.plain_encoder import with_plain_encoder
+        from training.encoder.plain_encoder import with_plain_encoder
 
         try:
             plain = evaluate(with_plain_encoder(captioner, options.cache), photos)
@@ -154,9 +156,9 @@ def _evaluate(options: argparse.Namespace) -> None:
 
 def _report(options: argparse.Namespace) -> None:
     from inference.captioner import Captioner
-    from training.evaluation import evaluate
-    from training.phases import read_phases
-    from training.report import Rival, write_report
+    from training.evaluation.evaluate import evaluate
+    from training.evaluation.report import Rival, write_report
+    from training.fit.phases import read_phases
 
     photos = read_dataset(options.dataset, [options.split]).split(options.split)
     captioner, rival = Captioner.load(options.bundle), None

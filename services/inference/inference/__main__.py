@@ -9,13 +9,13 @@ import sys
 from functools import partial
 
 from inference.captioner import Captioner
-from inference.decoding import DecodePool
 from inference.errors import CaptionError
-from inference.image import ImageLimits
-from inference.logs import configure_logging
-from inference.memory import limit_arenas
-from inference.server import AddressError, IncompleteError, serve
-from inference.settings import Settings, SettingsError, read_settings
+from inference.image.decode import ImageLimits
+from inference.image.pool import DecodePool
+from inference.server.server import AddressError, IncompleteError, serve
+from inference.serving.logs import configure_logging
+from inference.serving.memory import limit_arenas
+from inference.serving.settings import Settings, SettingsError, read_settings
 
 _FAILED = 1
 _WRONG_SETTINGS = 2

@@ -16,10 +16,10 @@ from support.gated_captioner import GatedCaptioner
 from support.photos import photo_bytes
 
 from inference.api import create_app
-from inference.metrics import Metrics
-from inference.service import CaptionService
-from inference.settings import Settings
-from inference.tracing import Tracing, open_tracing, read_trace_id
+from inference.serving.metrics import Metrics
+from inference.serving.service import CaptionService
+from inference.serving.settings import Settings
+from inference.serving.tracing import Tracing, open_tracing, read_trace_id
 
 pytestmark = pytest.mark.anyio
 

@@ -17,15 +17,17 @@ from inference.api.middleware.request_log import RequestLogMiddleware
 from inference.api.middleware.security_headers import SecurityHeadersMiddleware
 from inference.api.openapi import correct_document
 from inference.api.routes import captions, docs, health, model
-from inference.service import CaptionService
-from inference.settings import Settings
-from inference.tracing import is_quiet
+from inference.serving.service import CaptionService
+from inference.serving.settings import Settings
+from inference.serving.tracing import is_quiet
 
 _DESCRIPTION = "Send a photo, get a sentence that describes it. Every error is an RFC 9457 problem."
 
 
 def create_app(service: CaptionService) -> FastAPI:
-    """The HTTP service around `service`, which it opens and closes but does not start: see `inference.server`."""
+    """The HTTP service around `service`, which it opens and closes but does not start: see
+    `inference.server.server`.
+    """
     settings = service.settings
     app = FastAPI(
         title="Image captions",

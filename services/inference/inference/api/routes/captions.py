@@ -16,9 +16,9 @@ from inference.api.openapi import document_problems, document_upload
 from inference.api.problems import ProblemError
 from inference.api.schemas import CaptionItem, CaptionQuery, CaptionResponse, CaptionsResponse
 from inference.api.uploads import read_photo, read_photos, require_content
+from inference.caption import CaptionOptions
 from inference.errors import CaptionError
-from inference.result import CaptionOptions
-from inference.service import CaptionService
+from inference.serving.service import CaptionService
 
 router = APIRouter(tags=["captions"], dependencies=[Depends(require_access)])
 
