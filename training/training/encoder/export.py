@@ -20,10 +20,9 @@ from onnxruntime.quantization import CalibrationDataReader, CalibrationMethod, Q
 from onnxruntime.quantization.shape_inference import quant_pre_process
 
 from inference.image import preprocessing
-from inference.image.decode import decode
 from inference.model.manifest import ImageSpec
 from training.config import EncoderConfig
-from training.data.dataset import Photo
+from training.data.dataset import Photo, read_image
 from training.encoder import weight_deltas
 from training.encoder.xception import load_xception
 from training.fit.checkpoint import Arrays
@@ -101,5 +100,5 @@ class _CalibrationReader(CalibrationDataReader):  # type: ignore[misc]  # ONNX R
     @staticmethod
     def _prepare(photos: Sequence[Photo], image: ImageSpec) -> Iterator[dict[str, Any]]:
         for photo in photos:
-            picture, _ = decode(photo.path.read_bytes())
+            picture = read_image(photo.path)
             yield {"images": preprocessing.prepare(picture, image)[None]}
