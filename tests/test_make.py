@@ -11,7 +11,7 @@ from types import ModuleType
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
-RUN = ROOT / "services" / "run.py"
+RUN = ROOT / "tools" / "run.py"
 
 
 def _make(*words: str) -> subprocess.CompletedProcess[str]:
