@@ -238,7 +238,7 @@ class TestRecognition:
 
     def test_only_the_decoders_of_the_allowlist_are_ever_loaded(self) -> None:
         program = (
-            "import sys, io; from PIL import Image; from inference.image import decode\n"
+            "import sys, io; from PIL import Image; from inference.image.decode import decode\n"
             "data = io.BytesIO(); Image.new('RGB', (8, 8)).save(data, 'TIFF'); decode(data.getvalue())\n"
             "print([name for name in sys.modules if name.endswith('ImagePlugin')])"
         )
