@@ -30,8 +30,8 @@ def bound_json(max_photo_bytes: int) -> int:
 
 def document_json(model: type[BaseModel], *, raw: bool = False) -> dict[str, Any]:
     """The request body of a route that takes `model`; with `raw`, the bytes of a photo too."""
-    schema = model.model_json_schema(ref_template="#/components/schemas/{model}")
-    content: dict[str, Any] = {JSON: {"schema": schema}}
+    schema = model.model_json_schema()
+    content: dict[str, Any] = {JSON: {"schema": _inline(schema, schema.pop("$defs", {}))}}
     if raw:
         content["image/*"] = {"schema": {"type": "string", "format": "binary"}}
     return {"requestBody": {"required": True, "content": content}}
@@ -90,6 +90,17 @@ def _strip_head(text: str) -> str:
     if not head.lower().endswith(";base64"):
         raise ProblemError(problems.MALFORMED, "The data URI is not in base64.")
     return data
+
+
+def _inline(schema: Any, definitions: dict[str, Any]) -> Any:  # noqa: ANN401
+    """`schema` without references, which would be to another place in the document."""
+    if isinstance(schema, list):
+        return [_inline(part, definitions) for part in schema]
+    if not isinstance(schema, dict):
+        return schema
+    if reference := schema.get("$ref"):
+        return _inline(definitions[reference.rpartition("/")[2]], definitions)
+    return {key: _inline(part, definitions) for key, part in schema.items()}
 
 
 def _explain(error: ValidationError) -> str:

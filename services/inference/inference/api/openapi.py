@@ -69,7 +69,8 @@ def correct_document(app: FastAPI, *, needs_key: bool) -> None:
 
 def _drop_validation_response(responses: Json) -> None:
     # FastAPI says so of every route with parameters; here a wrong parameter is a problem with status 400.
-    if "application/json" in responses.get("422", {}).get("content", {}):
+    content = responses.get("422", {}).get("content", {}).get("application/json", {})
+    if content.get("schema", {}).get("$ref", "").endswith(_VALIDATION_SCHEMAS):
         del responses["422"]
 
 

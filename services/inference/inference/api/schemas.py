@@ -35,9 +35,9 @@ class CaptionRequest(BaseModel):
 
     model_config = ConfigDict(strict=True)
 
-    image: str | Absent = Field(None, description="The photo in base64, or as a data URI.")
-    images: list[str] | Absent = Field(None, description="The same in PhotoPrism's protocol; one photo.")
-    id: str | Absent = Field(None, description="PhotoPrism's name for the request, which the answer repeats.")
+    image: str | None = Field(None, description="The photo in base64, or as a data URI.")
+    images: list[str] | None = Field(None, description="The same in PhotoPrism's protocol; one photo.")
+    id: str | None = Field(None, description="PhotoPrism's name for the request, which the answer repeats.")
 
 
 class AlternativeSchema(BaseModel):

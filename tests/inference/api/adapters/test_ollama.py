@@ -55,7 +55,7 @@ def test_generate(client: ollama.Client) -> None:
 def test_generate_streaming(client: ollama.Client) -> None:
     pieces = list(client.generate("llava", "Describe this photo.", images=[RED], stream=True))
 
-    assert "".join(piece.response for piece in pieces) == "A red square."
+    assert "".join(piece.response or "" for piece in pieces) == "A red square."
     assert [bool(piece.done) for piece in pieces] == [False, True]
     assert pieces[-1].done_reason == "stop"
 

@@ -9,10 +9,11 @@ from typing import Literal
 from fastapi import APIRouter, Request
 from pydantic import BaseModel
 
+from inference.api import problems
 from inference.api.adapters.adapter import Adapter, Json
 from inference.api.adapters.sentences import caption_photos, write_sentence
 from inference.api.json_body import decode_photos
-from inference.api.problems import Problem
+from inference.api.problems import Problem, ProblemError
 from inference.api.schemas import ModelName
 from inference.service import CaptionService
 
@@ -48,7 +49,9 @@ def translate(problem: Problem, request_id: str | None = None) -> Json:
 async def answer(
     request: Request, service: CaptionService, images: list[str], request_id: str | None
 ) -> VisionResponse:
-    """A caption for the one photo of `images`. Raises `ProblemError` for more."""
+    """A caption for the one photo of `images`. Raises `ProblemError` for none and for more."""
+    if not images:
+        raise ProblemError(problems.MALFORMED, "There is no photo in 'images'.")
     photos = await decode_photos(images, most=1, most_bytes=service.settings.max_body_bytes)
     (answer,) = await caption_photos(request, service, photos)
     caption = CaptionResult(

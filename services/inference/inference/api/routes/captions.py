@@ -10,7 +10,7 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 from inference.api import problems
 from inference.api.access import require_access
 from inference.api.adapters import photoprism
-from inference.api.adapters.adapter import set_error_form
+from inference.api.adapters.adapter import Json, document_translated, set_error_form
 from inference.api.adapters.photoprism import VisionResponse
 from inference.api.dependencies import Service
 from inference.api.disconnect import unless_disconnected
@@ -36,6 +36,15 @@ _OF_REQUEST = (
 )  # fmt: skip
 _OF_PHOTO = (problems.UNDECODABLE, problems.IMAGE_TOO_LARGE, problems.DEADLINE_EXCEEDED)
 
+
+def _document_both(*kinds: problems.Kind) -> dict[int | str, Json]:
+    """Problems, and for PhotoPrism's requests the same in its form."""
+    responses = document_problems(*kinds)
+    for status, response in document_translated(photoprism.translate, *kinds).items():
+        responses[status]["content"] |= response["content"]
+    return responses
+
+
 Options = Annotated[CaptionQuery, Query()]
 
 
@@ -43,7 +52,7 @@ Options = Annotated[CaptionQuery, Query()]
     "/caption",
     summary="Describe a photo",
     response_model_exclude_none=True,
-    responses=document_problems(*_OF_REQUEST, *_OF_PHOTO),
+    responses=_document_both(*_OF_REQUEST, *_OF_PHOTO, problems.UNSURE),
     openapi_extra=document_upload(several=False, json=CaptionRequest),
 )
 async def caption(
