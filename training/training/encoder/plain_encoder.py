@@ -10,29 +10,44 @@ from inference.model.bundle import ENCODER, Bundle
 from inference.model.onnx_runtime import OnnxEncoder
 from training.encoder.export import convert_encoder
 from training.encoder.trunk import Folder
-from training.encoder.weight_deltas import ENCODER_DIFFERENCES
+from training.encoder.weight_deltas import ENCODER_DIFFERENCES, scale, training_folder
 from training.encoder.xception import WEIGHTS_DIGEST
+from training.errors import TrainingError
 from training.fit.checkpoint import Arrays, read_arrays
 from training.progress import say
 from training.publish import onnx_graphs
 
 
 def _read_tuned(bundle: Bundle) -> Arrays:
-    """What fine-tuning changed; nothing where ImageNet's weights are the last word."""
-    name = ENCODER_DIFFERENCES
-    return read_arrays(bundle.read(name)) if name in bundle.manifest.files else {}
+    """What fine-tuning changed; nothing where ImageNet's weights are the last word.
+
+    The manifest says under `training.encoder` which file it is and what share of it is in the encoder. Raises
+    TrainingError when that file is not beside the bundle.
+    """
+    record = bundle.manifest.training.get("encoder")
+    if not isinstance(record, dict):
+        return {}
+    path = training_folder(bundle.path) / ENCODER_DIFFERENCES
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise TrainingError(f"{path} is needed to make the encoder anew: {error.strerror}") from error
+    if hashlib.sha256(data).hexdigest() != record["sha256"]:
+        raise TrainingError(f"{path} is not the file that the bundle was made with")
+    return scale(read_arrays(data), float(str(record["share"])))
 
 
 def cached_plain_encoder(bundle: Bundle, cache: Path) -> Path:
     """The ONNX file of a bundle's encoder in float32, made now if it is not in the cache. Raises WeightsError."""
-    size, digest = bundle.manifest.image.height, hashlib.sha256(WEIGHTS_DIGEST.encode())
-    for name, array in sorted(_read_tuned(bundle).items()):
+    size, tuned = bundle.manifest.image.height, _read_tuned(bundle)
+    digest = hashlib.sha256(WEIGHTS_DIGEST.encode())
+    for name, array in sorted(tuned.items()):
         digest.update(name.encode() + array.tobytes())
     path = cache / f"float32-{size}-{digest.hexdigest()[:8]}" / ENCODER
     if not path.exists():
         say("Exporting the encoder in float32")
         path.parent.mkdir(parents=True, exist_ok=True)
-        onnx_graphs.save(convert_encoder(size, cache, _read_tuned(bundle)), path)
+        onnx_graphs.save(convert_encoder(size, cache, tuned), path)
     return path
 
 

@@ -16,7 +16,7 @@ from keras import ops
 from training.fit.checkpoint import Arrays
 
 ENCODER_DIFFERENCES = "encoder_differences.npz"
-"""The file of a bundle with what fine-tuning changed: for comparison with float32, and to go on from."""
+"""The file with what fine-tuning changed: for comparison with float32, and to go on from."""
 
 _STEPS_PER_DEVIATION = 4
 _MOST = 127
@@ -45,6 +45,19 @@ def add(network: keras.Model, differences: Arrays) -> None:
         if not name.endswith(_STEP):
             change = steps.astype(np.float32) * float(differences[name + _STEP])
             variables[name].assign(ops.convert_to_numpy(variables[name]) + change)
+
+
+def training_folder(bundle: Path) -> Path:
+    """The folder beside a bundle with what training needs of it and serving does not."""
+    return bundle.with_name(f"{bundle.name}-training")
+
+
+def scale(differences: Arrays, share: float) -> Arrays:
+    """Differences that go a share of the way: weight interpolation with ImageNet's (Wortsman et al. 2022)."""
+    return {
+        name: (array * np.float32(share)).astype(np.float32) if name.endswith(_STEP) else array
+        for name, array in differences.items()
+    }
 
 
 def save(path: Path, differences: Arrays) -> None:

@@ -78,9 +78,10 @@ def publish_bundle(job: Job, trained: Trained) -> Evaluation:
 
     say("Exporting and scoring the bundle")
     round_weights(trained.decoder)
+    beside = _keep_differences(job, trained)
     with staging(job.bundle) as folder:
         _write_files(job, trained, folder)
-        manifest = _describe(job, trained, folder)
+        manifest = _describe(job, trained, folder, beside)
         write_manifest(folder, manifest)
         evaluation = evaluate(Captioner.load(folder), trained.dataset.split("dev"))
         say(evaluation.to_table())
@@ -101,6 +102,16 @@ def publish_bundle(job: Job, trained: Trained) -> Evaluation:
     return evaluation
 
 
+def _keep_differences(job: Job, trained: Trained) -> dict[str, Any]:
+    """Write what fine-tuning changed in the encoder beside the bundle, and say for the manifest what was written."""
+    if not trained.encoder.tuned:
+        return {}
+    path = weight_deltas.training_folder(job.bundle) / ENCODER_DIFFERENCES
+    path.parent.mkdir(parents=True, exist_ok=True)
+    weight_deltas.save(path, trained.encoder.tuned)
+    return {"encoder": {"sha256": hashlib.sha256(path.read_bytes()).hexdigest(), "share": 1.0}}
+
+
 def _write_files(job: Job, trained: Trained, folder: Path) -> None:
     from training.encoder.export import build_encoder
     from training.publish.decoder_export import export_decoder, export_saved_model
@@ -109,14 +120,12 @@ def _write_files(job: Job, trained: Trained, folder: Path) -> None:
     export_decoder(trained.decoder, trained.encoder.features, job.config.decoder.precision, folder)
     words = json.dumps(trained.vocabulary.words, ensure_ascii=False, indent=0)
     (folder / VOCABULARY).write_text(words + "\n", encoding="utf-8")
-    if trained.encoder.tuned:
-        weight_deltas.save(folder / ENCODER_DIFFERENCES, trained.encoder.tuned)
     if job.saved_model:
         encoder = build_encoder(job.config.encoder.size, job.cache, trained.encoder.tuned)
         export_saved_model(encoder, trained.decoder, trained.encoder.image, trained.encoder.features, folder)
 
 
-def _describe(job: Job, trained: Trained, folder: Path) -> Manifest:
+def _describe(job: Job, trained: Trained, folder: Path, beside: dict[str, Any]) -> Manifest:
     config, repeatable = job.config, job.config.decoding.repeatable_words
     decoding = Decoding(
         beam_width=config.decoding.beam_width,
@@ -137,7 +146,7 @@ def _describe(job: Job, trained: Trained, folder: Path) -> Manifest:
         encoder=EncoderInfo(architecture="xception", precision=config.encoder.precision),
         decoder=DecoderInfo(architecture=config.decoder.architecture, attention=trained.decoder.attention is not None),
         confidence=None,
-        training=_record(job, trained.dataset),
+        training=_record(job, trained.dataset) | beside,
         scores={},
     )
 
