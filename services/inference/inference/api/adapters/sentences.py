@@ -8,8 +8,8 @@ from fastapi import Request
 from inference.api import problems
 from inference.api.disconnect import unless_disconnected
 from inference.api.problems import ProblemError
-from inference.model.manifest import Manifest
 from inference.caption import CaptionOptions
+from inference.model.manifest import Manifest
 from inference.serving.service import Answer, CaptionService
 from inference.serving.settings import Settings
 

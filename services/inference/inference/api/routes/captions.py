@@ -21,8 +21,8 @@ from inference.api.openapi import document_problems, document_upload
 from inference.api.problems import ProblemError
 from inference.api.schemas import CaptionItem, CaptionQuery, CaptionRequest, CaptionResponse, CaptionsResponse
 from inference.api.uploads import JSON, read_media_type, read_photo, read_photos, require_content
-from inference.errors import CaptionError
 from inference.caption import CaptionOptions
+from inference.errors import CaptionError
 from inference.serving.service import CaptionService
 from inference.serving.settings import Settings
 
