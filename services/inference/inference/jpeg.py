@@ -1,0 +1,67 @@
+"""Takes from a JPEG what its pixels need, and reads what little of the rest matters: orientation and colour profile.
+
+Decoders refuse sound photos for a short density, a broken profile or a directory of tags that points into nothing. None
+of that gets to them. Formats: ITU T.81, annex B; ICC.1:2010, annex B.4.
+"""
+
+from inference.errors import UnsupportedImageError
+from inference.plain import Plain
+from inference.structure import SCAN, walk_segments
+from inference.tags import read_orientation
+
+_BEGIN, _END = b"\xff\xd8", b"\xff\xd9"
+_DENSITY, _EXIF, _PROFILE, _ADOBE = b"JFIF\0", b"Exif\0\0", b"ICC_PROFILE\0", b"Adobe"
+_APP0, _APP1, _APP2, _APP14, _COMMENT = 0xE0, 0xE1, 0xE2, 0xEE, 0xFE
+_LEAST_DENSITY, _LEAST_ADOBE = 14, 12  # shorter ones are not believed by libjpeg either
+_FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
+_READ_FRAMES = frozenset({0xC0, 0xC1, 0xC2})
+_KINDS = {0xC3: "lossless coding", 0xC5: "hierarchical coding", 0xC6: "hierarchical coding", 0xC7: "lossless coding"}
+
+
+def read_jpeg(data: bytes) -> Plain:
+    """The first picture of a JPEG. Raises UnsupportedImageError for a kind of JPEG that is not read."""
+    pieces, exif, position = [_BEGIN], b"", 0
+    profile: dict[int, bytes] = {}
+    scanning = False
+    for kind, begin, end in walk_segments(data):
+        content = data[begin + 4 : end]
+        if kind in _FRAMES:
+            _check_kind(kind, content)
+        if kind == _APP1 and content.startswith(_EXIF):
+            exif = exif or content[len(_EXIF) :]
+        elif kind == _APP2 and content.startswith(_PROFILE):
+            profile[int.from_bytes(content[12:13])] = content[14:]
+        if scanning:
+            pieces.append(data[position:begin])  # compressed
+        if _is_needed(kind, content):
+            pieces.append(data[begin:end])
+        scanning, position = scanning or kind == SCAN, end
+    pieces.append(data[position : _find_end(data, position)])
+    return Plain(b"".join([*pieces, _END]), read_orientation(exif), b"".join(profile[n] for n in sorted(profile)))
+
+
+def is_whole(data: bytes) -> bool:
+    """Whether the end of the picture is marked; `read_jpeg` marks it in any case."""
+    *_, (_, _, position) = walk_segments(data)
+    return data.find(_END, position) >= 0
+
+
+def _find_end(data: bytes, position: int) -> int:
+    end = data.find(_END, position)
+    return len(data) - data.endswith(b"\xff") if end < 0 else end
+
+
+def _is_needed(kind: int, content: bytes) -> bool:
+    if kind == _APP0:
+        return content.startswith(_DENSITY) and len(content) >= _LEAST_DENSITY
+    if kind == _APP14:
+        return content.startswith(_ADOBE) and len(content) >= _LEAST_ADOBE
+    return not _APP0 <= kind <= _COMMENT
+
+
+def _check_kind(kind: int, content: bytes) -> None:
+    if kind in _READ_FRAMES and content[:1] in {b"\x08", b""}:
+        return
+    name = f"{content[0]} bits a colour" if kind in _READ_FRAMES else _KINDS.get(kind, "arithmetic coding")
+    msg = f"The picture is a JPEG of a kind that is not read ({name}): save it as an ordinary JPEG or PNG."
+    raise UnsupportedImageError(msg)
