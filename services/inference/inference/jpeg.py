@@ -15,6 +15,7 @@ _APP0, _APP1, _APP2, _APP14, _COMMENT = 0xE0, 0xE1, 0xE2, 0xEE, 0xFE
 _LEAST_DENSITY, _LEAST_ADOBE = 14, 12  # shorter ones are not believed by libjpeg either
 _FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _READ_FRAMES = frozenset({0xC0, 0xC1, 0xC2})
+_CHANNELS = frozenset({1, 3, 4})
 _KINDS = {0xC3: "lossless coding", 0xC5: "hierarchical coding", 0xC6: "hierarchical coding", 0xC7: "lossless coding"}
 
 
@@ -46,6 +47,13 @@ def is_whole(data: bytes) -> bool:
     return data.find(_END, position) >= 0
 
 
+def end_otherwise(data: bytes) -> bytes:
+    """What `read_jpeg` gave, with other bits before its end: where no pixel is missing, they change nothing."""
+    noise = b"\x5a\xa7\x13\xc8" * 16
+    restarts = b"".join(b"\xff" + bytes([kind]) + noise for kind in range(0xD0, 0xD8))
+    return data[: -len(_END)] + noise + restarts + _END
+
+
 def _find_end(data: bytes, position: int) -> int:
     end = data.find(_END, position)
     return len(data) - data.endswith(b"\xff") if end < 0 else end
@@ -60,8 +68,14 @@ def _is_needed(kind: int, content: bytes) -> bool:
 
 
 def _check_kind(kind: int, content: bytes) -> None:
-    if kind in _READ_FRAMES and content[:1] in {b"\x08", b""}:
+    bits, channels = content[:1] or b"\x08", content[5:6] or b"\x01"
+    if kind not in _READ_FRAMES:
+        name = _KINDS.get(kind, "arithmetic coding")
+    elif bits != b"\x08":
+        name = f"{bits[0]} bits a colour"
+    elif channels[0] not in _CHANNELS:
+        name = f"{channels[0]} channels"
+    else:
         return
-    name = f"{content[0]} bits a colour" if kind in _READ_FRAMES else _KINDS.get(kind, "arithmetic coding")
     msg = f"The picture is a JPEG of a kind that is not read ({name}): save it as an ordinary JPEG or PNG."
     raise UnsupportedImageError(msg)
