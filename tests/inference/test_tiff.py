@@ -1,5 +1,7 @@
 """A TIFF is read by its tags, or refused as a kind that is not read; the values in these files are known."""
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 import pytest
@@ -17,7 +19,8 @@ Pixels = npt.NDArray[np.uint8]
 def make_pixels(channels: int) -> Pixels:
     """[height, width, channels]: no two channels, rows or columns are alike."""
     rows, columns, channel = np.mgrid[:HEIGHT, :WIDTH, :channels]
-    return ((rows * 11 + columns * 5 + channel * 83) % 256).astype(np.uint8)
+    pixels: Pixels = ((rows * 11 + columns * 5 + channel * 83) % 256).astype(np.uint8)
+    return pixels
 
 
 def read(data: bytes) -> npt.NDArray[np.int16]:
@@ -93,7 +96,7 @@ class TestGrey:
     def test_values_without_an_agreed_range(self, order: str, deflated: bool, negative: bool, dtype: type) -> None:
         pixels = make_pixels(1)
         pixels[0, 0], pixels[0, 1] = 0, 255
-        values = pixels.astype(dtype) * 7 - 50
+        values: npt.NDArray[Any] = pixels.astype(dtype) * 7 - 50
         data = tiff_of(values, 0 if negative else 1, order=order, deflated=deflated)
 
         assert widest(read(data), 255 - pixels if negative else pixels) <= 1

@@ -1,4 +1,4 @@
-"""Writes TIFF files by hand, after TIFF 6.0, so that the values in them are known without any program that reads them."""
+"""Writes TIFF files by hand, so that the values in them are known without any program that reads them."""
 
 import struct
 import zlib
@@ -30,13 +30,19 @@ def tiff_of(
     height, width, channels = values.shape
     size = bits or values.dtype.itemsize * 8
     sample_format = {"u": 1, "i": 2, "f": 3}[values.dtype.kind]
-    strips = _cut(values.astype(values.dtype.newbyteorder(order)), size, planar, rows_per_strip)
+    strips = _cut(
+        values.astype(np.dtype(order + values.dtype.str[1:])),
+        size,
+        planar,
+        rows_per_strip,
+    )
     if deflated:
         strips = [zlib.compress(strip) for strip in strips]
     entries: dict[int, tuple[int, list[int]]] = {
         256: (3, [width]), 257: (3, [height]), 258: (3, [size] * channels), 259: (3, [8 if deflated else 1]),
         262: (3, [photometric]), 273: (4, [0] * len(strips)), 277: (3, [channels]), 278: (3, [rows_per_strip]),
-        279: (4, [len(strip) for strip in strips]), 284: (3, [2 if planar else 1]), 339: (3, [sample_format] * channels),
+        279: (4, [len(strip) for strip in strips]), 284: (3, [2 if planar else 1]),
+        339: (3, [sample_format] * channels),
         **(tags or {}),
     }  # fmt: skip
     return _assemble(order, entries, strips)

@@ -14,7 +14,6 @@ GROUND = (255, 255, 255)
 
 _SPACES = {"RGB": b"RGB ", "RGBA": b"RGB ", "CMYK": b"CMYK"}
 _DESCRIPTION_WITHIN = 4096
-_INTENT = 1  # relative colorimetric, as photo viewers convert between displays
 
 
 def to_rgb(image: Image.Image, profile: bytes = b"") -> Image.Image:
@@ -65,7 +64,7 @@ def _convert(image: Image.Image, profile: bytes) -> Image.Image:
     try:
         source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
         target = ImageCms.createProfile("sRGB")
-        return ImageCms.profileToProfile(image, source, target, _INTENT, mode) or image
+        return ImageCms.profileToProfile(image, source, target, ImageCms.Intent.RELATIVE_COLORIMETRIC, mode) or image
     except (ImageCms.PyCMSError, OSError, TypeError, ValueError):
         return image
 

@@ -21,7 +21,7 @@ from PIL import (
     Image,
     JpegImagePlugin,
     PngImagePlugin,  # noqa: F401
-    TiffImagePlugin,  # noqa: F401
+    TiffImagePlugin,
     WebPImagePlugin,  # noqa: F401
 )
 

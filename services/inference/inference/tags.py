@@ -14,7 +14,9 @@ ORIENTATION = 0x0112
 _BYTE_ORDERS = {b"II": "<", b"MM": ">"}
 _BIG = 43
 _NUMBERS = {1: "B", 3: "H", 4: "I", 6: "b", 8: "h", 9: "i", 13: "I", 16: "Q", 17: "q", 18: "Q"}
-_SIZES = {2: 1, 5: 8, 7: 1, 10: 8, 11: 4, 12: 8} | {kind: struct.calcsize("<" + code) for kind, code in _NUMBERS.items()}
+_SIZES = {2: 1, 5: 8, 7: 1, 10: 8, 11: 4, 12: 8} | {
+    kind: struct.calcsize("<" + code) for kind, code in _NUMBERS.items()
+}
 
 
 @dataclass(frozen=True, slots=True)

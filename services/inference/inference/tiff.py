@@ -1,4 +1,4 @@
-"""Reads the tags of a TIFF's first picture, decides by them, and writes them anew without those that pixels do not need.
+"""Reads the tags of a TIFF's first picture, decides by them, and leaves out those that pixels do not need.
 
 Pillow does not honour all of them. What it would misread is put right here or refused with the name of the kind
 (docs/formats.md has the table). Format: TIFF 6.0, its technical notes, and BigTIFF.
@@ -157,12 +157,12 @@ def _rewrite(data: bytes, directory: Directory, changed: dict[int, tuple[str, li
     return b"".join([head, memoryview(data)[len(head) :], padding, values, end])
 
 
-def _enter(
-    layout: Layout, number: int, count: int, value: bytes, place: int, values: bytes
-) -> tuple[bytes, bytes]:
+def _enter(layout: Layout, number: int, count: int, value: bytes, place: int, values: bytes) -> tuple[bytes, bytes]:
     """A tag of short numbers, and the values that stand beside the directory with its own among them."""
     head = layout.pack("H", number, _SHORT) + layout.pack(layout.offset, count)
     size = len(layout.pack(layout.offset, 0))
     if len(value) <= size:
         return head + value.ljust(size, b"\0"), values
-    return head + layout.pack(layout.offset, place + len(values)), values + value.ljust(len(value) + len(value) % 2, b"\0")
+    return head + layout.pack(layout.offset, place + len(values)), values + value.ljust(
+        len(value) + len(value) % 2, b"\0"
+    )
