@@ -35,6 +35,7 @@ def create_app(service: CaptionService) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
+        generate_unique_id_function=lambda route: route.name,  # what generated clients call their functions
         lifespan=_lifespan,
         telemetry=_describe_telemetry(service),
     )
