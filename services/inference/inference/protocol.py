@@ -13,7 +13,6 @@ answer with it. So an answer that comes before the whole body waits for the rest
 
 import asyncio
 import enum
-from array import array
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
@@ -234,7 +233,7 @@ class LimitedProtocol(HttpToolsProtocol):
         self.transport.close()
 
 
-class _Parser(httptools.HttpRequestParser):
+class _Parser(httptools.HttpRequestParser):  # type: ignore[misc]
     """httptools' parser, which stops at a request for another protocol, before its body."""
 
     def __init__(self, connection: LimitedProtocol) -> None:
@@ -242,12 +241,12 @@ class _Parser(httptools.HttpRequestParser):
         self._connection = connection
         self.set_dangerous_leniencies(lenient_data_after_close=True)  # as uvicorn has it
 
-    def feed_data(self, data: bytes | bytearray | memoryview | array[int]) -> None:
+    def feed_data(self, data: bytes) -> None:
         """Go on where httptools stops."""
         try:
             super().feed_data(data)
         except httptools.HttpParserUpgrade as stop:
-            if not self._connection.read_again(bytes(data)[stop.args[0] :]):
+            if not self._connection.read_again(data[stop.args[0] :]):
                 raise
 
 
