@@ -72,44 +72,6 @@ def test_an_honest_connection_is_kept_for_many_requests(service: ServiceProcess)
             time.sleep(0.6)  # longer than the limit on headers in all, which must not go on while idle
 
 
-UPGRADE = b"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAEAAEAAAAIAAAABAAMAAABk\r\n"
-
-
-@pytest.mark.parametrize("upgrade", [UPGRADE, b"Connection: upgrade\r\nUpgrade: websocket\r\n"])
-@pytest.mark.parametrize("chunked", [False, True])
-@pytest.mark.parametrize("piece", [1, 50, 100_000])
-def test_a_wish_for_another_protocol_is_ignored(
-    service: ServiceProcess, upgrade: bytes, chunked: bool, piece: int
-) -> None:
-    body = b"%x\r\n%b\r\n0\r\n\r\n" % (len(RED), RED) if chunked else RED
-    framing = b"Transfer-Encoding: chunked" if chunked else b"Content-Length: %d" % len(RED)
-    head = b"POST /caption HTTP/1.1\r\nHost: a\r\nContent-Type: image/png\r\n" + upgrade + framing + b"\r\n\r\n"
-    request = head + body
-
-    with RawConnection(service.port) as connection:
-        for _ in range(2):  # and the connection goes on
-            for begin in range(0, len(request), piece):
-                connection.send(request[begin : begin + piece])
-            response, answer = connection.answer()
-            assert response.status == 200
-            assert json.loads(answer)["caption"] == "a red square"
-
-
-def test_a_wish_for_another_protocol_hides_nothing(service: ServiceProcess) -> None:
-    framing = b"Content-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n"
-    with RawConnection(service.port) as connection:
-        check_refusal(
-            connection.send(b"POST /caption HTTP/1.1\r\nHost: a\r\n" + UPGRADE + framing), 400, "malformed-request"
-        )
-
-
-def test_a_wish_to_close_is_kept_beside_one_for_another_protocol(service: ServiceProcess) -> None:
-    with RawConnection(service.port) as connection:
-        connection.send(b"GET /health/live HTTP/1.1\r\nHost: a\r\nConnection: Upgrade, close\r\nUpgrade: h2c\r\n\r\n")
-        assert connection.answer()[0].status == 200
-        assert connection.is_closed()
-
-
 def test_pipelined_requests_are_answered_in_order(service: ServiceProcess) -> None:
     with RawConnection(service.port) as connection:
         connection.send(b"GET /health/live HTTP/1.1\r\nHost: a\r\n\r\nGET /model HTTP/1.1\r\nHost: a\r\n\r\n")

@@ -17,14 +17,12 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
 
-import httptools
 import uvicorn
 from starlette.types import ASGIApp
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from inference.api.problems import HEADERS_TOO_LARGE, MALFORMED, MEDIA_TYPE, QUEUE_FULL, TIMED_OUT, Kind, make_problem
 
-_UPGRADES = frozenset({b"upgrade", b"http2-settings"})
 _LINGER_SECONDS = 2.0  # for a client that goes on sending a body that was answered already, so that it sees the answer
 
 
@@ -72,8 +70,6 @@ class LimitedProtocol(HttpToolsProtocol):
         self.phase_began = 0.0
         self._refused = False
         self._closing = False
-        self._upgrading = False
-        self.parser = _Parser(self)
         self._header_bytes = 0
         self._timer: asyncio.TimerHandle | None = None
 
@@ -99,29 +95,6 @@ class LimitedProtocol(HttpToolsProtocol):
             if self._header_bytes > self._limits.header_bytes:
                 self._refuse_headers()
 
-    def read_again(self, rest: bytes) -> bool:
-        """Read the request that asked for another protocol as if it had not, as RFC 9110, section 7.8, allows; `rest`
-        is what came after its headers. False when it is the request's method that wants another protocol.
-        """
-        if self._upgrading:
-            head = self._write_head()
-            self.parser = _Parser(self)
-            self.parser.feed_data(head + rest)
-            return True
-        return False
-
-    def _write_head(self) -> bytes:
-        """The headers as they came, without what asks for another protocol."""
-        first = b"%b %b HTTP/%b" % (self.parser.get_method(), self.url, self.parser.get_http_version().encode("ascii"))
-        lines = [first]
-        for name, value in self.headers:
-            if name == b"connection":
-                options = (option.strip() for option in value.split(b","))
-                value = b", ".join(option for option in options if option.lower() not in _UPGRADES)
-            if name not in _UPGRADES:
-                lines.append(name + b": " + value)
-        return b"\r\n".join([*lines, b"", b""])
-
     def on_message_begin(self) -> None:
         """The first byte of a request."""
         super().on_message_begin()
@@ -136,9 +109,6 @@ class LimitedProtocol(HttpToolsProtocol):
         if sum(len(name) + len(value) for name, value in self.headers) + len(self.url) > self._limits.header_bytes:
             self._refuse_headers()
             return
-        self._upgrading = self.parser.should_upgrade() and any(name == b"upgrade" for name, _ in self.headers)
-        if self._upgrading:
-            return
         self._enter(_Phase.BODY, self._limits.body_seconds)
         super().on_headers_complete()
         self.cycle.transport = _Exit(self)
@@ -150,7 +120,7 @@ class LimitedProtocol(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         """The last byte of a request."""
-        if self._refused or self._upgrading:
+        if self._refused:
             return
         super().on_message_complete()
         if self.cycle.response_complete:
@@ -231,23 +201,6 @@ class LimitedProtocol(HttpToolsProtocol):
             self.transport.write(_render(kind, detail))
         self._enter(_Phase.IDLE, None)
         self.transport.close()
-
-
-class _Parser(httptools.HttpRequestParser):  # type: ignore[misc]
-    """httptools' parser, which stops at a request for another protocol, before its body."""
-
-    def __init__(self, connection: LimitedProtocol) -> None:
-        super().__init__(connection)
-        self._connection = connection
-        self.set_dangerous_leniencies(lenient_data_after_close=True)  # as uvicorn has it
-
-    def feed_data(self, data: bytes) -> None:
-        """Go on where httptools stops."""
-        try:
-            super().feed_data(data)
-        except httptools.HttpParserUpgrade as stop:
-            if not self._connection.read_again(data[stop.args[0] :]):
-                raise
 
 
 class _Exit(asyncio.Transport):

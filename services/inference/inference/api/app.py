@@ -26,9 +26,6 @@ from inference.tracing import is_quiet
 
 _DESCRIPTION = "Send a photo, get a sentence that describes it. Every error is an RFC 9457 problem."
 
-# What libraries add to requests by themselves: they could not be used from another origin otherwise.
-_SENT_BY_LIBRARIES = ("X-Requested-With", "traceparent", "tracestate", "baggage", "Cache-Control", "Pragma")
-
 
 def create_app(service: CaptionService) -> FastAPI:
     """The HTTP service around `service`, which it opens and closes but does not start: see `inference.server`."""
@@ -99,7 +96,7 @@ def _add_middleware(app: FastAPI, service: CaptionService, adapters: list[Adapte
             CORSMiddleware,
             allow_origins=settings.cors_origins,
             allow_methods=["GET", "POST"],
-            allow_headers=["Authorization", "Content-Type", "X-Request-ID", *_SENT_BY_LIBRARIES],
+            allow_headers=["Authorization", "Content-Type", "X-Request-ID"],
             expose_headers=["Cache-Status", "Retry-After", "X-Request-ID"],
         )
     app.add_middleware(SecurityHeadersMiddleware)
