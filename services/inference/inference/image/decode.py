@@ -1,7 +1,9 @@
 """Decodes the bytes of strangers: an RGB picture comes out, or an error that says what is wrong with the bytes.
 
-The format is judged by the first bytes, never by a name or header, and only that format's decoder gets to see them.
-Structure and size are checked before any pixel is decoded. Of a picture with several frames the first is read.
+The format is judged by the first bytes, never by a name or header, and only that format's decoder gets to see them, and
+of them only what pixels need: a module for each format takes that out (`jpeg`, `png`, `gif`, `tiff`, `webp`), reads
+orientation and colour profile, and refuses by name the kinds that are not read. Structure and size are checked before
+any pixel is decoded. Of a picture with several frames the first is read. docs/formats.md has the whole table.
 
 What Pillow raises on damaged bytes goes well beyond what it documents: OSError, SyntaxError, ValueError, IndexError and
 others were seen. So here, and only here, every exception of a library is taken for a verdict on its input.
@@ -9,7 +11,8 @@ others were seen. So here, and only here, every exception of a library is taken 
 
 import io
 import warnings
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 
 # Importing a plugin registers it: Pillow would otherwise load all that it has at the first WebP or TIFF.
 from PIL import (
@@ -18,19 +21,27 @@ from PIL import (
     Image,
     JpegImagePlugin,
     PngImagePlugin,  # noqa: F401
-    TiffImagePlugin,  # noqa: F401
+    TiffImagePlugin,
     WebPImagePlugin,  # noqa: F401
 )
 
 from inference.caption import PictureInfo
-from inference.errors import ImageTooLargeError, UndecodableImageError, UnsupportedImageError
-from inference.image.colour import to_colour, to_rgb
-from inference.image.exif import read_orientation
+from inference.errors import ImageError, ImageTooLargeError, UndecodableImageError, UnsupportedImageError
+from inference.image.colour import GROUND, to_colour, to_grey, to_rgb
+from inference.image.gif import read_gif
+from inference.image.jpeg import end_otherwise, is_whole, read_jpeg
+from inference.image.plain import Plain
+from inference.image.png import read_png
 from inference.image.structure import check_structure
+from inference.image.tiff import read_tiff
+from inference.image.webp import read_webp
 
 # Pillow warns of each oddity in a file, and Python remembers every different warning for good: strangers could fill the
 # log with them, and the memory. What matters of it is checked here.
 warnings.filterwarnings("ignore", module=r"PIL\.")
+
+# Pillow's own reading of what is not compressed mixes up planes of 16 bits.
+TiffImagePlugin.READ_LIBTIFF = True
 
 FORMATS = ("JPEG", "PNG", "WebP", "GIF", "BMP", "TIFF")
 
@@ -45,6 +56,19 @@ _SIGNATURES = (
     (b"II+\0", "TIFF"),
     (b"MM\0+", "TIFF"),
 )
+
+_READERS: dict[str, Callable[[bytes], Plain]] = {
+    "JPEG": read_jpeg,
+    "PNG": read_png,
+    "WebP": read_webp,
+    "GIF": read_gif,
+    "BMP": Plain,
+    "TIFF": read_tiff,
+}
+# libtiff gives values in the machine's byte order; Pillow takes these for those of the file.
+_NATIVE = {
+    "F;32F": "F;32NF", "F;32BF": "F;32NF", "I;32S": "I;32NS", "I;32BS": "I;32NS", "I;16S": "I;16NS", "I;16BS": "I;16NS",
+}  # fmt: skip
 
 _TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -89,12 +113,15 @@ def decode(
     try:
         check_structure(data, format_name)
         image, size = _load(data, format_name, limits, sufficient_side)
-    except ImageTooLargeError:
+    except ImageError:
         raise
     except (Image.DecompressionBombError, Image.DecompressionBombWarning, MemoryError) as error:
         msg = f"The picture is too large. {_describe(limits)}"
         raise ImageTooLargeError(msg) from error
     except Exception as error:  # see the module's docstring
+        if str(error).startswith("Unsupported BMP"):
+            msg = f"The picture is a BMP of a kind that is not read ({str(error).removeprefix('Unsupported BMP ')})."
+            raise UnsupportedImageError(msg) from error
         msg = f"The picture looks like {format_name}, but it is damaged or incomplete."
         raise UndecodableImageError(msg) from error
     return image, PictureInfo(*size, format_name)
@@ -116,21 +143,52 @@ def _load(
     data: bytes, format_name: str, limits: ImageLimits, sufficient_side: int | None
 ) -> tuple[Image.Image, tuple[int, int]]:
     """The picture, turned as it should be, and its size before any shrinking."""
-    with Image.open(io.BytesIO(data), formats=[format_name]) as image:
-        width, height = image.size
+    plain = _READERS[format_name](data)
+    picture, (width, height) = _decode_plain(plain, format_name, limits, sufficient_side)
+    if format_name == "JPEG" and not is_whole(data):
+        again, _ = _decode_plain(replace(plain, data=end_otherwise(plain.data)), format_name, limits, sufficient_side)
+        if again.tobytes() != picture.tobytes():
+            raise ValueError("cut off before its last pixel")
+    if plain.orientation in _TURNS:
+        picture = picture.transpose(_TURNS[plain.orientation])
+    return picture, (height, width) if plain.orientation in _SIDEWAYS else (width, height)
+
+
+def _decode_plain(
+    plain: Plain, format_name: str, limits: ImageLimits, sufficient_side: int | None
+) -> tuple[Image.Image, tuple[int, int]]:
+    with Image.open(io.BytesIO(plain.data), formats=[format_name]) as image:
+        width, height = image.size if plain.canvas is None else plain.canvas[:2]
         _check_sides(width, height, limits)
-        # Pillow turns TIFF by itself as it loads, and gives its size as turned.
-        orientation = 1 if format_name == "TIFF" else _read_orientation(image)
         if sufficient_side is not None:
             shrinks = min(width, height) >= 2 * sufficient_side
-            mode = "YCbCr" if shrinks and _keeps_ycbcr(image) else None
+            mode = "YCbCr" if shrinks and not plain.profile and _keeps_ycbcr(image) else None
             image.draft(mode, (sufficient_side, sufficient_side))
         _check_held(image, (width, height), format_name, limits)
+        _use_native_order(image)
         image.load()
-        picture = to_rgb(image) if sufficient_side is None else to_colour(image, sufficient_side)
-    if orientation in _TURNS:
-        picture = picture.transpose(_TURNS[orientation])
-    return picture, (height, width) if orientation in _SIDEWAYS else (width, height)
+        pixels = _complete(image, plain)
+    if sufficient_side is None:
+        return to_rgb(pixels, plain.profile), (width, height)
+    return to_colour(pixels, sufficient_side, plain.profile), (width, height)
+
+
+def _use_native_order(image: Image.Image) -> None:
+    if isinstance(image, TiffImagePlugin.TiffImageFile) and image.tile and isinstance(image.tile[0].args, tuple):
+        raw_mode, *others = image.tile[0].args
+        image.tile = [image.tile[0]._replace(args=(_NATIVE.get(raw_mode, raw_mode), *others))]
+
+
+def _complete(image: Image.Image, plain: Plain) -> Image.Image:
+    """What the decoder gave, as the file's metadata says that it is meant."""
+    if plain.inverted or plain.unsigned:
+        return to_grey(image, inverted=plain.inverted, unsigned=plain.unsigned)
+    if plain.canvas is None or plain.canvas == (*image.size, 0, 0):
+        return image
+    width, height, left, top = plain.canvas
+    canvas = Image.new("RGB", (width, height), GROUND)
+    canvas.paste(to_rgb(image), (left, top))
+    return canvas
 
 
 def _keeps_ycbcr(image: Image.Image) -> bool:
@@ -151,7 +209,8 @@ def _check_sides(width: int, height: int, limits: ImageLimits) -> None:
 def _check_held(image: Image.Image, size: tuple[int, int], format_name: str, limits: ImageLimits) -> None:
     """Check how much has to be held of a picture of this size, after its decoder was told what is sufficient."""
     # The scans of a progressive JPEG each touch the whole picture: it is shrunk only after the last.
-    width, height = size if image.info.get("progressive") else image.size
+    whole = image.info.get("progressive") or format_name == "GIF"
+    width, height = size if whole else image.size
     if width * height * (2 if format_name == "WebP" else 1) > limits.max_held_pixels:
         raise _refuse(*size, limits)
 
@@ -166,9 +225,3 @@ def _describe(limits: ImageLimits) -> str:
         f"At most {limits.max_side} pixels a side are read, and in all {full:g} megapixels of a JPEG, "
         f"{held:g} of a progressive JPEG, PNG, GIF, BMP or TIFF, and {held / 2:g} of a WebP."
     )
-
-
-def _read_orientation(image: Image.Image) -> int:
-    """The orientation that the EXIF metadata of a JPEG, PNG or WebP gives, 1 where there is none."""
-    exif = image.info.get("exif")
-    return read_orientation(exif.removeprefix(b"Exif\0\0")) if isinstance(exif, bytes) else 1

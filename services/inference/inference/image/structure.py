@@ -17,7 +17,8 @@ MOST_GAPS = 100_000
 MOST_CHUNKS = 50_000
 MOST_BLOCKS = 50_000
 
-_SCAN, _END, _APP1 = 0xDA, 0xD9, 0xE1
+SCAN = 0xDA
+_END, _APP1 = 0xD9, 0xE1
 _WITHOUT_LENGTH = frozenset({0x01, 0xD8})
 _EXIF = b"Exif\0\0"
 # A marker: not a stuffed zero, not a restart; both belong to the compressed data between markers.
@@ -41,29 +42,30 @@ def check_structure(data: bytes, format_name: str) -> None:
 
 
 def _check_jpeg(data: bytes) -> None:
-    scans = gaps = 0
+    scans = gaps = position = 0
     exif = b""
-    for number, (kind, gap, content) in enumerate(_walk_segments(data)):
-        gaps += 0 if scans else gap  # after the first scan comes compressed data
-        scans += kind == _SCAN
+    for number, (kind, begin, end) in enumerate(walk_segments(data)):
+        gaps += 0 if scans else begin - position  # after the first scan comes compressed data
+        scans += kind == SCAN
+        position = end
         if number > MOST_SEGMENTS or scans > MOST_SCANS or gaps > MOST_GAPS:
             raise ValueError("too many segments, scans or gaps")
-        if kind == _APP1 and content.startswith(_EXIF):
-            exif += content.removeprefix(_EXIF)
+        if kind == _APP1 and data.startswith(_EXIF, begin + 4):
+            exif += data[begin + 4 + len(_EXIF) : end]
     _check_tags(exif)
 
 
-def _walk_segments(data: bytes) -> Iterator[tuple[int, int, bytes]]:
-    """Kind and content of each segment, and the bytes skipped before it, up to the end of the first picture.
+def walk_segments(data: bytes) -> Iterator[tuple[int, int, int]]:
+    """Kind, begin and end of each segment, up to the end of the first picture.
 
     What follows that, the film of a moving photo say, is nobody's business.
     """
     position = 2
     while (marker := _MARKER.search(data, position)) and data[marker.end() - 1] != _END:
-        begin, kind = marker.end(), data[marker.end() - 1]
-        length = 0 if kind in _WITHOUT_LENGTH else int.from_bytes(data[begin : begin + 2])
-        yield kind, marker.start() - position, data[begin + 2 : begin + length]
-        position = begin + length
+        kind = data[marker.end() - 1]
+        length = 0 if kind in _WITHOUT_LENGTH else int.from_bytes(data[marker.end() : marker.end() + 2])
+        position = marker.end() + length
+        yield kind, marker.start(), min(position, len(data))
 
 
 def _check_png(data: bytes) -> None:
