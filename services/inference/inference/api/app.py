@@ -13,6 +13,7 @@ from inference.api.error_handlers import install_error_handlers
 from inference.api.middleware.body_limit import BodyLimitMiddleware, Buffer
 from inference.api.middleware.drain_notice import DrainNoticeMiddleware
 from inference.api.middleware.full_queue import FullQueueMiddleware
+from inference.api.middleware.pieces import PiecesMiddleware
 from inference.api.middleware.request_log import RequestLogMiddleware
 from inference.api.middleware.security_headers import SecurityHeadersMiddleware
 from inference.api.openapi import correct_document
@@ -92,4 +93,5 @@ def _add_middleware(app: FastAPI, service: CaptionService) -> None:
         )
     app.add_middleware(SecurityHeadersMiddleware)
     app.add_middleware(DrainNoticeMiddleware, service=service)
+    app.add_middleware(PiecesMiddleware)
     app.add_middleware(RequestLogMiddleware, metrics=service.metrics)
