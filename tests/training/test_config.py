@@ -38,6 +38,26 @@ def test_a_wrong_setting_is_named(word: str, message: str) -> None:
         load_config(overrides=[word])
 
 
+@pytest.mark.parametrize(
+    ("word", "setting"),
+    [
+        ("fitting.epoch=3", "fitting.epochs"),
+        ("fiting.epochs=3", "fitting"),
+        ("vocabulary.mincount=2", "vocabulary.min_count"),
+        ("decoder.min_count=2", "vocabulary.min_count"),
+        ("min_count=2", "vocabulary.min_count"),
+    ],
+)
+def test_the_setting_that_was_meant_is_suggested(word: str, setting: str) -> None:
+    with pytest.raises(ConfigurationError, match=rf"did you mean {setting}\?"):
+        load_config(overrides=[word])
+
+
+def test_a_setting_like_no_other_is_refused_without_a_guess() -> None:
+    with pytest.raises(ConfigurationError, match=r"there is no setting xyzzy$"):
+        load_config(overrides=["xyzzy.quux=1"])
+
+
 def test_units_must_divide_among_heads() -> None:
     with pytest.raises(ConfigurationError, match="decoder"):
         load_config(overrides=["decoder.units=10", "decoder.heads=4"])

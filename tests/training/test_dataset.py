@@ -3,10 +3,11 @@
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 
-from training.dataset import read_dataset
+from training.dataset import read_dataset, read_image
 from training.errors import DatasetError
 
 NAMES = {"train": ("one.jpg", "two.jpg"), "dev": ("three.jpg",)}
@@ -58,6 +59,84 @@ def test_a_caption_may_hold_commas_quoted_or_not(kaggle: Path) -> None:
     one, two = read_dataset(kaggle).split("train")
 
     assert (one.captions[-1], two.captions[-1]) == ("Quoted, with a comma", "Plain, with a comma")
+
+
+def _write_captions(folder: Path, text: str) -> None:
+    (folder / "captions.txt").write_text(text, encoding="utf-8", newline="")
+
+
+REST = "two.jpg,b\nthree.jpg,c\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "caption"),
+    [
+        ('"image","caption"\n"one.jpg","A dog"\n' + REST, "A dog"),
+        ("\ufeffimage,caption\r\none.jpg,A dog\r\n" + REST, "A dog"),
+        ("Image, Caption\none.jpg, A dog\n" + REST, "A dog"),
+        ("image\tcaption\none.jpg\tA dog, running\n" + REST.replace(",", "\t"), "A dog, running"),
+        ("image;caption\none.jpg;A dog; running, fast\n" + REST.replace(",", ";"), "A dog; running, fast"),
+        ('image,caption\none.jpg,"A dog\nruns"\n' + REST, "A dog runs"),
+        ('image,caption\none.jpg,"A dog\r\n\r\nruns, ""fast"""\r\n' + REST, 'A dog runs, "fast"'),
+        ('image,caption\none.jpg,"Sparky" the dog runs\n' + REST, '"Sparky" the dog runs'),
+        ('image,caption\none.jpg,"Sparky", a dog, runs\n' + REST, '"Sparky", a dog, runs'),
+        ('image,caption\none.jpg,A dog called "Sparky"\n' + REST, 'A dog called "Sparky"'),
+    ],
+)
+def test_tables_are_read_as_people_and_spreadsheets_write_them(kaggle: Path, text: str, caption: str) -> None:
+    _write_captions(kaggle, text)
+
+    assert read_dataset(kaggle).split("train")[0].captions == (caption,)
+
+
+@pytest.mark.parametrize("caption", ["A dog, running", '"A dog, running"'])
+def test_a_name_with_a_comma_stands_in_quotes(kaggle: Path, caption: str) -> None:
+    (kaggle / "Images" / "one.jpg").rename(kaggle / "Images" / "a,1.jpg")
+    _write_captions(kaggle, f'image,caption\n"a,1.jpg",{caption}\n{REST}')
+    (kaggle / "splits.csv").write_text('image,split\n"a,1.jpg",train\ntwo.jpg,train\nthree.jpg,dev\n')
+
+    photo = read_dataset(kaggle).split("train")[0]
+
+    assert (photo.name, photo.captions) == ("a,1.jpg", ("A dog, running",))
+
+
+def test_composed_and_decomposed_names_are_the_same(kaggle: Path) -> None:
+    composed, decomposed = "\u00e9.jpg", "e\u0301.jpg"
+    (kaggle / "Images" / "one.jpg").rename(kaggle / "Images" / decomposed)
+    _write_captions(kaggle, f"image,caption\n{composed},A dog\n{decomposed},A cat\n{REST}")
+    (kaggle / "splits.csv").write_text(f"image,split\n{decomposed},train\nthree.jpg,dev\n", encoding="utf-8")
+
+    (photo,) = read_dataset(kaggle).split("train")
+
+    assert (photo.name, photo.captions) == (composed, ("A dog", "A cat"))
+    assert photo.path.is_file()
+
+
+def test_one_photo_is_too_few_and_that_is_said(kaggle: Path) -> None:
+    (kaggle / "splits.csv").unlink()
+    _write_captions(kaggle, "image,caption\none.jpg,A dog\n")
+
+    with pytest.raises(DatasetError, match=r"captions only one photo: too few .* splits\.csv"):
+        read_dataset(kaggle)
+
+
+def test_a_copy_of_a_photo_in_another_split_is_told_of(kaggle: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (kaggle / "Images" / "three.jpg").write_bytes((kaggle / "Images" / "one.jpg").read_bytes())
+
+    read_dataset(kaggle)
+
+    assert "three.jpg in dev is the same photo as one.jpg in train" in capsys.readouterr().err
+
+
+def test_a_photo_of_24_megapixels_is_read_as_serving_reads_it(kaggle: Path) -> None:
+    path = kaggle / "Images" / "one.jpg"
+    Image.new("RGB", (6000, 4000), (200, 30, 40)).save(path)
+
+    image = read_image(read_dataset(kaggle).split("train")[0].path)
+
+    assert image.mode == "RGB"
+    assert 1024 <= min(image.size) < 2048
+    assert np.abs(np.asarray(image)[9, 9].astype(int) - (200, 30, 40)).max() < 4
 
 
 def test_without_a_file_of_splits_each_name_decides_for_itself(kaggle: Path) -> None:
@@ -157,7 +236,32 @@ def test_damage_to_the_original_layout_is_named(original: Path, damage: Callable
             _edit("splits.csv", lambda text: text.replace("dev", "validation")),
             r"splits\.csv, line 4: the split is 'validation'",
         ),
-        (_edit("captions.txt", lambda _: "image,caption\n"), r"one\.jpg: in the train split, but has no caption"),
+        (
+            _edit("splits.csv", lambda text: text.replace("three.jpg", "four.jpg")),
+            r"splits\.csv, line 4: four\.jpg: in the dev split, but has no caption",
+        ),
+        (_edit("captions.txt", lambda _: "image,caption\n"), r"captions\.txt has a header, and no caption under it"),
+        (_edit("captions.txt", lambda _: ""), r"captions\.txt, line 1: expected the header"),
+        (
+            _edit("splits.csv", lambda text: text + "one.jpg,dev\n"),
+            r"splits\.csv, line 5: one\.jpg is in the dev split, but already in train \(.*splits\.csv, line 2\)",
+        ),
+        (
+            _edit("captions.txt", lambda text: text.replace("one.jpg,A", 'one.jpg,"A', 1)),
+            r"captions\.txt, line 2: a quote is opened and never closed",
+        ),
+        (
+            _edit("captions.txt", lambda text: text.replace("one.jpg,A", 'one.jpg,"A', 1) + 'one.jpg,"B"\n'),
+            r"captions\.txt, line 2: a quote is opened and never closed",
+        ),
+        (
+            _edit("captions.txt", lambda text: text + "one.jpg," + "dog " * 40_000 + "\n"),
+            r"captions\.txt, line 8: longer than 10000 characters",
+        ),
+        (
+            _edit("captions.txt", lambda text: text + 'one.jpg,"A dog","A cat"\n'),
+            r'captions\.txt, line 8: expected two columns, but a third follows "A dog"',
+        ),
     ],
 )
 def test_damage_to_kaggles_layout_is_named(kaggle: Path, damage: Callable[[Path], None], message: str) -> None:

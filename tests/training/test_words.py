@@ -2,6 +2,7 @@
 
 import pytest
 
+from training.errors import DatasetError
 from training.words import TOKENS, build_vocabulary, encode_caption, tokenise
 
 
@@ -16,6 +17,13 @@ from training.words import TOKENS, build_vocabulary, encode_caption, tokenise
         ('A "quoted" word', "a quoted word"),
         ("café in 2 towns", "café in 2 towns"),
         (" . ", ""),
+        ("कुत्ता घास में दौड़ रहा है।", "कुत्ता घास में दौड़ रहा है"),
+        ("الكَلْبُ يجري", "الكَلْبُ يجري"),
+        ("สุนัข วิ่ง", "สุนัข วิ่ง"),
+        ("می\u200cخواهم", "می\u200cخواهم"),  # noqa: RUF001 - Persian
+        ("Ein Hund la\u0308uft.", "ein hund läuft"),
+        ("一只狗在跑。", "一 只 狗 在 跑"),
+        ("ラーメンを食べる", "ラーメン を 食 べ る"),
     ],
 )
 def test_a_caption_becomes_lower_case_words_without_punctuation(caption: str, words: str) -> None:
@@ -28,6 +36,11 @@ def test_the_vocabulary_holds_frequent_words_in_order_of_frequency_then_alphabet
     vocabulary = build_vocabulary(captions, min_count=2)
 
     assert vocabulary.words == ("<padding>", "<start>", "<end>", "<unknown>", "a", "cat", "dog")
+
+
+def test_captions_without_a_frequent_word_are_refused_with_what_helps() -> None:
+    with pytest.raises(DatasetError, match=r"no word stands 2 times .* lower vocabulary\.min_count"):
+        build_vocabulary([["one", "two"], ["three"]], min_count=2)
 
 
 def test_a_caption_is_encoded_between_start_and_end_with_unknown_words_marked() -> None:

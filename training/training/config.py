@@ -5,6 +5,7 @@ configuration is saved in the run directory and inside the bundle.
 """
 
 import copy
+import difflib
 import tomllib
 from collections.abc import Sequence
 from pathlib import Path
@@ -302,7 +303,23 @@ def load_config(path: Path | None = None, overrides: Sequence[str] = ()) -> Trai
     except ValidationError as error:
         first = error.errors()[0]
         name = ".".join(str(part) for part in first["loc"])
+        if first["type"] == "extra_forbidden":
+            raise ConfigurationError(f"there is no setting {name}{_suggest(name)}") from error
         raise ConfigurationError(f"setting {name}: {first['msg']}") from error
+
+
+def _suggest(name: str) -> str:
+    """The setting that somebody may have meant: the nearest by its whole name, or else one of that name elsewhere."""
+    known = [f"{part}.{field}" for part in TrainingConfig.model_fields for field in _fields_of(part)]
+    wanted = name.rpartition(".")[2]
+    named = [setting for setting in known if setting.rpartition(".")[2] == wanted]
+    names = named or difflib.get_close_matches(name, [*known, *TrainingConfig.model_fields], n=1)
+    return f"; did you mean {' or '.join(names)}?" if names else ""
+
+
+def _fields_of(section: str) -> list[str]:
+    kind = TrainingConfig.model_fields[section].annotation
+    return list(kind.model_fields) if isinstance(kind, type) and issubclass(kind, Section) else []
 
 
 def read_settings(words: Sequence[str], values: dict[str, Any] | None = None) -> dict[str, Any]:
@@ -324,7 +341,8 @@ def _apply(values: dict[str, Any], word: str) -> None:
     name, separator, text = word.partition("=")
     section, dot, field = name.partition(".")
     if not (separator and dot and field):
-        raise ConfigurationError(f"{word!r} is not of the form section.name=value")
+        hint = "" if dot else _suggest(name)
+        raise ConfigurationError(f"{word!r} is not of the form section.name=value{hint}")
     values.setdefault(section, {})[field] = _parse_value(text)
 
 

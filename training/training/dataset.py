@@ -4,24 +4,29 @@ malformed.
 - *original*, as Flickr8k is published: `Flicker8k_Dataset/` (or `Flickr8k_Dataset/`) with the photos and
   `Flickr8k_text/` with
   `Flickr8k.token.txt` (`photo.jpg#0<tab>caption`) and one list of names a split (`Flickr_8k.trainImages.txt`, …);
-- *Kaggle's*: `Images/` and `captions.txt`, a CSV with the header `image,caption`; it has no splits, so `splits.csv`
+- *Kaggle's*: `Images/` and `captions.txt`, a table with the header `image,caption`; it has no splits, so `splits.csv`
   (`image,split`) beside it says them, and without that file a hash of each photo's name does: 6 in 8 train, 1 dev, 1
   test.
 
-The second is also the layout for one's own pictures.
+The second is also the layout for one's own pictures. Names are compared in Unicode's composed form (NFC): some systems
+write "é" as two characters.
 """
 
-import csv
 import hashlib
-from collections.abc import Iterable, Iterator
+import unicodedata
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, get_args
 
+from PIL import Image
+
 from inference.errors import ImageError
 from inference.image import decode
 from training.errors import DatasetError
+from training.progress import say
+from training.table import Row, read_lines, read_table
 
 Split = Literal["train", "dev", "test"]
 SPLITS: tuple[Split, ...] = get_args(Split)
@@ -31,6 +36,8 @@ _TEXT_FOLDER = "Flickr8k_text"
 _CAPTION_FILE = "Flickr8k.token.txt"
 # The published token file captions this name, of which there is no photo: a slip that every copy has.
 _PUBLISHED_SLIPS = frozenset({"2258277193_586949ec62.jpg.1"})
+# Photos are shrunk while they are read, as in serving, but to no less than any encoder's input or part of it needs.
+_SUFFICIENT_SIDE = 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,15 +73,6 @@ class Dataset:
         return digest.hexdigest()
 
 
-@dataclass(frozen=True, slots=True)
-class _Row:
-    """A caption and where it stands."""
-
-    photo: str
-    caption: str
-    source: str
-
-
 def read_dataset(folder: Path, splits: Iterable[Split] = ("train", "dev")) -> Dataset:
     """Read and check the `splits` of a folder: every photo that they name is decoded once.
 
@@ -93,33 +91,48 @@ def read_dataset(folder: Path, splits: Iterable[Split] = ("train", "dev")) -> Da
             "nor captions.txt (Kaggle's layout)"
         )
     wanted = {split: names[split] for split in splits if split in names}
-    captions = _group(rows, photo_folder)
-    return Dataset({split: _check_photos(split, listed, photo_folder, captions) for split, listed in wanted.items()})
+    _check_listed_once(names)
+    captions, files = _group(rows, photo_folder)
+    photos = {split: _check_photos(split, listed, captions, files) for split, listed in wanted.items()}
+    _warn_of_copies(photos)
+    return Dataset(photos)
 
 
-def _read_original(folder: Path) -> tuple[Path, list[_Row], dict[Split, list[str]]]:
+def read_image(path: Path) -> Image.Image:
+    """A photo in RGB, shrunk while it is read where it is much larger than training needs. Raises DatasetError."""
+    try:
+        image, _ = decode(path.read_bytes(), sufficient_side=_SUFFICIENT_SIDE)
+    except FileNotFoundError:
+        raise DatasetError(f"{path} is missing") from None
+    except (OSError, ImageError) as error:
+        raise DatasetError(f"{path}: {error}") from error
+    return image if image.mode == "RGB" else image.convert("RGB")
+
+
+def _read_original(folder: Path) -> tuple[Path, list[Row], dict[Split, list[Row]]]:
     photos = _find_folder(folder, _PHOTO_FOLDERS)
     text = folder / _TEXT_FOLDER
     rows = []
-    for source, line in _read_lines(text / _CAPTION_FILE):
+    for source, line in read_lines(text / _CAPTION_FILE):
         name, tab, caption = line.partition("\t")
         photo, hash_sign, _ = name.rpartition("#")
         if not (tab and hash_sign and caption.strip()) or "\t" in caption:
             raise DatasetError(f"{source}: expected two columns, photo.jpg#number<tab>caption, but found {line[:60]!r}")
         if photo not in _PUBLISHED_SLIPS:
-            rows.append(_Row(photo, caption.strip(), source))
+            rows.append(Row(photo, caption.strip(), source))
     lists: dict[Split, Path] = {split: text / f"Flickr_8k.{split}Images.txt" for split in SPLITS}
-    return photos, rows, {split: _read_names(path) for split, path in lists.items() if path.is_file()}
+    return photos, rows, {split: _read_names(path, split) for split, path in lists.items() if path.is_file()}
 
 
-def _read_kaggle(folder: Path) -> tuple[Path, list[_Row], dict[Split, list[str]]]:
+def _read_kaggle(folder: Path) -> tuple[Path, list[Row], dict[Split, list[Row]]]:
     table = folder / "captions.txt"
-    rows = [_Row(photo, caption, source) for source, (photo, caption) in _read_table(table, ("image", "caption"))]
-    rows = [row for row in rows if row.photo not in _PUBLISHED_SLIPS]
+    rows = [row for row in read_table(table, ("image", "caption")) if row.photo not in _PUBLISHED_SLIPS]
+    if not rows:
+        raise DatasetError(f"{table} has a header, and no caption under it")
     if (folder / "splits.csv").is_file():
         names = _read_splits(folder / "splits.csv")
     else:
-        names = _hash_splits(dict.fromkeys(row.photo for row in rows))
+        names = _hash_splits({_compose(row.photo): row for row in rows}, table)
     return _find_folder(folder, ("Images",)), rows, names
 
 
@@ -130,90 +143,91 @@ def _find_folder(folder: Path, names: tuple[str, ...]) -> Path:
     raise DatasetError(f"{folder} has no folder {names[0]}/ with the photos")
 
 
-def _read_lines(path: Path) -> Iterator[tuple[str, str]]:
-    """The lines that are not blank, each with the place to name in an error: `path, line 3`."""
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except FileNotFoundError:
-        raise DatasetError(f"{path} is missing") from None
-    except UnicodeDecodeError as error:
-        number = path.read_bytes()[: error.start].count(b"\n") + 1
-        raise DatasetError(f"{path}, line {number}: not UTF-8 text") from error
-    for number, line in enumerate(text.split("\n"), start=1):
-        if line.strip():
-            yield f"{path}, line {number}", line.rstrip("\r")
-
-
-def _read_names(path: Path) -> list[str]:
-    names = [line.strip() for _, line in _read_lines(path)]
+def _read_names(path: Path, split: Split) -> list[Row]:
+    names = [Row(line.strip(), split, source) for source, line in read_lines(path)]
     if not names:
         raise DatasetError(f"{path} lists no photo: the split is empty")
     return names
 
 
-def _read_table(path: Path, header: tuple[str, str]) -> Iterator[tuple[str, tuple[str, str]]]:
-    """Rows of a CSV with two named columns, each with its place."""
-    lines = list(_read_lines(path))
-    columns = ",".join(header)
-    if not lines or lines[0][1].strip() != columns:
-        raise DatasetError(f"{path}, line 1: expected the header {columns!r}")
-    for source, line in lines[1:]:
-        cells = [cell.strip() for cell in next(csv.reader([line]))]
-        if len(cells) > 2 and not line.partition(",")[2].startswith('"'):  # Kaggle's file leaves some commas unquoted
-            cells = [cells[0], line.partition(",")[2].strip()]
-        if len(cells) != 2 or not all(cells):
-            raise DatasetError(f"{source}: expected two columns, {columns}, but found {line[:60]!r}")
-        yield source, (cells[0], cells[1])
-
-
-def _read_splits(path: Path) -> dict[Split, list[str]]:
-    names: dict[Split, list[str]] = {}
-    for source, (photo, split) in _read_table(path, ("image", "split")):
-        if split not in SPLITS:
-            raise DatasetError(f"{source}: the split is {split!r}, but must be one of {', '.join(SPLITS)}")
-        names.setdefault(split, []).append(photo)  # type: ignore[arg-type, unused-ignore]
+def _read_splits(path: Path) -> dict[Split, list[Row]]:
+    names: dict[Split, list[Row]] = {}
+    for row in read_table(path, ("image", "split")):
+        if row.text not in SPLITS:
+            raise DatasetError(f"{row.source}: the split is {row.text!r}, but must be one of {', '.join(SPLITS)}")
+        names.setdefault(row.text, []).append(row)  # type: ignore[arg-type, unused-ignore]
     return names
 
 
-def _hash_splits(photos: Iterable[str]) -> dict[Split, list[str]]:
+def _hash_splits(photos: dict[str, Row], table: Path) -> dict[Split, list[Row]]:
     """6 in 8 of the photos to train, 1 to dev and 1 to test, by a hash of the name: the same whatever else is in the
     folder.
     """
-    names: dict[Split, list[str]] = {"train": [], "dev": [], "test": []}
-    for photo in photos:
+    names: dict[Split, list[Row]] = {"train": [], "dev": [], "test": []}
+    for photo, row in photos.items():
         eighth = hashlib.sha256(photo.encode()).digest()[0] % 8
-        names["dev" if eighth == 6 else "test" if eighth == 7 else "train"].append(photo)
+        names["dev" if eighth == 6 else "test" if eighth == 7 else "train"].append(row)
+    if not (names["train"] and names["dev"]):
+        count = "only one photo" if len(photos) == 1 else f"only {len(photos)} photos"
+        raise DatasetError(
+            f"{table} captions {count}: too few to be divided into some to learn from and some to be judged by. "
+            "Add photos, or write splits.csv"
+        )
     return {split: listed for split, listed in names.items() if listed}
 
 
-def _group(rows: list[_Row], photo_folder: Path) -> dict[str, list[str]]:
-    """Captions by photo; every captioned photo must be there."""
-    present = {path.name for path in photo_folder.iterdir()}
+def _check_listed_once(names: dict[Split, list[Row]]) -> None:
+    seen: dict[str, tuple[Split, Row]] = {}
+    for split, rows in names.items():
+        for row in rows:
+            first = seen.setdefault(_compose(row.photo), (split, row))
+            if first[1] is not row:
+                raise DatasetError(
+                    f"{row.source}: {row.photo} is in the {split} split, but already in {first[0]} "
+                    f"({first[1].source}); a photo has one place"
+                )
+
+
+def _warn_of_copies(photos: dict[Split, tuple[Photo, ...]]) -> None:
+    """Scores of photos that were learnt from say little: copies under other names are told of."""
+    owners: dict[str, tuple[Split, Photo]] = {}
+    for split, listed in photos.items():
+        for photo in listed:
+            other, copy = owners.setdefault(photo.sha256, (split, photo))
+            if other != split:
+                say(f"warning: {photo.name} in {split} is the same photo as {copy.name} in {other}")
+
+
+def _group(rows: list[Row], photo_folder: Path) -> tuple[dict[str, list[str]], dict[str, Path]]:
+    """Captions and files by photo; every captioned photo must be there."""
+    files = {_compose(path.name): path for path in photo_folder.iterdir()}
     captions: dict[str, list[str]] = {}
     for row in rows:
-        if row.photo not in present:
+        name = _compose(row.photo)
+        if name not in files:
             raise DatasetError(f"{row.source}: captions {row.photo}, which is not in {photo_folder}")
-        captions.setdefault(row.photo, []).append(row.caption)
-    return captions
+        captions.setdefault(name, []).append(row.text)
+    return captions, files
 
 
-def _check_photos(split: Split, names: list[str], folder: Path, captions: dict[str, list[str]]) -> tuple[Photo, ...]:
-    def check(name: str) -> Photo:
+def _check_photos(
+    split: Split, listed: list[Row], captions: dict[str, list[str]], files: dict[str, Path]
+) -> tuple[Photo, ...]:
+    def check(row: Row) -> Photo:
+        name = _compose(row.photo)
         if name not in captions:
-            raise DatasetError(f"{folder / name}: in the {split} split, but has no caption")
-        return Photo(name, folder / name, tuple(captions[name]), _hash_photo(folder / name))
+            raise DatasetError(f"{row.source}: {row.photo}: in the {split} split, but has no caption")
+        return Photo(name, files[name], tuple(captions[name]), _hash_photo(files[name]))
 
     with ThreadPoolExecutor() as pool:
-        return tuple(pool.map(check, names))
+        return tuple(pool.map(check, listed))
 
 
 def _hash_photo(path: Path) -> str:
     """Decode a photo, to know that it can be, and return the sha256 of its bytes."""
-    try:
-        data = path.read_bytes()
-        decode(data)
-    except FileNotFoundError:
-        raise DatasetError(f"{path} is missing") from None
-    except (OSError, ImageError) as error:
-        raise DatasetError(f"{path}: {error}") from error
-    return hashlib.sha256(data).hexdigest()
+    read_image(path)
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def _compose(name: str) -> str:
+    return unicodedata.normalize("NFC", name)

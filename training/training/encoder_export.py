@@ -20,12 +20,11 @@ from onnxruntime.quantization import CalibrationDataReader, CalibrationMethod, Q
 from onnxruntime.quantization.shape_inference import quant_pre_process
 
 from inference import preprocessing
-from inference.image import decode
 from inference.manifest import ImageSpec
 from training import differences, onnx_graphs
 from training.checkpoint import Arrays
 from training.config import EncoderConfig
-from training.dataset import Photo
+from training.dataset import Photo, read_image
 from training.progress import say
 from training.xception import load_xception
 
@@ -100,5 +99,5 @@ class _CalibrationReader(CalibrationDataReader):  # type: ignore[misc]  # ONNX R
     @staticmethod
     def _prepare(photos: Sequence[Photo], image: ImageSpec) -> Iterator[dict[str, Any]]:
         for photo in photos:
-            picture, _ = decode(photo.path.read_bytes())
+            picture = read_image(photo.path)
             yield {"images": preprocessing.prepare(picture, image)[None]}

@@ -16,9 +16,8 @@ import numpy as np
 import numpy.typing as npt
 
 from inference import preprocessing
-from inference.image import decode
 from inference.manifest import ImageSpec
-from training.dataset import Photo
+from training.dataset import Photo, read_image
 from training.fingerprint import fingerprint
 from training.progress import track
 from training.read_ahead import read_ahead
@@ -61,7 +60,7 @@ class MapCache:
         missing = [photo for photo in dict.fromkeys(photos) if not self.path(*photo).exists()]
 
         def prepare(photo: PhotoView) -> npt.NDArray[np.uint8]:
-            whole, _ = decode(photo[0].path.read_bytes())
+            whole = read_image(photo[0].path)
             return preprocessing.prepare(photo[1].apply(whole), image)
 
         with track("photos through the trunk", total=len(missing), unit="photos") as advance:

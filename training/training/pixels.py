@@ -7,10 +7,9 @@ import numpy as np
 import numpy.typing as npt
 
 from inference import preprocessing
-from inference.image import decode
 from inference.manifest import ImageSpec
 from training.batches import Inputs, Places
-from training.dataset import Photo
+from training.dataset import Photo, read_image
 from training.end_to_end_model import AS_IT_IS, MIRROR
 from training.views import may_be_mirrored
 
@@ -25,7 +24,7 @@ class PixelStore:
         spec = ImageSpec(height=side, width=side, canonical_size=side, resample="bicubic")
 
         def read(photo: Photo) -> Pixels:
-            image, _ = decode(photo.path.read_bytes())
+            image = read_image(photo.path)
             return preprocessing.prepare(image, spec)
 
         with ThreadPoolExecutor() as pool:
