@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -155,7 +156,7 @@ def test_a_process_that_is_killed_again_and_again_is_not_the_photo_s_fault() -> 
             busy = busy or threads.submit(pool.decode, b"sleep", TARGET)
             time.sleep(0.3)
             os.kill(killed[0], signal.SIGKILL)
-            _wait_for(lambda killed=killed: pool.process_ids not in ([], killed))
+            _wait_for(partial(_differ, pool, killed))
 
         assert busy is not None
         assert isinstance(busy.exception(timeout=10), DecoderError)
@@ -240,6 +241,10 @@ def test_a_program_that_cannot_be_started_says_so(capfd: pytest.CaptureFixture[s
         pool.decode(PHOTO, TARGET)
 
     assert "support.nothing" in capfd.readouterr().err
+
+
+def _differ(pool: DecodePool, killed: list[int]) -> bool:
+    return pool.process_ids not in ([], killed)
 
 
 def _wait_for(condition: Callable[[], bool]) -> None:

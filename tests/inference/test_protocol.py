@@ -263,7 +263,8 @@ def test_a_slow_reader_gets_its_whole_answer(tiny_bundle: Path) -> None:
 
 
 def test_bursts_of_connections_leave_files_for_everything_else(tiny_bundle: Path) -> None:
-    with run_service(tiny_bundle, files=1024) as service, ExitStack() as stack:
+    with run_service(tiny_bundle) as service, ExitStack() as stack:
+        service.allow_files(1024)
         for _ in range(900):
             stack.enter_context(RawConnection(service.port))
         service.resume_after(lambda: [stack.enter_context(RawConnection(service.port)) for _ in range(900)])

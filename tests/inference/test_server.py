@@ -2,7 +2,6 @@
 
 import json
 import os
-import resource
 import shutil
 import signal
 import time
@@ -156,15 +155,15 @@ def children(service: ServiceProcess) -> list[int]:
     return [int(number) for numbers in lists for number in numbers]
 
 
-def lose_decoders(service: ServiceProcess, client: httpx.Client) -> None:
-    """Have all processes that decode die at a time when no other can be started."""
-    _, hard = resource.prlimit(service.process.pid, resource.RLIMIT_NOFILE)
+def lose_decoders(service: ServiceProcess, client: httpx.Client) -> int:
+    """Have all processes that decode die at a time when no other can be started; how many files were allowed."""
     assert client.get("/health/ready").status_code == 200  # the connection is there, and needs no file any more
-    resource.prlimit(service.process.pid, resource.RLIMIT_NOFILE, (1, hard))
+    files = service.allow_files(1)
     for number in children(service):
         os.kill(number, signal.SIGKILL)
     content = photo_bytes("blue")
     assert client.post("/caption", content=content, headers=PNG).status_code in (503, 504)
+    return files
 
 
 def test_without_decoders_it_is_not_ready_until_there_are_some_again(tiny_bundle: Path) -> None:
@@ -172,14 +171,13 @@ def test_without_decoders_it_is_not_ready_until_there_are_some_again(tiny_bundle
         run_service(tiny_bundle, deadline_seconds=2) as service,
         httpx.Client(base_url=service.url, timeout=30) as client,
     ):
-        soft, hard = resource.prlimit(service.process.pid, resource.RLIMIT_NOFILE)
-        lose_decoders(service, client)
+        files = lose_decoders(service, client)
 
         check_problem(client.get("/health/ready"), 503, "not-ready")
         check_problem(client.post("/caption", content=photo_bytes("red"), headers=PNG), 503, "not-ready")
         assert client.get("/health/live").status_code == 200
 
-        resource.prlimit(service.process.pid, resource.RLIMIT_NOFILE, (soft, hard))
+        service.allow_files(files)
         wait_for(lambda: client.get("/health/ready").status_code == 200)
         assert client.post("/caption", content=photo_bytes("red"), headers=PNG).status_code == 200
 

@@ -10,7 +10,6 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -25,13 +24,10 @@ class ServiceProcess:
     """`python -m inference` on a free port; leaving the context kills it if it still runs.
 
     `settings` are environment variables without their prefix. With `slow`, the model takes so many seconds for a batch.
-    It may have `files` open at once, by default as many as we may.
     `log` has the lines of standard output, `errors` those of standard error.
     """
 
-    def __init__(
-        self, bundle: Path, *, slow: float | None = None, files: int | None = None, **settings: object
-    ) -> None:
+    def __init__(self, bundle: Path, *, slow: float | None = None, **settings: object) -> None:
         command = ["-m", "inference"] if slow is None else ["-m", "support.slow_service", str(slow)]
         variables = {"bundle": bundle, "port": 0, "threads": 1, **settings}
         environment = {name: value for name, value in os.environ.items() if not name.startswith("CAPTION_")}
@@ -42,7 +38,6 @@ class ServiceProcess:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
-            preexec_fn=None if files is None else partial(_allow_files, files),
         )
         self.log: list[str] = []
         self.errors: list[str] = []
@@ -108,6 +103,12 @@ class ServiceProcess:
         pages = int(Path(f"/proc/{self.process.pid}/statm").read_text().split()[1])
         return pages * resource.getpagesize() / 10**6
 
+    def allow_files(self, count: int) -> int:
+        """Let the process have so many files open from now on; how many it might have had before."""
+        before, hard = resource.prlimit(self.process.pid, resource.RLIMIT_NOFILE)
+        resource.prlimit(self.process.pid, resource.RLIMIT_NOFILE, (count, hard))
+        return before
+
     def resume_after(self, act: Callable[[], object]) -> None:
         """Have the process miss what `act` does until all of it is done."""
         self.process.send_signal(signal.SIGSTOP)
@@ -131,14 +132,8 @@ class ServiceProcess:
             self.errors.extend(line.rstrip("\n") for line in lines)
 
 
-def _allow_files(count: int) -> None:
-    resource.setrlimit(resource.RLIMIT_NOFILE, (count, count))
-
-
 @contextlib.contextmanager
-def run_service(
-    bundle: Path, *, slow: float | None = None, files: int | None = None, **settings: object
-) -> Iterator[ServiceProcess]:
+def run_service(bundle: Path, *, slow: float | None = None, **settings: object) -> Iterator[ServiceProcess]:
     """A service that is ready."""
-    with ServiceProcess(bundle, slow=slow, files=files, **settings) as service:
+    with ServiceProcess(bundle, slow=slow, **settings) as service:
         yield service.wait_until_ready()
