@@ -12,10 +12,15 @@ SOURCES := services/inference/inference services/frontend/frontend training/trai
 REQUIREMENTS := services/inference/requirements.txt services/frontend/requirements.txt training/requirements.txt
 SPLIT ?= dev
 BUNDLE ?= artifacts/default
-CHECK_DATASET = $(if $(DATASET),,$(error say where the photos are: make $@ DATASET=path/to/flickr8k))
+
+# What a target lacks is said before anything is installed for it.
+NEEDS_DATASET := $(filter train end-to-end evaluate report,$(MAKECMDGOALS))
+NEEDS_OUT := $(filter train end-to-end,$(MAKECMDGOALS))
+$(if $(NEEDS_DATASET),$(if $(DATASET),,$(error say where the photos are: make $(firstword $(NEEDS_DATASET)) DATASET=path/to/flickr8k)))
+$(if $(NEEDS_OUT),$(if $(OUT),,$(error say where the result goes: make $(firstword $(NEEDS_OUT)) DATASET=$(DATASET) OUT=artifacts/mine)))
 
 .DEFAULT_GOAL := help
-.PHONY: help run test screenshots waiting test-compose sizing chaos prove bench audit train end-to-end evaluate report photos lint format lock clean
+.PHONY: help run test screenshots waiting test-compose sizing chaos prove bench audit train end-to-end evaluate report photos lint format lock clean clean-all
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -55,19 +60,15 @@ audit: $(DEV)/ready ## look for dependencies with known holes
 	  else echo "pip-audit is not installed, so that only the versions above were checked"; fi
 
 train: $(TRAINING)/ready ## DATASET=… OUT=…: make a bundle; SETTINGS="decoder.architecture=pooled …"
-	$(CHECK_DATASET)$(if $(OUT),,$(error say where the bundle goes: make $@ OUT=artifacts/mine))
 	$(TRAINING)/bin/caption-train train --dataset "$(DATASET)" --out "$(OUT)" $(TRAIN_ARGS) $(SETTINGS)
 
 end-to-end: $(TRAINING)/ready ## DATASET=… OUT=…: train the encoder too, on an accelerator, as a start for make train TRAIN_ARGS="--start …"
-	$(CHECK_DATASET)$(if $(OUT),,$(error say where the start goes: make $@ OUT=runs/start))
 	$(TRAINING)/bin/caption-train end-to-end --dataset "$(DATASET)" --out "$(OUT)" $(TRAIN_ARGS) $(SETTINGS)
 
 evaluate: $(TRAINING)/ready ## BUNDLE=… DATASET=… SPLIT=dev|test [JSON=…]: score a bundle with the code that serves it
-	$(CHECK_DATASET)
 	$(TRAINING)/bin/caption-train evaluate --bundle "$(BUNDLE)" --dataset "$(DATASET)" --split $(SPLIT) --float32 $(if $(JSON),--json "$(JSON)") $(SETTINGS)
 
 report: $(TRAINING)/ready ## BUNDLE=… DATASET=… [AGAINST=…] [RUN=…] [REPORT=report.html]: a page about a bundle, to look at
-	$(CHECK_DATASET)
 	$(TRAINING)/bin/caption-train report --bundle "$(BUNDLE)" --dataset "$(DATASET)" --split $(SPLIT) \
 	  $(if $(AGAINST),--against "$(AGAINST)") $(if $(RUN),--run "$(RUN)") --out "$(or $(REPORT),report.html)"
 
@@ -96,9 +97,17 @@ lock: ## resolve all dependencies anew (needs uv); one resolution, so that all p
 clean: ## remove everything that can be made again: environments, caches
 	rm -rf $(VENVS) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find $(PACKAGES) tests -name __pycache__ -type d -prune -exec rm -rf {} +
+	@for kept in .cache runs; do if [ -d $$kept ]; then du -sh $$kept | \
+	  awk '{print "left " $$2 ": " $$1 ", " ($$2 == "runs" ? "trainings that can go on" : "weights and features, fetched or computed once")}'; fi; done
+	@if [ -d .cache ] || [ -d runs ]; then echo "make clean-all removes them too"; fi
+
+clean-all: clean ## remove caches of weights and features, and runs of training, as well
+	rm -rf .cache runs
 
 # An environment is whole or made anew: its stamp comes last. $(call make_venv,folder,requirements,packages)
 define make_venv
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo "needs Python 3.11 or newer, and $(PYTHON) is $$($(PYTHON) --version 2>&1): PYTHON=python3.12 make $(or $(firstword $(MAKECMDGOALS)),help)"; exit 1; }
 	@echo "Setting up $(1), once"
 	@rm -rf $(1) && $(PYTHON) -m venv $(1)
 	@$(1)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $(2)

@@ -5,6 +5,7 @@ import json
 import logging
 import sys
 from collections.abc import Iterator
+from datetime import datetime, timedelta
 
 import pytest
 from flask.testing import FlaskClient
@@ -35,7 +36,10 @@ def test_a_request_is_one_line_with_its_id(client: FlaskClient, log: io.StringIO
     entry = json.loads(line)
     assert entry["request_id"] == "trace-7"
     assert (entry["method"], entry["path"], entry["status"]) == ("POST", "/api/caption", 200)
-    assert entry["milliseconds"] > 0
+    assert entry["duration_ms"] > 0
+    assert entry["client"] == "127.0.0.1"
+    assert entry["logger"] == "frontend"
+    assert datetime.fromisoformat(entry["time"]).utcoffset() == timedelta(0)
     assert "bytes of a photo" not in log.getvalue()
 
 

@@ -5,6 +5,7 @@ import logging
 import re
 import time
 import uuid
+from datetime import UTC, datetime
 
 from flask import Flask, Response, g, has_request_context, request
 
@@ -20,8 +21,9 @@ class JsonFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         """Render `record` on one line."""
         entry = {
-            "time": self.formatTime(record, "%Y-%m-%dT%H:%M:%S%z"),
+            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname.lower(),
+            "logger": record.name,
             "message": record.getMessage(),
             **(_describe_request() if has_request_context() else {}),
             **getattr(record, "fields", {}),
@@ -60,7 +62,8 @@ def _finish(response: Response) -> Response:
         "method": request.method,
         "path": request.path,
         "status": response.status_code,
-        "milliseconds": round((time.monotonic() - g.began) * 1000, 1),
+        "duration_ms": round((time.monotonic() - g.began) * 1000, 2),
+        "client": request.remote_addr or "unknown",
     }
     _logger.info("request", extra={"fields": fields})
     return response
