@@ -102,7 +102,7 @@ def _add_middleware(app: FastAPI, service: CaptionService, adapters: list[Adapte
         )
     app.add_middleware(SecurityHeadersMiddleware)
     app.add_middleware(DrainNoticeMiddleware, service=service)
-    app.add_middleware(PiecesMiddleware)
     app.add_middleware(RequestLogMiddleware, metrics=service.metrics)
     forms = {path: adapter.translate for adapter in adapters for path in adapter.paths}
     app.add_middleware(ErrorFormMiddleware, forms=forms)
+    app.add_middleware(PiecesMiddleware)
