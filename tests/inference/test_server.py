@@ -168,7 +168,7 @@ def lose_decoders(service: ServiceProcess, client: httpx.Client) -> int:
 
 def test_without_decoders_it_is_not_ready_until_there_are_some_again(tiny_bundle: Path) -> None:
     with (
-        run_service(tiny_bundle, deadline_seconds=2) as service,
+        run_service(tiny_bundle, deadline_seconds=5) as service,
         httpx.Client(base_url=service.url, timeout=30) as client,
     ):
         files = lose_decoders(service, client)

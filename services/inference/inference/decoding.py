@@ -49,6 +49,7 @@ _DYING_SECONDS = 5.0
 _KEEP_FREED = {"MALLOC_MMAP_THRESHOLD_": str(4 * 2**20), "MALLOC_TRIM_THRESHOLD_": str(16 * 2**20)}
 
 _MENDING_SECONDS = 1.0
+_STARTING_SECONDS = 60.0  # of a process on a machine that has much else to do
 _TOO_LATE = "The photo was not decoded in time. Please try again a little later."
 _NONE_DECODES = "No process decodes photos at the moment. Please try again in a few seconds."
 
@@ -86,6 +87,7 @@ class DecodePool:
         self._deadline_seconds = deadline_seconds
         self._program = program
         self._workers: set[_Worker] = set()
+        self._starting: set[_Worker] = set()  # by threads that mend
         self._free: queue.SimpleQueue[_Worker | None] = queue.SimpleQueue()
         self._closing = threading.Event()
         self._replaced = Sum(_log)
@@ -100,7 +102,7 @@ class DecodePool:
     ) -> None:
         self._closing.set()
         self._free.put(None)
-        for worker in list(self._workers):
+        for worker in [*self._workers, *self._starting]:
             worker.kill()
 
     @property
@@ -187,7 +189,10 @@ class DecodePool:
             except OSError as error:
                 self._failed.warn(f"a process that decodes cannot be started: {error}")
                 continue
-            if worker.wait_until_ready(time.monotonic() + self._deadline_seconds):
+            self._starting.add(worker)
+            ready = worker.wait_until_ready(time.monotonic() + _STARTING_SECONDS)
+            self._starting.discard(worker)
+            if ready:
                 self._add(worker)
                 return
             worker.kill()
