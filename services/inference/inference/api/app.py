@@ -16,6 +16,7 @@ from inference.api.middleware.body_limit import BodyLimitMiddleware, Buffer
 from inference.api.middleware.drain_notice import DrainNoticeMiddleware
 from inference.api.middleware.error_forms import ErrorFormMiddleware
 from inference.api.middleware.full_queue import FullQueueMiddleware
+from inference.api.middleware.pieces import PiecesMiddleware
 from inference.api.middleware.request_log import RequestLogMiddleware
 from inference.api.middleware.security_headers import SecurityHeadersMiddleware
 from inference.api.openapi import correct_document
@@ -106,3 +107,4 @@ def _add_middleware(app: FastAPI, service: CaptionService, adapters: list[Adapte
     app.add_middleware(RequestLogMiddleware, metrics=service.metrics)
     forms = {path: adapter.translate for adapter in adapters for path in adapter.paths}
     app.add_middleware(ErrorFormMiddleware, forms=forms)
+    app.add_middleware(PiecesMiddleware)

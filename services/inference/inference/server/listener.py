@@ -8,9 +8,12 @@ later, and finds nobody listening, or our successor.
 
 import contextlib
 import ctypes
+import resource
 import socket
 import struct
 
+ACCEPTED_AT_ONCE = 64  # connections that the event loop takes before it does anything else
+_OTHER_FILES = 128  # that the process has open beside connections: decoders, the model, its log, and then some
 _BACKLOG = 2048
 _SO_ATTACH_FILTER = 26
 _FLAGS_OFFSET, _SYN = 13, 0x02  # RFC 9293, section 3.1
@@ -21,6 +24,28 @@ _DROP_NEW_CONNECTIONS = (
     (0x06, 0, 0, 0),  # yes: drop the packet
     (0x06, 0, 0, 0xFFFFFFFF),  # no: pass all of it
 )
+
+
+class FewFilesError(Exception):
+    """The process may not open as many files as its connections need."""
+
+
+def reserve_files(connections: int) -> None:
+    """Let the process have so many connections open, and all else beside them. Raises `FewFilesError`.
+
+    Who comes when no file is left is not refused but kept waiting, and what the process needs itself cannot be opened.
+    """
+    needed = connections + ACCEPTED_AT_ONCE + _OTHER_FILES
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard != resource.RLIM_INFINITY and hard < needed:
+        raise FewFilesError(f"{connections} connections need {needed} open files, but the process may have {hard}")
+    if soft != resource.RLIM_INFINITY and soft < needed:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (needed, hard))
+
+
+def widen(listener: socket.socket) -> None:
+    """Let the kernel keep more connections than the event loop, which has set that to what it takes at once."""
+    listener.listen(_BACKLOG)
 
 
 def open_listener(host: str, port: int) -> socket.socket:

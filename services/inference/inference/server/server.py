@@ -11,6 +11,7 @@ import logging
 import os
 import signal
 import socket
+import threading
 from collections.abc import Callable, Coroutine
 from types import FrameType
 from typing import Any
@@ -20,16 +21,25 @@ from starlette.types import ASGIApp
 
 from inference.api import create_app
 from inference.captioner import Captioner
-from inference.server.listener import admit_no_more, open_listener
+from inference.server.listener import (
+    ACCEPTED_AT_ONCE,
+    FewFilesError,
+    admit_no_more,
+    open_listener,
+    reserve_files,
+    widen,
+)
 from inference.server.protocol import ConnectionLimits, LimitedConfig
+from inference.serving.logs import log_in_sum
 from inference.serving.metrics import Metrics
 from inference.serving.service import CaptionService, State
-from inference.serving.settings import Settings
+from inference.serving.settings import Settings, variable_name
 from inference.serving.tracing import open_tracing
 
-_READING_THE_ANSWER_SECONDS = 30.0
+_ANSWERING_SECONDS = 10.0  # beyond the deadline
 _CLOSING_SECONDS = 3
 _LAST_MOMENT_SECONDS = 0.3
+_AT_LAST_SECONDS = 5.0
 
 _log = logging.getLogger(__name__)
 
@@ -50,13 +60,17 @@ class Server(uvicorn.Server):
         self._service = service
         self._tasks: set[asyncio.Task[None]] = set()
         self._stopping = False
+        self._ending = False
         self._reloading = False
         self.drained = False  # whether it stopped on a signal with everything that was accepted answered
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Listen, then begin to load."""
         await super().startup(sockets)
+        for listener in sockets or ():
+            widen(listener)
         self._loop = asyncio.get_running_loop()
+        self._loop.set_exception_handler(log_in_sum)
         self._loop.add_signal_handler(signal.SIGHUP, self._spawn_reload)
         self._spawn(self._start_service())
 
@@ -79,6 +93,9 @@ class Server(uvicorn.Server):
 
         uvicorn would note the signal and raise it again when it is done; not noting it leaves the exit code to us.
         """
+        if not self._ending:
+            self._ending = True
+            _end_at_last(self._service.settings.drain_seconds + _CLOSING_SECONDS + _AT_LAST_SECONDS)
         if not self.started:
             self.should_exit = self.drained = True
         elif self._stopping:
@@ -134,13 +151,13 @@ class Server(uvicorn.Server):
         self.should_exit = True
 
 
-def serve(settings: Settings, load: Callable[[], Captioner]) -> None:
-    """Serve what `load` gives until a signal comes.
+def serve(settings: Settings, load: Callable[[], Captioner], decoding: Callable[[], bool] = lambda: True) -> None:
+    """Serve what `load` gives until a signal comes; `decoding`: whether photos can be decoded now.
 
     Raises `AddressError`, `IncompleteError`, and what `load` raises.
     """
-    service = CaptionService(settings, Metrics(), load, open_tracing(os.environ))
-    with _open_socket(settings.host, settings.port) as listener:
+    service = CaptionService(settings, Metrics(), load, open_tracing(os.environ), decoding=decoding)
+    with _open_socket(settings) as listener:
         host, port = listener.getsockname()[:2]
         _log.info("listening", extra={"host": host, "port": port})
         server = Server(create_app(service), service)
@@ -151,9 +168,26 @@ def serve(settings: Settings, load: Callable[[], Captioner]) -> None:
         raise IncompleteError("stopped before every accepted photo was captioned")
 
 
-def _open_socket(host: str, port: int) -> socket.socket:
+def _end_at_last(seconds: float) -> None:
+    """End the process then, if it has not ended by itself: threads in a library's code cannot be made to."""
+    timer = threading.Timer(seconds, _end)
+    timer.daemon = True
+    timer.start()
+
+
+def _end() -> None:
+    _log.error("something did not stop: the process ends without it")
+    logging.shutdown()
+    os._exit(1)
+
+
+def _open_socket(settings: Settings) -> socket.socket:
+    host, port = settings.host, settings.port
     try:
+        reserve_files(settings.max_connections)
         return open_listener(host, port)
+    except FewFilesError as error:
+        raise AddressError(f"{variable_name('max_connections')}: {error}") from None
     except OSError as error:
         raise AddressError(f"cannot listen on {host} port {port}: {error.strerror}") from error
 
@@ -164,7 +198,9 @@ def _configure(app: ASGIApp, settings: Settings) -> LimitedConfig:
         header_bytes=settings.max_header_bytes,
         header_seconds=settings.header_seconds,
         body_seconds=settings.body_seconds,
-        answer_seconds=settings.deadline_seconds + _READING_THE_ANSWER_SECONDS,
+        answer_seconds=settings.deadline_seconds + _ANSWERING_SECONDS,
+        reading_seconds=settings.reading_seconds,
+        idle_seconds=settings.keep_alive_seconds,
     )
     return LimitedConfig(
         app,
@@ -174,6 +210,6 @@ def _configure(app: ASGIApp, settings: Settings) -> LimitedConfig:
         access_log=False,
         proxy_headers=False,
         server_header=False,
-        timeout_keep_alive=settings.keep_alive_seconds,
+        backlog=ACCEPTED_AT_ONCE,
         timeout_graceful_shutdown=_CLOSING_SECONDS,
     )

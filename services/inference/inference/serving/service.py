@@ -47,6 +47,7 @@ _UNREADY = {
     State.DRAINING: "The service is about to stop and takes no new photos. Please try again in a few seconds.",
     State.FAILED: "The model could not be loaded; the service's log says why.",
 }
+_NONE_DECODES = "No process decodes photos at the moment. Please try again in a few seconds."
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,11 +64,18 @@ class Answer:
 class CaptionService:
     """Takes photos while it is ready.
 
-    `load` gives the captioner; it runs in a thread and may take its time. Open it with `async with`.
+    `load` gives the captioner; it runs in a thread and may take its time. `decoding`: whether photos can be decoded
+    now. Open it with `async with`.
     """
 
     def __init__(
-        self, settings: Settings, metrics: Metrics, load: Callable[[], Captioner], tracing: Tracing | None = None
+        self,
+        settings: Settings,
+        metrics: Metrics,
+        load: Callable[[], Captioner],
+        tracing: Tracing | None = None,
+        *,
+        decoding: Callable[[], bool] = lambda: True,
     ) -> None:
         self.settings = settings
         self.metrics = metrics
@@ -75,6 +83,7 @@ class CaptionService:
         self.state = State.STARTING
         self.failure: Exception | None = None
         self._load = load
+        self._decoding = decoding
         self._captioner: Captioner | None = None
         self._hasher = ThreadPoolExecutor(1, thread_name_prefix="digest")
         self._cache = CaptionCache(settings.cache_size)
@@ -85,7 +94,7 @@ class CaptionService:
             decode_threads=settings.decode_threads,
             on_batch=metrics.batch_size.observe,
         )
-        metrics.watch(queue_depth=lambda: self._scheduler.depth, ready=lambda: self.state is State.READY)
+        metrics.watch(queue_depth=lambda: self._scheduler.depth, ready=self._is_ready)
 
     async def __aenter__(self) -> Self:
         await self._scheduler.__aenter__()
@@ -124,6 +133,8 @@ class CaptionService:
         """Raise `NotReadyError` unless photos are captioned."""
         if self.state is not State.READY:
             raise NotReadyError(_UNREADY[self.state])
+        if not self._decoding():
+            raise NotReadyError(_NONE_DECODES)
 
     def check_room(self) -> None:
         """Raise what would keep a photo from being accepted now: `NotReadyError` or `QueueFullError`."""
@@ -162,6 +173,9 @@ class CaptionService:
         """Accept nothing more and wait until what was accepted is answered."""
         self.state = State.DRAINING
         await self._scheduler.finish()
+
+    def _is_ready(self) -> bool:
+        return self.state is State.READY and self._decoding()
 
     def _load_warm(self) -> Captioner:
         captioner = self._load()

@@ -76,12 +76,17 @@ class Settings(BaseSettings):
         20_000, description="Most pixels of a photo's width or height; larger ones are answered 422."
     )
     max_images: Annotated[int, Field(ge=1, le=1000)] = Field(16, description="Most photos in one `POST /captions`.")
-    max_connections: Count = Field(512, description="Open connections; beyond it the slowest sender is disconnected.")
+    max_connections: Count = Field(
+        512, description="Open connections; beyond it one that is sending, reading or idle makes room."
+    )
     max_header_bytes: Annotated[int, Field(ge=1024)] = Field(
         32 * 2**10, description="Largest request line with headers; larger ones are answered 431."
     )
     header_seconds: Seconds = Field(10, description="Longest a client may take to send a request's headers; then 408.")
     body_seconds: Seconds = Field(30, description="Longest a client may take to send a request's body; then 408.")
+    reading_seconds: Seconds = Field(
+        30, description="Longest a client may take to read an answer; then it is disconnected."
+    )
     keep_alive_seconds: Annotated[int, Field(ge=1, le=3600)] = Field(
         15, description="How long an idle connection is kept open."
     )
