@@ -4,9 +4,9 @@ import sys
 import time
 from collections.abc import Sequence
 
+from inference.__main__ import open_decoders
 from inference.caption import Caption, CaptionOptions, PreparedImage
 from inference.captioner import Captioner
-from inference.cli.__main__ import open_decoders
 from inference.server.server import serve
 from inference.serving.logs import configure_logging
 from inference.serving.settings import read_settings

@@ -54,7 +54,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _serve() -> int:
-    from inference.cli.__main__ import main as serve  # the web framework is slow to import, and photos need none
+    from inference.__main__ import main as serve  # the web framework is slow to import, and photos need none
 
     os.environ[BUNDLE_VARIABLE] = str(find_bundle())
     return serve()
