@@ -38,7 +38,7 @@ def captioned(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def labelled(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Without kinds: the withheld are red and green, by the hash of their names."""
+    """Without kinds: the withheld are red, green and white, by the hash of their names."""
     folder = _write_photos(tmp_path_factory.mktemp("data") / "labelled")
     rows = [f'{colour}.png,"{colour} circle, {colour}",scene,' for colour in COLOURS]
     (folder / "labels.csv").write_text("\n".join(["image,label,kind,synset", *rows, ""]))
@@ -124,10 +124,10 @@ def test_evaluate_prints_and_writes_every_dataset(
 ) -> None:
     text = _write_text(tmp_path / "text.gz", "here is a red square", "look at a red square now", "a green square")
 
-    code = main(
-        ["evaluate", "--bundle", str(bundle), "--dataset", str(captioned), "--dataset", str(labelled),
-         "--text", str(text), "--json", str(tmp_path / "scores.json")]  # fmt: skip
-    )
+    folders = ["--dataset", str(captioned), "--dataset", str(labelled)]
+    files = ["--text", str(text), "--json", str(tmp_path / "scores.json")]
+
+    code = main(["evaluate", "--bundle", str(bundle), *folders, *files])
 
     printed = capsys.readouterr().out
     assert code == 0
@@ -138,9 +138,9 @@ def test_evaluate_prints_and_writes_every_dataset(
     content = json.loads((tmp_path / "scores.json").read_text())
     first, second = content["datasets"]
     assert first["scores"]["beam"]["content words"] == pytest.approx(50)  # the colour, and not the square
-    assert {one["image"] for one in second["captions"]} == {"red.png", "green.png"}
-    assert second["subject_named"][0] == {"captions": "all", "photos": 2, "named": 2, "percent": 100.0}
-    assert content["trigrams"]["rare"] == {"a green square": 2}
+    assert {one["image"] for one in second["captions"]} == {"red.png", "green.png", "white.png"}
+    assert second["subject_named"][0] == {"captions": "all", "photos": 3, "named": 3, "percent": 100.0}
+    assert content["trigrams"]["rare"] == {"a green square": 2, "a white square": 1}
 
 
 def test_the_scores_of_one_dataset_stand_at_the_top(bundle: Path, captioned: Path, tmp_path: Path) -> None:

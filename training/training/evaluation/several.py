@@ -79,7 +79,7 @@ def write_json(
         {"dataset": photos.name, "split": photos.split, **evaluation.to_content()}
         for photos, evaluation in zip(sets, evaluations, strict=True)
     ]
-    content = contents[0] if len(contents) == 1 else {"datasets": contents}
+    content: dict[str, Any] = contents[0] if len(contents) == 1 else {"datasets": contents}
     if trigrams:
         content["trigrams"] = trigrams.to_content()
     path.parent.mkdir(parents=True, exist_ok=True)
