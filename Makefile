@@ -12,6 +12,8 @@ SOURCES := services/inference/inference services/frontend/frontend training/trai
 REQUIREMENTS := services/inference/requirements.txt services/frontend/requirements.txt training/requirements.txt
 SPLIT ?= dev
 BUNDLE ?= artifacts/default
+# DATASET as options: one folder, whose name may hold blanks, or several.
+DATASETS = $(if $(shell test -d "$(DATASET)" && echo one),--dataset "$(DATASET)",$(DATASET:%=--dataset "%"))
 
 # What a target lacks is said before anything is installed for it.
 NEEDS_DATASET := $(filter train end-to-end evaluate report,$(MAKECMDGOALS))
@@ -65,11 +67,12 @@ train: $(TRAINING)/ready ## DATASET=… OUT=…: make a bundle; SETTINGS="decode
 end-to-end: $(TRAINING)/ready ## DATASET=… OUT=…: train the encoder too, on an accelerator, as a start for make train TRAIN_ARGS="--start …"
 	$(TRAINING)/bin/caption-train end-to-end --dataset "$(DATASET)" --out "$(OUT)" $(TRAIN_ARGS) $(SETTINGS)
 
-evaluate: $(TRAINING)/ready ## BUNDLE=… DATASET=… SPLIT=dev|test [JSON=…]: score a bundle with the code that serves it
-	$(TRAINING)/bin/caption-train evaluate --bundle "$(BUNDLE)" --dataset "$(DATASET)" --split $(SPLIT) --float32 $(if $(JSON),--json "$(JSON)") $(SETTINGS)
+evaluate: $(TRAINING)/ready ## BUNDLE=… DATASET="… …" SPLIT=dev|test [JSON=…] [TEXT="….gz"]: score a bundle with the code that serves it
+	$(TRAINING)/bin/caption-train evaluate --bundle "$(BUNDLE)" $(DATASETS) $(if $(TEXT),--text $(TEXT)) --split $(SPLIT) --float32 \
+	  $(if $(JSON),--json "$(JSON)") $(SETTINGS)
 
-report: $(TRAINING)/ready ## BUNDLE=… DATASET=… [AGAINST=…] [RUN=…] [REPORT=report.html]: a page about a bundle, to look at
-	$(TRAINING)/bin/caption-train report --bundle "$(BUNDLE)" --dataset "$(DATASET)" --split $(SPLIT) \
+report: $(TRAINING)/ready ## BUNDLE=… DATASET="… …" [AGAINST=…] [RUN=…] [REPORT=report.html]: a page about a bundle, to look at
+	$(TRAINING)/bin/caption-train report --bundle "$(BUNDLE)" $(DATASETS) --split $(SPLIT) \
 	  $(if $(AGAINST),--against "$(AGAINST)") $(if $(RUN),--run "$(RUN)") --out "$(or $(REPORT),report.html)"
 
 photos: $(DEV)/ready ## caption the photo set at many sizes and write docs/photos.md

@@ -79,23 +79,20 @@ def read_dataset(folder: Path, splits: Iterable[Split] = ("train", "dev")) -> Da
     Raises:
         DatasetError: naming the file, and the line where there is one, of the first thing that is missing or malformed.
     """
-    if not folder.is_dir():
-        raise DatasetError(f"{folder} is not a folder")
-    if (folder / _TEXT_FOLDER).is_dir():
-        photo_folder, rows, names = _read_original(folder)
-    elif (folder / "captions.txt").is_file():
-        photo_folder, rows, names = _read_kaggle(folder)
-    else:
-        raise DatasetError(
-            f"{folder} has neither {_TEXT_FOLDER}/{_CAPTION_FILE} (Flickr8k's original layout) "
-            "nor captions.txt (Kaggle's layout)"
-        )
+    photo_folder, rows, names = _read_lists(folder)
     wanted = {split: names[split] for split in splits if split in names}
     _check_listed_once(names)
     captions, files = _group(rows, photo_folder)
     photos = {split: _check_photos(split, listed, captions, files) for split, listed in wanted.items()}
     _warn_of_copies(photos)
     return Dataset(photos)
+
+
+def read_captions(folder: Path, split: Split) -> list[str]:
+    """The captions of a split, which may be empty, without a look at the photos. Raises DatasetError."""
+    _, rows, names = _read_lists(folder)
+    photos = {compose(row.photo) for row in names.get(split, ())}
+    return [row.text for row in rows if compose(row.photo) in photos]
 
 
 def read_image(path: Path) -> Image.Image:
@@ -107,6 +104,20 @@ def read_image(path: Path) -> Image.Image:
     except (OSError, ImageError) as error:
         raise DatasetError(f"{path}: {error}") from error
     return image if image.mode == "RGB" else image.convert("RGB")
+
+
+def _read_lists(folder: Path) -> tuple[Path, list[Row], dict[Split, list[Row]]]:
+    """The folder of the photos, the captions, and the names of each split."""
+    if not folder.is_dir():
+        raise DatasetError(f"{folder} is not a folder")
+    if (folder / _TEXT_FOLDER).is_dir():
+        return _read_original(folder)
+    if (folder / "captions.txt").is_file():
+        return _read_kaggle(folder)
+    raise DatasetError(
+        f"{folder} has neither {_TEXT_FOLDER}/{_CAPTION_FILE} (Flickr8k's original layout) "
+        "nor captions.txt (Kaggle's layout)"
+    )
 
 
 def _read_original(folder: Path) -> tuple[Path, list[Row], dict[Split, list[Row]]]:
@@ -132,7 +143,7 @@ def _read_kaggle(folder: Path) -> tuple[Path, list[Row], dict[Split, list[Row]]]
     if (folder / "splits.csv").is_file():
         names = _read_splits(folder / "splits.csv")
     else:
-        names = _hash_splits({_compose(row.photo): row for row in rows}, table)
+        names = _hash_splits({compose(row.photo): row for row in rows}, table)
     return _find_folder(folder, ("Images",)), rows, names
 
 
@@ -180,7 +191,7 @@ def _check_listed_once(names: dict[Split, list[Row]]) -> None:
     seen: dict[str, tuple[Split, Row]] = {}
     for split, rows in names.items():
         for row in rows:
-            first = seen.setdefault(_compose(row.photo), (split, row))
+            first = seen.setdefault(compose(row.photo), (split, row))
             if first[1] is not row:
                 raise DatasetError(
                     f"{row.source}: {row.photo} is in the {split} split, but already in {first[0]} "
@@ -200,10 +211,10 @@ def _warn_of_copies(photos: dict[Split, tuple[Photo, ...]]) -> None:
 
 def _group(rows: list[Row], photo_folder: Path) -> tuple[dict[str, list[str]], dict[str, Path]]:
     """Captions and files by photo; every captioned photo must be there."""
-    files = {_compose(path.name): path for path in photo_folder.iterdir()}
+    files = {compose(path.name): path for path in photo_folder.iterdir()}
     captions: dict[str, list[str]] = {}
     for row in rows:
-        name = _compose(row.photo)
+        name = compose(row.photo)
         if name not in files:
             raise DatasetError(f"{row.source}: captions {row.photo}, which is not in {photo_folder}")
         captions.setdefault(name, []).append(row.text)
@@ -214,20 +225,21 @@ def _check_photos(
     split: Split, listed: list[Row], captions: dict[str, list[str]], files: dict[str, Path]
 ) -> tuple[Photo, ...]:
     def check(row: Row) -> Photo:
-        name = _compose(row.photo)
+        name = compose(row.photo)
         if name not in captions:
             raise DatasetError(f"{row.source}: {row.photo}: in the {split} split, but has no caption")
-        return Photo(name, files[name], tuple(captions[name]), _hash_photo(files[name]))
+        return Photo(name, files[name], tuple(captions[name]), hash_photo(files[name]))
 
     with ThreadPoolExecutor() as pool:
         return tuple(pool.map(check, listed))
 
 
-def _hash_photo(path: Path) -> str:
+def hash_photo(path: Path) -> str:
     """Decode a photo, to know that it can be, and return the sha256 of its bytes."""
     read_image(path)
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-def _compose(name: str) -> str:
+def compose(name: str) -> str:
+    """A photo's name as names are compared."""
     return unicodedata.normalize("NFC", name)

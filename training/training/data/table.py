@@ -27,16 +27,20 @@ class Row:
     source: str
 
 
-def read_lines(path: Path) -> Iterator[tuple[str, str]]:
-    """The lines that are not blank, each with its place. Raises DatasetError for a file that is missing or no UTF-8."""
+def read_text(path: Path) -> str:
+    """What a text file holds. Raises DatasetError for one that is missing or no UTF-8."""
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        return path.read_text(encoding="utf-8-sig")
     except FileNotFoundError:
         raise DatasetError(f"{path} is missing") from None
     except UnicodeDecodeError as error:
         number = path.read_bytes()[: error.start].count(b"\n") + 1
         raise DatasetError(f"{path}, line {number}: not UTF-8 text; save the file as UTF-8") from error
-    for number, line in enumerate(text.split("\n"), start=1):
+
+
+def read_lines(path: Path) -> Iterator[tuple[str, str]]:
+    """The lines that are not blank, each with its place. Raises DatasetError for a file that is missing or no UTF-8."""
+    for number, line in enumerate(read_text(path).split("\n"), start=1):
         if line.strip():
             yield f"{path}, line {number}", line.rstrip("\r")
 

@@ -1,9 +1,7 @@
 """Scores a bundle with the code that serves it: what is printed is the quality of what users get."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,11 +16,13 @@ from training.data.dataset import Photo
 from training.data.words import split_words
 from training.errors import ConfigurationError
 from training.evaluation.calibration import GOOD_CIDER, Bin
-from training.evaluation.metrics import PROTOCOL, score_captions, score_cider
+from training.evaluation.content_words import RULE
+from training.evaluation.metrics import CONTENT_WORDS, PROTOCOL, score_captions, score_cider
 from training.progress import track
 
 _BATCH = 8
-_COLUMNS = ("BLEU-1", "BLEU-2", "BLEU-3", "BLEU-4", "METEOR", "ROUGE-L", "CIDEr")
+_COLUMNS = ("BLEU-1", "BLEU-2", "BLEU-3", "BLEU-4", "METEOR", "ROUGE-L", "CIDEr", CONTENT_WORDS)
+_SUMMARY = ("BLEU-4", "METEOR", "ROUGE-L", "CIDEr", CONTENT_WORDS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,14 +34,17 @@ class Evaluation:
     descriptions: dict[str, Description]
     references: dict[str, tuple[str, ...]]
 
-    def to_json(self) -> str:
+    def summary(self) -> dict[str, float | None]:
+        """The main scores × 100 of the beam, by name."""
+        return {name: self.scores["beam"][name] for name in _SUMMARY}
+
+    def to_content(self) -> dict[str, Any]:
         """The evaluation as other programs read it."""
         captions = [
             {"image": photo, "caption": description.caption, "references": list(self.references[photo])}
             for photo, description in self.descriptions.items()
         ]
-        content: dict[str, Any] = {"protocol": PROTOCOL, "scores": self.scores, "captions": captions}
-        return json.dumps(content, indent=1)
+        return {"protocol": f"{PROTOCOL}; {RULE}", "scores": self.scores, "captions": captions}
 
     def ciders(self) -> list[float]:
         """CIDEr × 100 of each caption that the beam wrote."""
@@ -50,9 +53,11 @@ class Evaluation:
 
     def to_table(self) -> str:
         """The scores as people read them, the protocol stated."""
-        rows = [f"{'':8}" + "".join(f"{name:>9}" for name in _COLUMNS)]
+        widths = {name: max(9, len(name) + 2) for name in _COLUMNS}
+        rows = [f"{'':8}" + "".join(f"{name:>{width}}" for name, width in widths.items())]
         rows += [
-            f"{label:8}" + "".join(f"{scores[name]:9.2f}" for name in _COLUMNS) for label, scores in self.scores.items()
+            f"{label:8}" + "".join(f"{scores[name]:{width}.2f}" for name, width in widths.items())
+            for label, scores in self.scores.items()
         ]
         nltk = ", ".join(
             f"{label} " + " / ".join(f"{scores[f'nltk-BLEU-{order}']:.2f}" for order in range(1, 5))
@@ -60,7 +65,7 @@ class Evaluation:
         )
         notes = [
             f"nltk's corpus BLEU-1..4: {nltk}",
-            f"{len(self.descriptions)} photos, beam {self.beam_width}. {PROTOCOL}.",
+            f"{len(self.descriptions)} photos, beam {self.beam_width}. {PROTOCOL}; {RULE}.",
         ]
         return "\n".join([*rows, *notes])
 
@@ -82,7 +87,7 @@ def search_otherwise(captioner: Captioner, settings: Sequence[str]) -> Captioner
 
 def evaluate(captioner: Captioner, photos: Sequence[Photo]) -> Evaluation:
     """Caption photos greedily and with the bundle's default search, and score both."""
-    greedy, beam = _describe(captioner, photos)
+    greedy, beam = describe(captioner, photos, CaptionOptions(beam_width=1), CaptionOptions())
     references = {photo.name: photo.captions for photo in photos}
     scores = {
         label: score_captions(references, {photo: description.caption for photo, description in descriptions.items()})
@@ -91,19 +96,21 @@ def evaluate(captioner: Captioner, photos: Sequence[Photo]) -> Evaluation:
     return Evaluation(captioner.bundle.manifest.decoding.beam_width, scores, beam, references)
 
 
-def _describe(captioner: Captioner, photos: Sequence[Photo]) -> tuple[dict[str, Description], dict[str, Description]]:
-    greedy: dict[str, Description] = {}
-    beam: dict[str, Description] = {}
+def describe(
+    captioner: Captioner, photos: Sequence[Photo], *searches: CaptionOptions
+) -> tuple[dict[str, Description], ...]:
+    """What each of some searches writes about photos, by the photo's name."""
+    described: tuple[dict[str, Description], ...] = tuple({} for _ in searches)
     with track("captions", total=len(photos), unit="photos") as advance:
         for begin in range(0, len(photos), _BATCH):
             batch = photos[begin : begin + _BATCH]
             prepared = [captioner.prepare(photo.path.read_bytes()) for photo in batch]
             features = captioner.encoder.encode(np.stack([image.pixels for image in prepared]))
             names = [photo.name for photo in batch]
-            greedy |= zip(names, captioner.describe_features(features, CaptionOptions(beam_width=1)), strict=True)
-            beam |= zip(names, captioner.describe_features(features), strict=True)
+            for of_search, options in zip(described, searches, strict=True):
+                of_search.update(zip(names, captioner.describe_features(features, options), strict=True))
             advance(len(batch))
-    return greedy, beam
+    return described
 
 
 def describe_reliability(bins: Sequence[Bin]) -> str:
@@ -118,9 +125,3 @@ def compare_cider(published: Evaluation, plain: Evaluation) -> str:
     return (
         f"CIDEr as published {ours:.2f}, in float32 {theirs:.2f}: {100 * (ours / theirs - 1) if theirs else 0:+.2f} %"
     )
-
-
-def write_json(evaluation: Evaluation, path: Path) -> None:
-    """Write `Evaluation.to_json` to a file."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(evaluation.to_json() + "\n", encoding="utf-8")

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from training.evaluation.metrics import PhotoScores
+from training.evaluation.metrics import CONTENT_WORDS, PhotoScores
 
 Floats = npt.NDArray[np.float64]
 _Metric = Callable[[PhotoScores, npt.NDArray[np.intp]], Floats]
@@ -68,6 +68,12 @@ def _bleu(scores: PhotoScores, places: npt.NDArray[np.intp]) -> Floats:
     return scored
 
 
+def _content(scores: PhotoScores, places: npt.NDArray[np.intp]) -> Floats:
+    found, content = (counts[places].sum(axis=1) for counts in (scores.found_words, scores.content_words))
+    shares: Floats = 100 * found / np.maximum(content, 1)
+    return shares
+
+
 def _mean_of(pick: Callable[[PhotoScores], Floats]) -> _Metric:
     return lambda scores, places: pick(scores)[places].mean(axis=1)
 
@@ -77,5 +83,6 @@ _METRICS: Mapping[str, _Metric] = {
     "METEOR": _mean_of(lambda scores: scores.meteor),
     "ROUGE-L": _mean_of(lambda scores: scores.rouge),
     "CIDEr": _mean_of(lambda scores: scores.cider),
+    CONTENT_WORDS: _content,
 }
 METRICS: Sequence[str] = tuple(_METRICS)

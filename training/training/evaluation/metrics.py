@@ -6,6 +6,7 @@ that nothing has to be installed by hand.
 
 All scores are × 100. Sources: Papineni et al. 2002 (BLEU), Denkowski and Lavie 2014 (METEOR 1.5), Lin 2004 (ROUGE-L),
 Vedantam et al. 2015 (CIDEr; as in all of COCO's figures the variant CIDEr-D, with clipping and a length penalty).
+"content words", of no paper, is stated in `content_words`.
 """
 
 import atexit
@@ -29,11 +30,15 @@ from pycocoevalcap.meteor.meteor import Meteor
 from pycocoevalcap.rouge.rouge import Rouge
 from pycocoevalcap.tokenizer.ptbtokenizer import PTBTokenizer
 
+from training.evaluation.content_words import count_found
+
 PROTOCOL = (
     "COCO caption evaluation (pycocoevalcap 1.2): Penn Treebank tokenisation in lower case without punctuation, "
     "start and end tokens not counted, every reference of a photo used, scores over the whole split x 100; "
     "nltk-BLEU is nltk's corpus BLEU, unsmoothed, on the same words"
 )
+
+CONTENT_WORDS = "content words"
 
 Captions = Mapping[str, Sequence[str]]
 Words = dict[str, list[str]]
@@ -45,7 +50,8 @@ class PhotoScores:
 
     `matched_ngrams` and `ngrams` [P, 4]: BLEU's counts by order; `lengths` and `reference_lengths` [P]: in words, the
     references' closest; `meteor`, `rouge` and `cider` [P]: × 100. BLEU of a split is made of summed counts, METEOR too,
-    so that its score is not quite the mean of `meteor`.
+    so that its score is not quite the mean of `meteor`. `found_words` and `content_words` [P]: content words of the
+    caption, those in a reference and all.
     """
 
     matched_ngrams: npt.NDArray[np.int64]
@@ -55,6 +61,8 @@ class PhotoScores:
     meteor: npt.NDArray[np.float64]
     rouge: npt.NDArray[np.float64]
     cider: npt.NDArray[np.float64]
+    found_words: npt.NDArray[np.int64]
+    content_words: npt.NDArray[np.int64]
 
     def __len__(self) -> int:
         return len(self.cider)
@@ -70,6 +78,7 @@ def score_photos(references: Captions, candidates: Mapping[str, str]) -> PhotoSc
     counts = BleuScorer(n=4)
     for photo in photos:
         counts += (given[photo][0], expected[photo])
+    found, content = _count_content(expected, given)
     return PhotoScores(
         matched_ngrams=np.array([count["correct"] for count in counts.ctest]),
         ngrams=np.array([count["guess"] for count in counts.ctest]),
@@ -83,6 +92,8 @@ def score_photos(references: Captions, candidates: Mapping[str, str]) -> PhotoSc
         meteor=meteor,
         rouge=100 * np.array(Rouge().compute_score(expected, given)[1]),
         cider=100 * np.array(Cider().compute_score(expected, given)[1]),
+        found_words=found,
+        content_words=content,
     )
 
 
@@ -99,6 +110,7 @@ def score_captions(references: Captions, candidates: Mapping[str, str]) -> dict[
             "METEOR": 100 * _score_meteor(expected, given)[0],
             "ROUGE-L": 100 * float(Rouge().compute_score(expected, given)[0]),
             "CIDEr": 100 * float(Cider().compute_score(expected, given)[0]),
+            CONTENT_WORDS: _score_content(expected, given),
             **_score_nltk_bleu(expected, given),
         }
 
@@ -134,6 +146,17 @@ def _score_nltk_bleu(references: Words, candidates: Words) -> dict[str, float]:
             f"nltk-BLEU-{order}": 100 * float(corpus_bleu(expected, given, weights=[1 / order] * order))
             for order in range(1, 5)
         }
+
+
+def _score_content(references: Words, candidates: Words) -> float:
+    found, content = _count_content(references, candidates)
+    return 100 * float(found.sum()) / max(1, int(content.sum()))
+
+
+def _count_content(references: Words, candidates: Words) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    counts = [count_found(captions[0], references[photo]) for photo, captions in candidates.items()]
+    found, content = np.array(counts, np.int64).reshape(-1, 2).T
+    return found, content
 
 
 def _score_meteor(references: Words, candidates: Words) -> tuple[float, list[float]]:

@@ -8,6 +8,7 @@ import base64
 import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 from pathlib import Path
 
 import numpy as np
@@ -24,9 +25,11 @@ from training.data.dataset import Photo
 from training.data.words import tokenise
 from training.evaluation import charts
 from training.evaluation.calibration import bin_by_confidence
+from training.evaluation.content_words import RULE
 from training.evaluation.evaluate import Evaluation
 from training.evaluation.intervals import METRICS, Interval, bootstrap, bootstrap_difference
 from training.evaluation.metrics import PROTOCOL, PhotoScores, score_photos
+from training.evaluation.several import Summary
 from training.fit.checkpoint import EpochRecord
 
 _SHOWN = 6
@@ -39,6 +42,7 @@ class Rival:
 
     manifest: Manifest
     evaluation: Evaluation
+    summaries: Sequence[Summary] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,10 +85,12 @@ def write_report(
     evaluation: Evaluation,
     phases: Mapping[str, Sequence[EpochRecord]],
     rival: Rival | None = None,
+    summaries: Sequence[Summary] = (),
 ) -> None:
     """Write the page.
 
-    `photos` are those of the evaluation, `phases` the histories of the fit by name, empty where they are not known.
+    `photos` are those of the evaluation, `phases` the histories of the fit by name, empty where they are not known,
+    `summaries` the scores of all datasets, in the order of the rival's.
     """
     scores = _score(evaluation)
     confidences = [description.confidence for description in evaluation.descriptions.values()]
@@ -97,9 +103,11 @@ def write_report(
         .render(
             manifest=captioner.bundle.manifest,
             rival=rival.manifest if rival else None,
-            protocol=PROTOCOL,
+            protocol=f"{PROTOCOL}; {RULE}",
             photos=len(photos),
             rows=_compare(evaluation, scores, rival),
+            names=list(dict.fromkeys(name for summary in summaries for name in summary.scores)),
+            summaries=list(zip_longest(summaries, rival.summaries if rival else ())),
             learning=_svg(charts.draw_learning(phases)) if any(phases.values()) else None,
             lengths=_svg(charts.draw_lengths(captions, references)),
             words=_svg(charts.draw_words(captions, references)),
