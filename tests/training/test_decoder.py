@@ -11,7 +11,7 @@ from inference.model.beam_search import SearchOptions, search
 from training.config import DecoderConfig
 from training.data.words import TOKENS
 from training.models.decoder import Decoder, build_decoder
-from training.models.evidence import pool
+from training.models.evidence import Evidence, pool
 from training.models.search_decoder import SearchDecoder
 
 Architecture = Literal["attention", "pooled"]
@@ -29,6 +29,12 @@ def _build(architecture: Architecture = "attention", tags: Sequence[int] = TAGS)
         for kernel, spread in ((evidence.gist.kernel, 0.5), (evidence.tagger.kernel, 9)):
             kernel.assign(random.normal(0, spread, kernel.shape))
     return decoder
+
+
+def _build_with_evidence() -> tuple[Decoder, Evidence]:
+    decoder = _build()
+    assert decoder.evidence
+    return decoder, decoder.evidence
 
 
 @pytest.fixture(params=[("attention", ()), ("attention", TAGS), ("pooled", ()), ("pooled", TAGS)], ids=str)
@@ -134,11 +140,11 @@ def test_a_decoder_that_drops_nothing_learns_as_it_writes() -> None:
 
 
 def test_what_a_photo_says_of_its_words_is_what_the_tagger_sees_in_it() -> None:
-    decoder, features, tokens = _build(), _features(2), _captions(2, 2, 3)
+    (decoder, tags), features, tokens = _build_with_evidence(), _features(2), _captions(2, 2, 3)
     pooled = np.sqrt(features.mean(axis=1))
     pooled /= np.linalg.norm(pooled, axis=1, keepdims=True)
-    tagger = decoder.evidence.tagger
-    evidence = pooled @ keras.ops.convert_to_numpy(tagger.kernel) + keras.ops.convert_to_numpy(tagger.bias)
+    kernel, bias = (keras.ops.convert_to_numpy(weight) for weight in (tags.tagger.kernel, tags.tagger.bias))
+    evidence = pooled @ kernel + bias
 
     np.testing.assert_allclose(keras.ops.convert_to_numpy(pool(features)), pooled, atol=1e-5)
     seen, told = (decoder(inputs) for inputs in ((features, tokens), (features, evidence, tokens)))
@@ -146,14 +152,15 @@ def test_what_a_photo_says_of_its_words_is_what_the_tagger_sees_in_it() -> None:
 
 
 def test_evidence_within_six_is_added_to_the_logits_of_its_words_alone_as_far_as_it_is_trusted() -> None:
-    decoder, features, tokens = _build(), _features(1), _captions(1, 1, 2)
-    decoder.evidence.gist.kernel.assign(np.zeros((8, 8)))
-    decoder.evidence.trust.kernel.assign(np.zeros((8, 1)))
-    decoder.evidence.trust.bias.assign([np.log(np.expm1(0.5))])  # which softplus makes a half
+    (decoder, tags), features, tokens = _build_with_evidence(), _features(1), _captions(1, 1, 2)
+    tags.gist.kernel.assign(np.zeros((8, 8)))
+    tags.trust.kernel.assign(np.zeros((8, 1)))
+    tags.trust.bias.assign([np.log(np.expm1(0.5))])  # which softplus makes a half
 
     def score(evidence: Sequence[float]) -> np.ndarray:
-        logits: np.ndarray = keras.ops.convert_to_numpy(decoder((features, np.array([evidence], np.float32), tokens)))
-        return logits[0, 0, 0]
+        logits = decoder((features, np.array([evidence], np.float32), tokens))
+        of_first_word: np.ndarray = keras.ops.convert_to_numpy(logits)[0, 0, 0]
+        return of_first_word
 
     expected = np.zeros(WORDS)
     expected[list(TAGS)] = 0.5 * 2, 0.5 * -6, 0.5 * 6
@@ -161,12 +168,11 @@ def test_evidence_within_six_is_added_to_the_logits_of_its_words_alone_as_far_as
 
 
 def test_the_gist_is_the_sum_of_the_words_that_are_probable() -> None:
-    decoder = _build()
-    evidence, kernel = np.array([[0.0, 2.0, -1.0]], np.float32), np.eye(8)
-    decoder.evidence.gist.kernel.assign(kernel)
+    (decoder, tags), evidence = _build_with_evidence(), np.array([[0.0, 2.0, -1.0]], np.float32)
+    tags.gist.kernel.assign(np.eye(8))
     table = _table(decoder)
 
-    gist = keras.ops.convert_to_numpy(decoder.evidence.summarise(evidence, table))
+    gist = keras.ops.convert_to_numpy(tags.summarise(evidence, table))
 
     probabilities = 1 / (1 + np.exp(-evidence[0]))
     np.testing.assert_allclose(gist[0], probabilities @ table[list(TAGS)] * 8**0.5, atol=1e-5)

@@ -13,13 +13,15 @@ for each word. A decoder with tags also knows which words the photo speaks for (
 """
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import keras
 from keras import ops
 
 from training.config import DecoderConfig
-from training.models.evidence import Evidence, Tensor
+from training.models.evidence import Evidence
 
+Tensor = Any  # a tensor of whichever backend runs
 Tensors = dict[str, Tensor]
 Read = Callable[[Tensor], Tensor]
 
@@ -159,8 +161,8 @@ class Decoder(keras.Model):  # type: ignore[misc]  # Keras is untyped
         self, features: Tensor, evidence: Tensor | None = None, *, training: bool
     ) -> tuple[Tensor, Tensors, Tensors]:
         """Of a photo: the vector [P, D] that is read with every word, what attention looks at, the state at first."""
-        if len(features.shape) == _RANK_OF_EVIDENCE:
-            return self._imagine(features)
+        if self.evidence and len(features.shape) == _RANK_OF_EVIDENCE:
+            return self._imagine(self.evidence, features)
         cells = self.normalise(self.project(ops.cast(features, "float32")))
         cells = self._dropouts[0](cells, training=training)
         mean = ops.mean(cells, axis=1)
@@ -168,14 +170,15 @@ class Decoder(keras.Model):  # type: ignore[misc]  # Keras is untyped
         if self.attention:
             context["context_keys"], context["context_values"] = self.attention.prepare(cells)
         if self.evidence:
-            gist, of_words, _ = self._imagine(self.evidence.recognise(features) if evidence is None else evidence)
+            evidence = self.evidence.recognise(features) if evidence is None else evidence
+            gist, of_words, _ = self._imagine(self.evidence, evidence)
             image, mean, context = image + gist, mean + gist, context | of_words
         return image, context, self._begin(mean)
 
-    def _imagine(self, evidence: Tensor) -> tuple[Tensor, Tensors, Tensors]:
+    def _imagine(self, tags: Evidence, evidence: Tensor) -> tuple[Tensor, Tensors, Tensors]:
         """As `_look`, of a photo of which nothing is known but evidence: there is nothing to attend to."""
-        gist = self.evidence.summarise(evidence, self.embedding.table)
-        return gist, {"context_words": self.evidence.spread(evidence)}, self._begin(gist)
+        gist = tags.summarise(evidence, self.embedding.table)
+        return gist, {"context_words": tags.spread(evidence)}, self._begin(gist)
 
     def _begin(self, vectors: Tensor) -> Tensors:
         return {"state_h": self.initial_h(vectors), "state_c": self.initial_c(vectors)}
