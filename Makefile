@@ -20,7 +20,7 @@ $(if $(NEEDS_DATASET),$(if $(DATASET),,$(error say where the photos are: make $(
 $(if $(NEEDS_OUT),$(if $(OUT),,$(error say where the result goes: make $(firstword $(NEEDS_OUT)) DATASET=$(DATASET) OUT=artifacts/mine)))
 
 .DEFAULT_GOAL := help
-.PHONY: help run test screenshots waiting test-compose sizing chaos prove bench audit train end-to-end evaluate report photos lint format lock clean clean-all
+.PHONY: help run test screenshots waiting test-compose sizing chaos prove bench audit train end-to-end evaluate report photos lint format lock wheel clean clean-all
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -84,6 +84,14 @@ lint: $(DEV)/ready ## ruff, mypy --strict and the import rules
 format: $(DEV)/ready ## put the code into the one format
 	$(DEV)/bin/ruff check --fix-only $(SOURCES)
 	$(DEV)/bin/ruff format $(SOURCES)
+
+WHEEL_SOURCE := .cache/wheel
+wheel: $(DEV)/ready ## dist/inference-….whl: one file to install anywhere, with the model of BUNDLE inside
+	@rm -rf $(WHEEL_SOURCE) && mkdir -p $(WHEEL_SOURCE)/inference/artifacts dist
+	@cp -R services/inference/pyproject.toml services/inference/inference $(WHEEL_SOURCE)
+	@cp -R "$(BUNDLE)" $(WHEEL_SOURCE)/inference/artifacts/default
+	@$(DEV)/bin/python -m pip wheel --quiet --disable-pip-version-check --no-deps --no-build-isolation -w dist $(WHEEL_SOURCE)
+	@rm -rf $(WHEEL_SOURCE) && ls -sh dist/*.whl
 
 LOCK := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate
 lock: ## resolve all dependencies anew (needs uv); one resolution, so that all programs agree

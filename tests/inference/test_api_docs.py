@@ -1,4 +1,5 @@
-"""docs/api.md: every command in it is run as it stands, and every answer in it has the shape of the real one."""
+"""docs/api.md and docs/integrations.md: every command is run as it stands, and every answer has the shape of the real
+one."""
 
 import json
 import os
@@ -13,8 +14,10 @@ from support.service_process import ServiceProcess, run_service
 
 from inference.api.problems import KINDS
 
-_DOCUMENT = (Path(__file__).parents[2] / "docs" / "api.md").read_text(encoding="utf-8")
-_EXAMPLES = re.findall(r"```console\n\$ (curl .+)\n((?:.*\n)*?)```", _DOCUMENT)
+_DOCS = Path(__file__).parents[2] / "docs"
+_DOCUMENT = (_DOCS / "api.md").read_text(encoding="utf-8")
+_ALL = _DOCUMENT + (_DOCS / "integrations.md").read_text(encoding="utf-8")
+_EXAMPLES = re.findall(r"```console\n\$ (curl .+)\n((?:.*\n)*?)```", _ALL)
 _SCALARS = (str, int, float, bool, type(None))
 
 
@@ -43,7 +46,7 @@ def shape(value: object) -> object:
 
 
 def test_there_are_examples() -> None:
-    assert len(_EXAMPLES) == _DOCUMENT.count("$ curl") > 8
+    assert len(_EXAMPLES) == _ALL.count("$ curl") > 10
 
 
 @pytest.mark.slow

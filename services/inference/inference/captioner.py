@@ -28,7 +28,7 @@ from inference.image.pool import Decode, decode_here
 from inference.image.worker import Target
 from inference.model import cpu
 from inference.model.beam_search import Hypothesis, SearchOptions, search
-from inference.model.bundle import Bundle, load_bundle
+from inference.model.bundle import Bundle, find_bundle, load_bundle
 from inference.model.confidence import rate
 from inference.model.onnx_runtime import OnnxDecoder, OnnxEncoder
 from inference.model.runtime import Decoder, Encoder, Floats
@@ -64,7 +64,7 @@ class Captioner:
     @classmethod
     def load(
         cls,
-        path: Path,
+        path: Path | None = None,
         *,
         runtime: RuntimeName = "onnx",
         threads: int | None = None,
@@ -72,13 +72,13 @@ class Captioner:
         limits: ImageLimits = _LIMITS,
         decode: Decode | None = None,
     ) -> Self:
-        """Verify the bundle and load its weights.
+        """Verify the bundle, without a `path` the one of `find_bundle`, and load its weights.
 
         `threads`: cores that the model may use; None takes all that the process has. `callers`: how many batches are
         captioned at the same time when it is crowded, each with its share of the cores. `decode`: what decodes
         photos, such as a `DecodePool`'s; None does it in this process, within `limits`. Raises BundleError.
         """
-        bundle = load_bundle(path)
+        bundle = load_bundle(path or find_bundle())
         encoder, decoder = _open_runtime(bundle, runtime, threads or cpu.count_cores(), callers)
         return cls(bundle, encoder, decoder, limits, decode)
 

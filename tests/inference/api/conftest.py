@@ -51,3 +51,10 @@ async def client(serve: Serve) -> AsyncIterator[httpx.AsyncClient]:
     """A client of a service that is ready, with default settings."""
     async with serve() as client:
         yield client
+
+
+@pytest.fixture
+async def plain_client(serve: Serve) -> AsyncIterator[httpx.AsyncClient]:
+    """A client of a service that is ready and gives every sentence as it is."""
+    async with serve(unsure="sentence") as client:
+        yield client

@@ -19,8 +19,18 @@ from inference import keys
 pytestmark = pytest.mark.slow
 
 KEY, ENTRY = keys.make_key("tester")
-UPLOADS = [("POST", "/caption"), ("POST", "/captions")]
+UPLOADS = [
+    ("POST", "/caption"),
+    ("POST", "/captions"),
+    ("POST", "/api/show"),
+    ("POST", "/api/generate"),
+    ("POST", "/api/chat"),
+    ("POST", "/v1/chat/completions"),
+    ("POST", "/huggingface"),
+    ("POST", "/phanpy"),
+]
 READS = [("GET", "/model"), ("GET", "/health/live"), ("GET", "/health/ready"), ("GET", "/metrics")]
+READS += [("GET", "/api/version"), ("GET", "/api/tags"), ("GET", "/v1/models")]
 
 _PHOTOS = st.sampled_from([photo_bytes("red"), photo_bytes("blue", "JPEG"), *make_seeds()])
 

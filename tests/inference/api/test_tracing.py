@@ -136,6 +136,6 @@ async def test_a_collector_without_the_extra_is_complained_about_and_the_service
 
 
 async def test_nothing_of_the_extra_is_loaded_where_tracing_is_off() -> None:
-    program = "import sys, inference.server; sys.exit('opentelemetry.sdk' in sys.modules)"
+    program = "import sys, inference.server.server; sys.exit('opentelemetry.sdk' in sys.modules)"
 
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0

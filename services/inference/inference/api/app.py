@@ -9,9 +9,12 @@ from starlette.middleware.cors import CORSMiddleware
 
 from inference import __version__
 from inference.api.access import Gatekeeper
+from inference.api.adapters import Adapter, choose_adapters
 from inference.api.error_handlers import install_error_handlers
+from inference.api.json_body import bound_json
 from inference.api.middleware.body_limit import BodyLimitMiddleware, Buffer
 from inference.api.middleware.drain_notice import DrainNoticeMiddleware
+from inference.api.middleware.error_forms import ErrorFormMiddleware
 from inference.api.middleware.full_queue import FullQueueMiddleware
 from inference.api.middleware.request_log import RequestLogMiddleware
 from inference.api.middleware.security_headers import SecurityHeadersMiddleware
@@ -44,8 +47,9 @@ def create_app(service: CaptionService) -> FastAPI:
     app.state.service = service
     app.state.gatekeeper = Gatekeeper(settings)
     install_error_handlers(app)
-    _add_routes(app, settings)
-    _add_middleware(app, service)
+    adapters = choose_adapters(settings)
+    _add_routes(app, settings, adapters)
+    _add_middleware(app, service, adapters)
     correct_document(app, needs_key=bool(settings.api_keys))
     return app
 
@@ -70,8 +74,8 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         yield
 
 
-def _add_routes(app: FastAPI, settings: Settings) -> None:
-    for router in (captions.router, model.router, health.router):
+def _add_routes(app: FastAPI, settings: Settings, adapters: list[Adapter]) -> None:
+    for router in (captions.router, model.router, health.router, *(adapter.router for adapter in adapters)):
         app.include_router(router)
     if settings.metrics:
         app.include_router(health.metrics_router)
@@ -79,12 +83,16 @@ def _add_routes(app: FastAPI, settings: Settings) -> None:
         app.include_router(docs.router)
 
 
-def _add_middleware(app: FastAPI, service: CaptionService) -> None:
+def _add_middleware(app: FastAPI, service: CaptionService, adapters: list[Adapter]) -> None:
     """The last one added sees a request first."""
     settings = service.settings
     buffer = Buffer(settings.max_buffered_bytes)
-    app.add_middleware(BodyLimitMiddleware, max_bytes=settings.max_body_bytes, buffer=buffer)
-    app.add_middleware(FullQueueMiddleware, service=service)
+    max_json_bytes = bound_json(settings.max_body_bytes)
+    app.add_middleware(
+        BodyLimitMiddleware, max_bytes=settings.max_body_bytes, max_json_bytes=max_json_bytes, buffer=buffer
+    )
+    paths = [*captions.PATHS, *(path for adapter in adapters for path in adapter.captioning)]
+    app.add_middleware(FullQueueMiddleware, service=service, paths=paths)
     if settings.cors_origins:
         app.add_middleware(
             CORSMiddleware,
@@ -96,3 +104,5 @@ def _add_middleware(app: FastAPI, service: CaptionService) -> None:
     app.add_middleware(SecurityHeadersMiddleware)
     app.add_middleware(DrainNoticeMiddleware, service=service)
     app.add_middleware(RequestLogMiddleware, metrics=service.metrics)
+    forms = {path: adapter.translate for adapter in adapters for path in adapter.paths}
+    app.add_middleware(ErrorFormMiddleware, forms=forms)

@@ -75,6 +75,12 @@ UNDECODABLE = Kind(
 IMAGE_TOO_LARGE = Kind(
     "image-too-large", 422, "The photo has too many pixels", "The photo has 120 megapixels; at most 50 are accepted."
 )
+UNSURE = Kind(
+    "unsure",
+    422,
+    "The model is not sure enough",
+    "The model is not sure enough of what this photo shows to describe it.",
+)
 QUEUE_FULL = Kind(
     "queue-full",
     429,
@@ -108,8 +114,13 @@ DEADLINE_EXCEEDED = Kind(
 
 KINDS = (
     MALFORMED, INVALID_PARAMETER, UNAUTHORIZED, NOT_FOUND, METHOD_NOT_ALLOWED, TIMED_OUT, TOO_LARGE, UNSUPPORTED_TYPE,
-    UNDECODABLE, IMAGE_TOO_LARGE, QUEUE_FULL, RATE_LIMITED, HEADERS_TOO_LARGE, INTERNAL, NOT_READY, DEADLINE_EXCEEDED,
+    UNDECODABLE, IMAGE_TOO_LARGE, UNSURE, QUEUE_FULL, RATE_LIMITED, HEADERS_TOO_LARGE, INTERNAL, NOT_READY,
+    DEADLINE_EXCEEDED,
 )  # fmt: skip
+
+# What can be wrong with any JSON body, and on the way of a photo to its caption where another protocol asks.
+OF_JSON = (MALFORMED, UNAUTHORIZED, TIMED_OUT, TOO_LARGE, UNSUPPORTED_TYPE, INTERNAL)
+OF_CAPTION = (UNDECODABLE, IMAGE_TOO_LARGE, UNSURE, QUEUE_FULL, RATE_LIMITED, NOT_READY, DEADLINE_EXCEEDED)
 
 _KIND_OF_ERROR: dict[type[CaptionError], Kind] = {
     UnsupportedImageError: UNSUPPORTED_TYPE,

@@ -30,6 +30,16 @@ class CaptionQuery(BaseModel):
     attention: bool = Field(False, description="Whether each word tells where in the photo the model looked.")
 
 
+class CaptionRequest(BaseModel):
+    """A photo as JSON; with `images`, PhotoPrism's request."""
+
+    model_config = ConfigDict(strict=True)
+
+    image: str | None = Field(None, description="The photo in base64, or as a data URI.")
+    images: list[str] | None = Field(None, description="The same in PhotoPrism's protocol; one photo.")
+    id: str | None = Field(None, description="PhotoPrism's name for the request, which the answer repeats.")
+
+
 class AlternativeSchema(BaseModel):
     """Another caption that the search found."""
 

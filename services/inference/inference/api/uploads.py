@@ -1,4 +1,4 @@
-"""Takes photos out of a request: the raw body, or the parts named `image` of a multipart form.
+"""Takes photos out of a request: the raw body, or the parts of a multipart form that are named `image` (or `PARTS`).
 
 Everything stays in memory, which `middleware.body_limit` bounds: the service runs where no file can be written.
 """
@@ -11,7 +11,10 @@ from inference.api import problems
 from inference.api.problems import ProblemError
 
 PART = "image"
+PARTS = (PART, "file", "photo")  # what other programs call it
+JSON = "application/json"
 _MULTIPART = "multipart/form-data"
+_RAW = ("", "application/octet-stream")  # no name at all for the type: the content says
 _MAX_OTHER_FIELDS = 16
 _MAX_FIELD_BYTES = 4096
 
@@ -37,13 +40,13 @@ def require_content(photo: bytes) -> bytes:
 
 async def read_photo(request: Request) -> bytes:
     """The one photo of the request. Raises `ProblemError` when there is none, or more than one."""
-    media_type = _media_type(request)
-    if media_type.startswith("image/"):
+    media_type = read_media_type(request)
+    if media_type.startswith("image/") or media_type in _RAW:
         return require_content(await request.body())
     if media_type != _MULTIPART:
         detail = (
-            f"Send the photo in a multipart/form-data part named '{PART}', or its bytes with an image content type, "
-            "such as image/jpeg."
+            f"Send the photo in a multipart/form-data part named '{PART}', its bytes with an image content type, such "
+            f"as image/jpeg, or {JSON} with its base64 in 'image'."
         )
         raise ProblemError(problems.UNSUPPORTED_TYPE, detail)
     photos = await _read_parts(request, max_photos=1)
@@ -55,19 +58,25 @@ async def read_photos(request: Request, max_photos: int) -> list[bytes]:
 
     Raises `ProblemError` when there are none, or more than `max_photos`.
     """
-    if _media_type(request) != _MULTIPART:
+    if read_media_type(request) != _MULTIPART:
         raise ProblemError(
             problems.UNSUPPORTED_TYPE, "Send the photos in multipart/form-data parts, each named 'image'."
         )
     return await _read_parts(request, max_photos)
 
 
-def _media_type(request: Request) -> str:
+def read_media_type(request: Request) -> str:
+    """The body's media type in lower case; empty where the request names none. Raises as `refuse_compressed` does."""
+    refuse_compressed(request)
+    return request.headers.get("content-type", "").partition(";")[0].strip().lower()
+
+
+def refuse_compressed(request: Request) -> None:
+    """Raise a `ProblemError` for a body in any content encoding."""
     encoding = request.headers.get("content-encoding", "identity").strip().lower()
     if encoding not in ("", "identity"):
         detail = "Compressed request bodies are not accepted: send the photo as it is, without a Content-Encoding."
         raise ProblemError(problems.UNSUPPORTED_TYPE, detail, headers={"Accept-Encoding": "identity"})
-    return request.headers.get("content-type", "").partition(";")[0].strip().lower()
 
 
 async def _read_parts(request: Request, max_photos: int) -> list[bytes]:
@@ -90,7 +99,7 @@ async def _read_parts(request: Request, max_photos: int) -> list[bytes]:
 
 async def _collect(parser: _MemoryParser) -> list[bytes]:
     form = await parser.parse()
-    parts = form.getlist(PART)
+    parts = [part for name, part in form.multi_items() if name in PARTS]
     photos = [await part.read() for part in parts if isinstance(part, UploadFile)]
     if not parser.ended:
         raise ProblemError(problems.MALFORMED, "The multipart body ends before its closing boundary.")

@@ -3,9 +3,11 @@
     caption dog.jpg
     caption holiday/ --format csv --output holiday.csv
     curl -s https://example.org/dog.jpg | caption - --alternatives 3
+    caption serve
 
 Captions go to the standard output, complaints and progress to the standard error. A photo that cannot be read never
-stops the rest. Exit status: 0 when every photo got its caption, 1 when some did not, 2 when nothing could be started.
+stops the rest. `caption serve` is the HTTP service, set up by the environment. Exit status: 0 when every photo got its
+caption, 1 when some did not, 2 when nothing could be started.
 """
 
 import argparse
@@ -23,21 +25,21 @@ from inference.captioner import Captioner
 from inference.cli.output import FORMATS, Write, open_writer
 from inference.cli.progress import Progress
 from inference.errors import BundleError, ImageError
+from inference.model.bundle import BUNDLE_VARIABLE, find_bundle
 
 STDIN = "-"
-BUNDLE_VARIABLE = "CAPTION_BUNDLE"
+SERVE = "serve"
 
 _SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff"})
-_SHIPPED_BUNDLE = Path("artifacts", "default")
 _INTERRUPTED = 130
 _PIPE_CLOSED = 141
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the program; the exit status comes back."""
-    options = _parse(arguments)
+    arguments = sys.argv[1:] if arguments is None else arguments
     try:
-        return _run(options)
+        return _serve() if list(arguments) == [SERVE] else _run(_parse(arguments))
     except BundleError as error:
         _complain(str(error))
         return 2
@@ -51,9 +53,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 2
 
 
-def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
+def _serve() -> int:
+    from inference.__main__ import main as serve  # the web framework is slow to import, and photos need none
+
+    os.environ[BUNDLE_VARIABLE] = str(find_bundle())
+    return serve()
+
+
+def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="caption", description="Describe each photo in a sentence.")
-    parser.add_argument("photos", nargs="+", metavar="PHOTO|FOLDER", help="a photo, a folder of photos, or - for stdin")
+    parser.add_argument(
+        "photos",
+        nargs="+",
+        metavar="PHOTO|FOLDER",
+        help="a photo, a folder of photos, or - for stdin; `caption serve` serves",
+    )
     parser.add_argument("--format", choices=FORMATS, default="text", help="what to write (default: text)")
     parser.add_argument("--output", type=Path, metavar="FILE", help="where to write it (default: standard output)")
     parser.add_argument("--beam-width", type=_number(1, 10), metavar="N", help="sentences kept in mind, 1 to 10")
@@ -77,7 +91,7 @@ def _number(least: int, most: int) -> Callable[[str], int]:
 
 
 def _run(options: argparse.Namespace) -> int:
-    captioner = Captioner.load(_find_bundle(options.bundle), runtime=options.runtime)
+    captioner = Captioner.load(options.bundle, runtime=options.runtime)
     names = [name for argument in options.photos for name in _list_photos(argument)]
     # One photo asked for by its name needs no label; several do, and so does whatever a folder held.
     named = len(options.photos) > 1 or names != options.photos
@@ -124,19 +138,6 @@ def _list_photos(argument: str) -> Iterator[str]:
 
 def _read(name: str) -> bytes:
     return sys.stdin.buffer.read() if name == STDIN else Path(name).read_bytes()
-
-
-def _find_bundle(asked: Path | None) -> Path:
-    """What was asked for, else what the environment names, else what ships with the program."""
-    if asked is not None:
-        return asked
-    if named := os.environ.get(BUNDLE_VARIABLE):
-        return Path(named)
-    for folder in (*Path(__file__).resolve().parents, Path.cwd()):
-        if (folder / _SHIPPED_BUNDLE).is_dir():
-            return folder / _SHIPPED_BUNDLE
-    msg = f"There is no model in {_SHIPPED_BUNDLE}: name one with --bundle DIR, or in the variable {BUNDLE_VARIABLE}."
-    raise BundleError(msg)
 
 
 def _open_output(path: Path | None) -> AbstractContextManager[TextIO]:

@@ -26,6 +26,9 @@ VOCABULARY = "vocabulary.json"
 MODEL_CARD = "MODEL_CARD.md"
 SAVED_MODEL = "saved_model"
 
+BUNDLE_VARIABLE = "CAPTION_BUNDLE"
+
+_SHIPPED_BUNDLE = Path("artifacts", "default")
 _REQUIRED = (ENCODER, DECODER_START, DECODER_STEP, VOCABULARY)
 _WORDS = TypeAdapter(list[str])
 
@@ -46,6 +49,20 @@ class Bundle:
     def has_saved_model(self) -> bool:
         """Whether the bundle can be run by TensorFlow."""
         return f"{SAVED_MODEL}/saved_model.pb" in self.manifest.files
+
+
+def find_bundle() -> Path:
+    """The bundle that the environment names, else the one that ships with the package or the repository.
+
+    Raises BundleError when there is none.
+    """
+    if named := os.environ.get(BUNDLE_VARIABLE):
+        return Path(named)
+    for folder in (*Path(__file__).resolve().parents, Path.cwd()):
+        if (folder / _SHIPPED_BUNDLE).is_dir():
+            return folder / _SHIPPED_BUNDLE
+    msg = f"There is no model in {_SHIPPED_BUNDLE}: name one with --bundle DIR, or in the variable {BUNDLE_VARIABLE}."
+    raise BundleError(msg)
 
 
 def load_bundle(path: Path) -> Bundle:

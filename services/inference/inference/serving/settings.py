@@ -99,6 +99,23 @@ class Settings(BaseSettings):
     cors_origins: CommaSeparated = Field(
         (), description="Origins whose pages may call the API from a browser, separated by commas; empty allows none."
     )
+    ollama: bool = Field(
+        True, description="Whether Ollama's protocol is served: `/api/generate`, `/api/chat` and what goes with them."
+    )
+    openai: bool = Field(True, description="Whether OpenAI's chat completions are served, under `/v1`.")
+    photoprism: bool = Field(
+        True, description="Whether JSON with `images` to `/caption` is answered as PhotoPrism wants it."
+    )
+    hugging_face: bool = Field(True, description="Whether Hugging Face's image-to-text is served, at `/huggingface`.")
+    phanpy: bool = Field(True, description="Whether Phanpy's image description is served, at `/phanpy`.")
+    unsure: Literal["hedged", "sentence", "refusal"] = Field(
+        "hedged",
+        description="What programs that show no confidence get below `CAPTION_UNSURE_BELOW`: the sentence `hedged` "
+        "(“Perhaps: …”), the `sentence` as it is, or a `refusal` (422).",
+    )
+    unsure_below: Annotated[float, Field(ge=0, le=1)] = Field(
+        0.25, description="Confidence below which a caption counts as unsure, for `CAPTION_UNSURE`."
+    )
     docs: bool = Field(True, description="Whether `/docs` and `/openapi.json` are served.")
     metrics: bool = Field(True, description="Whether `/metrics` is served.")
 

@@ -45,11 +45,15 @@ class HeldBytes:
 
 
 class BodyLimitMiddleware:
-    """Raises a `ProblemError` from `receive` when the body grows beyond `max_bytes` or the shared `buffer` is full."""
+    """Raises a `ProblemError` from `receive` when the body grows beyond `max_bytes` or the shared `buffer` is full.
 
-    def __init__(self, app: ASGIApp, *, max_bytes: int, buffer: Buffer) -> None:
+    JSON, in which photos grow, may have `max_json_bytes`; the photos are counted once more when they are decoded.
+    """
+
+    def __init__(self, app: ASGIApp, *, max_bytes: int, max_json_bytes: int, buffer: Buffer) -> None:
         self._app = app
         self._max_bytes = max_bytes
+        self._max_json_bytes = max_json_bytes
         self._buffer = buffer
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -59,30 +63,26 @@ class BodyLimitMiddleware:
             return
         held = scope[_SCOPE_KEY] = HeldBytes(self._buffer)
         try:
-            await self._app(scope, self._count(receive, held, _declared_length(scope)), send)
+            await self._app(scope, self._count(receive, held, Headers(scope=scope)), send)
         finally:
             held.release()
 
-    def _count(self, receive: Receive, held: HeldBytes, declared: int) -> Receive:
+    def _count(self, receive: Receive, held: HeldBytes, headers: Headers) -> Receive:
+        most = self._max_json_bytes if _is_json(headers) else self._max_bytes
+        declared = _declared_length(headers)
         received = 0
 
         async def receive_counted() -> Message:
             nonlocal received
-            self._check(declared)
+            _check(declared, most)
             message = await receive()
             count = len(message.get("body", b""))
             received += count
-            self._check(received)
+            _check(received, most)
             held.add(count)
             return message
 
         return receive_counted
-
-    def _check(self, count: int) -> None:
-        if count > self._max_bytes:
-            raise ProblemError(
-                TOO_LARGE, f"The request is larger than {self._max_bytes} bytes, the most that is accepted."
-            )
 
 
 def held_bytes(scope: Scope) -> HeldBytes:
@@ -92,6 +92,15 @@ def held_bytes(scope: Scope) -> HeldBytes:
     return held
 
 
-def _declared_length(scope: Scope) -> int:
-    declared = Headers(scope=scope).get("content-length", "0")
+def _check(count: int, most: int) -> None:
+    if count > most:
+        raise ProblemError(TOO_LARGE, f"The request is larger than {most} bytes, the most that is accepted.")
+
+
+def _is_json(headers: Headers) -> bool:
+    return headers.get("content-type", "").lower().startswith("application/json")
+
+
+def _declared_length(headers: Headers) -> int:
+    declared = headers.get("content-length", "0")
     return int(declared) if declared.isascii() and declared.isdigit() else 0

@@ -4,6 +4,7 @@ Beyond capacity nearly all requests end here, so this has to cost next to nothin
 is one that the model does not get. Routes ask again, for a place may be taken while a body arrives.
 """
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -19,19 +20,17 @@ class _Route(NamedTuple):
     path: str
 
 
-_ROUTES = {path: _Route(path) for path in ("/caption", "/captions")}
-
-
 class FullQueueMiddleware:
-    """Answers 429 while the queue is full and 503 while the service is not ready; passes on everything else."""
+    """Answers posts to `paths` 429 while the queue is full and 503 while the service is not ready."""
 
-    def __init__(self, app: ASGIApp, *, service: CaptionService) -> None:
+    def __init__(self, app: ASGIApp, *, service: CaptionService, paths: Iterable[str]) -> None:
         self._app = app
         self._service = service
+        self._routes = {path: _Route(path) for path in paths}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer the request, or pass it on."""
-        route = _ROUTES.get(scope["path"]) if scope["type"] == "http" and scope["method"] == "POST" else None
+        route = self._routes.get(scope["path"]) if scope["type"] == "http" and scope["method"] == "POST" else None
         refusal = self._find_refusal() if route else None
         if refusal is None:
             await self._app(scope, receive, send)

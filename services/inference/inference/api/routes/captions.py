@@ -2,23 +2,31 @@
 
 import asyncio
 from collections.abc import Coroutine
+from functools import partial
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 
 from inference.api import problems
 from inference.api.access import require_access
+from inference.api.adapters import photoprism
+from inference.api.adapters.adapter import Json, document_translated, set_error_form
+from inference.api.adapters.photoprism import VisionResponse
 from inference.api.dependencies import Service
 from inference.api.disconnect import unless_disconnected
 from inference.api.error_handlers import report
+from inference.api.json_body import decode_photos, read_json
 from inference.api.middleware.body_limit import held_bytes
 from inference.api.openapi import document_problems, document_upload
 from inference.api.problems import ProblemError
-from inference.api.schemas import CaptionItem, CaptionQuery, CaptionResponse, CaptionsResponse
-from inference.api.uploads import read_photo, read_photos, require_content
+from inference.api.schemas import CaptionItem, CaptionQuery, CaptionRequest, CaptionResponse, CaptionsResponse
+from inference.api.uploads import JSON, read_media_type, read_photo, read_photos, require_content
 from inference.caption import CaptionOptions
 from inference.errors import CaptionError
 from inference.serving.service import CaptionService
+from inference.serving.settings import Settings
+
+PATHS = ("/caption", "/captions")
 
 router = APIRouter(tags=["captions"], dependencies=[Depends(require_access)])
 
@@ -28,6 +36,15 @@ _OF_REQUEST = (
 )  # fmt: skip
 _OF_PHOTO = (problems.UNDECODABLE, problems.IMAGE_TOO_LARGE, problems.DEADLINE_EXCEEDED)
 
+
+def _document_both(*kinds: problems.Kind) -> dict[int | str, Json]:
+    """Problems, and for PhotoPrism's requests the same in its form."""
+    responses = document_problems(*kinds)
+    for status, response in document_translated(photoprism.translate, *kinds).items():
+        responses[status]["content"] |= response["content"]
+    return responses
+
+
 Options = Annotated[CaptionQuery, Query()]
 
 
@@ -35,13 +52,24 @@ Options = Annotated[CaptionQuery, Query()]
     "/caption",
     summary="Describe a photo",
     response_model_exclude_none=True,
-    responses=document_problems(*_OF_REQUEST, *_OF_PHOTO),
-    openapi_extra=document_upload(several=False),
+    responses=_document_both(*_OF_REQUEST, *_OF_PHOTO, problems.UNSURE),
+    openapi_extra=document_upload(several=False, json=CaptionRequest),
 )
-async def caption(request: Request, response: Response, service: Service, query: Options) -> CaptionResponse:
-    """Send a photo as a multipart part named `image`, or its bytes with any `image/*` content type; get a sentence."""
+async def caption(
+    request: Request, response: Response, service: Service, query: Options
+) -> CaptionResponse | VisionResponse:
+    """Send a photo as a multipart part named `image`, its bytes with any `image/*` content type, or its base64 in JSON;
+    get a sentence. JSON with `images` is answered as PhotoPrism wants it."""
     service.check_room()
-    work = service.caption(await read_photo(request), _options(query), on_decoded=held_bytes(request.scope).release)
+    if read_media_type(request) == JSON:
+        body = await read_json(request, CaptionRequest)
+        if body.images is not None and service.settings.photoprism:
+            set_error_form(request.scope, partial(photoprism.translate, request_id=body.id))
+            return await photoprism.answer(request, service, body.images, body.id)
+        photo = await _decode(body, service.settings)
+    else:
+        photo = await read_photo(request)
+    work = service.caption(photo, _options(query), on_decoded=held_bytes(request.scope).release)
     answer = await unless_disconnected(request, work)
     response.headers["Cache-Status"] = "inference; hit" if answer.cached else "inference; fwd=miss"
     return CaptionResponse.of(answer)
@@ -61,6 +89,13 @@ async def captions(request: Request, service: Service, query: Options) -> Captio
     items = (_item(request, service, photo, _options(query), position) for position, photo in enumerate(photos))
     results = await unless_disconnected(request, _gather(*items))
     return CaptionsResponse(results=results)
+
+
+async def _decode(body: CaptionRequest, settings: Settings) -> bytes:
+    if body.image is None:
+        raise ProblemError(problems.MALFORMED, "The field 'image' is missing: send the photo in base64 in it.")
+    (photo,) = await decode_photos([body.image], most=1, most_bytes=settings.max_body_bytes)
+    return photo
 
 
 async def _gather(*items: Coroutine[Any, Any, CaptionItem]) -> list[CaptionItem]:

@@ -1,0 +1,50 @@
+"""Phanpy's image description: a multipart photo to `POST /phanpy`, the text in `description`.
+
+https://github.com/cheeaun/img-alt-api
+"""
+
+from fastapi import APIRouter, Depends, Request
+
+from inference.api import problems
+from inference.api.access import require_access
+from inference.api.adapters.adapter import Adapter, Json, document_translated
+from inference.api.adapters.sentences import caption_photos, write_sentence
+from inference.api.dependencies import Service
+from inference.api.openapi import document_upload
+from inference.api.problems import Problem
+from inference.api.schemas import CaptionResponse
+from inference.api.uploads import read_photo
+
+router = APIRouter(tags=["Phanpy"], dependencies=[Depends(require_access)])
+
+
+class Description(CaptionResponse):
+    """What `POST /caption` answers, with the text that Phanpy shows."""
+
+    description: str
+
+
+def translate(problem: Problem) -> Json:
+    """A problem as Phanpy reads it: it shows `error`."""
+    return problem.model_dump(exclude_none=True) | {"error": problem.detail}
+
+
+@router.post(
+    "/phanpy",
+    summary="Describe a photo (Phanpy)",
+    response_model_exclude_none=True,
+    responses=document_translated(
+        translate, problems.MALFORMED, problems.UNAUTHORIZED, problems.TIMED_OUT, problems.TOO_LARGE,
+        problems.UNSUPPORTED_TYPE, problems.INTERNAL, *problems.OF_CAPTION,
+    ),
+    openapi_extra=document_upload(several=False),
+)  # fmt: skip
+async def describe(request: Request, service: Service) -> Description:
+    """Send a photo as `POST /caption` takes it. The language that Phanpy asks for is ignored: captions are English."""
+    service.check_room()
+    (answer,) = await caption_photos(request, service, [await read_photo(request)])
+    response = CaptionResponse.of(answer)
+    return Description(**response.model_dump(), description=write_sentence(answer, service.settings))
+
+
+ADAPTER = Adapter("phanpy", router, translate, captioning=("/phanpy",))
