@@ -5,24 +5,27 @@ are what serving uses; `training.publish.decoder_export` turns them into the bun
 and, a test holds them to it, every log-probability.
 
 Shapes: P photos, C captions of a photo (or beams of its search), T words, N grid cells, D = `units`, V words of the
-vocabulary. Everything is written on `keras.ops`, so that any Keras backend trains it.
+vocabulary, G of them tags. Everything is written on `keras.ops`, so that any Keras backend trains it.
 
 With `architecture="pooled"` a photo is one vector, made from the mean of its projected cells; the LSTM starts from it
 and reads it with every word: Show and Tell (Vinyals et al. 2015). `architecture="attention"` adds a look at the grid
-for each word.
+for each word. A decoder with tags also knows which words the photo speaks for (`training.models.evidence`).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
 from keras import ops
 
 from training.config import DecoderConfig
+from training.models.evidence import Evidence
 
 Tensor = Any  # a tensor of whichever backend runs
 Tensors = dict[str, Tensor]
 Read = Callable[[Tensor], Tensor]
+
+_RANK_OF_EVIDENCE = 2
 
 
 class TiedEmbedding(keras.layers.Layer):  # type: ignore[misc]  # Keras is untyped
@@ -85,7 +88,8 @@ class GridAttention(keras.layers.Layer):  # type: ignore[misc]  # Keras is untyp
 class Decoder(keras.Model):  # type: ignore[misc]  # Keras is untyped
     """From features [P, N, channels] and the words so far to log-probabilities of the next word."""
 
-    def __init__(self, words: int, config: DecoderConfig, seed: int = 0) -> None:
+    def __init__(self, words: int, config: DecoderConfig, seed: int = 0, tags: Sequence[int] = ()) -> None:
+        """`tags`: token ids of the words for which photos give evidence; without, the decoder does without."""
         super().__init__(name=f"{config.architecture}_decoder")
         self.units, self._seed = config.units, seed
         self.embedding = TiedEmbedding(words, config.units)
@@ -97,12 +101,16 @@ class Decoder(keras.Model):  # type: ignore[misc]  # Keras is untyped
         self.lstm = keras.layers.LSTM(config.units, return_sequences=True, name="lstm")
         self.attention = GridAttention(config.units, config.heads) if config.architecture == "attention" else None
         self.combine = _dense(config.units, "tanh", "combine")
+        self.evidence = Evidence(tags, words, config.units) if tags else None
         self._dropouts = [keras.layers.Dropout(config.dropout, seed=seed + place) for place in range(4)]
 
-    def call(self, inputs: tuple[Tensor, Tensor], training: bool = False) -> Tensor:
-        """Logits [P, C, T, V] of the word after each of `tokens` [P, C, T], given `features` [P, N, channels]."""
-        features, tokens = inputs
-        image, context, state = self._look(features, training)
+    def call(self, inputs: Sequence[Tensor], training: bool = False) -> Tensor:
+        """Logits [P, C, T, V] of the word after each of `tokens` [P, C, T], which come last, given before them
+        `features` [P, N, channels]; both these and evidence [P, G], instead of what the tagger would say; or, for
+        captions without a photo, evidence alone.
+        """
+        *photo, tokens = inputs
+        image, context, state = self._look(*photo, training=training)
         photos, captions, length = ops.shape(tokens)
         words = self.embedding(tokens) + image[:, None, None]
         flat = ops.reshape(self._dropouts[1](words, training=training), (photos * captions, length, self.units))
@@ -110,12 +118,12 @@ class Decoder(keras.Model):  # type: ignore[misc]  # Keras is untyped
         outputs = self.lstm(flat, initial_state=initial)
         states = self._dropouts[2](ops.reshape(outputs, (-1, self.units)), training=training)
         vectors, _ = self._describe(states, context)
-        logits = self.embedding.score(self._dropouts[3](vectors, training=training))
+        logits = self._score(self._dropouts[3](vectors, training=training), states, context)
         return ops.reshape(logits, (photos, captions, length, logits.shape[-1]))
 
-    def start(self, features: Tensor) -> tuple[Tensors, Tensors]:
+    def start(self, features: Tensor, evidence: Tensor | None = None) -> tuple[Tensors, Tensors]:
         """What a photo is to every step (`context_*`) and the state before the first word (`state_*` [P, D])."""
-        image, context, state = self._look(features, training=False)
+        image, context, state = self._look(features, evidence, training=False)
         return {"context_image": ops.matmul(image, self.lstm.cell.kernel) + self.lstm.cell.bias, **context}, state
 
     def step(self, tokens: Tensor, context: Tensors, state: Tensors, read: Read | None = None) -> Tensors:
@@ -129,7 +137,7 @@ class Decoder(keras.Model):  # type: ignore[misc]  # Keras is untyped
         h, c = (ops.reshape(state[name], (-1, self.units)) for name in ("state_h", "state_c"))
         h, c = self._recur(ops.reshape(gates, (-1, 4 * self.units)), h, c)
         vectors, attention = self._describe(h, context)
-        log_probabilities = ops.log_softmax(self.embedding.score(vectors), axis=-1)
+        log_probabilities = ops.log_softmax(self._score(vectors, h, context), axis=-1)
         outputs = {"log_probabilities": log_probabilities, "next_state_h": h, "next_state_c": c}
         outputs = {name: ops.reshape(rows, (*ops.shape(tokens), rows.shape[-1])) for name, rows in outputs.items()}
         return outputs if attention is None else outputs | {"attention": attention}
@@ -149,15 +157,31 @@ class Decoder(keras.Model):  # type: ignore[misc]  # Keras is untyped
         for dropout in self._dropouts:
             dropout.rate = 0.0
 
-    def _look(self, features: Tensor, training: bool) -> tuple[Tensor, Tensors, Tensors]:
+    def _look(
+        self, features: Tensor, evidence: Tensor | None = None, *, training: bool
+    ) -> tuple[Tensor, Tensors, Tensors]:
         """Of a photo: the vector [P, D] that is read with every word, what attention looks at, the state at first."""
+        if self.evidence and len(features.shape) == _RANK_OF_EVIDENCE:
+            return self._imagine(self.evidence, features)
         cells = self.normalise(self.project(ops.cast(features, "float32")))
         cells = self._dropouts[0](cells, training=training)
         mean = ops.mean(cells, axis=1)
-        context = {}
+        image, context = self.glance(mean), {}
         if self.attention:
             context["context_keys"], context["context_values"] = self.attention.prepare(cells)
-        return self.glance(mean), context, {"state_h": self.initial_h(mean), "state_c": self.initial_c(mean)}
+        if self.evidence:
+            evidence = self.evidence.recognise(features) if evidence is None else evidence
+            gist, of_words, _ = self._imagine(self.evidence, evidence)
+            image, mean, context = image + gist, mean + gist, context | of_words
+        return image, context, self._begin(mean)
+
+    def _imagine(self, tags: Evidence, evidence: Tensor) -> tuple[Tensor, Tensors, Tensors]:
+        """As `_look`, of a photo of which nothing is known but evidence: there is nothing to attend to."""
+        gist = tags.summarise(evidence, self.embedding.table)
+        return gist, {"context_words": tags.spread(evidence)}, self._begin(gist)
+
+    def _begin(self, vectors: Tensor) -> Tensors:
+        return {"state_h": self.initial_h(vectors), "state_c": self.initial_c(vectors)}
 
     def _recur(self, gates: Tensor, h: Tensor, c: Tensor) -> tuple[Tensor, Tensor]:
         """The LSTM's next state [P·C, D], from what the word and the photo put into its gates [P·C, 4 D].
@@ -172,14 +196,23 @@ class Decoder(keras.Model):  # type: ignore[misc]  # Keras is untyped
         """The vectors [P·Q, D] that score the next word, and where the decoder looked for it: [P, Q, N]."""
         if self.attention is None:
             return self.combine(states), None
-        seen, weights = self.attention(states, context["context_keys"], context["context_values"])
+        seen, weights = ops.zeros_like(states), None
+        if "context_keys" in context:
+            seen, weights = self.attention(states, context["context_keys"], context["context_values"])
         return self.combine(ops.concatenate([states, seen], axis=-1)), weights
 
+    def _score(self, vectors: Tensor, states: Tensor, context: Tensors) -> Tensor:
+        """Logits [P·Q, V] of the next word, of the vectors and the states [P·Q, D]."""
+        logits = self.embedding.score(vectors)
+        return self.evidence.add(logits, states, context["context_words"]) if self.evidence else logits
 
-def build_decoder(words: int, cells: int, channels: int, config: DecoderConfig, seed: int = 0) -> Decoder:
+
+def build_decoder(
+    words: int, cells: int, channels: int, config: DecoderConfig, seed: int = 0, tags: Sequence[int] = ()
+) -> Decoder:
     """A decoder with all of its weights created, the same for the same seed."""
     keras.utils.set_random_seed(seed)
-    decoder = Decoder(words, config, seed)
+    decoder = Decoder(words, config, seed, tags)
     decoder((ops.zeros((1, cells, channels)), ops.zeros((1, 1, 2), dtype="int32")))
     return decoder
 

@@ -14,7 +14,6 @@ import tensorflow as tf
 
 from inference.model.bundle import DECODER_START, DECODER_STEP, SAVED_MODEL
 from inference.model.manifest import FeatureSpec, ImageSpec
-from training.fit.checkpoint import read_weights, write_weights
 from training.models.decoder import Decoder, Read
 from training.publish import onnx_graphs
 
@@ -22,10 +21,9 @@ _STATES = ("state_h", "state_c")
 
 
 def round_weights(decoder: Decoder) -> None:
-    """Round every weight to what float16 can hold."""
-    write_weights(
-        decoder, {path: value.astype(np.float16).astype(np.float32) for path, value in read_weights(decoder).items()}
-    )
+    """Round every weight, learnt with the captions or before them, to what float16 can hold."""
+    for weight in decoder.weights:
+        weight.assign(keras.ops.convert_to_numpy(weight).astype(np.float16).astype(np.float32))
 
 
 def export_decoder(decoder: Decoder, features: FeatureSpec, precision: str, folder: Path) -> None:
@@ -67,6 +65,8 @@ def _context_shapes(decoder: Decoder, features: FeatureSpec) -> dict[str, tuple[
     if attention := decoder.attention:
         heads, units, cells = attention.heads, attention.head_units, features.cells
         shapes |= {"context_keys": (None, heads, units, cells), "context_values": (None, heads, cells, units)}
+    if decoder.evidence:
+        shapes["context_words"] = (None, decoder.embedding.table.shape[0])
     return shapes
 
 
