@@ -178,10 +178,9 @@ def test_the_gist_is_the_sum_of_the_words_that_are_probable() -> None:
     np.testing.assert_allclose(gist[0], probabilities @ table[list(TAGS)] * 8**0.5, atol=1e-5)
 
 
-def test_captions_without_a_photo_are_read_with_evidence_alone(decoder: Decoder) -> None:
-    if decoder.evidence is None:
-        pytest.skip("it has no tags")
-    tokens, random = _captions(2, 1, 4), np.random.default_rng(5)
+@pytest.mark.parametrize("architecture", ["attention", "pooled"])
+def test_captions_without_a_photo_are_read_with_evidence_alone(architecture: Architecture) -> None:
+    decoder, tokens, random = _build(architecture), _captions(2, 1, 4), np.random.default_rng(5)
     evidence, other = (random.normal(0, 3, (2, len(TAGS))).astype(np.float32) for _ in range(2))
     write = keras.ops.convert_to_numpy
 
