@@ -13,7 +13,7 @@ REFERENCES = {
 }
 CANDIDATES = {
     "two": "two men in red play football",
-    "one": "a brown dog runs on the grass",
+    "one": "a brown dog runs on the snow",
     "three": "a woman in a red coat sits on a bench",
 }
 
