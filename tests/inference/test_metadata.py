@@ -206,3 +206,20 @@ def test_kinds_of_bmp_that_are_not_read_are_named(
 
     with pytest.raises(UnsupportedImageError, match=name):
         decode(data)
+
+
+@pytest.mark.parametrize("idat_bytes", [64, 10**6])
+def test_a_png_that_lacks_pixels_is_damaged(idat_bytes: int) -> None:
+    """Cut within its only chunk of pixels, or between two of them."""
+    noise = Image.frombytes("RGB", (64, 64), np.random.default_rng(1).bytes(64 * 64 * 3))
+    stream = io.BytesIO()
+    noise.save(stream, "PNG")
+    whole = stream.getvalue()
+    begin = whole.index(b"IDAT") - 4
+    (length,) = struct.unpack_from(">I", whole, begin)
+    pixels = whole[begin + 8 : begin + 8 + length]
+    chunks = [png_chunk(b"IDAT", pixels[at : at + idat_bytes]) for at in range(0, length, idat_bytes)]
+    cut = whole[:begin] + (b"".join(chunks[:-1]) if len(chunks) > 1 else chunks[0][: length // 2])
+
+    with pytest.raises(UndecodableImageError):
+        decode(cut)

@@ -39,13 +39,16 @@ def read_png(data: bytes) -> Plain:
 
 
 def _walk_chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
-    """Kind and bytes of each chunk; the last may be cut off."""
+    """Kind and bytes of each chunk; the last may lack its checksum. Raises EOFError where pixels are cut off."""
     position = len(_SIGNATURE)
     while position + 8 <= len(data):
         (length,) = struct.unpack_from(">I", data, position)
         kind = data[position + 4 : position + 8]
         if kind == b"IEND":
             return
+        if kind in _CRITICAL and position + 8 + length > len(data):
+            msg = f"{kind!r} is cut off"
+            raise EOFError(msg)
         yield kind, data[position : position + length + _OVERHEAD]
         position += length + _OVERHEAD
 
