@@ -1,7 +1,7 @@
 """Turns whatever mode a decoded picture has into RGB, 8 bits a channel.
 
 Alpha is flattened on white, the ground that most pages have. RGB and CMYK with an ICC profile are converted to sRGB by
-it, which keeps captions more often (docs/formats.md has the count); a profile that cannot be used is ignored.
+it, which keeps captions more often; a profile that cannot be used is ignored.
 """
 
 import io

@@ -1,7 +1,7 @@
 """Reads the tags of a TIFF's first picture, decides by them, and leaves out those that pixels do not need.
 
-Pillow does not honour all of them. What it would misread is put right here or refused with the name of the kind
-(docs/formats.md has the table). Format: TIFF 6.0, its technical notes, and BigTIFF.
+Pillow does not honour all of them. What it would misread is put right here or refused with the name of the kind.
+Format: TIFF 6.0, its technical notes, and BigTIFF.
 """
 
 from dataclasses import dataclass
