@@ -150,6 +150,7 @@ class Captioner:
             confidence=rate(best, self.bundle.manifest.confidence),
             log_probability=best.log_probability,
             words=tuple(_pair_words(words, best)),
+            evidence=best.evidence,
             alternatives=tuple(self._write_alternative(other) for other in others),
         )
 
