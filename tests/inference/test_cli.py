@@ -154,3 +154,98 @@ def test_progress_is_shown_on_a_terminal_only(folder: Path, tiny_bundle: Path) -
     assert b"1 of 2 photos" in os.read(terminal, 10_000)
     assert b"photos," not in process.stdout
     os.close(terminal)
+
+
+def test_sidecars_stand_beside_the_photos_and_a_second_run_writes_nothing(folder: Path, tiny_bundle: Path) -> None:
+    first = run(folder, "--sidecar", "txt", bundle=tiny_bundle)
+    texts = [folder / "blue.txt", folder / "more" / "red.txt"]
+    written = [text.stat().st_mtime_ns for text in texts]
+    second = run(folder, "--sidecar", "txt", bundle=Path("no model is needed"))
+
+    assert (first.returncode, first.stdout, first.stderr) == (0, "", "")
+    assert [text.read_text() for text in texts] == ["A blue square.\n", "A red square.\n"]
+    assert (second.returncode, second.stderr) == (0, "")
+    assert [text.stat().st_mtime_ns for text in texts] == written
+
+
+def test_a_text_that_is_there_is_kept_unless_asked(folder: Path, tiny_bundle: Path) -> None:
+    text = folder / "blue.txt"
+    text.write_text("By a person.")
+
+    run(folder, "--sidecar", "txt", bundle=tiny_bundle)
+    kept = text.read_text()
+    run(folder, "--sidecar", "txt", "--existing", "append", bundle=tiny_bundle)
+    appended = text.read_text()
+    run(folder, "--sidecar", "txt", "--existing", "replace", bundle=tiny_bundle)
+
+    assert kept == "By a person."
+    assert appended == "By a person.\nA blue square.\n"
+    assert text.read_text() == "A blue square.\n"
+
+
+def test_a_run_that_was_interrupted_goes_on(folder: Path, tiny_bundle: Path) -> None:
+    (folder / "blue.txt").write_text("A blue square.\n")
+
+    result = run(folder, "--sidecar", "txt", "--dry-run", bundle=tiny_bundle)
+
+    assert result.stdout.splitlines() == [f"{folder}/more/red.png"]
+    assert not (folder / "more" / "red.txt").exists()
+
+
+@pytest.mark.parametrize(
+    ("patterns", "names"),
+    [
+        (["--include", "*.png"], ["more/red.png"]),
+        (["--exclude", "*.png"], ["blue.JPG"]),
+        (["--include", "*", "--exclude", "more/*"], ["blue.JPG"]),
+    ],
+)
+def test_patterns_choose_among_the_photos_of_a_folder(
+    folder: Path, tiny_bundle: Path, patterns: list[str], names: list[str]
+) -> None:
+    result = run(folder, "--dry-run", *patterns, bundle=tiny_bundle)
+
+    assert result.stdout.splitlines() == [f"{folder}/{name}" for name in names]
+
+
+def test_an_unsure_caption_is_left_to_a_person(folder: Path, tiny_bundle: Path) -> None:
+    result = run(folder, "--min-confidence", "1", bundle=tiny_bundle)
+
+    assert (result.returncode, result.stdout) == (0, "")
+    assert result.stderr.count("unsure (") == 2
+    assert "A red square." in result.stderr
+
+
+def test_an_output_that_was_there_stays_whole_until_the_new_one_is(folder: Path, tiny_bundle: Path) -> None:
+    output = folder.parent / "out.csv"
+    output.write_text("before")
+
+    failed = run(folder, "--format", "csv", "--output", output, bundle=Path("nowhere"))
+    kept = output.read_text()
+    run(folder, "--format", "csv", "--output", output, bundle=tiny_bundle)
+
+    assert (failed.returncode, kept) == (2, "before")
+    assert len(output.read_text().splitlines()) == 3
+    assert [path.name for path in folder.parent.iterdir() if path.name.startswith(".")] == []
+
+
+def test_many_photos_at_a_time_keep_their_order(tmp_path: Path, tiny_bundle: Path) -> None:
+    colours = ["red", "blue", "green"] * 10
+    for number, colour in enumerate(colours):
+        (tmp_path / f"{number:02}.png").write_bytes(photo_bytes(colour, size=(64 + number * 20, 64)))
+
+    result = run(tmp_path, bundle=tiny_bundle)
+
+    assert [line.rpartition(": ")[2] for line in result.stdout.splitlines()] == [f"A {c} square." for c in colours]
+
+
+@pytest.mark.skipif(sys.platform == "darwin", reason="its file systems hold UTF-8 alone")
+def test_a_name_that_is_not_utf8_passes_through(tmp_path: Path, tiny_bundle: Path) -> None:
+    name = os.fsencode(tmp_path) + b"/caf\xe9.png"
+    with open(name, "wb") as stream:  # noqa: PTH123 (a name in bytes)
+        stream.write(photo_bytes("red"))
+    command = [sys.executable, "-m", "inference.cli", "--bundle", str(tiny_bundle), str(tmp_path)]
+
+    result = subprocess.run(command, capture_output=True, check=True)
+
+    assert result.stdout == name + b": A red square.\n"

@@ -20,7 +20,6 @@ from inference.confidence import rate
 from inference.decode_worker import Target
 from inference.decoding import Decode, decode_here
 from inference.image import ImageLimits
-from inference.onnx_runtime import OnnxDecoder, OnnxEncoder
 from inference.result import (
     Alternative,
     Caption,
@@ -166,6 +165,8 @@ def _open_runtime(bundle: Bundle, runtime: RuntimeName, threads: int, callers: i
         from inference.tensorflow_runtime import open_saved_model  # TensorFlow is optional, and slow to import
 
         return open_saved_model(bundle, threads=threads)
+    from inference.onnx_runtime import OnnxDecoder, OnnxEncoder  # 50 MB, which whoever loads no model can do without
+
     return OnnxEncoder(bundle, threads=threads, callers=callers), OnnxDecoder(bundle)
 
 
