@@ -8,10 +8,12 @@ TRAINING := $(VENVS)/training
 DEV := $(VENVS)/dev
 
 PACKAGES := services/inference services/frontend training
-SOURCES := services/inference/inference services/frontend/frontend training/training tests services/run.py
+SOURCES := services/inference/inference services/frontend/frontend training/training tools tests
 REQUIREMENTS := services/inference/requirements.txt services/frontend/requirements.txt training/requirements.txt
 SPLIT ?= dev
 BUNDLE ?= artifacts/default
+# DATASET as options: one folder, whose name may hold blanks, or several.
+DATASETS = $(if $(shell test -d "$(DATASET)" && echo one),--dataset "$(DATASET)",$(DATASET:%=--dataset "%"))
 
 # What a target lacks is said before anything is installed for it.
 NEEDS_DATASET := $(filter train end-to-end evaluate report,$(MAKECMDGOALS))
@@ -26,33 +28,33 @@ help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 run: $(INFERENCE)/ready $(FRONTEND)/ready ## serve the page on port 8080 and the API on port 8000; Ctrl-C stops both
-	@$(INFERENCE)/bin/python services/run.py --inference $(INFERENCE)/bin/python --frontend $(FRONTEND)/bin/python
+	@$(INFERENCE)/bin/python tools/run.py --inference $(INFERENCE)/bin/python --frontend $(FRONTEND)/bin/python
 
 test: $(DEV)/ready ## check the style, then run all tests
 	@$(MAKE) --no-print-directory lint
 	$(DEV)/bin/python -m pytest $(PYTEST_ARGS)
 
 screenshots: $(DEV)/ready ## take the docs' pictures of the page: real services, real bundle, real browser; STATES="start caption"
-	$(DEV)/bin/python tests/e2e/screenshots.py $(STATES)
+	@PYTHONPATH=tools:tests $(DEV)/bin/python -m screenshots $(STATES)
 
 waiting: $(DEV)/ready ## measure how long the page takes beyond the API's own answer; fails above half a second
-	$(DEV)/bin/python tests/e2e/waiting.py $(WAITING_ARGS)
+	@PYTHONPATH=tools:tests $(DEV)/bin/python -m waiting $(WAITING_ARGS)
 
 test-compose: $(DEV)/ready ## run docker-compose.yml and try it; starts Docker's engine where none runs
 	@sh tests/e2e/compose/start_engine.sh
 	TEST_COMPOSE=1 $(DEV)/bin/python -m pytest tests/e2e/compose $(PYTEST_ARGS)
 
 sizing: $(DEV)/ready ## photos a second, times and memory, for docs/operations.md; wants a quiet machine
-	@PYTHONPATH=tests $(DEV)/bin/python -m sizing $(SIZING_ARGS)
+	@PYTHONPATH=tools:tests $(DEV)/bin/python -m sizing $(SIZING_ARGS)
 
 chaos: $(DEV)/ready ## throw hostile photos, requests, clients, load and kills at the service; CHAOS_ARGS="--scale 0.1"
-	@PYTHONPATH=tests $(DEV)/bin/python -m chaos $(CHAOS_ARGS)
+	@PYTHONPATH=tools:tests $(DEV)/bin/python -m chaos $(CHAOS_ARGS)
 
 prove: $(DEV)/ready ## take out the protections of SECURITY.md one by one and see the tests fail; WORDS="headers" for some
-	@PYTHONPATH=tests $(DEV)/bin/python -m mutations $(WORDS)
+	@PYTHONPATH=tools:tests $(DEV)/bin/python -m mutations $(WORDS)
 
 bench: $(DEV)/ready $(INFERENCE)/ready ## measure speed, load, memory and start on this machine; writes docs/benchmarks.md; BENCH_ARGS="--scale 0.2"
-	@PYTHONPATH=tests $(DEV)/bin/python -m bench $(BENCH_ARGS)
+	@PYTHONPATH=tools:tests $(DEV)/bin/python -m bench $(BENCH_ARGS)
 
 audit: $(DEV)/ready ## look for dependencies with known holes
 	$(DEV)/bin/python -m pytest -q tests/test_supply_chain.py
@@ -65,15 +67,16 @@ train: $(TRAINING)/ready ## DATASET=… OUT=…: make a bundle; SETTINGS="decode
 end-to-end: $(TRAINING)/ready ## DATASET=… OUT=…: train the encoder too, on an accelerator, as a start for make train TRAIN_ARGS="--start …"
 	$(TRAINING)/bin/caption-train end-to-end --dataset "$(DATASET)" --out "$(OUT)" $(TRAIN_ARGS) $(SETTINGS)
 
-evaluate: $(TRAINING)/ready ## BUNDLE=… DATASET=… SPLIT=dev|test [JSON=…]: score a bundle with the code that serves it
-	$(TRAINING)/bin/caption-train evaluate --bundle "$(BUNDLE)" --dataset "$(DATASET)" --split $(SPLIT) --float32 $(if $(JSON),--json "$(JSON)") $(SETTINGS)
+evaluate: $(TRAINING)/ready ## BUNDLE=… DATASET="… …" SPLIT=dev|test [JSON=…] [TEXT="….gz"]: score a bundle with the code that serves it
+	$(TRAINING)/bin/caption-train evaluate --bundle "$(BUNDLE)" $(DATASETS) $(if $(TEXT),--text $(TEXT)) --split $(SPLIT) --float32 \
+	  $(if $(JSON),--json "$(JSON)") $(SETTINGS)
 
-report: $(TRAINING)/ready ## BUNDLE=… DATASET=… [AGAINST=…] [RUN=…] [REPORT=report.html]: a page about a bundle, to look at
-	$(TRAINING)/bin/caption-train report --bundle "$(BUNDLE)" --dataset "$(DATASET)" --split $(SPLIT) \
+report: $(TRAINING)/ready ## BUNDLE=… DATASET="… …" [AGAINST=…] [RUN=…] [REPORT=report.html]: a page about a bundle, to look at
+	$(TRAINING)/bin/caption-train report --bundle "$(BUNDLE)" $(DATASETS) --split $(SPLIT) \
 	  $(if $(AGAINST),--against "$(AGAINST)") $(if $(RUN),--run "$(RUN)") --out "$(or $(REPORT),report.html)"
 
 photos: $(DEV)/ready ## caption the photo set at many sizes and write docs/photos.md
-	@PYTHONPATH=tests $(DEV)/bin/python -m photo_set
+	@PYTHONPATH=tools:tests $(DEV)/bin/python -m photo_set
 
 lint: $(DEV)/ready ## ruff, mypy --strict and the import rules
 	$(DEV)/bin/ruff check $(SOURCES)

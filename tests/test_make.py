@@ -11,7 +11,7 @@ from types import ModuleType
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
-RUN = ROOT / "services" / "run.py"
+RUN = ROOT / "tools" / "run.py"
 
 
 def _make(*words: str) -> subprocess.CompletedProcess[str]:
@@ -45,6 +45,17 @@ def test_a_missing_dataset_is_said_before_anything_is_installed(target: str, tmp
 
 def test_a_missing_place_for_the_bundle_is_said_too() -> None:
     assert "OUT=artifacts/mine" in _make("train", "DATASET=photos").stderr
+
+
+@pytest.mark.parametrize("target", ["evaluate", "report"])
+def test_several_datasets_are_several_options_and_a_folder_may_have_blanks(target: str, tmp_path: Path) -> None:
+    (tmp_path / "my photos").mkdir()
+
+    several = _make("-n", target, f"DATASET={tmp_path}/one {tmp_path}/two", f"VENVS={tmp_path}/venv").stdout
+    one = _make("-n", target, f"DATASET={tmp_path}/my photos", f"VENVS={tmp_path}/venv").stdout
+
+    assert f'--dataset "{tmp_path}/one" --dataset "{tmp_path}/two" ' in several
+    assert f'--dataset "{tmp_path}/my photos" ' in one
 
 
 def test_an_old_python_is_told_what_to_do(tmp_path: Path) -> None:

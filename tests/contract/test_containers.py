@@ -11,7 +11,7 @@ _ROOT = Path(__file__).parents[2]
 _SERVICES: dict[str, dict[str, Any]] = yaml.safe_load((_ROOT / "docker-compose.yml").read_text())["services"]
 _PODS = [
     manifest
-    for path in sorted((_ROOT / "services" / "kubernetes").glob("*.yaml"))
+    for path in sorted((_ROOT / "deploy" / "kubernetes").glob("*.yaml"))
     for manifest in yaml.safe_load_all(path.read_text())
     if manifest["kind"] == "Deployment"
 ]

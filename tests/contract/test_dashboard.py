@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 import yaml
 
-from inference.metrics import Metrics
+from inference.serving.metrics import Metrics
 
-_MONITORING = Path(__file__).parents[2] / "services" / "monitoring"
+_MONITORING = Path(__file__).parents[2] / "deploy" / "monitoring"
 _SUBJECTS = {
     "traffic": "caption_requests_total",
     "latency by stage": "caption_stage_seconds",

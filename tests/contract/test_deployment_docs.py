@@ -18,7 +18,10 @@ def test_the_table_of_variables_is_that_of_the_file() -> None:
 
 
 def test_the_variables_of_tracing_are_explained() -> None:
-    code = [_ROOT / "services" / path for path in ("inference/inference/tracing.py", "frontend/frontend/tracing.py")]
+    code = [
+        _ROOT / "services" / path
+        for path in ("inference/inference/serving/tracing.py", "frontend/frontend/web/tracing.py")
+    ]
     used = {
         name for text in (_COMPOSE, *(path.read_text() for path in code)) for name in re.findall(r"OTEL_[A-Z_]+", text)
     }
@@ -27,7 +30,7 @@ def test_the_variables_of_tracing_are_explained() -> None:
 
 
 def test_what_to_do_is_said_for_every_alert() -> None:
-    rules = yaml.safe_load((_ROOT / "services/monitoring/prometheus/alerts.yml").read_text(encoding="utf-8"))
+    rules = yaml.safe_load((_ROOT / "deploy/monitoring/prometheus/alerts.yml").read_text(encoding="utf-8"))
     alerts = {rule["alert"]: rule["labels"]["severity"] for group in rules["groups"] for rule in group["rules"]}
 
     assert dict(re.findall(r"^\| `([A-Z][a-z]\w+)` \| (\w+) \|", _OPERATIONS, re.MULTILINE)) == alerts

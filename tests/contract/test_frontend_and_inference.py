@@ -8,9 +8,9 @@ from support.photos import photo_bytes
 from support.service_process import ServiceProcess, run_service
 from support.tiny_bundle import GRID, write_tiny_bundle
 
-from frontend.errors import RefusedError
-from frontend.failures import explain
-from frontend.inference_client import InferenceClient, Options
+from frontend.inference.client import InferenceClient, Options
+from frontend.inference.errors import RefusedError
+from frontend.presentation.failures import explain
 from frontend.settings import Settings
 
 

@@ -11,11 +11,11 @@ import pytest
 import yaml
 
 from frontend.settings import Settings as FrontendSettings
-from inference.metrics import Metrics
-from inference.settings import Settings as InferenceSettings
+from inference.serving.metrics import Metrics
+from inference.serving.settings import Settings as InferenceSettings
 
 _ROOT = Path(__file__).parent.parent.parent
-_MANIFESTS = _ROOT / "services" / "kubernetes"
+_MANIFESTS = _ROOT / "deploy" / "kubernetes"
 _SETTINGS: dict[str, set[str]] = {
     "inference": {f"CAPTION_{name}".upper() for name in InferenceSettings.model_fields},
     "frontend": {f"FRONTEND_{name}".upper() for name in FrontendSettings.model_fields},

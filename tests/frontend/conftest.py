@@ -9,8 +9,8 @@ from flask.testing import FlaskClient
 from support.fake_inference import FakeInference, run_fake_inference
 
 from frontend.app import create_app
-from frontend.server import Server
 from frontend.settings import Settings
+from frontend.web.server import Server
 
 
 @pytest.fixture

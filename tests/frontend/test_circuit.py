@@ -1,6 +1,6 @@
 """The circuit opens after failures in a row, lets one probe through, and closes on success."""
 
-from frontend.circuit import Circuit
+from frontend.inference.circuit_breaker import Circuit
 
 
 class Clock:

@@ -5,7 +5,7 @@ import io
 import pytest
 from PIL import Image
 
-from frontend.examples import FOLDER, Example, find_example, load_examples, read_example
+from frontend.presentation.examples import FOLDER, Example, find_example, load_examples, read_example
 
 EXAMPLES = load_examples()
 

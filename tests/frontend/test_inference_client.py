@@ -8,9 +8,9 @@ import time
 import pytest
 from support.fake_inference import Answer, FakeInference, make_caption, make_problem
 
-from frontend.circuit import Circuit
-from frontend.errors import AwayError, BusyError, GarbledError, RefusedError, SlowError
-from frontend.inference_client import InferenceClient, Options
+from frontend.inference.circuit_breaker import Circuit
+from frontend.inference.client import InferenceClient, Options
+from frontend.inference.errors import AwayError, BusyError, GarbledError, RefusedError, SlowError
 from frontend.settings import Settings
 
 
@@ -161,7 +161,7 @@ def test_answers_at_once_while_the_circuit_is_open_and_recovers_by_itself(infere
 def test_more_captions_at_once_than_allowed_are_told_that_it_is_busy(
     inference: FakeInference, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("frontend.inference_client.SLOT_WAIT_SECONDS", 0.05)
+    monkeypatch.setattr("frontend.inference.client.SLOT_WAIT_SECONDS", 0.05)
     inference.answers.append(Answer(body=json.dumps(make_caption()).encode(), delay=0.6))
     client = make_client(inference.url, concurrent_captions=1)
     first = threading.Thread(target=client.caption, args=(b"photo", Options(), "id"))

@@ -7,8 +7,8 @@ import pytest
 from flask.testing import FlaskClient
 from support.fake_inference import Answer, FakeInference
 
-from frontend.contract import ModelFacts
-from frontend.model_facts import arrange
+from frontend.inference.contract import ModelFacts
+from frontend.presentation.model_facts import arrange
 
 
 def test_about_shows_what_inference_tells_about_its_model(client: FlaskClient) -> None:

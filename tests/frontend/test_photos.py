@@ -3,7 +3,7 @@
 import pytest
 from support.uploads import make_photo
 
-from frontend.photos import Photo, clean_name
+from frontend.views.photos import Photo, clean_name
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ import pytest
 from flask.testing import FlaskClient
 from support.fake_inference import FakeInference, make_problem
 
-from frontend.request_log import JsonFormatter
+from frontend.web.request_log import JsonFormatter
 
 
 @pytest.fixture

@@ -2,10 +2,10 @@
 
 import pytest
 
-from frontend.certainty import describe
-from frontend.contract import Problem
-from frontend.errors import AwayError, BusyError, GarbledError, InferenceError, RefusedError, SlowError
-from frontend.failures import explain, format_megabytes
+from frontend.inference.contract import Problem
+from frontend.inference.errors import AwayError, BusyError, GarbledError, InferenceError, RefusedError, SlowError
+from frontend.presentation.confidence_label import describe
+from frontend.presentation.failures import explain, format_megabytes
 
 
 def refused(status: int, detail: str = "", retry_after: float | None = None) -> RefusedError:

@@ -13,7 +13,7 @@ from support.fake_inference import FakeInference, make_problem
 
 from frontend.app import create_app
 from frontend.settings import Settings
-from frontend.tracing import open_provider
+from frontend.web.tracing import open_provider
 
 TRACE = "0af7651916cd43dd8448eb211c80319c"
 TRACEPARENT = f"00-{TRACE}-b7ad6b7169203331-01"

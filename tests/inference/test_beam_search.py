@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.toy_decoder import TOKENS, VOCABULARY_SIZE, WORDS, ToyDecoder, make_features, score_sentence
 
-from inference.beam_search import SearchOptions, search
-from inference.runtime import DecoderStep, Floats, Tensors
+from inference.model.beam_search import SearchOptions, search
+from inference.model.runtime import DecoderStep, Floats, Tensors
 
 WIDER_THAN_THE_TREE = 200
 OPTIONS = SearchOptions(beam_width=3, length_penalty=0.7, max_length=4)

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 from support.tiny_bundle import WORDS, write_manifest, write_tiny_bundle
 
-from inference.bundle import digest_files, file_entry, load_bundle
 from inference.errors import BundleError
+from inference.model.bundle import digest_files, file_entry, load_bundle
 
 Damage = Callable[[Path], object]
 

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from inference.beam_search import Hypothesis
-from inference.confidence import rate
-from inference.manifest import Calibration
+from inference.model.beam_search import Hypothesis
+from inference.model.confidence import rate
+from inference.model.manifest import Calibration
 
 log_probabilities = st.lists(st.floats(-1e4, 0), min_size=2, max_size=20)
 calibrations = st.none() | st.builds(Calibration, slope=st.floats(0, 1e6), intercept=st.floats(-1e6, 1e6))

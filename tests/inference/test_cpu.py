@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from inference.cpu import count_cores
+from inference.model.cpu import count_cores
 
 NOWHERE = Path("/nonexistent")
 

@@ -1,6 +1,7 @@
 """Decoding in processes of their own: as in this one, but a photo that makes its decoder run away costs nobody else."""
 
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -8,16 +9,23 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 from support.photos import photo_bytes
 
-from inference.decode_worker import Target
-from inference.decoding import DecodePool, DecoderError, decode_here
-from inference.errors import DeadlineExceededError, ImageTooLargeError, UndecodableImageError, UnsupportedImageError
-from inference.image import ImageLimits
+from inference.errors import (
+    DeadlineExceededError,
+    DecoderError,
+    ImageTooLargeError,
+    UndecodableImageError,
+    UnsupportedImageError,
+)
+from inference.image.decode import ImageLimits
+from inference.image.pool import DecodePool, decode_here
+from inference.image.worker import Target
 
 pytestmark = pytest.mark.slow
 
@@ -36,6 +44,17 @@ def open_pool(
         yield pool
 
 
+@contextmanager
+def files_allowed(count: int) -> Iterator[None]:
+    """This process may open no more than `count` files for a while."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (count, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
 @pytest.fixture(autouse=True)
 def importable(monkeypatch: pytest.MonkeyPatch) -> None:
     """The processes find the tests' own modules."""
@@ -45,7 +64,7 @@ def importable(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(scope="module")
 def pool() -> Iterator[DecodePool]:
-    with open_pool(program="inference.decode_worker") as pool:
+    with open_pool(program="inference.image.worker") as pool:
         yield pool
 
 
@@ -128,6 +147,56 @@ def test_a_process_killed_from_outside_loses_no_photo() -> None:
         assert pool.decode(PHOTO, TARGET)[1].format == "PNG"
 
 
+def test_a_process_that_is_killed_again_and_again_is_not_the_photo_s_fault() -> None:
+    with open_pool() as pool, ThreadPoolExecutor(1) as threads:
+        pool.decode(PHOTO, TARGET)
+        busy = None
+        for _ in range(2):
+            killed = pool.process_ids
+            busy = busy or threads.submit(pool.decode, b"sleep", TARGET)
+            time.sleep(0.3)
+            os.kill(killed[0], signal.SIGKILL)
+            _wait_for(partial(_differ, pool, killed))
+
+        assert busy is not None
+        assert isinstance(busy.exception(timeout=10), DecoderError)
+
+
+@pytest.mark.parametrize("data", [b"run away", b"leave", b"crash", b"sleep"])
+def test_a_place_comes_back_though_no_process_can_be_started_for_a_while(data: bytes) -> None:
+    with open_pool(deadline_seconds=2) as pool:
+        pool.decode(PHOTO, TARGET)
+        with files_allowed(1):
+            for photo in (data, PHOTO):
+                with pytest.raises((UndecodableImageError, DeadlineExceededError, DecoderError)):
+                    pool.decode(photo, TARGET)
+            assert not pool.available
+
+        _wait_for(lambda: pool.available)
+        assert pool.decode(PHOTO, TARGET)[1].format == "PNG"
+        assert len(pool.process_ids) == 1
+
+
+def test_further_places_come_though_no_process_can_be_started_for_a_while() -> None:
+    with open_pool(3) as pool:
+        with files_allowed(1):
+            pool.decode(PHOTO, TARGET)
+            assert len(pool.process_ids) == 1
+
+        _wait_for(lambda: len(pool.process_ids) == 3)
+
+
+def test_a_pool_that_is_closed_lets_go_of_whoever_waits_for_a_place() -> None:
+    with open_pool(deadline_seconds=5) as pool, ThreadPoolExecutor(2) as threads:
+        pool.decode(PHOTO, TARGET)
+        waiting = [threads.submit(pool.decode, b"sleep", TARGET) for _ in range(2)]
+        time.sleep(0.2)
+        pool.__exit__(None, None, None)
+
+        assert all(work.exception(timeout=10) is not None for work in waiting)
+        assert not pool.process_ids or not any(Path(f"/proc/{one}").exists() for one in pool.process_ids)
+
+
 def test_signals_to_the_group_leave_it_at_work() -> None:
     with open_pool() as pool:
         pool.decode(PHOTO, TARGET)
@@ -174,6 +243,10 @@ def test_a_program_that_cannot_be_started_says_so(capfd: pytest.CaptureFixture[s
     assert "support.nothing" in capfd.readouterr().err
 
 
+def _differ(pool: DecodePool, killed: list[int]) -> bool:
+    return pool.process_ids not in ([], killed)
+
+
 def _wait_for(condition: Callable[[], bool]) -> None:
     limit = time.monotonic() + 10
     while not condition():
@@ -182,6 +255,6 @@ def _wait_for(condition: Callable[[], bool]) -> None:
 
 
 def test_the_processes_that_decode_do_without_numpy() -> None:
-    program = "import sys, inference.decode_worker; sys.exit('numpy' in sys.modules)"
+    program = "import sys, inference.image.worker; sys.exit('numpy' in sys.modules)"
 
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0

@@ -5,7 +5,7 @@ import threading
 
 import pytest
 
-from inference.listening import admit_no_more, open_listener
+from inference.server.listener import admit_no_more, open_listener
 
 
 @pytest.fixture

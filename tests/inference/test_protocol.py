@@ -16,6 +16,10 @@ pytestmark = pytest.mark.slow
 
 RED = photo_bytes("red")
 PNG = {"Content-Type": "image/png"}
+LIVE = b"GET /health/live HTTP/1.1\r\nHost: a\r\n\r\n"
+MODEL = b"GET /model HTTP/1.1\r\nHost: a\r\n\r\n"
+LARGE_ANSWER = b"GET /docs/swagger-ui-bundle.js HTTP/1.1\r\nHost: a\r\n\r\n"
+CHUNKED = b"POST /caption HTTP/1.1\r\nHost: a\r\nContent-Type: image/png\r\nTransfer-Encoding: chunked\r\n\r\n"
 
 
 @pytest.fixture(scope="module")
@@ -72,12 +76,15 @@ def test_an_honest_connection_is_kept_for_many_requests(service: ServiceProcess)
             time.sleep(0.6)  # longer than the limit on headers in all, which must not go on while idle
 
 
-def test_pipelined_requests_are_answered_in_order(service: ServiceProcess) -> None:
+@pytest.mark.parametrize("ahead", [1, 5_000])
+def test_what_is_sent_before_the_answer_is_not_looked_at(service: ServiceProcess, ahead: int) -> None:
     with RawConnection(service.port) as connection:
-        connection.send(b"GET /health/live HTTP/1.1\r\nHost: a\r\n\r\nGET /model HTTP/1.1\r\nHost: a\r\n\r\n")
+        connection.send(LIVE + MODEL * ahead)
+        response, body = connection.answer()
 
-        assert json.loads(connection.answer()[1]) == {"status": "alive"}
-        assert json.loads(connection.answer()[1])["name"] == "tiny"
+        assert json.loads(body) == {"status": "alive"}
+        assert response.headers["connection"] == "close"
+        assert connection.rest() == b""
 
 
 @pytest.mark.parametrize(
@@ -141,11 +148,51 @@ def test_an_answer_that_came_before_the_body_is_not_lost_when_the_body_comes(
 
 
 def test_a_chunked_body_is_counted(service: ServiceProcess) -> None:
-    head = b"POST /caption HTTP/1.1\r\nHost: a\r\nContent-Type: image/png\r\nTransfer-Encoding: chunked\r\n\r\n"
     with RawConnection(service.port) as connection:
-        connection.send(head + (b"10000\r\n" + b"x" * 0x10000 + b"\r\n") * 20)
+        connection.send(CHUNKED + (b"10000\r\n" + b"x" * 0x10000 + b"\r\n") * 20)
 
         assert connection.answer()[0].status == 413
+
+
+@pytest.mark.parametrize("piece", [20, 1000, len(RED)])
+def test_a_photo_in_chunks_is_captioned(service: ServiceProcess, piece: int) -> None:
+    pieces = [RED[start : start + piece] for start in range(0, len(RED), piece)]
+    body = b"".join(b"%x\r\n%s\r\n" % (len(part), part) for part in [*pieces, b""])
+    with RawConnection(service.port) as connection:
+        for _ in range(2):
+            response, answer = connection.send(CHUNKED + body).answer()
+
+            assert response.status == 200
+            assert json.loads(answer)["caption"] == "a red square"
+
+
+@pytest.mark.parametrize("trailer", [b"a:b\r\nc", b"a:b\r\n\r\n"], ids=["two begun", "one whole"])
+def test_trailers_are_refused(service: ServiceProcess, trailer: bytes) -> None:
+    with RawConnection(service.port) as connection:
+        check_refusal(connection.send(CHUNKED + b"5\r\nhello\r\n0\r\n" + trailer), 400, "malformed-request")
+
+
+@pytest.mark.parametrize(
+    ("start", "more"),
+    [
+        (b"0\r\n", b"a:b\r\n"),
+        (b"0\r\na:", b"x"),
+        (b"0\r\n", b"x"),
+        (b"5;", b"x"),
+        (b"5;", b"a=b;"),
+        (b"", b"0"),
+        (b"", b"1\r\nx\r\n"),
+    ],
+    ids=["trailers", "an endless trailer", "a name", "an extension", "extensions", "a size", "tiny chunks"],
+)
+def test_what_comes_beside_a_body_is_bounded(service: ServiceProcess, start: bytes, more: bytes) -> None:
+    before = service.megabytes()
+    with RawConnection(service.port) as connection:
+        connection.send(CHUNKED + b"5\r\nhello\r\n" + start)
+        flooded = connection.flood(more * 20_000, times=600)
+
+    assert flooded < 12 * 10**6  # of which both ends' sockets hold the most
+    assert service.megabytes() - before < 20
 
 
 def test_two_hundred_slow_clients_keep_nobody_waiting(tiny_bundle: Path) -> None:
@@ -170,3 +217,58 @@ def test_beyond_the_limit_of_connections_the_slowest_sender_makes_room(tiny_bund
         start = time.monotonic()
         assert slow[0].is_closed()
         assert time.monotonic() - start < 3
+
+
+def test_beyond_it_the_address_that_has_most_makes_room(tiny_bundle: Path) -> None:
+    with run_service(tiny_bundle, max_connections=5) as service, ExitStack() as stack:
+        elder = stack.enter_context(RawConnection(service.port, source="127.0.0.2"))
+        elder.send(LIVE).answer()
+        others = [stack.enter_context(RawConnection(service.port)).send(b"GET /slow") for _ in range(20)]
+
+        assert elder.send(LIVE).answer()[0].status == 200
+        assert others[0].is_closed()
+
+
+@pytest.mark.parametrize("held", [b"", LIVE, LARGE_ANSWER], ids=["sends nothing", "idle", "reads nothing"])
+def test_beyond_it_whoever_keeps_a_connection_makes_room(tiny_bundle: Path, held: bytes) -> None:
+    with run_service(tiny_bundle, max_connections=5) as service, ExitStack() as stack:
+        for _ in range(20):
+            stack.enter_context(RawConnection(service.port, receive_bytes=2048)).send(held)
+
+            assert httpx.get(f"{service.url}/health/live").status_code == 200
+
+
+def test_answers_that_nobody_reads_take_no_memory_and_end(tiny_bundle: Path) -> None:
+    with run_service(tiny_bundle, reading_seconds=2) as service, ExitStack() as stack:
+        before = service.megabytes()
+        readers = [stack.enter_context(RawConnection(service.port, receive_bytes=2048)) for _ in range(100)]
+        for reader in readers:
+            reader.send(LARGE_ANSWER * 8)
+        time.sleep(1.5)
+
+        assert service.megabytes() - before < 60  # an answer has 1.5 megabytes
+
+        time.sleep(2)
+        assert service.metric("process_open_fds") < 60
+
+
+def test_a_slow_reader_gets_its_whole_answer(tiny_bundle: Path) -> None:
+    with run_service(tiny_bundle) as service, RawConnection(service.port, receive_bytes=2048) as connection:
+        connection.send(LARGE_ANSWER)
+        time.sleep(1)
+        response, body = connection.answer()
+
+        assert len(body) == int(response.headers["content-length"]) > 10**6
+        assert connection.send(LIVE).answer()[0].status == 200
+
+
+def test_bursts_of_connections_leave_files_for_everything_else(tiny_bundle: Path) -> None:
+    with run_service(tiny_bundle) as service, ExitStack() as stack:
+        service.allow_files(1024)
+        for _ in range(900):
+            stack.enter_context(RawConnection(service.port))
+        service.resume_after(lambda: [stack.enter_context(RawConnection(service.port)) for _ in range(900)])
+
+        assert httpx.post(f"{service.url}/caption", content=RED, headers=PNG).status_code == 200
+        assert service.metric("process_open_fds") < 700
+        assert len(service.log) < 50

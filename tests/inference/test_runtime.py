@@ -17,10 +17,10 @@ from support.tiny_bundle import (
     write_tiny_bundle,
 )
 
-from inference.bundle import load_bundle
 from inference.captioner import Captioner
 from inference.errors import BundleError
-from inference.onnx_runtime import OnnxDecoder, OnnxEncoder
+from inference.model.bundle import load_bundle
+from inference.model.onnx_runtime import OnnxDecoder, OnnxEncoder
 
 
 @pytest.fixture

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from support.captions import make_caption
 
+from inference.caption import Caption, CaptionOptions, ImageInfo, PreparedImage
 from inference.errors import DeadlineExceededError, QueueFullError, UndecodableImageError
-from inference.result import Caption, CaptionOptions, ImageInfo, PreparedImage
-from inference.scheduler import Scheduler
+from inference.serving.scheduler import Scheduler
 
 pytestmark = pytest.mark.anyio
 

@@ -1,6 +1,7 @@
 """The process from its first second to its last: listening while loading, draining on a signal."""
 
 import json
+import os
 import shutil
 import signal
 import time
@@ -145,3 +146,64 @@ def test_a_client_that_hangs_up_gives_its_place_back(tiny_bundle: Path) -> None:
         begun = service.metric("caption_batch_size_count")
 
     assert begun == 1  # the one that was under way: the photos behind it were dropped unseen
+
+
+def children(service: ServiceProcess) -> list[int]:
+    """The processes that decode."""
+    task = Path(f"/proc/{service.process.pid}/task")
+    lists = [(thread / "children").read_text().split() for thread in task.iterdir()]
+    return [int(number) for numbers in lists for number in numbers]
+
+
+def lose_decoders(service: ServiceProcess, client: httpx.Client) -> int:
+    """Have all processes that decode die at a time when no other can be started; how many files were allowed."""
+    assert client.get("/health/ready").status_code == 200  # the connection is there, and needs no file any more
+    files = service.allow_files(1)
+    for number in children(service):
+        os.kill(number, signal.SIGKILL)
+    content = photo_bytes("blue")
+    assert client.post("/caption", content=content, headers=PNG).status_code in (503, 504)
+    return files
+
+
+def test_without_decoders_it_is_not_ready_until_there_are_some_again(tiny_bundle: Path) -> None:
+    with (
+        run_service(tiny_bundle, deadline_seconds=5) as service,
+        httpx.Client(base_url=service.url, timeout=30) as client,
+    ):
+        files = lose_decoders(service, client)
+
+        check_problem(client.get("/health/ready"), 503, "not-ready")
+        check_problem(client.post("/caption", content=photo_bytes("red"), headers=PNG), 503, "not-ready")
+        assert client.get("/health/live").status_code == 200
+
+        service.allow_files(files)
+        wait_for(lambda: client.get("/health/ready").status_code == 200)
+        assert client.post("/caption", content=photo_bytes("red"), headers=PNG).status_code == 200
+
+
+def test_sigterm_ends_it_though_it_has_lost_its_decoders(tiny_bundle: Path) -> None:
+    with (
+        run_service(tiny_bundle, deadline_seconds=2) as service,
+        httpx.Client(base_url=service.url, timeout=30) as client,
+    ):
+        lose_decoders(service, client)
+        client.close()
+        service.terminate()
+
+        assert service.wait(15) == 0
+        assert len(service.log) < 30
+
+
+def test_sigterm_ends_it_though_the_model_never_comes_to_an_end(tiny_bundle: Path) -> None:
+    with ServiceProcess(tiny_bundle, slow=3600, drain_seconds=1) as service:
+        wait_for(lambda: httpx.get(f"{service.url}/health/live").status_code == 200)
+        service.terminate()
+
+        assert service.wait(20) == 1
+
+
+def test_a_signal_to_load_anew_before_there_is_anything_to_load_does_no_harm(tiny_bundle: Path) -> None:
+    with ServiceProcess(tiny_bundle) as service:
+        service.process.send_signal(signal.SIGHUP)
+        service.wait_until_ready()

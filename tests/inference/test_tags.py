@@ -7,14 +7,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.odd_files import exif_of, tiff_flooded
 
-from inference.tags import count_tags, read_orientation
+from inference.image.exif import count_tags, read_orientation
 
 
-def nested(order: str, *, below: int) -> bytes:
-    """A directory with one tag, which leads to another directory of `below` tags."""
-    start = {"<": b"II", ">": b"MM"}[order] + struct.pack(f"{order}HI", 42, 8)
-    first = struct.pack(f"{order}HHHII", 1, 0x8769, 4, 1, 30) + bytes(8)
-    return start + first[: 30 - len(start)].ljust(30 - len(start), b"\0") + struct.pack(f"{order}H", below)
+def first_directory(order: str, *, claimed: int, tag: bytes = bytes(12)) -> bytes:
+    """A directory that claims so many tags and has one."""
+    return struct.pack(f"{order}2sHIH", {"<": b"II", ">": b"MM"}[order], 42, 8, claimed) + tag + bytes(4)
 
 
 @pytest.mark.parametrize("tags", [0, 1, 100, 5000])
@@ -24,8 +22,16 @@ def test_the_tags_that_a_directory_claims_are_counted(tags: int, big: bool) -> N
 
 
 @pytest.mark.parametrize("order", "<>")
-def test_the_tags_of_directories_below_count_too(order: str) -> None:
-    assert count_tags(nested(order, below=3000)) == 3001
+def test_no_more_tags_are_believed_than_fit_into_the_data(order: str) -> None:
+    assert count_tags(first_directory(order, claimed=60_000)) == 1
+
+
+@pytest.mark.parametrize("order", "<>")
+@pytest.mark.parametrize(("kind", "code"), [(1, "B3x"), (3, "H2x"), (4, "I"), (6, "b3x"), (8, "h2x"), (9, "i")])
+def test_an_orientation_counts_in_any_size_of_number(order: str, kind: int, code: str) -> None:
+    data = first_directory(order, claimed=1, tag=struct.pack(f"{order}HHI{code}", 0x0112, kind, 1, 6))
+
+    assert read_orientation(data) == 6
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))

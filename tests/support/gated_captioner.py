@@ -4,11 +4,11 @@ import threading
 from collections.abc import Sequence
 from pathlib import Path
 
-from inference.bundle import load_bundle
+from inference.caption import Caption, CaptionOptions, PreparedImage
 from inference.captioner import Captioner
-from inference.image import ImageLimits
-from inference.onnx_runtime import OnnxDecoder, OnnxEncoder
-from inference.result import Caption, CaptionOptions, PreparedImage
+from inference.image.decode import ImageLimits
+from inference.model.bundle import load_bundle
+from inference.model.onnx_runtime import OnnxDecoder, OnnxEncoder
 
 _DEFAULTS = CaptionOptions()
 

@@ -6,12 +6,12 @@ import time
 
 from PIL import Image
 
-from inference import decode_worker, image
-from inference.image import ImageLimits
-from inference.result import PictureInfo
+from inference.caption import PictureInfo
+from inference.image import decode, worker
+from inference.image.decode import ImageLimits
 from support.photos import photo_bytes
 
-_decode = image.decode
+_decode = decode.decode
 _LIMITS = ImageLimits()
 
 
@@ -36,5 +36,5 @@ def _misbehave(
 
 
 if __name__ == "__main__":
-    image.decode = _misbehave
-    decode_worker.main()
+    decode.decode = _misbehave
+    worker.main()

@@ -22,10 +22,18 @@ class _Reader(io.BufferedReader):
 
 
 class RawConnection:
-    """A TCP connection to a service on this machine."""
+    """A TCP connection to a service on this machine, from the address `source`.
 
-    def __init__(self, port: int) -> None:
-        self._socket = socket.create_connection(("127.0.0.1", port), timeout=PATIENCE)
+    `receive_bytes`: what it takes at most before it is read, where that matters.
+    """
+
+    def __init__(self, port: int, *, source: str = "127.0.0.1", receive_bytes: int | None = None) -> None:
+        self._socket = socket.socket()
+        if receive_bytes is not None:
+            self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_bytes)
+        self._socket.settimeout(PATIENCE)
+        self._socket.bind((source, 0))
+        self._socket.connect(("127.0.0.1", port))
         self._reader = _Reader(socket.SocketIO(self._socket, "r"))
 
     def __enter__(self) -> Self:
@@ -50,11 +58,26 @@ class RawConnection:
         except OSError:
             pass
 
+    def flood(self, data: bytes, times: int) -> int:
+        """Send `data` again and again, until the other side will not have more of it; how many bytes it was sent."""
+        sent = 0
+        try:
+            for _ in range(times):
+                self._socket.sendall(data)
+                sent += len(data)
+        except OSError:
+            pass
+        return sent
+
     def answer(self) -> tuple[http.client.HTTPResponse, bytes]:
         """The next answer, and its body."""
         response = http.client.HTTPResponse(self._reader)  # type: ignore[arg-type]  # all it asks of a socket
         response.begin()
         return response, response.read()
+
+    def rest(self) -> bytes:
+        """Everything that comes until the other side closes the connection."""
+        return self._reader.read()
 
     def is_closed(self) -> bool:
         """Whether the other side closes the connection; waits for it."""

@@ -3,12 +3,13 @@
 import contextlib
 import json
 import os
+import resource
 import signal
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -96,6 +97,25 @@ class ServiceProcess:
         """The value of a metric now."""
         lines = httpx.get(f"{self.url}/metrics").text.splitlines()
         return next((float(line.rpartition(" ")[2]) for line in lines if line.startswith(f"{sample} ")), 0.0)
+
+    def megabytes(self) -> float:
+        """The memory of the process itself now, in MB; what it has freed may still count."""
+        pages = int(Path(f"/proc/{self.process.pid}/statm").read_text().split()[1])
+        return pages * resource.getpagesize() / 10**6
+
+    def allow_files(self, count: int) -> int:
+        """Let the process have so many files open from now on; how many it might have had before."""
+        before, hard = resource.prlimit(self.process.pid, resource.RLIMIT_NOFILE)
+        resource.prlimit(self.process.pid, resource.RLIMIT_NOFILE, (count, hard))
+        return before
+
+    def resume_after(self, act: Callable[[], object]) -> None:
+        """Have the process miss what `act` does until all of it is done."""
+        self.process.send_signal(signal.SIGSTOP)
+        try:
+            act()
+        finally:
+            self.process.send_signal(signal.SIGCONT)
 
     def _read_log(self) -> None:
         assert self.process.stdout is not None

@@ -5,11 +5,11 @@ import time
 from collections.abc import Sequence
 
 from inference.__main__ import open_decoders
+from inference.caption import Caption, CaptionOptions, PreparedImage
 from inference.captioner import Captioner
-from inference.logs import configure_logging
-from inference.result import Caption, CaptionOptions, PreparedImage
-from inference.server import serve
-from inference.settings import read_settings
+from inference.server.server import serve
+from inference.serving.logs import configure_logging
+from inference.serving.settings import read_settings
 
 _SECONDS = float(sys.argv[1])
 _DEFAULTS = CaptionOptions()

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from training.xception import load_xception
+from training.encoder.xception import load_xception
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -10,11 +10,11 @@ import pytest
 from support.shapes import write_shapes
 from support.weights import weights_cache
 
-from inference.vocabulary import Vocabulary
+from inference.model.vocabulary import Vocabulary
 from training.config import EncoderConfig, TrainingConfig, load_config
-from training.dataset import Photo, read_dataset
-from training.encoder import ExportedEncoder, export_encoder
-from training.words import build_vocabulary
+from training.data.dataset import Photo, read_dataset
+from training.data.words import build_vocabulary
+from training.encoder.cache import ExportedEncoder, export_encoder
 
 CELLS, CHANNELS = 4, 6
 

@@ -5,12 +5,12 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from inference.vocabulary import Vocabulary
-from training.batches import Batches, TrainingPhotos, pad_captions
-from training.dataset import Photo
-from training.maps import PhotoView
-from training.views import WHOLE, View
-from training.words import TOKENS
+from inference.model.vocabulary import Vocabulary
+from training.data.batches import Batches, TrainingPhotos, pad_captions
+from training.data.dataset import Photo
+from training.data.views import WHOLE, View
+from training.data.words import TOKENS
+from training.encoder.feature_maps import PhotoView
 
 
 @pytest.fixture

@@ -5,11 +5,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from training.bundling import Job
 from training.config import load_config
-from training.dataset import Photo
-from training.start import Start
-from training.views import WHOLE
+from training.data.dataset import Photo
+from training.data.views import WHOLE
+from training.encoder.pretrained import Start
+from training.publish.bundling import Job
 
 STARTED = Start(decoder={"bias": np.zeros(1, np.float16)})
 

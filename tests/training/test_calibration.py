@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from training.calibration import GOOD_CIDER, bin_by_confidence, fit_calibration
+from training.evaluation.calibration import GOOD_CIDER, bin_by_confidence, fit_calibration
 
 
 def _confidence(slope: float, intercept: float, certainty: float) -> float:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from training.dataset import read_dataset, read_image
+from training.data.dataset import read_dataset, read_image
 from training.errors import DatasetError
 
 NAMES = {"train": ("one.jpg", "two.jpg"), "dev": ("three.jpg",)}

@@ -1,21 +1,45 @@
-"""What training optimises is what serving computes, and the photo matters to it."""
+"""What training optimises is what serving computes, and the photo matters to it, and what it says of single words."""
+
+from collections.abc import Sequence
+from typing import Literal
 
 import keras
 import numpy as np
 import pytest
 
-from inference.beam_search import SearchOptions, search
+from inference.model.beam_search import SearchOptions, search
 from training.config import DecoderConfig
-from training.decoder import Decoder, build_decoder
-from training.search_decoder import SearchDecoder
-from training.words import TOKENS
+from training.data.words import TOKENS
+from training.models.decoder import Decoder, build_decoder
+from training.models.evidence import Evidence, pool
+from training.models.search_decoder import SearchDecoder
+
+Architecture = Literal["attention", "pooled"]
 
 WORDS, CELLS, CHANNELS = 12, 4, 6
+TAGS = (5, 8, 11)
 
 
-@pytest.fixture(params=["attention", "pooled"])
+def _build(architecture: Architecture = "attention", tags: Sequence[int] = TAGS) -> Decoder:
+    """A decoder that makes use of the evidence, if it has any: at first its gist is zero."""
+    config = DecoderConfig(architecture=architecture, units=8, heads=2, dropout=0.0)
+    decoder = build_decoder(WORDS, CELLS, CHANNELS, config, seed=3, tags=tags)
+    if evidence := decoder.evidence:
+        random = np.random.default_rng(4)
+        for kernel, spread in ((evidence.gist.kernel, 0.5), (evidence.tagger.kernel, 9)):
+            kernel.assign(random.normal(0, spread, kernel.shape))
+    return decoder
+
+
+def _build_with_evidence() -> tuple[Decoder, Evidence]:
+    decoder = _build()
+    assert decoder.evidence
+    return decoder, decoder.evidence
+
+
+@pytest.fixture(params=[("attention", ()), ("attention", TAGS), ("pooled", ()), ("pooled", TAGS)], ids=str)
 def decoder(request: pytest.FixtureRequest) -> Decoder:
-    return build_decoder(WORDS, CELLS, CHANNELS, DecoderConfig(architecture=request.param, units=8, heads=2), seed=3)
+    return _build(*request.param)
 
 
 def _features(photos: int) -> np.ndarray:
@@ -113,6 +137,65 @@ def test_a_decoder_that_drops_nothing_learns_as_it_writes() -> None:
     decoder.drop_nothing()
 
     np.testing.assert_allclose(keras.ops.convert_to_numpy(decoder(inputs, training=True)), written, atol=1e-6)
+
+
+def test_what_a_photo_says_of_its_words_is_what_the_tagger_sees_in_it() -> None:
+    (decoder, tags), features, tokens = _build_with_evidence(), _features(2), _captions(2, 2, 3)
+    pooled = np.sqrt(features.mean(axis=1))
+    pooled /= np.linalg.norm(pooled, axis=1, keepdims=True)
+    kernel, bias = (keras.ops.convert_to_numpy(weight) for weight in (tags.tagger.kernel, tags.tagger.bias))
+    evidence = pooled @ kernel + bias
+
+    np.testing.assert_allclose(keras.ops.convert_to_numpy(pool(features)), pooled, atol=1e-5)
+    seen, told = (decoder(inputs) for inputs in ((features, tokens), (features, evidence, tokens)))
+    np.testing.assert_allclose(keras.ops.convert_to_numpy(seen), keras.ops.convert_to_numpy(told), atol=1e-4)
+
+
+def test_evidence_within_six_is_added_to_the_logits_of_its_words_alone_as_far_as_it_is_trusted() -> None:
+    (decoder, tags), features, tokens = _build_with_evidence(), _features(1), _captions(1, 1, 2)
+    tags.gist.kernel.assign(np.zeros((8, 8)))
+    tags.trust.kernel.assign(np.zeros((8, 1)))
+    tags.trust.bias.assign([np.log(np.expm1(0.5))])  # which softplus makes a half
+
+    def score(evidence: Sequence[float]) -> np.ndarray:
+        logits = decoder((features, np.array([evidence], np.float32), tokens))
+        of_first_word: np.ndarray = keras.ops.convert_to_numpy(logits)[0, 0, 0]
+        return of_first_word
+
+    expected = np.zeros(WORDS)
+    expected[list(TAGS)] = 0.5 * 2, 0.5 * -6, 0.5 * 6
+    np.testing.assert_allclose(score([2, -99, 99]) - score([0, 0, 0]), expected, atol=1e-5)
+
+
+def test_the_gist_is_the_sum_of_the_words_that_are_probable() -> None:
+    (decoder, tags), evidence = _build_with_evidence(), np.array([[0.0, 2.0, -1.0]], np.float32)
+    tags.gist.kernel.assign(np.eye(8))
+    table = _table(decoder)
+
+    gist = keras.ops.convert_to_numpy(tags.summarise(evidence, table))
+
+    probabilities = 1 / (1 + np.exp(-evidence[0]))
+    np.testing.assert_allclose(gist[0], probabilities @ table[list(TAGS)] * 8**0.5, atol=1e-5)
+
+
+@pytest.mark.parametrize("architecture", ["attention", "pooled"])
+def test_captions_without_a_photo_are_read_with_evidence_alone(architecture: Architecture) -> None:
+    decoder, tokens, random = _build(architecture), _captions(2, 1, 4), np.random.default_rng(5)
+    evidence, other = (random.normal(0, 3, (2, len(TAGS))).astype(np.float32) for _ in range(2))
+    write = keras.ops.convert_to_numpy
+
+    logits = write(decoder((evidence, tokens)))
+
+    assert logits.shape == (2, 1, 4, WORDS)
+    np.testing.assert_allclose(write(decoder((evidence[:1], tokens[:1]))), logits[:1], atol=1e-5)
+    assert np.abs(write(decoder((other, tokens))) - logits).max() > 1e-2
+
+
+def test_captions_do_not_move_the_tagger_and_move_what_is_made_of_its_evidence() -> None:
+    learning = {variable.path.rpartition("decoder/")[2] for variable in _build().trainable_variables}
+
+    assert {"gist/kernel", "trust/kernel", "trust/bias"} <= learning
+    assert not any("tagger" in path for path in learning)
 
 
 def _table(decoder: Decoder) -> np.ndarray:

@@ -7,21 +7,25 @@ import onnx
 import onnxruntime
 import pytest
 
-from inference.bundle import DECODER_START, DECODER_STEP
-from inference.manifest import FeatureSpec
+from inference.model.bundle import DECODER_START, DECODER_STEP
+from inference.model.manifest import FeatureSpec
 from training.config import DecoderConfig
-from training.decoder import Decoder, build_decoder
-from training.decoder_export import export_decoder, round_weights
-from training.search_decoder import SearchDecoder
+from training.models.decoder import Decoder, build_decoder
+from training.models.search_decoder import SearchDecoder
+from training.publish.decoder_export import export_decoder, round_weights
 
 WORDS = 12
 FEATURES = FeatureSpec(rows=2, columns=2, channels=6)
 
 
-@pytest.fixture(scope="module", params=["attention", "pooled"])
+@pytest.fixture(scope="module", params=[("attention", ()), ("attention", (5, 7)), ("pooled", (5, 7))], ids=str)
 def decoder(request: pytest.FixtureRequest) -> Decoder:
-    config = DecoderConfig(architecture=request.param, units=64, heads=2)
-    decoder = build_decoder(WORDS, FEATURES.cells, FEATURES.channels, config, seed=3)
+    architecture, tags = request.param
+    config = DecoderConfig(architecture=architecture, units=64, heads=2)
+    decoder = build_decoder(WORDS, FEATURES.cells, FEATURES.channels, config, seed=3, tags=tags)
+    if evidence := decoder.evidence:
+        for kernel, spread in ((evidence.gist.kernel, 0.1), (evidence.tagger.kernel, 3)):
+            kernel.assign(np.random.default_rng(4).normal(0, spread, kernel.shape))
     round_weights(decoder)
     return decoder
 

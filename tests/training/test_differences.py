@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from keras import ops
 
-from training import differences
-from training.checkpoint import Arrays, read_arrays
+from training.encoder import weight_deltas
+from training.fit.checkpoint import Arrays, read_arrays
 
 
 def build() -> keras.Model:
@@ -26,7 +26,7 @@ def changed() -> Arrays:
     after, random = build(), np.random.default_rng(0)
     for variable in after.trainable_variables:
         variable.assign_add(random.normal(0, 1e-3, variable.shape).astype(np.float32))
-    return differences.measure(build(), after)
+    return weight_deltas.measure(build(), after)
 
 
 def read(network: keras.Model) -> list[np.ndarray]:
@@ -36,7 +36,7 @@ def read(network: keras.Model) -> list[np.ndarray]:
 def test_the_changed_weights_are_within_a_step_of_what_they_were(changed: Arrays) -> None:
     network = build()
 
-    differences.add(network, changed)
+    weight_deltas.add(network, changed)
 
     moves = [now - before for now, before in zip(read(network), read(build()), strict=True)]
     expected = np.random.default_rng(0)
@@ -45,8 +45,8 @@ def test_the_changed_weights_are_within_a_step_of_what_they_were(changed: Arrays
 
 
 def test_they_come_back_from_their_file_as_they_went_in(changed: Arrays, tmp_path: Path) -> None:
-    differences.save(tmp_path / "differences.npz", changed)
-    loaded = read_arrays((tmp_path / "differences.npz").read_bytes())
+    weight_deltas.save(tmp_path / "weight_deltas.npz", changed)
+    loaded = read_arrays((tmp_path / "weight_deltas.npz").read_bytes())
 
     assert loaded.keys() == changed.keys()
     assert all(np.array_equal(loaded[name], changed[name]) for name in changed)

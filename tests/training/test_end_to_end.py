@@ -11,12 +11,16 @@ from keras import ops
 from PIL import Image
 from support.weights import weights_cache
 
-from training import end_to_end
 from training.config import EndToEndConfig, TrainingConfig, load_config
-from training.dataset import read_dataset
-from training.decoder import build_decoder
-from training.end_to_end import EndToEndTraining, train_end_to_end
-from training.end_to_end_model import (
+from training.data.dataset import read_dataset
+from training.data.jpeg import compress
+from training.data.pixels import PixelPhotos, PixelStore
+from training.encoder.pretrained import read_start
+from training.fit import end_to_end
+from training.fit.end_to_end import EndToEndTraining, train_end_to_end
+from training.fit.fitting import SmoothedCrossEntropy
+from training.models.decoder import build_decoder
+from training.models.end_to_end_model import (
     AS_IT_IS,
     DRAWN,
     MIRROR,
@@ -27,10 +31,6 @@ from training.end_to_end_model import (
     TwoRateAdamW,
     split_xception,
 )
-from training.fitting import SmoothedCrossEntropy
-from training.jpeg import compress
-from training.pixels import PixelPhotos, PixelStore
-from training.start import read_start
 
 SIZE, SIDE, WORDS, CHANNELS = 75, 60, 9, 2048
 PLAIN = EndToEndConfig(precision="float32", first_block=14)

@@ -5,7 +5,7 @@ from support.tiny_bundle import write_tiny_bundle
 
 from inference.captioner import Captioner
 from training.errors import ConfigurationError
-from training.evaluation import search_otherwise
+from training.evaluation.evaluate import search_otherwise
 
 
 @pytest.fixture(scope="module")

@@ -7,10 +7,10 @@ from keras import ops
 from support.weights import weights_cache
 
 from training.config import TrainingConfig
-from training.decoder import build_decoder
-from training.encoder_export import build_encoder
-from training.fine_tuning import FineTuned, build_fine_tuned, read_last_block
-from training.fitting import SmoothedCrossEntropy
+from training.encoder.export import build_encoder
+from training.fit.fine_tuning import FineTuned, build_fine_tuned, read_last_block
+from training.fit.fitting import SmoothedCrossEntropy
+from training.models.decoder import build_decoder
 
 SIZE, WORDS = 75, 9
 CELLS, CHANNELS = 9, 2048

@@ -2,10 +2,10 @@
 
 import pytest
 
-from inference import preprocessing
-from inference.manifest import ImageSpec
-from training import encoder
+from inference.image import preprocessing
+from inference.model.manifest import ImageSpec
 from training.config import TrainingConfig
+from training.encoder import cache
 
 IMAGE = ImageSpec(height=71, width=71, canonical_size=64, resample="bicubic")
 
@@ -14,9 +14,9 @@ def test_an_encoder_is_calibrated_anew_for_other_preprocessing(
     config: TrainingConfig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     prepare = preprocessing.prepare
-    before = encoder._key(config.encoder, IMAGE, [], {})
-    again = encoder._key(config.encoder, IMAGE, [], {})
+    before = cache._key(config.encoder, IMAGE, [], {})
+    again = cache._key(config.encoder, IMAGE, [], {})
     monkeypatch.setattr(preprocessing, "prepare", lambda picture, image: prepare(picture, image) // 2)
 
     assert again == before
-    assert encoder._key(config.encoder, IMAGE, [], {}) != before
+    assert cache._key(config.encoder, IMAGE, [], {}) != before

@@ -7,16 +7,16 @@ import keras
 import numpy as np
 import pytest
 
-from inference.vocabulary import Vocabulary
-from training.batches import Batches, TrainingPhotos
-from training.checkpoint import Progress, read_weights
+from inference.model.vocabulary import Vocabulary
 from training.config import TrainingConfig
-from training.dataset import Photo
-from training.decoder import Decoder, build_decoder
+from training.data.batches import Batches, TrainingPhotos
+from training.data.dataset import Photo
+from training.data.views import WHOLE
+from training.encoder.feature_maps import PhotoView
 from training.errors import TrainingError
-from training.fitting import SmoothedCrossEntropy, fit
-from training.maps import PhotoView
-from training.views import WHOLE
+from training.fit.checkpoint import Progress, read_weights
+from training.fit.fitting import SmoothedCrossEntropy, fit
+from training.models.decoder import Decoder, build_decoder
 
 
 class _KilledError(Exception):

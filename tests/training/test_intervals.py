@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from training.intervals import METRICS, bootstrap, bootstrap_difference
-from training.metrics import PhotoScores, score_captions, score_photos
+from training.evaluation.intervals import METRICS, bootstrap, bootstrap_difference
+from training.evaluation.metrics import PhotoScores, score_captions, score_photos
 
 REFERENCES = {
     "one": ("a dog runs on the green grass", "the brown dog runs over grass"),
@@ -13,7 +13,7 @@ REFERENCES = {
 }
 CANDIDATES = {
     "two": "two men in red play football",
-    "one": "a brown dog runs on the grass",
+    "one": "a brown dog runs on the snow",
     "three": "a woman in a red coat sits on a bench",
 }
 

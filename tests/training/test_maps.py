@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from inference.manifest import ImageSpec
-from training.dataset import Photo, read_dataset
-from training.maps import MapCache, PhotoView
-from training.views import WHOLE, View
+from inference.model.manifest import ImageSpec
+from training.data.dataset import Photo, read_dataset
+from training.data.views import WHOLE, View
+from training.encoder.feature_maps import MapCache, PhotoView
 
 IMAGE = ImageSpec(height=8, width=8, canonical_size=None, resample="bicubic")
 

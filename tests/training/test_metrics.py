@@ -5,9 +5,9 @@ from collections import Counter
 
 import pytest
 
-from training import metrics
-from training.metrics import score_captions, score_cider, tokenise_for_scoring
-from training.words import tokenise
+from training.data.words import tokenise
+from training.evaluation import metrics
+from training.evaluation.metrics import score_captions, score_cider, tokenise_for_scoring
 
 # The example of nltk's documentation of corpus_bleu; sentence BLEU-4 of the first pair and corpus BLEU-4 of both are
 # printed there.

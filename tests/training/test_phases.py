@@ -9,15 +9,15 @@ import keras
 import numpy as np
 import pytest
 
-from inference.vocabulary import Vocabulary
-from training.checkpoint import Arrays, read_weights, write_weights
+from inference.model.vocabulary import Vocabulary
 from training.config import TrainingConfig
-from training.dataset import Photo
-from training.decoder import Decoder, build_decoder
-from training.dev_score import PENALTIES, DevScore
-from training.maps import PhotoView
-from training.phases import Mixture
-from training.words import TOKENS
+from training.data.dataset import Photo
+from training.data.words import TOKENS
+from training.encoder.feature_maps import PhotoView
+from training.fit.checkpoint import Arrays, read_weights, write_weights
+from training.fit.dev_score import PENALTIES, DevScore
+from training.fit.phases import Mixture
+from training.models.decoder import Decoder, build_decoder
 
 
 @pytest.fixture

@@ -1,5 +1,6 @@
 """The job from end to end on generated shapes: it learns them, and being killed on the way changes nothing."""
 
+import hashlib
 import os
 import signal
 import subprocess
@@ -15,11 +16,11 @@ from support.photos import encode_photo
 from support.shapes import COLOURS, SHAPES, draw_shape
 from support.weights import weights_cache
 
-from inference.bundle import load_bundle
+from inference.caption import CaptionOptions
 from inference.captioner import Captioner
-from inference.result import CaptionOptions
-from training.differences import ENCODER_DIFFERENCES
-from training.encoder import ExportedEncoder
+from inference.model.bundle import load_bundle
+from training.encoder.cache import ExportedEncoder
+from training.encoder.weight_deltas import ENCODER_DIFFERENCES, training_folder
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
@@ -142,7 +143,9 @@ def test_the_manifest_says_how_the_bundle_was_made_and_what_it_scored(captioner:
     card = (captioner.bundle.path / "MODEL_CARD.md").read_text()
     assert "## Limits and biases" in card
     assert "and fine-tuned on the data above" in card
-    assert ENCODER_DIFFERENCES in manifest.files
+    assert ENCODER_DIFFERENCES not in manifest.files, "serving does not need it"
+    differences = (training_folder(captioner.bundle.path) / ENCODER_DIFFERENCES).read_bytes()
+    assert manifest.training["encoder"] == {"sha256": hashlib.sha256(differences).hexdigest(), "share": 1.0}
 
 
 def test_killed_while_extracting_and_again_while_fitting_it_ends_the_same(

@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 from support.tiny_bundle import write_tiny_bundle
 
-from inference.bundle import load_bundle
-from inference.manifest import MANIFEST_NAME, Manifest
-from training import publishing
+from inference.model.bundle import load_bundle
+from inference.model.manifest import MANIFEST_NAME, Manifest
 from training.errors import PublishingError
-from training.publishing import publish, staging, write_manifest
+from training.publish import publishing
+from training.publish.publishing import publish, staging, write_manifest
 
 
 def _build(folder: Path, version: str) -> None:

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from nltk.translate.bleu_score import SmoothingFunction, sentence_bleu
 
-from training.metrics import score_cider
-from training.reward_pool import RewardPool, Written
-from training.rewards import SentenceReward
+from training.evaluation.metrics import score_cider
+from training.fit.reward_pool import RewardPool, Written
+from training.fit.rewards import SentenceReward
 
 REFERENCES = [
     ["a dog runs on the grass", "the brown dog runs", "a dog plays in a green field"],

@@ -7,18 +7,18 @@ import keras
 import numpy as np
 import pytest
 
-from inference.vocabulary import Vocabulary
-from training.batches import TrainingPhotos
+from inference.model.vocabulary import Vocabulary
 from training.config import SelfCriticalConfig, TrainingConfig
-from training.dataset import Photo
-from training.decoder import Decoder, build_decoder
-from training.fitting import fit
-from training.maps import PhotoView
-from training.sampling import NEVER_WRITTEN, Sampler
-from training.search_decoder import SearchDecoder
-from training.self_critical import SampledBatches, open_rewards
-from training.views import WHOLE
-from training.words import TOKENS
+from training.data.batches import TrainingPhotos
+from training.data.dataset import Photo
+from training.data.views import WHOLE
+from training.data.words import TOKENS
+from training.encoder.feature_maps import PhotoView
+from training.fit.fitting import fit
+from training.fit.self_critical import SampledBatches, open_rewards
+from training.models.decoder import Decoder, build_decoder
+from training.models.sampling import NEVER_WRITTEN, Sampler
+from training.models.search_decoder import SearchDecoder
 
 SETTINGS = SelfCriticalConfig(epochs=25, patience=25, photos_per_batch=6, samples=32, learning_rate=0.03)
 

@@ -5,11 +5,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from training.checkpoint import Arrays, read_weights
 from training.config import TrainingConfig
-from training.decoder import build_decoder
+from training.encoder.pretrained import Start, read_start, write_start
 from training.errors import TrainingError
-from training.start import Start, read_start, write_start
+from training.fit.checkpoint import Arrays, read_weights
+from training.models.decoder import build_decoder
 
 TUNED: Arrays = {"block14/kernel": np.ones((2, 3), np.int8), "block14/kernel:step": np.array(0.5, np.float32)}
 

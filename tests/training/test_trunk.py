@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from support.weights import weights_cache
 
-from inference.onnx_runtime import OnnxEncoder
+from inference.model.onnx_runtime import OnnxEncoder
 from training.config import EncoderConfig
-from training.dataset import read_dataset
-from training.encoder import ExportedEncoder, export_encoder
-from training.trunk import LastBlock, Trunk, read_steps
+from training.data.dataset import read_dataset
+from training.encoder.cache import ExportedEncoder, export_encoder
+from training.encoder.trunk import LastBlock, Trunk, read_steps
 
 pytestmark = pytest.mark.slow
 

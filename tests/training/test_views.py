@@ -7,8 +7,8 @@ import pytest
 from PIL import Image
 
 from training.config import AugmentationConfig
-from training.dataset import Photo
-from training.views import WHOLE, View, choose_views
+from training.data.dataset import Photo
+from training.data.views import WHOLE, View, choose_views
 
 CONFIG = AugmentationConfig(mirror=True, cuttings=3, worn=1, smallest_side=0.6)
 

@@ -2,8 +2,8 @@
 
 import pytest
 
+from training.data.words import TOKENS, build_vocabulary, encode_caption, tokenise
 from training.errors import DatasetError
-from training.words import TOKENS, build_vocabulary, encode_caption, tokenise
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import keras
 import pytest
 from support.weights import weights_cache
 
-from training import xception
+from training.encoder import xception
 from training.errors import WeightsError
 
 

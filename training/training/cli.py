@@ -13,8 +13,8 @@ os.environ.setdefault(
 
 from inference.errors import CaptionError
 from training.config import load_config
-from training.dataset import SPLITS, read_dataset
-from training.errors import TrainingError, WeightsError
+from training.data.dataset import SPLITS
+from training.errors import TrainingError
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -76,7 +76,7 @@ def _add_end_to_end(parser: argparse.ArgumentParser) -> None:
 
 def _add_evaluate(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--bundle", type=Path, required=True)
-    parser.add_argument("--dataset", type=Path, required=True)
+    _add_datasets(parser)
     parser.add_argument("--split", choices=SPLITS, default="dev")
     parser.add_argument("--runtime", choices=("onnx", "tensorflow"), default="onnx")
     parser.add_argument(
@@ -84,6 +84,14 @@ def _add_evaluate(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--cache", type=Path, default=Path(".cache/training"), help="weights for it (default: .cache/training)"
+    )
+    parser.add_argument(
+        "--text",
+        type=Path,
+        action="extend",
+        nargs="+",
+        metavar="FILE",
+        help="gzip files of id<tab>caption: also count the sequences of three words that people hardly write",
     )
     parser.add_argument("--json", type=Path, help="also write scores and captions to this file")
     parser.add_argument(
@@ -94,7 +102,7 @@ def _add_evaluate(parser: argparse.ArgumentParser) -> None:
 
 def _add_report(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--bundle", type=Path, required=True)
-    parser.add_argument("--dataset", type=Path, required=True)
+    _add_datasets(parser)
     parser.add_argument("--split", choices=SPLITS, default="dev")
     parser.add_argument("--against", type=Path, metavar="BUNDLE", help="another bundle to compare with")
     parser.add_argument("--run", type=Path, help="the run directory that made the bundle, for its learning curves")
@@ -102,11 +110,24 @@ def _add_report(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(run_command=_report)
 
 
+def _add_datasets(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--dataset",
+        type=Path,
+        action="append",
+        required=True,
+        metavar="FOLDER",
+        help="photos with captions or with labels; once for each folder",
+    )
+
+
 def _train(options: argparse.Namespace) -> None:
     config = load_config(options.config, options.settings)
-    from training.bundling import Job  # after the settings are known to be good: TensorFlow takes seconds to import
+    from training.encoder.pretrained import Start, read_start
     from training.pipeline import train
-    from training.start import Start, read_start
+    from training.publish.bundling import (
+        Job,  # after the settings are known to be good: TensorFlow takes seconds to import
+    )
 
     command = shlex.join(["caption-train", "train", *_settings_of(options)])
     start = read_start(options.start) if options.start else Start()
@@ -115,7 +136,7 @@ def _train(options: argparse.Namespace) -> None:
 
 def _train_end_to_end(options: argparse.Namespace) -> None:
     config = load_config(options.config, options.settings)
-    from training.end_to_end import train_end_to_end
+    from training.fit.end_to_end import train_end_to_end
 
     command = shlex.join(["caption-train", "end-to-end", *_settings_of(options)])
     train_end_to_end(options.dataset, config, options.cache, options.out, command)
@@ -129,43 +150,15 @@ def _settings_of(options: argparse.Namespace) -> list[str]:
 
 
 def _evaluate(options: argparse.Namespace) -> None:
-    from inference.captioner import Captioner
-    from training.calibration import bin_by_confidence
-    from training.evaluation import compare_cider, describe_reliability, evaluate, search_otherwise, write_json
+    from training.evaluation.commands import print_scores
 
-    captioner = search_otherwise(Captioner.load(options.bundle, runtime=options.runtime), options.settings)
-    photos = read_dataset(options.dataset, [options.split]).split(options.split)
-    evaluation = evaluate(captioner, photos)
-    print(f"{captioner.bundle.manifest.encoder.precision} encoder, as published\n{evaluation.to_table()}")
-    confidences = [description.confidence for description in evaluation.descriptions.values()]
-    print(describe_reliability(bin_by_confidence(confidences, evaluation.ciders())))
-    if options.json:
-        write_json(evaluation, options.json)
-    if options.float32 and captioner.bundle.manifest.encoder.precision != "float32":
-        from training.plain_encoder import with_plain_encoder
-
-        try:
-            plain = evaluate(with_plain_encoder(captioner, options.cache), photos)
-        except WeightsError as error:
-            print(f"\nnot compared with the encoder in float32: {error}")
-        else:
-            print(f"\nfloat32 encoder\n{plain.to_table()}\n{compare_cider(evaluation, plain)}")
+    print_scores(options)
 
 
 def _report(options: argparse.Namespace) -> None:
-    from inference.captioner import Captioner
-    from training.evaluation import evaluate
-    from training.phases import read_phases
-    from training.report import Rival, write_report
+    from training.evaluation.commands import write_page
 
-    photos = read_dataset(options.dataset, [options.split]).split(options.split)
-    captioner, rival = Captioner.load(options.bundle), None
-    if options.against:
-        other = Captioner.load(options.against)
-        rival = Rival(other.bundle.manifest, evaluate(other, photos))
-    phases = read_phases(options.run) if options.run else {}
-    write_report(options.out, captioner, photos, evaluate(captioner, photos), phases, rival)
-    print(f"Wrote {options.out}")
+    write_page(options)
 
 
 if __name__ == "__main__":

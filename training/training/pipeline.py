@@ -13,18 +13,18 @@ import numpy as np
 import numpy.typing as npt
 
 from inference.captioner import Captioner
-from inference.manifest import Manifest
-from training.bundling import Job, Trained, publish_bundle
-from training.dataset import Dataset, Photo, read_dataset
-from training.decoder import build_decoder
-from training.encoder import ExportedEncoder, export_encoder
-from training.maps import MapCache
-from training.phases import Material, Phases, read_phases
+from inference.model.manifest import Manifest
+from training.data.dataset import Dataset, Photo, read_dataset
+from training.data.views import WHOLE, View
+from training.data.words import build_vocabulary, tokenise
+from training.encoder.cache import ExportedEncoder, export_encoder
+from training.encoder.feature_maps import MapCache
+from training.encoder.trunk import TRUNK, Trunk
+from training.evaluation.report import write_report
+from training.fit.phases import Material, Phases, read_phases
+from training.models.decoder import build_decoder
 from training.progress import say
-from training.report import write_report
-from training.trunk import TRUNK, Trunk
-from training.views import WHOLE, View
-from training.words import build_vocabulary, tokenise
+from training.publish.bundling import Job, Trained, publish_bundle
 
 
 def train(job: Job) -> Manifest:

@@ -5,10 +5,10 @@ import os
 import sys
 
 from frontend.app import create_app
-from frontend.request_log import JsonFormatter
-from frontend.server import Server, stop_on_signals
 from frontend.settings import SettingsError, read_settings
-from frontend.tracing import open_provider
+from frontend.web.request_log import JsonFormatter
+from frontend.web.server import Server, stop_on_signals
+from frontend.web.tracing import open_provider
 
 _USAGE_ERROR = 2
 

@@ -9,16 +9,16 @@ from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import HTTPException
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from frontend import failures
-from frontend.compression import compress_responses
-from frontend.failures import Failure
-from frontend.inference_client import InferenceClient
-from frontend.request_log import log_requests
-from frontend.security import protect
+from frontend.inference.client import InferenceClient
+from frontend.presentation import failures
+from frontend.presentation.failures import Failure
 from frontend.settings import Settings
 from frontend.state import CLIENT_KEY, SETTINGS_KEY
-from frontend.tracing import trace_requests
 from frontend.views import about, captioning, developers, health, script_api
+from frontend.web.compression import compress_responses
+from frontend.web.request_log import log_requests
+from frontend.web.security import protect
+from frontend.web.tracing import trace_requests
 
 if TYPE_CHECKING:  # an extra, which need not be there
     from opentelemetry.trace import TracerProvider

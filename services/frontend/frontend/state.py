@@ -2,7 +2,7 @@
 
 from flask import current_app
 
-from frontend.inference_client import InferenceClient
+from frontend.inference.client import InferenceClient
 from frontend.settings import Settings
 
 SETTINGS_KEY = "frontend_settings"

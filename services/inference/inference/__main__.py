@@ -5,17 +5,20 @@ to be left undone; 2 when a setting is wrong. What is not 0 says why in one line
 """
 
 import logging
+import os
+import signal
 import sys
 from functools import partial
+from typing import NoReturn
 
 from inference.captioner import Captioner
-from inference.decoding import DecodePool
 from inference.errors import CaptionError
-from inference.image import ImageLimits
-from inference.logs import configure_logging
-from inference.memory import limit_arenas
-from inference.server import AddressError, IncompleteError, serve
-from inference.settings import Settings, SettingsError, read_settings
+from inference.image.decode import ImageLimits
+from inference.image.pool import DecodePool
+from inference.server.server import AddressError, IncompleteError, serve
+from inference.serving.logs import configure_logging
+from inference.serving.memory import limit_arenas
+from inference.serving.settings import Settings, SettingsError, read_settings
 
 _FAILED = 1
 _WRONG_SETTINGS = 2
@@ -24,6 +27,7 @@ _WRONG_SETTINGS = 2
 def main() -> int:
     """Serve until a signal comes; returns the exit code."""
     limit_arenas()
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until there is something to load anew
     try:
         settings = read_settings()
     except SettingsError as error:
@@ -39,13 +43,21 @@ def main() -> int:
                 callers=settings.workers,
                 decode=decoders.decode,
             )
-            serve(settings, load)
+            serve(settings, load, decoding=lambda: decoders.available)
     except (CaptionError, AddressError, IncompleteError) as error:
         return _give_up(str(error), _FAILED)
     except Exception as error:  # an operator gets a line to act on; the log at level debug has the rest
         logging.getLogger(__name__).debug("cannot start", exc_info=True)
         return _give_up(f"the model cannot be started: {type(error).__name__}: {error}", _FAILED)
     return 0
+
+
+def end(code: int) -> NoReturn:
+    """End the process now, also where a thread is still at work on what nobody waits for any more."""
+    logging.shutdown()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
 
 
 def open_decoders(settings: Settings) -> DecodePool:
@@ -68,4 +80,4 @@ def _give_up(reason: str, code: int) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    end(main())

@@ -13,14 +13,7 @@ from typing import Literal, Self
 
 import numpy as np
 
-from inference import cpu
-from inference.beam_search import Hypothesis, SearchOptions, search
-from inference.bundle import Bundle, find_bundle, load_bundle
-from inference.confidence import rate
-from inference.decode_worker import Target
-from inference.decoding import Decode, decode_here
-from inference.image import ImageLimits
-from inference.result import (
+from inference.caption import (
     Alternative,
     Caption,
     CaptionOptions,
@@ -30,8 +23,16 @@ from inference.result import (
     Timings,
     Word,
 )
-from inference.runtime import Decoder, Encoder, Floats
-from inference.sentence import write_alt_text, write_caption
+from inference.image.decode import ImageLimits
+from inference.image.pool import Decode, decode_here
+from inference.image.worker import Target
+from inference.model import cpu
+from inference.model.beam_search import Hypothesis, SearchOptions, search
+from inference.model.bundle import Bundle, find_bundle, load_bundle
+from inference.model.confidence import rate
+from inference.model.onnx_runtime import OnnxDecoder, OnnxEncoder
+from inference.model.runtime import Decoder, Encoder, Floats
+from inference.model.sentence import write_alt_text, write_caption
 
 RuntimeName = Literal["onnx", "tensorflow"]
 
@@ -162,11 +163,9 @@ class Captioner:
 
 def _open_runtime(bundle: Bundle, runtime: RuntimeName, threads: int, callers: int) -> tuple[Encoder, Decoder]:
     if runtime == "tensorflow":
-        from inference.tensorflow_runtime import open_saved_model  # TensorFlow is optional, and slow to import
+        from inference.model.tensorflow_runtime import open_saved_model  # TensorFlow is optional, and slow to import
 
         return open_saved_model(bundle, threads=threads)
-    from inference.onnx_runtime import OnnxDecoder, OnnxEncoder  # 50 MB, which whoever loads no model can do without
-
     return OnnxEncoder(bundle, threads=threads, callers=callers), OnnxDecoder(bundle)
 
 

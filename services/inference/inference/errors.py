@@ -1,7 +1,8 @@
 """What can go wrong between the bytes of a photo and its caption, told along the dataflow.
 
     bundle ──▶ loaded                       BundleError: at start, for the operator
-    bytes ──image──▶ pixels                 UnsupportedImageError, UndecodableImageError, ImageTooLargeError
+    bytes ──image──▶ pixels                 UnsupportedImageError, UndecodableImageError, ImageTooLargeError,
+                                            DecoderError
     pixels ──scheduler──▶ worker            QueueFullError, DeadlineExceededError, NotReadyError
 
 Every message is written for the person who sent the photo (or, for a bundle, for the operator): one sentence that says
@@ -53,3 +54,7 @@ class DeadlineExceededError(ServiceError):
 
 class NotReadyError(ServiceError):
     """The model is loading, or the service is draining before it stops."""
+
+
+class DecoderError(NotReadyError):
+    """No process decodes photos now, or the one that had this photo was killed from outside."""

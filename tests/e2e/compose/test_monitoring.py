@@ -18,8 +18,8 @@ from support.waiting import wait_for
 
 pytestmark = pytest.mark.timeout(1800)
 
-_DASHBOARD = ROOT / "services/monitoring/grafana/dashboards/captions.json"
-_RULES = ROOT / "services/monitoring/prometheus/alerts.yml"
+_DASHBOARD = ROOT / "deploy/monitoring/grafana/dashboards/captions.json"
+_RULES = ROOT / "deploy/monitoring/prometheus/alerts.yml"
 _RULES_TEST = ROOT / "tests/e2e/compose/alerts_test.yml"
 _INTERVAL = "1m"  # what Grafana would choose for $__rate_interval
 

@@ -11,9 +11,9 @@ from support.gated_captioner import GatedCaptioner
 from support.serving import Serve
 
 from inference.api import create_app
-from inference.metrics import Metrics
-from inference.service import CaptionService
-from inference.settings import Settings
+from inference.serving.metrics import Metrics
+from inference.serving.service import CaptionService
+from inference.serving.settings import Settings
 
 
 @pytest.fixture

@@ -3,10 +3,10 @@
 from flask import Blueprint, current_app, render_template
 from flask.typing import ResponseReturnValue
 
-from frontend.errors import InferenceError
-from frontend.model_facts import arrange
-from frontend.request_log import current_request_id
+from frontend.inference.errors import InferenceError
+from frontend.presentation.model_facts import arrange
 from frontend.state import get_client
+from frontend.web.request_log import current_request_id
 
 blueprint = Blueprint("about", __name__)
 

@@ -5,17 +5,17 @@ from dataclasses import dataclass
 from flask import Blueprint, current_app, render_template, request
 from flask.typing import ResponseReturnValue
 
-from frontend import failures
-from frontend.certainty import Certainty, describe, rate_in_order
-from frontend.contract import Caption
-from frontend.errors import InferenceError
-from frontend.examples import find_example, load_examples, read_example
-from frontend.failures import Failure
-from frontend.inference_client import Options
-from frontend.options import read_options
-from frontend.photos import Photo, read_form_photos
-from frontend.request_log import current_request_id
+from frontend.inference.client import Options
+from frontend.inference.contract import Caption
+from frontend.inference.errors import InferenceError
+from frontend.presentation import failures
+from frontend.presentation.confidence_label import Certainty, describe, rate_in_order
+from frontend.presentation.examples import find_example, load_examples, read_example
+from frontend.presentation.failures import Failure
 from frontend.state import get_client, get_settings
+from frontend.views.options import read_options
+from frontend.views.photos import Photo, read_form_photos
+from frontend.web.request_log import current_request_id
 
 blueprint = Blueprint("captioning", __name__)
 

@@ -3,7 +3,7 @@
 from flask import Blueprint, render_template
 from flask.typing import ResponseReturnValue
 
-from frontend.examples import load_examples
+from frontend.presentation.examples import load_examples
 from frontend.state import get_settings
 
 blueprint = Blueprint("developers", __name__)

@@ -7,14 +7,14 @@ from flask import Blueprint, current_app, jsonify, request
 from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import RequestEntityTooLarge
 
-from frontend import failures
-from frontend.certainty import describe, rate_in_order
-from frontend.contract import Caption
-from frontend.errors import InferenceError
-from frontend.failures import Failure
-from frontend.options import read_options
-from frontend.request_log import current_request_id
+from frontend.inference.contract import Caption
+from frontend.inference.errors import InferenceError
+from frontend.presentation import failures
+from frontend.presentation.confidence_label import describe, rate_in_order
+from frontend.presentation.failures import Failure
 from frontend.state import get_client, get_settings
+from frontend.views.options import read_options
+from frontend.web.request_log import current_request_id
 
 blueprint = Blueprint("script_api", __name__, url_prefix="/api")
 

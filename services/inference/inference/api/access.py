@@ -14,7 +14,7 @@ from fastapi import Depends, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from inference.api.problems import RATE_LIMITED, UNAUTHORIZED, ProblemError
-from inference.settings import Settings
+from inference.serving.settings import Settings
 
 _MINUTE = 60.0
 

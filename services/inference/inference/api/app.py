@@ -16,19 +16,22 @@ from inference.api.middleware.body_limit import BodyLimitMiddleware, Buffer
 from inference.api.middleware.drain_notice import DrainNoticeMiddleware
 from inference.api.middleware.error_forms import ErrorFormMiddleware
 from inference.api.middleware.full_queue import FullQueueMiddleware
+from inference.api.middleware.pieces import PiecesMiddleware
 from inference.api.middleware.request_log import RequestLogMiddleware
 from inference.api.middleware.security_headers import SecurityHeadersMiddleware
 from inference.api.openapi import correct_document
 from inference.api.routes import captions, docs, health, model
-from inference.service import CaptionService
-from inference.settings import Settings
-from inference.tracing import is_quiet
+from inference.serving.service import CaptionService
+from inference.serving.settings import Settings
+from inference.serving.tracing import is_quiet
 
 _DESCRIPTION = "Send a photo, get a sentence that describes it. Every error is an RFC 9457 problem."
 
 
 def create_app(service: CaptionService) -> FastAPI:
-    """The HTTP service around `service`, which it opens and closes but does not start: see `inference.server`."""
+    """The HTTP service around `service`, which it opens and closes but does not start: see
+    `inference.server.server`.
+    """
     settings = service.settings
     app = FastAPI(
         title="Image captions",
@@ -104,3 +107,4 @@ def _add_middleware(app: FastAPI, service: CaptionService, adapters: list[Adapte
     app.add_middleware(RequestLogMiddleware, metrics=service.metrics)
     forms = {path: adapter.translate for adapter in adapters for path in adapter.paths}
     app.add_middleware(ErrorFormMiddleware, forms=forms)
+    app.add_middleware(PiecesMiddleware)

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
-from inference.service import CaptionService
+from inference.serving.service import CaptionService
 
 
 async def _service(request: Request) -> CaptionService:

@@ -20,7 +20,7 @@ from inference.errors import (
     UndecodableImageError,
     UnsupportedImageError,
 )
-from inference.logs import current_request_id
+from inference.serving.logs import current_request_id
 
 MEDIA_TYPE = "application/problem+json"
 _TYPE_PREFIX = "urn:image-captions:problem:"

@@ -5,12 +5,12 @@ from typing import Annotated, Self
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, WithJsonSchema
 
 from inference.api.problems import Absent, Problem
-from inference.bundle import Bundle
-from inference.image import FORMATS
-from inference.manifest import Manifest
-from inference.result import Alternative, Caption, ImageInfo, Word
-from inference.service import Answer
-from inference.settings import Settings
+from inference.caption import Alternative, Caption, ImageInfo, Word
+from inference.image.decode import FORMATS
+from inference.model.bundle import Bundle
+from inference.model.manifest import Manifest
+from inference.serving.service import Answer
+from inference.serving.settings import Settings
 
 MAX_BEAM_WIDTH = 10
 MAX_ALTERNATIVES = 10

@@ -8,7 +8,7 @@ from support.photos import photo_bytes
 from support.serving import Serve
 
 from inference import keys
-from inference.logs import JsonFormatter
+from inference.serving.logs import JsonFormatter
 
 pytestmark = pytest.mark.anyio
 

@@ -7,7 +7,7 @@ for the model takes none.
 
 from inference.api.adapters import hugging_face, ollama, openai, phanpy, photoprism
 from inference.api.adapters.adapter import Adapter
-from inference.settings import Settings
+from inference.serving.settings import Settings
 
 ADAPTERS = (ollama.ADAPTER, openai.ADAPTER, photoprism.ADAPTER, hugging_face.ADAPTER, phanpy.ADAPTER)
 

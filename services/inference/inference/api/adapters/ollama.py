@@ -20,9 +20,9 @@ from inference.api.adapters.sentences import caption_photos, name_model, write_s
 from inference.api.dependencies import Service
 from inference.api.json_body import decode_photos, document_json, read_json
 from inference.api.problems import Problem, ProblemError
-from inference.bundle import Bundle
-from inference.manifest import MANIFEST_NAME
-from inference.service import CaptionService
+from inference.model.bundle import Bundle
+from inference.model.manifest import MANIFEST_NAME
+from inference.serving.service import CaptionService
 
 router = APIRouter(tags=["Ollama"], dependencies=[Depends(require_access)])
 

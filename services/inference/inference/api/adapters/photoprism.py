@@ -15,7 +15,7 @@ from inference.api.adapters.sentences import caption_photos, write_sentence
 from inference.api.json_body import decode_photos
 from inference.api.problems import Problem, ProblemError
 from inference.api.schemas import ModelName
-from inference.service import CaptionService
+from inference.serving.service import CaptionService
 
 
 class CaptionResult(BaseModel):

@@ -8,10 +8,10 @@ from fastapi import Request
 from inference.api import problems
 from inference.api.disconnect import unless_disconnected
 from inference.api.problems import ProblemError
-from inference.manifest import Manifest
-from inference.result import CaptionOptions
-from inference.service import Answer, CaptionService
-from inference.settings import Settings
+from inference.caption import CaptionOptions
+from inference.model.manifest import Manifest
+from inference.serving.service import Answer, CaptionService
+from inference.serving.settings import Settings
 
 TEXT_ONLY = "This model describes photos. Send one, and get a sentence about it."
 HEDGE = "Perhaps: "

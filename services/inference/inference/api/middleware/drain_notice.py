@@ -6,7 +6,7 @@ A connection that stayed open until the end could be closed just as its client s
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from inference.service import CaptionService, State
+from inference.serving.service import CaptionService, State
 
 
 class DrainNoticeMiddleware:

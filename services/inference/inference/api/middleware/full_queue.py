@@ -11,7 +11,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from inference.api.problems import ProblemResponse, describe
 from inference.errors import ServiceError
-from inference.service import CaptionService
+from inference.serving.service import CaptionService
 
 
 class _Route(NamedTuple):

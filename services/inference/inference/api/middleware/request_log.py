@@ -13,9 +13,9 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from inference.api.problems import CLIENT_CLOSED_REQUEST, INTERNAL, NOT_READY, ProblemResponse, make_problem
-from inference.logs import current_request_id, current_trace_id
-from inference.metrics import Metrics
-from inference.tracing import read_trace_id
+from inference.serving.logs import current_request_id, current_trace_id
+from inference.serving.metrics import Metrics
+from inference.serving.tracing import read_trace_id
 
 _HEADER = "X-Request-ID"
 _ACCEPTABLE_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")

@@ -21,10 +21,10 @@ from inference.api.openapi import document_problems, document_upload
 from inference.api.problems import ProblemError
 from inference.api.schemas import CaptionItem, CaptionQuery, CaptionRequest, CaptionResponse, CaptionsResponse
 from inference.api.uploads import JSON, read_media_type, read_photo, read_photos, require_content
+from inference.caption import CaptionOptions
 from inference.errors import CaptionError
-from inference.result import CaptionOptions
-from inference.service import CaptionService
-from inference.settings import Settings
+from inference.serving.service import CaptionService
+from inference.serving.settings import Settings
 
 PATHS = ("/caption", "/captions")
 

@@ -1,0 +1,1 @@
+"""What people read: failures, confidence, figures of the model, examples."""

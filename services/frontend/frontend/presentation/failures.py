@@ -1,0 +1,149 @@
+"""Says in a person's words what went wrong and what to do next; the page and its script show the same sentences."""
+
+import math
+from dataclasses import dataclass
+
+from frontend.inference.contract import Problem
+from frontend.inference.errors import AwayError, BusyError, InferenceError, RefusedError, SlowError
+
+FORMATS = "JPEG, PNG, WebP, GIF, BMP or TIFF"
+_STARTING_RETRY_SECONDS = 3.0
+_BUSY_RETRY_SECONDS = 2.0
+_TOO_MANY_PIXELS = "urn:image-captions:problem:image-too-large"
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why there is no caption. `retry_after`: seconds after which the same photo is worth sending again, or None."""
+
+    status: int
+    headline: str
+    advice: str
+    retry_after: int | None = None
+
+    def as_problem(self) -> dict[str, str | int]:
+        """The same as RFC 9457 problem details, with `retry_after` as an extension member."""
+        problem: dict[str, str | int] = {
+            "type": "about:blank", "title": self.headline, "status": self.status, "detail": self.advice,
+        }  # fmt: skip
+        if self.retry_after is not None:
+            problem["retry_after"] = self.retry_after
+        return problem
+
+
+def too_large(max_bytes: int) -> Failure:
+    """The photo, or the form with photos, has more bytes than we take."""
+    return Failure(
+        413,
+        "This photo is too large.",
+        f"It may have up to {format_megabytes(max_bytes)}. Save a smaller copy and try that one.",
+    )
+
+
+def no_photo() -> Failure:
+    """The form came without a photo."""
+    return Failure(400, "There was no photo in that.", "Choose a photo first, then ask for its caption.")
+
+
+def too_many_photos(limit: int) -> Failure:
+    """The form came with more photos than we take at once."""
+    return Failure(413, "That is a lot of photos.", f"Send up to {limit} at a time.")
+
+
+def explain(error: InferenceError, *, max_bytes: int) -> Failure:
+    """The sentences for `error`; `max_bytes` is the limit to name when inference found the photo too large."""
+    match error:
+        case RefusedError():
+            return _explain_refusal(error, max_bytes)
+        case AwayError(retry_after=seconds):
+            return _away(seconds)
+        case BusyError():
+            return _busy(_BUSY_RETRY_SECONDS)
+        case SlowError():
+            return _slow()
+        case _:
+            return _broken()
+
+
+def explain_wait(error: InferenceError) -> str:
+    """The sentence for someone who has only opened the page."""
+    match error:
+        case RefusedError():
+            return "The captioner is just starting. Photos you choose now will wait for it."
+        case _:
+            return "The captioner can't be reached right now. Photos you choose will wait for it."
+
+
+def _explain_refusal(error: RefusedError, max_bytes: int) -> Failure:
+    match error.problem.status:
+        case 413:
+            return too_large(max_bytes)
+        case 415:
+            return Failure(415, "We can't read this kind of file.", f"A photo as {FORMATS} will do.")
+        case 422:
+            return _unreadable(error.problem)
+        case 429:
+            return _busy(error.retry_after or _BUSY_RETRY_SECONDS)
+        case 503:
+            return _starting(error.retry_after or _STARTING_RETRY_SECONDS)
+        case 504:
+            return _slow()
+        case 401 | 403:
+            return Failure(
+                502, "This page isn't allowed in.", "Whoever runs it needs to check the key for the captioner."
+            )
+        case _:
+            return _broken()
+
+
+def _unreadable(problem: Problem) -> Failure:
+    if problem.type == _TOO_MANY_PIXELS:
+        advice = f"{problem.detail} Save a smaller copy and try that one."
+        return Failure(422, "This photo has too many pixels.", advice)
+    reason = problem.detail or "The file may be damaged or incomplete."
+    return Failure(422, "This photo can't be opened.", f"{reason} Another copy of it may work.")
+
+
+def _away(seconds: float) -> Failure:
+    return Failure(
+        503,
+        "The captioner can't be reached.",
+        "Your photo is fine. The captioner is usually back soon: try again in a moment.",
+        _whole(seconds),
+    )
+
+
+def _starting(seconds: float) -> Failure:
+    return Failure(
+        503,
+        "The captioner is just starting.",
+        "It is loading its model, which takes a few seconds. Then try again.",
+        _whole(seconds),
+    )
+
+
+def _busy(seconds: float) -> Failure:
+    return Failure(
+        429,
+        "Many photos are waiting right now.",
+        "Your photo is fine. There should be room for it in a moment: try again then.",
+        _whole(seconds),
+    )
+
+
+def _slow() -> Failure:
+    return Failure(504, "That took too long.", "Your photo is fine, the captioner was slow. Try it again.", 5)
+
+
+def _broken() -> Failure:
+    return Failure(502, "The captioner made a mistake.", "Your photo may be fine. Try again, or try another one.")
+
+
+def _whole(seconds: float) -> int:
+    return max(1, math.ceil(seconds))
+
+
+def format_megabytes(size: int) -> str:
+    """`10485760` → `10 MB`, on one line wherever it stands."""
+    number, unit = (size / 2**20, "MB") if size >= 2**20 else (size / 2**10, "kB")
+    return f"{number:.0f}\N{NO-BREAK SPACE}{unit}"

@@ -1,0 +1,90 @@
+"""Arranges what inference tells about its model into the figures, the table and the card of the About page."""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from markdown_it import MarkdownIt
+from markupsafe import Markup
+
+from frontend.inference.contract import ModelFacts
+
+METRICS = ("BLEU-1", "BLEU-4", "METEOR", "ROUGE-L", "CIDEr")
+_WAYS = {"greedy": "word by word (greedy)", "beam": "weighing sentences (beam)"}
+# No raw HTML and no images: a card is text, whoever wrote it.
+_MARKDOWN = MarkdownIt("commonmark", {"html": False}).enable("table").disable("image")
+_HEADING = re.compile(r"^#", re.MULTILINE)
+
+
+@dataclass(frozen=True, slots=True)
+class Scores:
+    """Figures of one way of searching on one set of photos, in the order of `METRICS`; a missing one is n/a."""
+
+    name: str
+    figures: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What the page shows; `protocol` says how the scores were counted.
+
+    `card` is the model card as HTML; `use` and `limits` are its sections of that name, empty where it has none.
+    """
+
+    rows: tuple[tuple[str, str], ...]
+    scores: tuple[Scores, ...]
+    protocol: str
+    use: Markup
+    limits: Markup
+    card: Markup
+    metrics: tuple[str, ...] = METRICS
+
+
+def arrange(model: ModelFacts) -> Facts:
+    """Everything known gets its place; whatever inference leaves out is left out of the page."""
+    return Facts(
+        rows=tuple(_list_rows(model)),
+        scores=tuple(_list_scores(model.scores)),
+        protocol=next((str(split["protocol"]) for split in _splits(model.scores).values() if "protocol" in split), ""),
+        use=_render(_find_section(model.card, "Use")),
+        limits=_render(_find_section(model.card, "Limits")),
+        # Its headings go two levels deeper, to fit below the page's own.
+        card=_render(_HEADING.sub("###", model.card)),
+    )
+
+
+def _list_rows(model: ModelFacts) -> Iterator[tuple[str, str]]:
+    extra = model.model_extra or {}
+    yield "Model", model.name
+    yield "Version", model.version
+    image = extra.get("input")
+    if isinstance(image, Mapping) and {"width", "height"} <= image.keys():
+        yield "Looks at", f"{image['width']} by {image['height']} pixels"
+    if isinstance(words := extra.get("vocabulary_size"), int):
+        yield "Knows", f"{words:,} words"
+
+
+def _splits(scores: Mapping[str, object]) -> dict[str, Mapping[str, object]]:
+    return {name: split for name, split in scores.items() if isinstance(split, Mapping)}
+
+
+def _list_scores(scores: Mapping[str, object]) -> Iterator[Scores]:
+    for split_name, split in _splits(scores).items():
+        for way, words in _WAYS.items():
+            figures = split.get(way)
+            if isinstance(figures, Mapping):
+                yield Scores(f"{split_name} photos, {words}", tuple(_format(figures.get(metric)) for metric in METRICS))
+
+
+def _format(value: object) -> str:
+    return f"{value:.1f}" if isinstance(value, int | float) else "n/a"
+
+
+def _find_section(card: str, heading: str) -> str:
+    """The text below the heading that begins with a word; empty if there is none."""
+    section = re.search(rf"^## {heading}\b[^\n]*\n(.*?)(?=^## |\Z)", card, re.MULTILINE | re.DOTALL)
+    return section[1] if section else ""
+
+
+def _render(markdown: str) -> Markup:
+    return Markup(_MARKDOWN.render(markdown))  # noqa: S704 (rendered without raw HTML)

@@ -1,0 +1,5 @@
+"""The program `caption`."""
+
+from inference.cli.command import main
+
+__all__ = ["main"]

@@ -1,0 +1,1 @@
+"""From bytes of strangers to the encoder's input."""

@@ -1,0 +1,227 @@
+"""Decodes the bytes of strangers: an RGB picture comes out, or an error that says what is wrong with the bytes.
+
+The format is judged by the first bytes, never by a name or header, and only that format's decoder gets to see them, and
+of them only what pixels need: a module for each format takes that out (`jpeg`, `png`, `gif`, `tiff`, `webp`), reads
+orientation and colour profile, and refuses by name the kinds that are not read. Structure and size are checked before
+any pixel is decoded. Of a picture with several frames the first is read.
+
+What Pillow raises on damaged bytes goes well beyond what it documents: OSError, SyntaxError, ValueError, IndexError and
+others were seen. So here, and only here, every exception of a library is taken for a verdict on its input.
+"""
+
+import io
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+# Importing a plugin registers it: Pillow would otherwise load all that it has at the first WebP or TIFF.
+from PIL import (
+    BmpImagePlugin,  # noqa: F401
+    GifImagePlugin,  # noqa: F401
+    Image,
+    JpegImagePlugin,
+    PngImagePlugin,  # noqa: F401
+    TiffImagePlugin,
+    WebPImagePlugin,  # noqa: F401
+)
+
+from inference.caption import PictureInfo
+from inference.errors import ImageError, ImageTooLargeError, UndecodableImageError, UnsupportedImageError
+from inference.image.colour import GROUND, to_colour, to_grey, to_rgb
+from inference.image.gif import read_gif
+from inference.image.jpeg import end_otherwise, is_whole, read_jpeg
+from inference.image.plain import Plain
+from inference.image.png import read_png
+from inference.image.structure import check_structure
+from inference.image.tiff import read_tiff
+from inference.image.webp import read_webp
+
+# Pillow warns of each oddity in a file, and Python remembers every different warning for good: strangers could fill the
+# log with them, and the memory. What matters of it is checked here.
+warnings.filterwarnings("ignore", module=r"PIL\.")
+
+# Pillow's own reading of what is not compressed mixes up planes of 16 bits.
+TiffImagePlugin.READ_LIBTIFF = True
+
+FORMATS = ("JPEG", "PNG", "WebP", "GIF", "BMP", "TIFF")
+
+_SIGNATURES = (
+    (b"\xff\xd8\xff", "JPEG"),
+    (b"\x89PNG\r\n\x1a\n", "PNG"),
+    (b"GIF87a", "GIF"),
+    (b"GIF89a", "GIF"),
+    (b"BM", "BMP"),
+    (b"II*\0", "TIFF"),
+    (b"MM\0*", "TIFF"),
+    (b"II+\0", "TIFF"),
+    (b"MM\0+", "TIFF"),
+)
+
+_READERS: dict[str, Callable[[bytes], Plain]] = {
+    "JPEG": read_jpeg,
+    "PNG": read_png,
+    "WebP": read_webp,
+    "GIF": read_gif,
+    "BMP": Plain,
+    "TIFF": read_tiff,
+}
+# libtiff gives values in the machine's byte order; Pillow takes these for those of the file.
+_NATIVE = {
+    "F;32F": "F;32NF", "F;32BF": "F;32NF", "I;32S": "I;32NS", "I;32BS": "I;32NS", "I;16S": "I;16NS", "I;16BS": "I;16NS",
+}  # fmt: skip
+
+_TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+_SIDEWAYS = frozenset({5, 6, 7, 8})
+
+
+@dataclass(frozen=True, slots=True)
+class ImageLimits:
+    """The largest picture that is decoded, in pixels.
+
+    `max_pixels`: of a JPEG, which is shrunk while it is decoded; `max_held_pixels`: of anything that has to be held in
+    full, which takes up to 9 bytes a pixel, and twice as many for WebP: 180 MB; `max_side`: in width or height.
+    """
+
+    max_pixels: int = 50_000_000
+    max_held_pixels: int = 20_000_000
+    max_side: int = 20_000
+
+
+_LIMITS = ImageLimits()
+
+
+def decode(
+    data: bytes, limits: ImageLimits = _LIMITS, *, sufficient_side: int | None = None
+) -> tuple[Image.Image, PictureInfo]:
+    """The picture as a person sees it, in RGB, and what the file holds.
+
+    With a `sufficient_side` a large picture comes out smaller than it is, by a whole factor and with no side below
+    that: for whoever resizes it anyway, in a fraction of the time and memory. It may then come in YCbCr, as JPEG keeps
+    it. `PictureInfo` has the full size.
+
+    Raises UnsupportedImageError, UndecodableImageError, ImageTooLargeError.
+    """
+    format_name = _recognise(data)
+    try:
+        check_structure(data, format_name)
+        image, size = _load(data, format_name, limits, sufficient_side)
+    except ImageError:
+        raise
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning, MemoryError) as error:
+        msg = f"The picture is too large. {_describe(limits)}"
+        raise ImageTooLargeError(msg) from error
+    except Exception as error:  # see the module's docstring
+        if str(error).startswith("Unsupported BMP"):
+            msg = f"The picture is a BMP of a kind that is not read ({str(error).removeprefix('Unsupported BMP ')})."
+            raise UnsupportedImageError(msg) from error
+        msg = f"The picture looks like {format_name}, but it is damaged or incomplete."
+        raise UndecodableImageError(msg) from error
+    return image, PictureInfo(*size, format_name)
+
+
+def _recognise(data: bytes) -> str:
+    for signature, format_name in _SIGNATURES:
+        if data.startswith(signature):
+            return format_name
+    if data.startswith(b"RIFF") and data[8:12] == b"WEBP":
+        return "WebP"
+    known = ", ".join(FORMATS[:-1]) + " or " + FORMATS[-1]
+    reason = "The file is empty" if not data else "The file is not a picture of a known format"
+    msg = f"{reason}: send {known}."
+    raise UnsupportedImageError(msg)
+
+
+def _load(
+    data: bytes, format_name: str, limits: ImageLimits, sufficient_side: int | None
+) -> tuple[Image.Image, tuple[int, int]]:
+    """The picture, turned as it should be, and its size before any shrinking."""
+    plain = _READERS[format_name](data)
+    picture, (width, height) = _decode_plain(plain, format_name, limits, sufficient_side)
+    if format_name == "JPEG" and not is_whole(data):
+        again, _ = _decode_plain(replace(plain, data=end_otherwise(plain.data)), format_name, limits, sufficient_side)
+        if again.tobytes() != picture.tobytes():
+            raise ValueError("cut off before its last pixel")
+    if plain.orientation in _TURNS:
+        picture = picture.transpose(_TURNS[plain.orientation])
+    return picture, (height, width) if plain.orientation in _SIDEWAYS else (width, height)
+
+
+def _decode_plain(
+    plain: Plain, format_name: str, limits: ImageLimits, sufficient_side: int | None
+) -> tuple[Image.Image, tuple[int, int]]:
+    with Image.open(io.BytesIO(plain.data), formats=[format_name]) as image:
+        width, height = image.size if plain.canvas is None else plain.canvas[:2]
+        _check_sides(width, height, limits)
+        if sufficient_side is not None:
+            shrinks = min(width, height) >= 2 * sufficient_side
+            mode = "YCbCr" if shrinks and not plain.profile and _keeps_ycbcr(image) else None
+            image.draft(mode, (sufficient_side, sufficient_side))
+        _check_held(image, (width, height), format_name, limits)
+        _use_native_order(image)
+        image.load()
+        pixels = _complete(image, plain)
+    if sufficient_side is None:
+        return to_rgb(pixels, plain.profile), (width, height)
+    return to_colour(pixels, sufficient_side, plain.profile), (width, height)
+
+
+def _use_native_order(image: Image.Image) -> None:
+    if isinstance(image, TiffImagePlugin.TiffImageFile) and image.tile and isinstance(image.tile[0].args, tuple):
+        raw_mode, *others = image.tile[0].args
+        image.tile = [image.tile[0]._replace(args=(_NATIVE.get(raw_mode, raw_mode), *others))]
+
+
+def _complete(image: Image.Image, plain: Plain) -> Image.Image:
+    """What the decoder gave, as the file's metadata says that it is meant."""
+    if plain.inverted or plain.unsigned:
+        return to_grey(image, inverted=plain.inverted, unsigned=plain.unsigned)
+    if plain.canvas is None or plain.canvas == (*image.size, 0, 0):
+        return image
+    width, height, left, top = plain.canvas
+    canvas = Image.new("RGB", (width, height), GROUND)
+    canvas.paste(to_rgb(image), (left, top))
+    return canvas
+
+
+def _keeps_ycbcr(image: Image.Image) -> bool:
+    """Whether a JPEG has its colours in YCbCr for certain: its decoder, which decides by the same marks, gives them as
+    they are or as RGB, and fails when it is asked for YCbCr and has red, green and blue.
+    """
+    if not isinstance(image, JpegImagePlugin.JpegImageFile) or image.mode != "RGB":
+        return False
+    transform = image.info.get("adobe_transform", 1 if "jfif" in image.info else None)
+    return transform == 1 and bytes(component[0] for component in image.layer) != b"RGB"
+
+
+def _check_sides(width: int, height: int, limits: ImageLimits) -> None:
+    if width * height > limits.max_pixels or max(width, height) > limits.max_side:
+        raise _refuse(width, height, limits)
+
+
+def _check_held(image: Image.Image, size: tuple[int, int], format_name: str, limits: ImageLimits) -> None:
+    """Check how much has to be held of a picture of this size, after its decoder was told what is sufficient."""
+    # The scans of a progressive JPEG each touch the whole picture: it is shrunk only after the last.
+    whole = image.info.get("progressive") or format_name == "GIF"
+    width, height = size if whole else image.size
+    if width * height * (2 if format_name == "WebP" else 1) > limits.max_held_pixels:
+        raise _refuse(*size, limits)
+
+
+def _refuse(width: int, height: int, limits: ImageLimits) -> ImageTooLargeError:
+    return ImageTooLargeError(f"The picture has {width} × {height} pixels. {_describe(limits)}")
+
+
+def _describe(limits: ImageLimits) -> str:
+    full, held = limits.max_pixels / 1e6, limits.max_held_pixels / 1e6
+    return (
+        f"At most {limits.max_side} pixels a side are read, and in all {full:g} megapixels of a JPEG, "
+        f"{held:g} of a progressive JPEG, PNG, GIF, BMP or TIFF, and {held / 2:g} of a WebP."
+    )

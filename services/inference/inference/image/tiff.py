@@ -1,0 +1,168 @@
+"""Reads the tags of a TIFF's first picture, decides by them, and leaves out those that pixels do not need.
+
+Pillow does not honour all of them. What it would misread is put right here or refused with the name of the kind.
+Format: TIFF 6.0, its technical notes, and BigTIFF.
+"""
+
+from dataclasses import dataclass
+
+from inference.errors import UnsupportedImageError
+from inference.image.exif import ORIENTATION, Directory, Layout
+from inference.image.plain import Plain
+
+_BITS, _COMPRESSION, _PHOTOMETRIC, _SAMPLES, _PLANAR = 258, 259, 262, 277, 284
+_COLOURS, _SUBDIRECTORIES, _INKS, _EXTRA, _SAMPLE_FORMAT, _PROFILE, _DNG = 320, 330, 332, 338, 339, 34675, 50706
+_SUBFILE, _REDUCED = 254, 1
+_NEEDED = frozenset(
+    {256, 257, _BITS, _COMPRESSION, _PHOTOMETRIC, 266, 273, _SAMPLES, 278, 279, _PLANAR, 292, 293, 317, _COLOURS}
+    | {322, 323, 324, 325, _INKS, _EXTRA, _SAMPLE_FORMAT, 347, *range(512, 522), 529, 530, 531, 532}
+)
+_WHITE_IS_ZERO, _BLACK_IS_ZERO, _RGB, _PALETTE, _CMYK, _YCBCR, _LAB = 0, 1, 2, 3, 5, 6, 8
+_NAMES = {
+    _WHITE_IS_ZERO: "grey", _BLACK_IS_ZERO: "grey", _RGB: "RGB", _PALETTE: "palette", 4: "mask", _CMYK: "inks",
+    _YCBCR: "YCbCr", _LAB: "Lab", 9: "ICC Lab", 10: "ITU Lab", 32844: "LogL", 32845: "LogLuv",
+}  # fmt: skip
+_RAW = frozenset({32803, 34892})  # values of a sensor
+_CHANNELS = {_RGB: 3, _CMYK: 4, _YCBCR: 3, _LAB: 3}
+_UNSIGNED, _SIGNED, _FLOAT, _UNKNOWN = 1, 2, 3, 4
+_FORMATS = {_SIGNED: "signed", _FLOAT: "floating point"}
+_READ = {  # bits of a value and how they are meant, by what they are
+    _WHITE_IS_ZERO: {*((bits, _UNSIGNED) for bits in (1, 2, 4, 8, 16, 32)), (16, _SIGNED), (32, _SIGNED), (32, _FLOAT)},
+    _RGB: {(8, _UNSIGNED), (16, _UNSIGNED)},
+    _PALETTE: {(1, _UNSIGNED), (2, _UNSIGNED), (4, _UNSIGNED), (8, _UNSIGNED)},
+    _CMYK: {(8, _UNSIGNED), (16, _UNSIGNED)},
+    _YCBCR: {(8, _UNSIGNED)},
+    _LAB: {(8, _UNSIGNED)},
+}
+_READ[_BLACK_IS_ZERO] = _READ[_WHITE_IS_ZERO]
+_READ_COMPRESSIONS = frozenset({1, 2, 3, 4, 5, 6, 7, 8, 32771, 32773, 32946, 34925, 50000, 50001})
+_JPEG = frozenset({6, 7})
+_SEPARATE = 2
+_SHORT, _LONG = 3, 4
+
+
+def read_tiff(data: bytes) -> Plain:
+    """The first picture of a TIFF. Raises UnsupportedImageError for a kind of TIFF that is not read, ValueError."""
+    directory = Directory(data)
+    _refuse_raw(directory)
+    pixels = _Pixels.read(directory)
+    pixels.check()
+    changed: dict[int, tuple[str, list[int]]] = {}
+    inverted = pixels.photometric == _WHITE_IS_ZERO and pixels.bits > 8
+    if inverted:
+        changed[_PHOTOMETRIC] = ("H", [_BLACK_IS_ZERO])
+    if pixels.photometric == _PALETTE and max(colours := directory.numbers(_COLOURS), default=256) < 256:
+        changed[_COLOURS] = ("H", [257 * value for value in colours])  # of 8 bits, as some programs write them
+    if pixels.format == _UNSIGNED:
+        changed[_SAMPLE_FORMAT] = ("H", [])
+    unsigned = pixels.bits == 32 and pixels.format == _UNSIGNED
+    if unsigned:
+        changed[_SAMPLE_FORMAT] = ("H", [_SIGNED])
+    return Plain(
+        _rewrite(data, directory, changed),
+        directory.number(ORIENTATION, 1),
+        directory.content(_PROFILE),
+        inverted=inverted,
+        unsigned=unsigned,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Pixels:
+    photometric: int
+    bits: int
+    even: bool
+    format: int
+    samples: int
+    extra: tuple[int, ...]
+    planar: int
+    compression: int
+    inks: int
+
+    @classmethod
+    def read(cls, directory: Directory) -> "_Pixels":
+        compression = directory.number(_COMPRESSION, 1)
+        photometric = directory.number(_PHOTOMETRIC, _WHITE_IS_ZERO)
+        bits = directory.numbers(_BITS) or (1,)
+        formats = {_UNSIGNED if value == _UNKNOWN else value for value in directory.numbers(_SAMPLE_FORMAT)}
+        default = 3 if compression in _JPEG and photometric in {_RGB, _YCBCR} else 1
+        return cls(
+            photometric, bits[0], len(set(bits)) == 1 and len(formats) <= 1, min(formats, default=_UNSIGNED),
+            directory.number(_SAMPLES, default), directory.numbers(_EXTRA), directory.number(_PLANAR, 1), compression,
+            directory.number(_INKS, 1),
+        )  # fmt: skip
+
+    def check(self) -> None:
+        if self.compression not in _READ_COMPRESSIONS:
+            raise _refuse(f"compression {self.compression}")
+        if not self.even or (self.bits, self.format) not in _READ.get(self.photometric, ()):
+            raise _refuse(self._describe())
+        further = self.samples - _CHANNELS.get(self.photometric, 1)
+        if further < 0 or (further and not self._reads_further(further)) or self.inks != 1:
+            raise _refuse(f"{self._describe()} in {self.samples} channels")
+        if self.planar == _SEPARATE and self.samples > 1 and self.photometric not in {_RGB, _CMYK}:
+            raise _refuse(f"{self._describe()} in separate planes")
+
+    def _reads_further(self, further: int) -> bool:
+        """Alpha, and channels that mean nothing; alpha beside ink is not read."""
+        if self.bits == 16:
+            return self.photometric == _RGB and further == 1
+        alpha = any(self.extra)
+        if self.photometric == _CMYK:
+            return not alpha and len(self.extra) == further
+        if self.planar == _SEPARATE and further > 1:
+            return False
+        return self.bits == 8 and self.photometric in {_BLACK_IS_ZERO, _RGB, _PALETTE}
+
+    def _describe(self) -> str:
+        meant = _FORMATS.get(self.format, "")
+        name = _NAMES.get(self.photometric, f"colour space {self.photometric}")
+        return f"{name} of {self.bits} bits{', ' * bool(meant)}{meant}"
+
+
+def _refuse_raw(directory: Directory) -> None:
+    """Refuse what begins with a thumbnail, beside which the values of a camera's sensor are kept."""
+    reduced = directory.number(_SUBFILE, 0) & _REDUCED and _SUBDIRECTORIES in directory.tags
+    if _DNG in directory.tags or reduced or directory.number(_PHOTOMETRIC, 0) in _RAW:
+        msg = "The file is a camera's raw photo (DNG or the like), which is not read: save it as a JPEG."
+        raise UnsupportedImageError(msg)
+
+
+def _refuse(kind: str) -> UnsupportedImageError:
+    return UnsupportedImageError(
+        f"The picture is a TIFF of a kind that is not read ({kind}): save it as a JPEG, a PNG or a TIFF of 8 bits."
+    )
+
+
+def _rewrite(data: bytes, directory: Directory, changed: dict[int, tuple[str, list[int]]]) -> bytes:
+    """The file with a new directory at its end, of the needed tags alone; values stay where they are."""
+    layout = directory.layout
+    padding = bytes(-len(data) % 8)
+    place = len(data) + len(padding)
+    values = b""
+    entries = []
+    for number in sorted(_NEEDED & (directory.tags.keys() | changed.keys())):
+        tag = directory.tags.get(number)
+        if number in changed:
+            code, numbers = changed[number]
+            value = layout.pack(code, *numbers)
+            if numbers:
+                entry, values = _enter(layout, number, len(numbers), value, place, values)
+                entries.append(entry)
+        elif tag is not None:
+            entries.append(layout.pack("H", number, tag.kind) + layout.pack(layout.offset, tag.count) + tag.value)
+    start = place + len(values)
+    head = data[:4] + (layout.pack("I", start) if layout.offset == "I" else data[4:8] + layout.pack("Q", start))
+    end = layout.pack(layout.count, len(entries)) + b"".join(entries) + layout.pack(layout.offset, 0)
+    return b"".join([head, memoryview(data)[len(head) :], padding, values, end])
+
+
+def _enter(layout: Layout, number: int, count: int, value: bytes, place: int, values: bytes) -> tuple[bytes, bytes]:
+    """A tag of short numbers, and the values that stand beside the directory with its own among them."""
+    head = layout.pack("H", number, _SHORT) + layout.pack(layout.offset, count)
+    size = len(layout.pack(layout.offset, 0))
+    if len(value) <= size:
+        return head + value.ljust(size, b"\0"), values
+    return head + layout.pack(layout.offset, place + len(values)), values + value.ljust(
+        len(value) + len(value) % 2, b"\0"
+    )

@@ -1,0 +1,1 @@
+"""The process that serves HTTP: connections, their limits, start and stop."""

@@ -1,0 +1,1 @@
+"""The captioner as a service: scheduled, cached, measured. Knows nothing of HTTP."""

@@ -1,0 +1,242 @@
+"""Brings photos to the model in a fair order, and never more of them than can be answered in time.
+
+    accept ──▶ decode, in a few threads ──▶ queue ──▶ a batch for the model, in another thread ──▶ caption
+
+All bookkeeping happens on the event loop, so there are no locks. A deadline and a client that goes away are the same
+thing here: the waiting coroutine is cancelled, and what it waited for is dropped unless it has already started.
+"""
+
+import asyncio
+import heapq
+import itertools
+import math
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from typing import Protocol, Self
+
+from inference.caption import Caption, CaptionOptions, PreparedImage
+from inference.errors import DeadlineExceededError, QueueFullError
+
+_SMOOTHING = 0.2  # weight of the newest batch in the running mean of the service time
+
+
+class Describer(Protocol):
+    """The two halves of a `Captioner`: one for each photo in parallel, one for a batch."""
+
+    def prepare(self, data: bytes, sha256: str | None = ...) -> PreparedImage:
+        """Decode and preprocess a photo, whose hash may be known."""
+
+    def describe(
+        self, images: Sequence[PreparedImage], options: CaptionOptions = ..., *, crowded: bool = ...
+    ) -> list[Caption]:
+        """Caption a batch of photos; `crowded`: there are others, so that it should leave cores to them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scheduled:
+    """A caption, and the milliseconds that its photo waited for a thread or for the model."""
+
+    caption: Caption
+    queue_ms: float
+
+
+@dataclass(slots=True, eq=False)
+class _Job:
+    describer: Describer
+    photo: PreparedImage
+    options: CaptionOptions
+    started: asyncio.Future[float]
+    caption: asyncio.Future[Caption]
+
+    def fits(self, other: "_Job") -> bool:
+        return self.describer is other.describer and self.options == other.options
+
+
+class Scheduler:
+    """Accepts at most `queue_size` photos at a time and captions them in batches of at most `batch_size`.
+
+    `workers` batches are captioned at the same time, `decode_threads` photos are decoded at the same time. Batches are
+    a little faster a photo, but the first photo of one waits for the last: they grow with the queue, so that none waits
+    much longer than it would have anyway.
+
+    Use it as an asynchronous context manager: leaving it waits for nothing, so call `finish` first to drain.
+    `on_batch` is told the size of every batch.
+    """
+
+    def __init__(
+        self,
+        *,
+        queue_size: int,
+        batch_size: int,
+        workers: int,
+        decode_threads: int,
+        on_batch: Callable[[int], None] = lambda _: None,
+    ) -> None:
+        self._queue_size = queue_size
+        self._batch_size = batch_size
+        self._workers = workers
+        self._on_batch = on_batch
+        self._decoders = ThreadPoolExecutor(decode_threads, thread_name_prefix="decode")
+        self._model = ThreadPoolExecutor(workers, thread_name_prefix="model")
+        self._waiting: list[tuple[float, int, _Job]] = []
+        self._order = itertools.count()
+        self._arrival = asyncio.Event()
+        self._idle = asyncio.Event()
+        self._idle.set()
+        self._accepted = 0
+        self._seconds_per_photo = 0.0
+
+    async def __aenter__(self) -> Self:
+        self._tasks = [asyncio.create_task(self._work(), name="scheduler") for _ in range(self._workers)]
+        return self
+
+    async def __aexit__(self, *exception: object) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.wait(self._tasks)
+        self._decoders.shutdown(wait=False, cancel_futures=True)
+        self._model.shutdown(wait=False, cancel_futures=True)
+
+    @property
+    def depth(self) -> int:
+        """Photos accepted and not yet answered."""
+        return self._accepted
+
+    @property
+    def retry_after(self) -> int:
+        """Whole seconds until everything accepted so far should be done, by the service time that was measured."""
+        return max(1, math.ceil(self._accepted * self._seconds_per_photo))
+
+    def check_room(self) -> None:
+        """Raise `QueueFullError` when a photo would not be accepted now; asked before an upload is read."""
+        if self._accepted >= self._queue_size:
+            message = (
+                f"The service is busy: {self._queue_size} photos are waiting already. Please try again a little later."
+            )
+            raise QueueFullError(message, retry_after=self.retry_after)
+
+    async def caption(
+        self,
+        describer: Describer,
+        data: bytes,
+        options: CaptionOptions,
+        *,
+        deadline: float,
+        sha256: str | None = None,
+        position: int = 0,
+        on_decoded: Callable[[], None] = lambda: None,
+    ) -> Scheduled:
+        """Caption a photo that came as the `position`-th of its request, within `deadline` seconds from now.
+
+        `sha256`: of the photo, if known, so that it is not hashed again; `on_decoded` is called once the encoded bytes
+        are no longer held.
+        Raises `QueueFullError`, `DeadlineExceededError`, and what `describer` raises.
+        """
+        with self._place():
+            work = self._caption(describer, data, options, sha256, position, on_decoded)
+            del data  # held by `work` alone, which lets go of it early
+            try:
+                async with asyncio.timeout(deadline):
+                    return await work
+            except TimeoutError:
+                message = f"The photo was not captioned within {deadline:g} seconds. Please try again a little later."
+                raise DeadlineExceededError(message) from None
+
+    async def finish(self) -> None:
+        """Wait until everything that was accepted is answered."""
+        await self._idle.wait()
+
+    @contextmanager
+    def _place(self) -> Iterator[None]:
+        self.check_room()
+        self._accepted += 1
+        self._idle.clear()
+        try:
+            yield
+        finally:
+            self._accepted -= 1
+            if not self._accepted:
+                self._idle.set()
+
+    async def _caption(
+        self,
+        describer: Describer,
+        data: bytes,
+        options: CaptionOptions,
+        sha256: str | None,
+        position: int,
+        on_decoded: Callable[[], None],
+    ) -> Scheduled:
+        loop = asyncio.get_running_loop()
+        arrival = loop.time()
+        decoding = loop.run_in_executor(self._decoders, describer.prepare, data, sha256)
+        del data  # a queue of encoded photos would be large, one of prepared photos is small
+        photo = await decoding
+        on_decoded()
+        job = _Job(describer, photo, options, loop.create_future(), loop.create_future())
+        self._enqueue(job, arrival, position)
+        caption = await job.caption
+        return Scheduled(caption, max(0.0, (job.started.result() - arrival) * 1000 - photo.decode_ms))
+
+    def _enqueue(self, job: _Job, arrival: float, position: int) -> None:
+        # The tenth photo of a request stands where it would if it had come ten service times later: a request with many
+        # photos neither holds up one with a single photo nor starves.
+        turn = arrival + position * self._seconds_per_photo
+        heapq.heappush(self._waiting, (turn, next(self._order), job))
+        self._arrival.set()
+
+    async def _work(self) -> None:
+        while True:
+            await self._arrival.wait()
+            batch = self._take_batch()
+            if batch:
+                await self._run(batch)
+            else:
+                self._arrival.clear()
+
+    def _take_batch(self) -> list[_Job]:
+        """The next jobs that somebody still waits for and that the model can take together."""
+        batch: list[_Job] = []
+        most = min(self._batch_size, math.ceil(len(self._waiting) / (2 * self._workers)))
+        while self._waiting and len(batch) < most:
+            job = self._waiting[0][2]
+            if not job.caption.done():
+                if batch and not batch[0].fits(job):
+                    break
+                batch.append(job)
+            heapq.heappop(self._waiting)
+        return batch
+
+    async def _run(self, batch: list[_Job]) -> None:
+        loop = asyncio.get_running_loop()
+        start = loop.time()
+        for job in batch:
+            job.started.set_result(start)
+        self._on_batch(len(batch))
+        crowded = self._accepted > len(batch)
+        describe = partial(batch[0].describer.describe, crowded=crowded)
+        photos = [job.photo for job in batch]
+        try:
+            captions = await loop.run_in_executor(self._model, describe, photos, batch[0].options)
+        except Exception as error:  # whatever the model raises belongs to those who wait for it, not to the worker
+            _settle(batch, [error] * len(batch))
+        else:
+            self._learn((loop.time() - start) / len(batch) / self._workers)
+            _settle(batch, captions)
+
+    def _learn(self, seconds: float) -> None:
+        known = self._seconds_per_photo
+        self._seconds_per_photo = seconds if known == 0 else known + _SMOOTHING * (seconds - known)
+
+
+def _settle(batch: list[_Job], outcomes: Sequence[Caption | Exception]) -> None:
+    for job, outcome in zip(batch, outcomes, strict=True):
+        if job.caption.done():
+            continue
+        if isinstance(outcome, Exception):
+            job.caption.set_exception(outcome)
+        else:
+            job.caption.set_result(outcome)

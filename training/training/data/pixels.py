@@ -1,0 +1,57 @@
+"""Photos as end-to-end training reads them: pixels in memory, and what is drawn for a view of each."""
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import numpy.typing as npt
+
+from inference.image import preprocessing
+from inference.model.manifest import ImageSpec
+from training.data.batches import Inputs, Places
+from training.data.dataset import Photo, read_image
+from training.data.views import may_be_mirrored
+from training.models.end_to_end_model import AS_IT_IS, MIRROR
+
+Pixels = npt.NDArray[np.uint8]
+Draws = npt.NDArray[np.float32]
+
+
+class PixelStore:
+    """The photos in memory as training reads them, in the canonical form."""
+
+    def __init__(self, photos: Sequence[Photo], side: int) -> None:
+        spec = ImageSpec(height=side, width=side, canonical_size=side, resample="bicubic")
+
+        def read(photo: Photo) -> Pixels:
+            image = read_image(photo.path)
+            return preprocessing.prepare(image, spec)
+
+        with ThreadPoolExecutor() as pool:
+            self._pixels = np.stack(list(pool.map(read, photos)))
+        self._rows = {photo.sha256: row for row, photo in enumerate(photos)}
+
+    def load(self, photos: Sequence[Photo]) -> Pixels:
+        """Pixels uint8 [P, S, S, 3]."""
+        return self._pixels[[self._rows[photo.sha256] for photo in photos]]
+
+
+class PixelPhotos:
+    """The training split as pixels, with what is drawn for a view of each photo."""
+
+    def __init__(self, photos: Sequence[Photo], store: PixelStore) -> None:
+        self.photos, self._store = photos, store
+        self._one_sided = np.array([not may_be_mirrored(photo) for photo in photos])
+
+    def __len__(self) -> int:
+        return len(self.photos)
+
+    def draw_views(self, random: np.random.Generator) -> Draws:
+        """Draws [photos, 9] of `RandomView`; no mirror image where a caption would be wrong of it."""
+        draws = random.random((len(self), len(AS_IT_IS)), np.float32)
+        draws[self._one_sided, MIRROR] = AS_IT_IS[MIRROR]
+        return draws
+
+    def load_inputs(self, places: Places, views: Draws) -> Inputs:
+        """Pixels uint8 [P, S, S, 3] and draws [P, 9] of the photos at `places`."""
+        return self._store.load([self.photos[place] for place in places]), views[places]

@@ -1,0 +1,91 @@
+"""Views of a training photo: the whole, its mirror image, cuttings, and copies as other programs leave them. Features
+are extracted of each, and a batch picks one anew every time, so that the decoder rarely sees the very same numbers
+twice and says the same of a sharp photo and of a soft one.
+
+Views are drawn from the photo's own hash: every run, on any machine, cuts the same photo in the same way.
+"""
+
+import hashlib
+import io
+from dataclasses import astuple, dataclass
+
+import numpy as np
+from PIL import Image
+
+from training.config import AugmentationConfig
+from training.data.dataset import Photo
+from training.data.words import tokenise
+
+# Captions with these words are wrong of a mirror image.
+_SIDES = frozenset({"left", "right"})
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """A part of a photo, in shares of its width and height from the upper left corner, mirrored or not.
+
+    `scale`: what is left of its width and height after somebody made it smaller; `quality`: that of the JPEG in which
+    it was then kept, 1 to 95, None where it was not.
+    """
+
+    left: float = 0.0
+    top: float = 0.0
+    right: float = 1.0
+    bottom: float = 1.0
+    mirrored: bool = False
+    scale: float = 1.0
+    quality: int | None = None
+
+    @property
+    def key(self) -> str:
+        """Short hash of the view, different for different views; empty for the whole."""
+        return "" if self == WHOLE else hashlib.sha256(repr(astuple(self)).encode()).hexdigest()[:8]
+
+    def apply(self, image: Image.Image) -> Image.Image:
+        """The view of an image: at least one pixel of it."""
+        width, height = image.size
+        left, top = min(int(self.left * width), width - 1), min(int(self.top * height), height - 1)
+        right, bottom = max(round(self.right * width), left + 1), max(round(self.bottom * height), top + 1)
+        part = image if self.key == "" else image.crop((left, top, right, bottom))
+        part = part.transpose(Image.Transpose.FLIP_LEFT_RIGHT) if self.mirrored else part
+        if self.scale < 1:
+            smaller = [max(1, round(self.scale * side)) for side in part.size]
+            part = part.resize((smaller[0], smaller[1]), Image.Resampling.BICUBIC)
+        return part if self.quality is None else _keep_as_jpeg(part, self.quality)
+
+
+WHOLE = View()
+
+
+def choose_views(photo: Photo, config: AugmentationConfig) -> tuple[View, ...]:
+    """The views of a photo, the whole first. A photo whose captions speak of left or right is not mirrored."""
+    random = np.random.default_rng(int(photo.sha256[:16], 16))
+    mirrors = config.mirror and may_be_mirrored(photo)
+    mirrored = (View(mirrored=True),) if mirrors else ()
+    cuttings = [_cut(random, config.smallest_side, mirrors) for _ in range(config.cuttings)]
+    return (WHOLE, *mirrored, *cuttings, *(_wear(random) for _ in range(config.worn)))
+
+
+def may_be_mirrored(photo: Photo) -> bool:
+    """Whether the captions of a photo hold for its mirror image too."""
+    return not any(_SIDES.intersection(tokenise(caption)) for caption in photo.captions)
+
+
+def _cut(random: np.random.Generator, smallest: float, mirrors: bool) -> View:
+    """A part whose sides are `smallest` to 1 of the photo's, anywhere in it; one in two is mirrored where that is
+    allowed.
+    """
+    width, height = random.uniform(smallest, 1, 2)
+    left, top = random.uniform(0, 1 - width), random.uniform(0, 1 - height)
+    return View(left, top, left + width, top + height, mirrored=mirrors and bool(random.random() < 0.5))
+
+
+def _wear(random: np.random.Generator) -> View:
+    """The whole, half as large or larger, in a JPEG of any usual quality."""
+    return View(scale=float(random.uniform(0.5, 1)), quality=int(random.integers(30, 96)))
+
+
+def _keep_as_jpeg(image: Image.Image, quality: int) -> Image.Image:
+    data = io.BytesIO()
+    image.save(data, "JPEG", quality=quality)
+    return Image.open(data).convert("RGB")

@@ -1,0 +1,1 @@
+"""Xception as the encoder: its weights, its export, its feature maps."""

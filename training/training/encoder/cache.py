@@ -1,0 +1,83 @@
+"""The encoder that a run uses: found in the cache, or exported into it, whole and in two parts."""
+
+import hashlib
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import keras
+import numpy as np
+import onnx
+
+from inference.model.bundle import ENCODER
+from inference.model.manifest import FeatureSpec, ImageSpec
+from training.config import EncoderConfig
+from training.data.dataset import Photo
+from training.data.fingerprint import fingerprint
+from training.encoder.trunk import Folder, split_encoder
+from training.encoder.xception import WEIGHTS_DIGEST
+from training.errors import TrainingError
+from training.fit.checkpoint import Arrays
+
+
+@dataclass(frozen=True, slots=True)
+class ExportedEncoder(Folder):
+    """A folder with `encoder.onnx` and its parts (`training.encoder.trunk`), what goes before it and what comes
+    out of it.
+
+    `tuned`: what fine-tuning changed in it (`training.encoder.weight_deltas`); nothing where it is ImageNet's.
+    """
+
+    image: ImageSpec
+    features: FeatureSpec
+    tuned: Arrays
+
+
+def export_encoder(
+    config: EncoderConfig, photos: Sequence[Photo], cache: Path, seed: int, tuned: Arrays | None = None
+) -> ExportedEncoder:
+    """The encoder that `config` describes, from the cache or made now.
+
+    `photos`: those that may calibrate it; `tuned`: what fine-tuning changed in ImageNet's weights.
+    """
+    tuned = tuned or {}
+    image = ImageSpec(height=config.size, width=config.size, canonical_size=config.canonical_size, resample="bicubic")
+    chosen = _choose(photos, config.calibration_photos, seed) if config.precision == "int8" else []
+    folder = cache / f"encoder-{_key(config, image, chosen, tuned)}"
+    if not (folder / ENCODER).exists():
+        require_tensorflow("Exporting the encoder")
+        from training.encoder.export import make_encoder  # TensorFlow is needed for this alone
+
+        folder.mkdir(parents=True, exist_ok=True)
+        make_encoder(config, image, chosen, folder / ENCODER, cache, tuned)
+    split_encoder(folder)
+    return ExportedEncoder(folder, image, _read_feature_spec(folder / ENCODER), tuned)
+
+
+def require_tensorflow(what: str) -> None:
+    """Raise TrainingError where another Keras backend runs: ONNX files are made of TensorFlow functions."""
+    if keras.backend.backend() != "tensorflow":
+        raise TrainingError(
+            f"{what} needs KERAS_BACKEND=tensorflow; what is done is kept, and the same command goes on"
+        )
+
+
+def _choose(photos: Sequence[Photo], count: int, seed: int) -> list[Photo]:
+    order = np.random.default_rng(seed).permutation(len(photos))
+    return [photos[place] for place in order[:count]]
+
+
+def _key(config: EncoderConfig, image: ImageSpec, photos: Sequence[Photo], tuned: Arrays) -> str:
+    parts = [WEIGHTS_DIGEST, config.model_dump_json(), *(photo.sha256 for photo in photos)]
+    digest = hashlib.sha256("\n".join(parts).encode() + fingerprint(image))
+    for name in sorted(tuned):
+        digest.update(tuned[name].tobytes())
+    return digest.hexdigest()[:16]
+
+
+def _read_feature_spec(path: Path) -> FeatureSpec:
+    """The grid that an encoder's output says it has; the photo was square, and so is the grid."""
+    _, cells, channels = (size.dim_value for size in onnx.load(path).graph.output[0].type.tensor_type.shape.dim)
+    side = math.isqrt(cells)
+    return FeatureSpec(rows=side, columns=side, channels=channels)

@@ -1,0 +1,79 @@
+"""What the trunk of the encoder makes of every photo, computed once and kept on disk.
+
+A file is named by the hash of the trunk (its graph, its weights and the preprocessing), the hash of the photo's bytes
+and the view of it, so that nothing stale is ever read and a renamed photo costs nothing. Each file appears whole or not
+at all; a run that is killed at any photo goes on where it was.
+"""
+
+import hashlib
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from inference.image import preprocessing
+from inference.model.manifest import ImageSpec
+from training.data.dataset import Photo, read_image
+from training.data.fingerprint import fingerprint
+from training.data.read_ahead import read_ahead
+from training.data.views import WHOLE, View
+from training.encoder.trunk import Maps
+from training.progress import track
+
+PhotoView = tuple[Photo, View]
+
+
+class MapsOf(Protocol):
+    """A trunk, or what stands in for one."""
+
+    def encode(self, images: npt.NDArray[np.uint8]) -> Maps:
+        """Maps [P, N, M] of `images` [P, height, width, 3]."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class MapCache:
+    """Maps by photo, in one folder a trunk."""
+
+    folder: Path
+
+    @classmethod
+    def for_trunk(cls, root: Path, trunk: bytes, image: ImageSpec) -> "MapCache":
+        """The cache below `root` for a trunk, given as its ONNX bytes, and the preprocessing before it."""
+        return cls(root / hashlib.sha256(trunk + fingerprint(image)).hexdigest()[:16])
+
+    def path(self, photo: Photo, view: View = WHOLE) -> Path:
+        """Where the maps of a view of a photo are, or will be."""
+        name = f"{photo.sha256}-{view.key}" if view.key else photo.sha256
+        return self.folder / photo.sha256[:2] / f"{name}.npy"
+
+    def load(self, photos: Sequence[PhotoView]) -> Maps:
+        """Maps [P, N, M] of views that were extracted."""
+        return np.stack([np.load(self.path(*photo), allow_pickle=False) for photo in photos])
+
+    def extract(self, photos: Sequence[PhotoView], trunk: MapsOf, image: ImageSpec) -> None:
+        """Compute what is missing, showing progress. Photos are decoded while the trunk works on those before."""
+        missing = [photo for photo in dict.fromkeys(photos) if not self.path(*photo).exists()]
+
+        def prepare(photo: PhotoView) -> npt.NDArray[np.uint8]:
+            whole = read_image(photo[0].path)
+            return preprocessing.prepare(photo[1].apply(whole), image)
+
+        with track("photos through the trunk", total=len(missing), unit="photos") as advance:
+            for photo, pixels in zip(missing, read_ahead(prepare, missing), strict=True):
+                # One at a time: batches gain nothing on a CPU, and so no photo's maps depend on its neighbours.
+                save_array(self.path(*photo), trunk.encode(pixels[None])[0])
+                advance(1)
+
+
+def save_array(path: Path, array: npt.NDArray[np.generic]) -> None:
+    """Write an array to a file that appears whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
+    with partial.open("wb") as stream:
+        np.save(stream, array, allow_pickle=False)
+    partial.replace(path)

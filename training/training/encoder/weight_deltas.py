@@ -1,0 +1,73 @@
+"""What fine-tuning changed in the encoder, small enough to travel with a bundle: differences from ImageNet's weights,
+in steps of a quarter of their own standard deviation.
+
+The float16 weights of a whole Xception would be twice the bundle; the steps compress to half a byte a weight, and the
+encoder that serves is made from exactly what they say.
+"""
+
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+from training.fit.checkpoint import Arrays
+
+ENCODER_DIFFERENCES = "encoder_differences.npz"
+"""The file with what fine-tuning changed: for comparison with float32, and to go on from."""
+
+_STEPS_PER_DEVIATION = 4
+_MOST = 127
+_STEP = ":step"
+
+
+def measure(before: keras.Model, after: keras.Model) -> Arrays:
+    """Differences by name, int8, each with a step beside it, of what can be trained in `after`: `before` or a part of
+    it.
+    """
+    differences: Arrays = {}
+    old = _name_variables(before)
+    for name, variable in _name_variables(after).items():
+        if variable.trainable:
+            change = ops.convert_to_numpy(variable) - ops.convert_to_numpy(old[name])
+            step = np.float32(max(float(change.std()), 1e-12) / _STEPS_PER_DEVIATION)
+            differences[name] = np.clip(np.rint(change / step), -_MOST, _MOST).astype(np.int8)
+            differences[name + _STEP] = np.array(step)
+    return differences
+
+
+def add(network: keras.Model, differences: Arrays) -> None:
+    """Put fine-tuned weights into a network that has ImageNet's."""
+    variables = _name_variables(network)
+    for name, steps in differences.items():
+        if not name.endswith(_STEP):
+            change = steps.astype(np.float32) * float(differences[name + _STEP])
+            variables[name].assign(ops.convert_to_numpy(variables[name]) + change)
+
+
+def training_folder(bundle: Path) -> Path:
+    """The folder beside a bundle with what training needs of it and serving does not."""
+    return bundle.with_name(f"{bundle.name}-training")
+
+
+def scale(differences: Arrays, share: float) -> Arrays:
+    """Differences that go a share of the way: weight interpolation with ImageNet's (Wortsman et al. 2022)."""
+    return {
+        name: (array * np.float32(share)).astype(np.float32) if name.endswith(_STEP) else array
+        for name, array in differences.items()
+    }
+
+
+def save(path: Path, differences: Arrays) -> None:
+    """Write differences to a file that `training.fit.checkpoint.read_arrays` reads."""
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_LZMA) as archive:  # a tenth smaller than NumPy's own compression
+        for name, array in differences.items():
+            with archive.open(f"{name}.npy", "w") as stream:
+                np.lib.format.write_array(stream, np.asarray(array), allow_pickle=False)
+
+
+def _name_variables(network: keras.Model) -> dict[str, Any]:
+    """Weights by layer and name."""
+    return {f"{layer.name}/{variable.name}": variable for layer in network.layers for variable in layer.variables}

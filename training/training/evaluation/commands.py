@@ -1,0 +1,96 @@
+"""What `caption-train evaluate` and `caption-train report` do once their options are read."""
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+from inference.captioner import Captioner
+from training.errors import EvaluationError, WeightsError
+from training.evaluation.calibration import bin_by_confidence
+from training.evaluation.evaluate import Evaluation, compare_cider, describe_reliability, evaluate, search_otherwise
+from training.evaluation.several import (
+    PhotoSet,
+    Summary,
+    check_trigrams,
+    evaluate_set,
+    read_sets,
+    summarise,
+    write_json,
+)
+from training.evaluation.subjects import SubjectEvaluation
+
+
+def print_scores(options: argparse.Namespace) -> None:
+    """Print a bundle's scores on each dataset. Raises TrainingError, CaptionError."""
+    captioner = search_otherwise(Captioner.load(options.bundle, runtime=options.runtime), options.settings)
+    sets = read_sets(options.dataset, options.split)
+    evaluations = [_print_set(captioner, photos) for photos in sets]
+    trigrams = check_trigrams(evaluations, sets, options.text) if options.text else None
+    if trigrams:
+        print(f"{trigrams.to_table()}\n")
+    if options.json:
+        write_json(options.json, sets, evaluations, trigrams)
+    if options.float32 and captioner.bundle.manifest.encoder.precision != "float32":
+        _compare_with_float32(captioner, sets, evaluations, options.cache)
+
+
+def write_page(options: argparse.Namespace) -> None:
+    """Write the page about a bundle, with examples from the first dataset with captions.
+
+    Raises TrainingError, CaptionError.
+    """
+    from training.evaluation.report import Rival, write_report
+    from training.fit.phases import read_phases  # Keras takes seconds to import
+
+    sets = read_sets(options.dataset, options.split)
+    if not any(photos.photos for photos in sets):
+        raise EvaluationError("a report shows captions beside what people wrote: name a dataset with captions too")
+    captioner, rival = Captioner.load(options.bundle), None
+    if options.against:
+        other = Captioner.load(options.against)
+        rival = Rival(other.bundle.manifest, *_score(other, sets))
+    phases = read_phases(options.run) if options.run else {}
+    shown = next(photos.photos for photos in sets if photos.photos)
+    evaluation, summaries = _score(captioner, sets)
+    write_report(options.out, captioner, shown, evaluation, phases, rival, summaries)
+    print(f"Wrote {options.out}")
+
+
+def _print_set(captioner: Captioner, photos: PhotoSet) -> Evaluation | SubjectEvaluation:
+    evaluation = evaluate_set(captioner, photos)
+    precision = captioner.bundle.manifest.encoder.precision
+    print(f"{photos.name}, {photos.split}: {precision} encoder, as published\n{evaluation.to_table()}")
+    if isinstance(evaluation, Evaluation):
+        confidences = [description.confidence for description in evaluation.descriptions.values()]
+        print(describe_reliability(bin_by_confidence(confidences, evaluation.ciders())))
+    print(flush=True)
+    return evaluation
+
+
+def _compare_with_float32(
+    captioner: Captioner, sets: Sequence[PhotoSet], evaluations: Sequence[Evaluation | SubjectEvaluation], cache: Path
+) -> None:
+    """Print what the encoder's published precision costs, on photos with captions."""
+    scored = list(zip(sets, evaluations, strict=True))
+    captioned = [(photos, one) for photos, one in scored if isinstance(one, Evaluation)]
+    if not captioned:
+        return
+    from training.encoder.plain_encoder import with_plain_encoder
+
+    try:
+        plain = with_plain_encoder(captioner, cache)
+    except WeightsError as error:
+        print(f"not compared with the encoder in float32: {error}")
+        return
+    for photos, published in captioned:
+        other = evaluate(plain, photos.photos)
+        print(
+            f"{photos.name}, {photos.split}: float32 encoder\n{other.to_table()}\n{compare_cider(published, other)}\n"
+        )
+
+
+def _score(captioner: Captioner, sets: Sequence[PhotoSet]) -> tuple[Evaluation, list[Summary]]:
+    """The evaluation of the first dataset with captions, and a line for each."""
+    evaluations = [evaluate_set(captioner, photos) for photos in sets]
+    first = next(one for one in evaluations if isinstance(one, Evaluation))
+    return first, [summarise(photos, one) for photos, one in zip(sets, evaluations, strict=True)]

@@ -1,0 +1,210 @@
+"""One HTML page about a bundle, for people to look at: its curves, scores, captions, habits and calibration.
+
+The page holds all that it shows, photos and charts included, and asks nothing of the network. It shows photos of the
+dataset: whoever passes it on passes those on too.
+"""
+
+import base64
+import io
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import zip_longest
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+from PIL import Image
+
+from inference.caption import CaptionOptions
+from inference.captioner import Captioner
+from inference.image.decode import decode
+from inference.model.manifest import Manifest
+from training.data.dataset import Photo
+from training.data.words import tokenise
+from training.evaluation import charts
+from training.evaluation.calibration import bin_by_confidence
+from training.evaluation.content_words import RULE
+from training.evaluation.evaluate import Evaluation
+from training.evaluation.intervals import METRICS, Interval, bootstrap, bootstrap_difference
+from training.evaluation.metrics import PROTOCOL, PhotoScores, score_photos
+from training.evaluation.several import Summary
+from training.fit.checkpoint import EpochRecord
+
+_SHOWN = 6
+_THUMBNAIL = 224
+
+
+@dataclass(frozen=True, slots=True)
+class Rival:
+    """Another bundle's captions of the same photos, to compare with."""
+
+    manifest: Manifest
+    evaluation: Evaluation
+    summaries: Sequence[Summary] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """A word and where the model looked for it: a PNG of the grid as a data address, dark where it did not look."""
+
+    word: str
+    probability: float
+    attention: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Example:
+    """A photo with its caption, as the page shows it."""
+
+    photo: str
+    picture: str
+    caption: str
+    cider: float
+    confidence: float
+    references: tuple[str, ...]
+    looks: tuple[_Look, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """A metric with its intervals; the rival's and the difference are None without a rival."""
+
+    metric: str
+    greedy: float
+    beam: Interval
+    rival: Interval | None
+    difference: Interval | None
+
+
+def write_report(
+    path: Path,
+    captioner: Captioner,
+    photos: Sequence[Photo],
+    evaluation: Evaluation,
+    phases: Mapping[str, Sequence[EpochRecord]],
+    rival: Rival | None = None,
+    summaries: Sequence[Summary] = (),
+) -> None:
+    """Write the page.
+
+    `photos` are those of the evaluation, `phases` the histories of the fit by name, empty where they are not known,
+    `summaries` the scores of all datasets, in the order of the rival's.
+    """
+    scores = _score(evaluation)
+    confidences = [description.confidence for description in evaluation.descriptions.values()]
+    bins = bin_by_confidence(confidences, scores.cider.tolist())
+    captions = [tokenise(description.caption) for description in evaluation.descriptions.values()]
+    references = [tokenise(caption) for of_photo in evaluation.references.values() for caption in of_photo]
+    page = (
+        _environment()
+        .get_template("report.html")
+        .render(
+            manifest=captioner.bundle.manifest,
+            rival=rival.manifest if rival else None,
+            protocol=f"{PROTOCOL}; {RULE}",
+            photos=len(photos),
+            rows=_compare(evaluation, scores, rival),
+            names=list(dict.fromkeys(name for summary in summaries for name in summary.scores)),
+            summaries=list(zip_longest(summaries, rival.summaries if rival else ())),
+            learning=_svg(charts.draw_learning(phases)) if any(phases.values()) else None,
+            lengths=_svg(charts.draw_lengths(captions, references)),
+            words=_svg(charts.draw_words(captions, references)),
+            reliability=_svg(charts.draw_reliability(bins)),
+            quality=_svg(charts.draw_quality(bins)),
+            habits=_habits(captions, references),
+            groups=_choose_examples(captioner, photos, evaluation, scores.cider),
+        )
+    )
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(page + "\n", encoding="utf-8")
+
+
+def _environment() -> Environment:
+    return Environment(
+        loader=PackageLoader("training.evaluation"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+
+
+def _score(evaluation: Evaluation) -> PhotoScores:
+    captions = {photo: description.caption for photo, description in evaluation.descriptions.items()}
+    return score_photos(evaluation.references, captions)
+
+
+def _compare(evaluation: Evaluation, scores: PhotoScores, rival: Rival | None) -> list[_Row]:
+    beam, greedy = bootstrap(scores), evaluation.scores["greedy"]
+    if rival is None:
+        return [_Row(metric, greedy[metric], beam[metric], None, None) for metric in METRICS]
+    other = _score(rival.evaluation)
+    others, differences = bootstrap(other), bootstrap_difference(scores, other)
+    return [_Row(metric, greedy[metric], beam[metric], others[metric], differences[metric]) for metric in METRICS]
+
+
+def _habits(captions: Sequence[Sequence[str]], references: Sequence[Sequence[str]]) -> dict[str, tuple[float, float]]:
+    """How varied the model's captions and people's are, by the name of what is counted."""
+
+    def count(texts: Sequence[Sequence[str]]) -> tuple[float, float, float]:
+        different = {word for words in texts for word in words}
+        mean_length = sum(map(len, texts)) / len(texts)
+        return mean_length, float(len(different)), 100 * len({tuple(words) for words in texts}) / len(texts)
+
+    names = ("words in a caption, mean", "different words", "captions that are unique, %")
+    return dict(zip(names, zip(count(captions), count(references), strict=True), strict=True))
+
+
+def _choose_examples(
+    captioner: Captioner, photos: Sequence[Photo], evaluation: Evaluation, ciders: npt.NDArray[np.float64]
+) -> dict[str, list[_Example]]:
+    """The best, the middle and the worst captions by CIDEr."""
+    by_name = {photo.name: photo for photo in photos}
+    names = list(evaluation.descriptions)
+    order = np.argsort(-ciders, kind="stable")
+    middle = max(0, (len(order) - _SHOWN) // 2)
+    groups = {"best": order[:_SHOWN], "median": order[middle : middle + _SHOWN], "worst": order[-_SHOWN:]}
+    return {
+        group: [_show(captioner, by_name[names[place]], float(ciders[place])) for place in places]
+        for group, places in groups.items()
+    }
+
+
+def _show(captioner: Captioner, photo: Photo, cider: float) -> _Example:
+    data = photo.path.read_bytes()
+    caption = captioner.caption(data, CaptionOptions(attention=True))
+    grid = captioner.bundle.manifest.features
+    picture, _ = decode(data)
+    picture.thumbnail((_THUMBNAIL, _THUMBNAIL))
+    looks = tuple(
+        _Look(word.word, word.probability, _draw_attention(word.attention, grid.rows, grid.columns))
+        for word in caption.words
+    )
+    return _Example(
+        photo.name, _embed(picture, "jpeg"), caption.caption, cider, caption.confidence, photo.captions, looks
+    )
+
+
+def _draw_attention(weights: tuple[float, ...] | None, rows: int, columns: int) -> str | None:
+    """A veil over the photo, thin where the model looked: black with an opacity for each cell."""
+    if weights is None:
+        return None
+    grid = np.array(weights).reshape(rows, columns)
+    veil = Image.new("LA", (columns, rows))
+    opacity = 200 * (1 - grid / grid.max())
+    veil.putalpha(Image.fromarray(opacity.astype(np.uint8)))
+    return _embed(veil.resize((_THUMBNAIL // 4, _THUMBNAIL // 4), Image.Resampling.BICUBIC), "png")
+
+
+def _embed(picture: Image.Image, kind: str) -> str:
+    data = io.BytesIO()
+    picture.save(data, kind)
+    return f"data:image/{kind};base64,{base64.b64encode(data.getvalue()).decode()}"
+
+
+def _svg(document: str) -> Markup:
+    """A chart as an image, so that charts cannot disturb one another: matplotlib's identifiers repeat."""
+    address = base64.b64encode(document.encode()).decode()
+    return Markup('<img class="chart" src="data:image/svg+xml;base64,{}" alt="">').format(address)

@@ -1,0 +1,1 @@
+"""What fits models: phases, losses, rewards, checkpoints."""

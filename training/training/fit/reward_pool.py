@@ -1,0 +1,66 @@
+"""Rewards of whole batches, in processes of their own: they are counted in plain Python while the model works on other
+captions.
+"""
+
+import multiprocessing
+from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Self
+
+import numpy as np
+
+from inference.model import cpu
+from inference.model.runtime import Floats
+from training.fit.rewards import SentenceReward, Words
+
+_MOST_PROCESSES = 12
+_rewards: list[SentenceReward] = []  # of a process of the pool: the one that it was started with
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A caption that was sampled: its words, and whether it came to its end."""
+
+    words: Words
+    ended: bool
+
+
+class RewardPool:
+    """`SentenceReward` for many captions at a time. Leaving the context ends the processes."""
+
+    def __init__(self, references: Sequence[Sequence[Words]], bleu_weight: float) -> None:
+        """As `SentenceReward`."""
+        self._processes = min(_MOST_PROCESSES, cpu.count_cores())
+        self._pool = ProcessPoolExecutor(
+            self._processes,
+            mp_context=multiprocessing.get_context("spawn"),  # a fork would copy the threads of the model's backend
+            initializer=_prepare,
+            initargs=(references, bleu_weight),
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._pool.shutdown(cancel_futures=True)
+
+    def submit(self, photos: Sequence[int], captions: Sequence[Sequence[Written]]) -> Callable[[], Floats]:
+        """Begin with the captions of each of the photos at these places in the references; the result waits for their
+        rewards, [P, captions].
+        """
+        size = -(-len(photos) // self._processes)
+        rewards = self._pool.map(_score, photos, captions, chunksize=size)
+        return lambda: np.array(list(rewards), np.float32)
+
+
+def _prepare(references: Sequence[Sequence[Words]], bleu_weight: float) -> None:
+    _rewards.append(SentenceReward(references, bleu_weight))
+
+
+def _score(photo: int, captions: Sequence[Written]) -> list[float]:
+    (reward,) = _rewards
+    return [reward(photo, caption.words, ended=caption.ended) for caption in captions]

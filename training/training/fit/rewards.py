@@ -1,0 +1,113 @@
+"""How good a sampled caption is, as one number: CIDEr-D mixed with BLEU-4, against the references of its photo.
+
+CIDEr-D is that of `training.evaluation.metrics` (Vedantam et al. 2015) with the document frequencies of the training
+captions, computed once: pycocoevalcap's class counts them anew for every set that it scores. The end of a caption is a
+word like any other here: without it, a model learns that leaving sentences open ("a man in a") costs nothing (Luo et
+al. 2018).
+"""
+
+import math
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+Words = Sequence[str]
+NGram = tuple[str, ...]
+
+_ORDERS = (1, 2, 3, 4)
+_SIGMA = 6.0  # of CIDEr-D's penalty for a length, in words, that differs from the reference's
+_END = "<end>"
+
+
+@dataclass(frozen=True, slots=True)
+class _Vector:
+    """A caption as CIDEr sees it: n-grams weighted by how rarely photos have them, and for each order the norm."""
+
+    weights: dict[NGram, float]
+    norms: tuple[float, ...]
+    length: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Photo:
+    """The references of a photo, ready to be compared with: `most` is how often one of them holds an n-gram."""
+
+    vectors: tuple[_Vector, ...]
+    most: Counter[NGram]
+    lengths: tuple[int, ...]
+
+
+class SentenceReward:
+    """CIDEr-D, from 0 to 10 and for people about 0.8, plus `bleu_weight` times smoothed BLEU-4, from 0 to 1.
+
+    `references`: the words of each caption of each photo, whole sentences.
+    """
+
+    def __init__(self, references: Sequence[Sequence[Words]], bleu_weight: float) -> None:
+        self._bleu_weight = bleu_weight
+        counted = [[_count((*caption, _END)) for caption in captions] for captions in references]
+        self._frequencies = Counter(ngram for captions in counted for ngram in set().union(*captions))
+        self._log_photos = math.log(len(references))
+        self._photos = [self._prepare(captions) for captions in counted]
+
+    def __call__(self, photo: int, words: Words, *, ended: bool) -> float:
+        """The reward of a caption of the photo at a place in the references; `ended` when it came to its end token."""
+        counts = _count((*words, _END) if ended else tuple(words))
+        references = self._photos[photo]
+        return self._cider(counts, references) + self._bleu_weight * _bleu(counts, references)
+
+    def _prepare(self, captions: Sequence[Counter[NGram]]) -> _Photo:
+        most: Counter[NGram] = Counter()
+        for caption in captions:
+            most |= caption
+        return _Photo(tuple(map(self._weigh, captions)), most, tuple(_length(caption) for caption in captions))
+
+    def _weigh(self, counts: Counter[NGram]) -> _Vector:
+        weights = {
+            ngram: count * (self._log_photos - math.log(max(1, self._frequencies[ngram])))
+            for ngram, count in counts.items()
+        }
+        squares = dict.fromkeys(_ORDERS, 0.0)
+        for ngram, weight in weights.items():
+            squares[len(ngram)] += weight * weight
+        return _Vector(weights, tuple(math.sqrt(squares[order]) for order in _ORDERS), _length(counts))
+
+    def _cider(self, counts: Counter[NGram], references: _Photo) -> float:
+        vector = self._weigh(counts)
+        similarities = [_similarity(vector, reference) for reference in references.vectors]
+        return 10 * sum(similarities) / len(similarities)
+
+
+def _similarity(candidate: _Vector, reference: _Vector) -> float:
+    """Clipped cosine, averaged over the orders, times the penalty for another length."""
+    products = dict.fromkeys(_ORDERS, 0.0)
+    for ngram, weight in candidate.weights.items():
+        other = reference.weights.get(ngram)
+        if other is not None:
+            products[len(ngram)] += min(weight, other) * other
+    norms = [one * other for one, other in zip(candidate.norms, reference.norms, strict=True)]
+    cosines = [products[order] / norm if norm else 0.0 for order, norm in zip(_ORDERS, norms, strict=True)]
+    difference = candidate.length - reference.length
+    return math.exp(-(difference**2) / (2 * _SIGMA**2)) * sum(cosines) / len(_ORDERS)
+
+
+def _bleu(counts: Counter[NGram], references: _Photo) -> float:
+    """Sentence BLEU-4 with one added to matches and totals of orders above 1 (Lin and Och 2004)."""
+    matched, total = dict.fromkeys(_ORDERS, 0), dict.fromkeys(_ORDERS, 0)
+    for ngram, count in counts.items():
+        matched[len(ngram)] += min(count, references.most[ngram])
+        total[len(ngram)] += count
+    if not matched[1]:
+        return 0.0
+    precisions = [(matched[order] + (order > 1)) / (max(1, total[order]) + (order > 1)) for order in _ORDERS]
+    closest = min(references.lengths, key=lambda length: (abs(length - total[1]), length))
+    brevity = min(0.0, 1 - closest / total[1])
+    return math.exp(brevity + sum(map(math.log, precisions)) / len(_ORDERS))
+
+
+def _count(words: tuple[str, ...]) -> Counter[NGram]:
+    return Counter(words[begin : begin + order] for order in _ORDERS for begin in range(max(0, len(words) - order + 1)))
+
+
+def _length(counts: Counter[NGram]) -> int:
+    return sum(count for ngram, count in counts.items() if len(ngram) == 1)

@@ -1,0 +1,53 @@
+"""The stages of end-to-end training on disk: a command that is given again goes on after the last one that is done."""
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from training.config import TrainingConfig
+from training.fit.checkpoint import Arrays, read_arrays, save_arrays
+from training.progress import say
+
+
+@dataclass(frozen=True, slots=True)
+class Taught:
+    """Weights that a stage leaves, those of a `Body` that can be trained, and their dev CIDEr × 100."""
+
+    weights: Arrays
+    cider: float
+
+
+class Stages:
+    """Where stages are kept: in folders by what shapes them, so that no other settings ever find them."""
+
+    def __init__(self, folder: Path, config: TrainingConfig, dataset_digest: str) -> None:
+        self._folder = folder
+        text = config.model_dump_json(include={"vocabulary", "encoder", "decoder", "fitting"}) + dataset_digest
+        settings = config.end_to_end.model_dump()
+        critical = {name: value for name, value in settings.items() if name.startswith("critical_")}
+        teaching = {name: value for name, value in settings.items() if name not in critical}
+        self._teaching = _digest(f"{text} {teaching}")
+        self._critical = _digest(f"{text} {settings} {config.self_critical.model_dump_json()}")
+
+    def take(self, name: str, make: Callable[[], Taught]) -> Taught:
+        """What an earlier run made of a stage of teaching, or what `make` makes of it now."""
+        path = self._folder / f"teaching-{self._teaching}" / f"{name}.npz"
+        if not path.exists():
+            made = make()
+            path.parent.mkdir(parents=True, exist_ok=True)
+            save_arrays(path, made.weights | {"cider": np.array(made.cider)})
+        weights = read_arrays(path.read_bytes())
+        cider = float(weights.pop("cider"))
+        say(f"{name}: dev CIDEr {cider:.1f}")
+        return Taught(weights, cider)
+
+    def open(self, name: str) -> Path:
+        """The folder of self-critical training."""
+        return self._folder / f"{name}-{self._critical}"
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:8]

@@ -1,0 +1,1 @@
+"""The Keras models, and how captions are drawn from them."""

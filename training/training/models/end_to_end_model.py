@@ -1,0 +1,221 @@
+"""The models of end-to-end training: the encoder and the decoder as one, a student that listens to teachers, and how
+they learn.
+
+Shapes: P photos, C captions, T words, S the side of the stored pixels, N grid cells, V words of the vocabulary.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+from training.config import EndToEndConfig
+from training.data.jpeg import compress
+from training.encoder.xception import load_xception
+from training.fit.fitting import SmoothedCrossEntropy
+from training.models.decoder import Decoder, Tensor
+
+_MIDDLE = 127.5
+_EVEN = 0.5
+
+
+DRAWN = ("width", "left", "height", "top", "mirror", "softness", "contrast", "brightness", "quality")
+"""What is drawn for a view of a picture, each from 0 to 1."""
+
+AS_IT_IS = np.array([1, 0, 1, 0, 1, 0, 0.5, 0.5, 0], np.float32)
+"""What is drawn for the whole picture, unchanged."""
+
+MIRROR = DRAWN.index("mirror")
+
+
+class RandomView(keras.layers.Layer):  # type: ignore[misc]  # Keras is untyped
+    """Resizes a part of each picture, or its mirror image, to the encoder's input as serving does, bicubic; softened,
+    lit and worn by JPEG as it was drawn: the same view follows from the same numbers.
+    """
+
+    def __init__(self, size: int, config: EndToEndConfig) -> None:
+        super().__init__(name="random_view", dtype="float32")
+        self._size, self._config = size, config
+
+    def call(self, pixels: Tensor, draws: Tensor) -> Tensor:
+        """float32 RGB [P, size, size, 3] in [-1, 1] of uint8 pixels [P, S, S, 3] and `draws` [P, 9], see `DRAWN`."""
+        config, side = self._config, pixels.shape[1]
+        drawn = {name: draws[:, place, None, None] for place, name in enumerate(DRAWN)}
+        softness = ops.maximum(1.0, _between(2 - config.softest, config.softest, drawn["softness"]))
+        rows = self._weigh(side, drawn["top"], drawn["height"], softness)
+        columns = self._weigh(side, drawn["left"], drawn["width"], softness)
+        columns = ops.where(drawn["mirror"] < _EVEN, ops.flip(columns, axis=-1), columns)
+        lines = ops.reshape(self._wear(pixels, drawn["quality"]), (-1, side, side * 3))
+        pictures = ops.reshape(ops.matmul(rows, lines), (-1, self._size, side, 3))
+        pictures = ops.clip(ops.matmul(columns[:, None], pictures), 0, 255) / _MIDDLE - 1.0
+        contrast = _between(1 - config.light, 1 + config.light, drawn["contrast"])[..., None]
+        brightness = _between(-config.light / 2, config.light / 2, drawn["brightness"])[..., None]
+        return ops.clip(pictures * contrast + brightness, -1, 1)
+
+    def _wear(self, pixels: Tensor, draw: Tensor) -> Tensor:
+        """Pixels as they are, and for draws above one half after a JPEG, of the worst quality for 1."""
+        pictures = ops.cast(pixels, "float32")
+        quality = _between(100.0, self._config.worst_quality, ops.maximum(0.0, draw / _EVEN - 1))
+        worn = compress(pictures, ops.reshape(quality, (-1,)))
+        return ops.where(draw[..., None] > _EVEN, worn, pictures)
+
+    def _weigh(self, side: int, begin: Tensor, extent: Tensor, softness: Tensor) -> Tensor:
+        """How much each of `side` pixels counts in each of the `size` that are made of them: [P, size, side].
+
+        Keys's cubic with a = -0.5, Pillow's; stretched where it would skip pixels, or where it is to soften.
+        """
+        share = _between(self._config.smallest_side, 1.0, extent)
+        places = (ops.arange(self._size, dtype="float32") + 0.5)[None, :, None] / self._size
+        centres = (begin * (1 - share) + places * share) * side - 0.5
+        reach = ops.maximum(1.0, share * side / self._size) * softness
+        distance = ops.abs(centres - ops.arange(side, dtype="float32")[None, None]) / reach
+        near = (1.5 * distance - 2.5) * distance * distance + 1
+        far = ((-0.5 * distance + 2.5) * distance - 4) * distance + 2
+        weights = ops.where(distance < 1, near, ops.where(distance < 2, far, 0.0))
+        return weights / ops.sum(weights, axis=-1, keepdims=True)
+
+
+def _between(begin: float, end: float, draw: Tensor) -> Tensor:
+    return begin + (end - begin) * draw
+
+
+class Body(keras.Model):  # type: ignore[misc]  # Keras is untyped
+    """The blocks of the encoder that learn, and a decoder behind them."""
+
+    def __init__(self, blocks: keras.Model, decoder: Decoder, name: str) -> None:
+        super().__init__(name=name)
+        self.blocks, self.decoder = blocks, decoder
+        self.built = True  # its parts are
+
+    def call(self, inputs: tuple[Tensor, Tensor], training: bool = False) -> Tensor:
+        """Logits [P, C, T, V] of the word after each of `tokens` [P, C, T], given what the stem made of photos."""
+        grids, tokens = inputs
+        return self.decoder((self.encode(grids), tokens), training=training)
+
+    def encode(self, grids: Tensor) -> Tensor:
+        """Features float32 [P, N, channels]; the statistics of batch normalisation stay ImageNet's."""
+        features = ops.cast(self.blocks(grids, training=False), "float32")
+        _, rows, columns, channels = features.shape
+        return ops.reshape(features, (-1, rows * columns, channels))
+
+
+class EndToEnd(keras.Model):  # type: ignore[misc]  # Keras is untyped
+    """From pixels and words to the next words. The stem, the encoder's first blocks, stays as ImageNet left it."""
+
+    def __init__(self, view: RandomView, stem: keras.Model, body: Body, teachers: Sequence[Body] = ()) -> None:
+        super().__init__(name="end_to_end")
+        self.view, self.stem, self.body, self.teachers = view, stem, body, list(teachers)
+        for part in (stem, *teachers):
+            part.trainable = False
+        self.built = True  # its parts are
+
+    @property
+    def decoder(self) -> Decoder:
+        """What writes."""
+        return self.body.decoder
+
+    def call(self, inputs: tuple[Tensor, Tensor, Tensor], training: bool = False) -> Tensor:
+        """Logits [P, C, T, V] of pixels uint8 [P, S, S, 3], the draws of their views [P, 9] and tokens [P, C, T].
+
+        In training with teachers [P, C, T, 2, V]: the logits, and the logarithm of the teachers' mean probabilities.
+        """
+        pixels, draws, tokens = inputs
+        grids = self._begin(pixels, draws)
+        logits = self.body((grids, tokens), training=training)
+        if not (training and self.teachers):
+            return logits
+        opinions = [ops.log_softmax(teacher((grids, tokens), training=False), axis=-1) for teacher in self.teachers]
+        together = ops.logsumexp(ops.stack(opinions), axis=0) - float(np.log(len(opinions)))
+        return ops.stack([logits, ops.stop_gradient(together)], axis=-2)
+
+    def encode(self, pixels: Tensor, draws: Tensor) -> Tensor:
+        """Features [P, N, channels] of views of pixels."""
+        return self.body.encode(self._begin(pixels, draws))
+
+    def reseed(self, epoch: int) -> None:
+        """As the decoder's."""
+        self.decoder.reseed(epoch)
+
+    def _begin(self, pixels: Tensor, draws: Tensor) -> Tensor:
+        return self.stem(self.view(pixels, draws), training=False)
+
+
+class Distillation(keras.losses.Loss):  # type: ignore[misc]  # Keras is untyped
+    """Cross-entropy with people's words, and with the teachers' probabilities for `share` of it; weighted and summed
+    like `SmoothedCrossEntropy`.
+    """
+
+    def __init__(self, label_smoothing: float, share: float) -> None:
+        super().__init__(name="distillation", reduction="sum")
+        self._people, self._share = SmoothedCrossEntropy(label_smoothing), share
+
+    def call(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
+        """Losses [P, C, T] of targets [P, C, T] under what `EndToEnd` gives; outside of training nobody teaches."""
+        if len(y_pred.shape) == len(y_true.shape) + 1:
+            return self._people.call(y_true, y_pred)
+        logits, opinions = y_pred[..., 0, :], y_pred[..., 1, :]
+        taught = -ops.sum(ops.exp(opinions) * ops.log_softmax(logits, axis=-1), axis=-1)
+        return (1 - self._share) * self._people.call(y_true, logits) + self._share * taught
+
+
+class TwoRateAdamW(keras.optimizers.AdamW):  # type: ignore[misc]  # Keras is untyped
+    """AdamW that moves some variables more slowly than others, and those from a standstill: as long as the decoder
+    knows nothing, it has nothing to tell the encoder.
+    """
+
+    def __init__(self, schedule: Tensor, *, slowly: frozenset[str], rate: float, ramp: int, **settings: float) -> None:
+        """`slowly`: paths of the variables that move at `rate` times the learning rate after `ramp` steps."""
+        super().__init__(schedule, **settings)
+        self._slowly, self._values = slowly, {"rate": rate, "ramp": float(max(ramp, 1))}
+
+    def build(self, variables: Sequence[Any]) -> None:
+        """Create the optimizer's state. Rates are a part of it: as constants, each teacher would be compiled anew."""
+        if not self.built:
+            self._rate, self._ramp = (
+                self.add_variable((), initializer=keras.initializers.Constant(value), name=name)
+                for name, value in self._values.items()
+            )
+        super().build(variables)
+        self._slow_places = {
+            self._get_variable_index(variable) for variable in variables if variable.path in self._slowly
+        }
+
+    def restart(self, rate: float) -> None:
+        """Forget everything, for another model in the same variables, whose slow ones move at `rate`."""
+        for variable in self.variables:
+            variable.assign(ops.zeros(variable.shape, variable.dtype))
+        self._rate.assign(rate)
+        self._ramp.assign(self._values["ramp"])
+
+    def update_step(self, gradient: Tensor, variable: Tensor, learning_rate: Tensor) -> None:
+        """One variable's step."""
+        if self._get_variable_index(variable) in self._slow_places:  # variables may come without their path
+            gone = ops.cast(self.iterations, "float32") / self._ramp
+            learning_rate = learning_rate * self._rate * ops.minimum(1.0, gone)
+        super().update_step(gradient, variable, learning_rate)
+
+
+@contextmanager
+def _policy(name: str) -> Iterator[None]:
+    """Layers made meanwhile compute with another precision."""
+    usual = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(name)
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(usual)
+
+
+def split_xception(size: int, cache: Path, config: EndToEndConfig) -> tuple[keras.Model, keras.Model]:
+    """Xception with ImageNet's weights in two: the stem, and the blocks that learn. Raises WeightsError."""
+    with _policy(config.precision):
+        network = load_xception(size, cache)
+        border = next(layer for layer in network.layers if layer.name.startswith(f"block{config.first_block}_")).input
+        stem, blocks = keras.Model(network.input, border), keras.Model(border, network.output)
+    for layer in blocks.layers:
+        layer.trainable = not isinstance(layer, keras.layers.BatchNormalization)
+    return stem, blocks

@@ -1,0 +1,65 @@
+"""Evidence: what a photo says of single words, and how a decoder that knows it writes them.
+
+The words that can be seen in a photo are its *tags*. A decoder learns from captions which words follow which; how a
+zebra looks it would have to learn from the few captions that speak of one. The encoder knows it from ImageNet, so a
+linear classifier on its features finds the tags, and the decoder learns only when to trust it: semantic attention (You
+et al. 2016; Gan et al. 2017), with tags added to the scores of words as in copying (Yao et al. 2017).
+
+Evidence is a number for each tag: the log-odds that a caption of the photo has the word. Shapes: P photos, G tags, N
+grid cells, D units, V words of the vocabulary.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+Tensor = Any  # a tensor of whichever backend runs
+
+_LIMIT = 6.0  # of evidence as an addition to logits: e^6 says it all
+_TINY = 1e-6
+
+
+def pool(features: Tensor) -> Tensor:
+    """A photo as one vector float32 [P, channels] of unit length: square roots of the mean of features [P, N,
+    channels]. The root keeps one strong channel from drowning the others (Arandjelović and Zisserman 2012).
+    """
+    roots = ops.sqrt(ops.mean(ops.relu(ops.cast(features, "float32")), axis=1))
+    return roots / (ops.norm(roots, axis=-1, keepdims=True) + _TINY)
+
+
+class Evidence(keras.layers.Layer):  # type: ignore[misc]  # Keras is untyped
+    """A decoder's tags: their classifier, what the photo's vector gets of them, and what their words' logits get."""
+
+    def __init__(self, tags: Sequence[int], words: int, units: int) -> None:
+        """`tags`: the token ids of the tags, among those of `words` words."""
+        super().__init__(name="evidence")
+        self.tags, self._scale = np.asarray(tags, np.int32), units**0.5
+        self._places = np.full(words, len(tags), np.int32)
+        self._places[self.tags] = np.arange(len(tags))
+        self.tagger = keras.layers.Dense(len(tags), name="tagger")
+        self.tagger.trainable = False  # it is fitted by itself: captions would teach it what is said, not what is seen
+        self.gist = keras.layers.Dense(units, use_bias=False, kernel_initializer="zeros", name="gist")
+        self.trust = keras.layers.Dense(1, activation="softplus", name="trust")
+        self.built = True  # its parts are when they are used
+
+    def recognise(self, features: Tensor) -> Tensor:
+        """Evidence [P, G] of features [P, N, channels]."""
+        return self.tagger(pool(features))
+
+    def summarise(self, evidence: Tensor, table: Tensor) -> Tensor:
+        """The vectors [P, D] of the probable tags of photos, added up, from the table [V, D] of word vectors."""
+        vectors = ops.take(table, self.tags, axis=0)
+        return self.gist(ops.matmul(ops.sigmoid(evidence), vectors) * self._scale)
+
+    def spread(self, evidence: Tensor) -> Tensor:
+        """Evidence for every word [P, V]: within ±6, and zero of words that are no tags."""
+        clipped = ops.clip(evidence, -_LIMIT, _LIMIT)
+        return ops.take(ops.pad(clipped, ((0, 0), (0, 1))), self._places, axis=1)
+
+    def add(self, logits: Tensor, states: Tensor, words: Tensor) -> Tensor:
+        """Logits [P·Q, V] with the evidence for words [P, V], as far as states [P·Q, D] trust it."""
+        trust = ops.reshape(self.trust(states), (ops.shape(words)[0], -1, 1))
+        return logits + ops.reshape(trust * words[:, None], (-1, words.shape[-1]))

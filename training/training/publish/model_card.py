@@ -1,0 +1,124 @@
+"""Writes a bundle's MODEL_CARD.md: what it is, what it was made from, how well it does, and what it must not be trusted
+with.
+
+The headings are fixed, so that cards can be compared (Mitchell et al. 2019). Everything in the card comes from the run
+itself.
+"""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+
+from inference.model.manifest import Manifest
+from training.data.dataset import Photo
+from training.data.words import tokenise
+from training.evaluation.calibration import GOOD_CIDER, Bin
+
+_FUNCTION_WORDS = """
+a an the in on is are and with of to at his her its their while through as by for from it that there into up down out
+off over near next other some one two three 's along around behind front something them she he who each has being
+"""
+_FREQUENT = 24
+_FINE_TUNED = ", and fine-tuned on the data above"
+
+_TEMPLATE = """\
+# Model card: {name} {version}
+
+## Summary
+
+An image captioner in English: {encoder} encoder ({precision}), {decoder} LSTM decoder with {words} words.
+It writes one lower-case sentence of at most {max_length} words about a photo.
+
+## Data
+
+{train} training photos with {captions} captions; {dev} dev photos chose the epoch, the search and the confidence.
+Photos and captions are not part of the bundle. Digest of the data: `{digest}`.
+
+## Creation
+
+Made by the training job of this repository: `{command}`, seed {seed}. Every setting is in `manifest.json` under
+`training`.
+
+## Evaluation
+
+On the {dev} dev photos, through the code that serves, × 100:
+
+{scores}
+
+Protocol: {protocol}. The dev split chose the weights, so that other photos of the same kind score a little lower.
+
+What `confidence` meant there, in ten equal parts of the captions; "good" is a CIDEr of {good}, about that of the median
+caption by a person:
+
+{reliability}
+
+## Limits and biases
+
+- It knows what its training photos show and no more. Their captions speak most of: {frequent}. A photo of something
+  else gets the
+  nearest thing from that list, often with a confident sentence.
+- It cannot read text, count beyond a few, name people or places, or tell what is meant from what is shown.
+- Words for people's sex and age follow the training captions' guesses. They are guesses here too; do not rely on them.
+- `confidence` is the chance that a caption scores like a person's on dev photos. On photos unlike those it is less
+  reliable.
+
+## Use
+
+Drafts of alt text that a person reads before publishing, search in one's own photos, teaching. Not for decisions about
+people, surveillance, or safety.
+
+## Licence notes
+
+The encoder's weights are those of Keras Applications' Xception, trained on ImageNet{fine_tuned}. The decoder was
+trained on the data above; Flickr8k, if that is what it was, may be used for research and teaching and is not
+redistributed here.
+"""
+
+
+def write_model_card(
+    manifest: Manifest, train: Sequence[Photo], dev: Sequence[Photo], reliability: Sequence[Bin], *, fine_tuned: bool
+) -> str:
+    """The card of a bundle in Markdown; `reliability`: the curve on dev; `fine_tuned`: whether its encoder was."""
+    training, scores = manifest.training, manifest.scores["dev"]
+    assert isinstance(scores, dict)
+    return _TEMPLATE.format(
+        name=manifest.name,
+        version=manifest.version,
+        encoder=manifest.encoder.architecture.capitalize(),
+        precision=manifest.encoder.precision,
+        decoder=manifest.decoder.architecture,
+        words=manifest.vocabulary_size,
+        max_length=manifest.decoding.max_length,
+        train=len(train),
+        captions=sum(len(photo.captions) for photo in train),
+        dev=len(dev),
+        digest=training["dataset_digest"],
+        command=training["command"],
+        seed=training["seed"],
+        scores=_write_table(scores),
+        protocol=scores["protocol"],
+        good=f"{GOOD_CIDER:.0f}",
+        reliability=_write_reliability(reliability),
+        fine_tuned=_FINE_TUNED if fine_tuned else "",
+        frequent=", ".join(_frequent_words(train)),
+    )
+
+
+def _write_table(scores: Mapping[str, object]) -> str:
+    tables = {label: table for label, table in scores.items() if isinstance(table, dict)}
+    names = [name for name in next(iter(tables.values())) if not name.startswith("nltk")]
+    lines = ["| search | " + " | ".join(names) + " |", "|---" * (len(names) + 1) + "|"]
+    lines += [
+        f"| {label} | " + " | ".join(f"{table[name]:.1f}" for name in names) + " |" for label, table in tables.items()
+    ]
+    return "\n".join(lines)
+
+
+def _write_reliability(bins: Sequence[Bin]) -> str:
+    lines = ["| confidence, mean | good | CIDEr, mean |", "|---|---|---|"]
+    return "\n".join([*lines, *(f"| {one.confidence:.2f} | {one.good:.0%} | {one.cider:.0f} |" for one in bins)])
+
+
+def _frequent_words(photos: Sequence[Photo]) -> list[str]:
+    function_words = frozenset(_FUNCTION_WORDS.split())
+    counts = Counter(word for photo in photos for caption in photo.captions for word in tokenise(caption))
+    return [word for word, _ in counts.most_common() if word not in function_words][:_FREQUENT]
