@@ -27,4 +27,4 @@ def run_caption(*arguments: str | Path, bundle: Path, stdin: bytes = b"") -> sub
 def _read(stream: io.TextIOWrapper) -> str:
     stream.flush()
     stream.seek(0)
-    return os.fsdecode(stream.buffer.read())
+    return os.fsdecode(bytes(stream.buffer.read()))
