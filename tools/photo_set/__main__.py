@@ -16,6 +16,9 @@ _HEAD = """\
 {photos} freely licensed photos that are not from the training data, with the captions of bundle `{name}` {version},
 written by `make photos`. Nothing is left out: the poor captions are the honest part. The confidence is the model's own.
 
+A caption counts as right when it has one of the words that a person set for the photo, in `docs/photos/accepted.json`,
+by looking at the photo and at no caption: **{right} of {photos}** do. The last column shows which.
+
 Each photo was also captioned as a copy {widths} pixels wide: {agreeing} of {photos} photos
 ({share:.0%}) have the same caption at all three sizes; where they differ, the table says so. (A copy wider than its
 file is blown up. The files here are at most 1,280 pixels wide.)
@@ -24,8 +27,8 @@ A photo whose caption hangs by a thread may agree with itself by luck. So the sa
 of widths, between {narrowest} and {widest} pixels: there {least:.0%} to {most:.0%} of the photos have one caption,
 **{mean:.0%} over all {triples} triples**.
 
-| photo | caption | confidence | what it shows |
-|---|---|---|---|
+| photo | caption | confidence | what it shows | right |
+|---|---|---|---|---|
 """
 
 
@@ -38,9 +41,10 @@ def main() -> None:
     captions = caption_set(captioner, photos)
     elsewhere = [share_agreeing_at(captioner, photos, widths) for widths in OTHER_WIDTHS]
     _PAGE.write_text(write_page(captioner, captions, elsewhere), encoding="utf-8")
+    right = sum(caption.is_right for caption in captions)
     print(
-        f"Wrote {_PAGE.relative_to(REPOSITORY)}: {share_agreeing(captions):.0%} have one caption at all sizes, "
-        f"at other sizes {min(elsewhere):.0%} to {max(elsewhere):.0%}"
+        f"Wrote {_PAGE.relative_to(REPOSITORY)}: {right} of {len(captions)} are right, {share_agreeing(captions):.0%} "
+        f"have one caption at all sizes, at other sizes {min(elsewhere):.0%} to {max(elsewhere):.0%}"
     )
 
 
@@ -52,6 +56,7 @@ def write_page(captioner: Captioner, captions: Sequence[SetCaption], elsewhere: 
         name=manifest.name,
         version=manifest.version,
         widths=", ".join(map(str, WIDTHS[:-1])) + f" and {WIDTHS[-1]}",
+        right=sum(caption.is_right for caption in captions),
         agreeing=sum(caption.agrees for caption in captions),
         share=share_agreeing(captions),
         others=len(elsewhere),
@@ -73,7 +78,7 @@ def _write_row(caption: SetCaption) -> str:
         said += "<br>" + "<br>".join(f"{width}: {text}" for width, text in caption.by_width.items())
     return (
         f'| <img src="{address}" width="200" alt="{photo.shows}"> '
-        f"| {said} | {caption.original.confidence:.2f} | {photo.shows} |\n"
+        f"| {said} | {caption.original.confidence:.2f} | {photo.shows} | {'yes' if caption.is_right else 'no'} |\n"
     )
 
 

@@ -35,6 +35,11 @@ class SetCaption:
         """Whether the copies all have the same caption."""
         return _agree(self.by_width)
 
+    @property
+    def is_right(self) -> bool:
+        """Whether the caption of the file has one of the words that a right one has."""
+        return not self.photo.accepted.isdisjoint(self.original.caption.split())
+
 
 def caption_set(captioner: Captioner, photos: Sequence[SetPhoto]) -> list[SetCaption]:
     """Caption each photo as it is and at every width."""

@@ -15,15 +15,17 @@ _FOLDERS = {
     REPOSITORY / "services/frontend/frontend/static/examples": "examples.json",
     REPOSITORY / "docs/photos": "photos.json",
 }
+_ACCEPTED = REPOSITORY / "docs/photos/accepted.json"  # by a person who looked at the photos, at no caption
 _QUALITY = 90
 
 
 @dataclass(frozen=True, slots=True)
 class SetPhoto:
-    """A photo, what a person says it shows, and its credit."""
+    """A photo, what a person says it shows, words of which a right caption has one, and its credit."""
 
     path: Path
     shows: str
+    accepted: frozenset[str]
     author: str
     licence: str
     source: str
@@ -36,9 +38,11 @@ class SetPhoto:
 
 def read_photo_set() -> list[SetPhoto]:
     """All photos of the set, in the order of the catalogues."""
+    accepted: dict[str, str] = json.loads(_ACCEPTED.read_text(encoding="utf-8"))
     return [
         SetPhoto(
             path=folder / f"{entry['id']}.jpg",
+            accepted=frozenset(accepted[entry["id"]].split()),
             **{field: entry[field] for field in ("shows", "author", "licence", "source", "found_in")},
         )
         for folder, catalogue in _FOLDERS.items()
