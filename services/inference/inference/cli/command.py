@@ -25,12 +25,12 @@ from inference.captioner import Captioner
 from inference.cli.output import FORMATS, Write, open_writer
 from inference.cli.progress import Progress
 from inference.errors import BundleError, ImageError
+from inference.image.decode import SUFFIXES
 from inference.model.bundle import BUNDLE_VARIABLE, find_bundle
 
 STDIN = "-"
 SERVE = "serve"
 
-_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff"})
 _INTERRUPTED = 130
 _PIPE_CLOSED = 141
 
@@ -129,7 +129,7 @@ def _list_photos(argument: str) -> Iterator[str]:
     for folder, folders, files in os.walk(argument):
         folders.sort()
         for file in sorted(files):
-            if Path(file).suffix.lower() in _SUFFIXES:
+            if Path(file).suffix.lower() in SUFFIXES:
                 found = True
                 yield str(Path(folder, file))
     if not found:
