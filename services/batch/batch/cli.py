@@ -60,7 +60,7 @@ def _stop(number: int, _frame: FrameType | None) -> None:
 
 def _parse(arguments: Sequence[str] | None) -> Command:
     parser = argparse.ArgumentParser(prog="caption-batch", description="Caption photos by the million, into Parquet.")
-    parser.add_argument("inputs", nargs="+", metavar="INPUT", help="a folder, a glob, a photo, a Parquet file; or a URI")
+    parser.add_argument("inputs", nargs="+", metavar="INPUT", help="a folder, glob, photo or Parquet file; or a URI")
     parser.add_argument("--output", required=True, metavar="DIR", help="where the Parquet files go; a folder or a URI")
     parser.add_argument("--bundle", type=Path, metavar="DIR", help="the model (default: $CAPTION_BUNDLE, or ours)")
     column = parser.add_mutually_exclusive_group()

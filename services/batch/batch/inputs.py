@@ -58,8 +58,8 @@ def _list_input(name: str, columns: Columns) -> Iterator[Photo]:
     if is_glob(name):
         for file in expand(name):
             yield from _read_file(file, columns)
-    elif file := find(name):
-        yield from _read_file(file, columns)
+    elif (single := find(name)) is not None:
+        yield from _read_file(single, columns)
     else:
         for file in walk(name):
             if _suffix(file) in SUFFIXES or (columns.given and _suffix(file) == _TABLE):

@@ -24,8 +24,8 @@ SCHEMA = pa.schema(
 class Photo:
     """A photo of the input.
 
-    `id`: 32 hex digits, by which runs know it again; `uri`: its name for people; `kind` and `holder`: a file of its own,
-    or the Parquet file that has it in its row `start`.
+    `id`: 32 hex digits, by which runs know it again; `uri`: its name for people; `kind` and `holder`: a file of its
+    own, or the Parquet file that has it in its row `start`.
     """
 
     id: str

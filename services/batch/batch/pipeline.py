@@ -1,7 +1,7 @@
 """The only module that knows Ray: starts it or joins it, and has Ray Data hand out the units to actors.
 
-What goes through Ray are numbers: of a unit to an actor, and of what came of its photos back. Photos and rows go straight
-between the actors and the storage, so that Ray's object store stays empty, whatever there is to do.
+What goes through Ray are numbers: of a unit to an actor, and of what came of its photos back. Photos and rows go
+straight between the actors and the storage, so that Ray's object store stays empty, whatever there is to do.
 """
 
 import contextlib

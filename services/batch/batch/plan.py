@@ -2,8 +2,8 @@
 
     photos ──▶ listing ──anti-join with what is written──▶ manifest, a group of rows for each unit
 
-A unit is done by one actor, and gives one file of rows. Its photos are neighbours in the listing, so that a Parquet file
-is read in one go. Nothing here is in memory as a whole but a mark for each photo.
+A unit is done by one actor, and gives one file of rows. Its photos are neighbours in the listing, so that a Parquet
+file is read in one go. Nothing here is in memory as a whole but a mark for each photo.
 """
 
 import math

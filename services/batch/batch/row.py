@@ -83,8 +83,8 @@ def write_failure(photo: Photo, kind: str, detail: str, milliseconds: float, sou
 
 def to_parquet(rows: Sequence[Row]) -> pa.Buffer:
     """A Parquet file of `SCHEMA` that holds the rows."""
-    columns = zip(*map(astuple, rows), strict=True)
-    table = pa.table([pa.array(column, field.type) for column, field in zip(columns, SCHEMA, strict=True)], schema=SCHEMA)
+    columns = zip(zip(*map(astuple, rows), strict=True), SCHEMA, strict=True)
+    table = pa.table([pa.array(column, field.type) for column, field in columns], schema=SCHEMA)
     sink = pa.BufferOutputStream()
     pq.write_table(table, sink, compression="zstd")
     return sink.getvalue()

@@ -1,6 +1,6 @@
 """A run from its command to its summary.
 
-    inputs ──list──▶ listing ──anti-join──▶ manifest ──Ray: actors──▶ files of rows ──▶ summary
+inputs ──list──▶ listing ──anti-join──▶ manifest ──Ray: actors──▶ files of rows ──▶ summary
 """
 
 from collections import Counter
@@ -44,7 +44,9 @@ class Command:
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """What came of a run: photos `listed`, each once; `already` in the output; `captioned` and `failed` now, by kind."""
+    """What came of a run: photos `listed`, of these `already` in the output or listed twice; `captioned` and, by kind,
+    `failed` now.
+    """
 
     run: str
     model: str

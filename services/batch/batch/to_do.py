@@ -40,11 +40,11 @@ def mark_to_do(listed: Iterable[Ids], written: Iterable[Ids], folder: Path) -> M
 
 
 def _append(folder: Path, kind: str, ids: Ids, rows: npt.NDArray[np.void] | Ids) -> None:
-    prefixes = ids.astype("S2")
-    order = np.argsort(prefixes, kind="stable")
-    starts = np.flatnonzero(np.r_[True, prefixes[order][1:] != prefixes[order][:-1]]) if len(ids) else []
-    for part in np.split(order, starts[1:]) if len(ids) else ():
-        with (folder / f"{kind}-{prefixes[part[0]].decode()}").open("ab") as stream:
+    buckets = ids.astype("S2")
+    order = np.argsort(buckets, kind="stable")
+    names, starts = np.unique(buckets[order], return_index=True)
+    for name, part in zip(names, np.split(order, starts[1:]), strict=False):  # of no ids at all, one empty part is left
+        with (folder / f"{kind}-{name.decode()}").open("ab") as stream:
             stream.write(rows[part].tobytes())
 
 

@@ -95,4 +95,3 @@ class UnitActor:
         wanted = self._task.source
         if (manifest.name, manifest.version) != (wanted.model, wanted.model_version):
             raise OutputError(f"{self._task.bundle}: is {manifest.name} {manifest.version} on one of the machines")
-
