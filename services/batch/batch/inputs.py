@@ -18,7 +18,7 @@ from batch.errors import InputError
 from batch.listing import File, expand, find, is_glob, walk
 from batch.photo import Photo, make_id
 from batch.storage import open_file
-from inference.image.decode import SUFFIXES
+from inference.cli.folders import PHOTO_SUFFIXES
 
 _TABLE = ".parquet"
 _ROWS = 10_000
@@ -62,7 +62,7 @@ def _list_input(name: str, columns: Columns) -> Iterator[Photo]:
         yield from _read_file(single, columns)
     else:
         for file in walk(name):
-            if _suffix(file) in SUFFIXES or (columns.given and _suffix(file) == _TABLE):
+            if _suffix(file) in PHOTO_SUFFIXES or (columns.given and _suffix(file) == _TABLE):
                 yield from _read_file(file, columns)
 
 

@@ -44,8 +44,6 @@ warnings.filterwarnings("ignore", module=r"PIL\.")
 TiffImagePlugin.READ_LIBTIFF = True
 
 FORMATS = ("JPEG", "PNG", "WebP", "GIF", "BMP", "TIFF")
-# What files of these formats are called, for finding photos among other files; the first bytes decide what one is.
-SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff"})
 
 _SIGNATURES = (
     (b"\xff\xd8\xff", "JPEG"),
