@@ -50,6 +50,8 @@ class Output:
     def check_model(self, name: str, version: str) -> None:
         """Raise OutputError when there are captions of another model."""
         for run in storage.list_folders(storage.join(self.uri, _RUNS)):
+            if not storage.exists(self._run_file(run, "run.json")):  # it died before it had begun
+                continue
             model = json.loads(storage.read(self._run_file(run, "run.json"), _MOST))["model"]
             if (model["name"], model["version"]) != (name, version):
                 other = f"{model['name']} {model['version']}"

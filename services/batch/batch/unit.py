@@ -5,6 +5,7 @@ rows, so that the second time finds the file, or writes it.
 """
 
 from collections import Counter
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -47,7 +48,9 @@ class UnitActor:
     """Captions the photos of one unit after the other."""
 
     def __init__(self, task: Task) -> None:
-        """Load the model, and start the processes that decode; they end with this one. Raises BundleError."""
+        """Load the model, and start the processes that decode; they end with this one, or with `close`. Raises
+        BundleError.
+        """
         limit_arenas()
         self._task = task
         settings = Settings.model_construct()  # the limits of the service as it comes, whatever the environment says
@@ -55,21 +58,29 @@ class UnitActor:
             max_pixels=settings.max_pixels, max_held_pixels=settings.max_held_pixels, max_side=settings.max_side
         )
         self._max_bytes = settings.max_body_bytes
-        self._decoders = DecodePool(
-            task.cpus,
-            limits,
-            photo_seconds=settings.decode_seconds,
-            deadline_seconds=_DEADLINE_SECONDS,
-            max_bytes=self._max_bytes,
-        ).__enter__()
-        self._captioner = Captioner.load(task.bundle, threads=task.cpus, decode=self._decoders.decode)
+        self._resources = ExitStack()
+        decoders = self._resources.enter_context(
+            DecodePool(
+                task.cpus,
+                limits,
+                photo_seconds=settings.decode_seconds,
+                deadline_seconds=_DEADLINE_SECONDS,
+                max_bytes=self._max_bytes,
+            )
+        )
+        self._captioner = Captioner.load(task.bundle, threads=task.cpus, decode=decoders.decode)
         self._check_version()
-        self._manifest = pq.ParquetFile(storage.open_file(task.output.manifest(task.source.run)))
+        manifest = self._resources.enter_context(storage.open_file(task.output.manifest(task.source.run)))
+        self._manifest = pq.ParquetFile(manifest)
 
     def __call__(self, batch: dict[str, npt.NDArray[Any]]) -> dict[str, npt.NDArray[Any]]:
         """Do the unit of each row of a batch; back come the `OUTCOMES` of its photos, each counted."""
         tallies = [Counter(kind or CAPTIONED for kind in self._do(int(unit))) for unit in batch[UNIT]]
         return {outcome: np.array([tally[outcome] for tally in tallies]) for outcome in OUTCOMES}
+
+    def close(self) -> None:
+        """End the processes that decode; nothing can be captioned afterwards."""
+        self._resources.close()
 
     def _do(self, unit: int) -> list[str | None]:
         """The error types of its photos."""
