@@ -151,6 +151,23 @@ def test_what_a_photo_says_of_its_words_is_what_the_tagger_sees_in_it() -> None:
     np.testing.assert_allclose(keras.ops.convert_to_numpy(seen), keras.ops.convert_to_numpy(told), atol=1e-4)
 
 
+def test_a_subject_that_is_sure_adds_to_the_odds_of_its_words_and_takes_from_those_of_others() -> None:
+    config = DecoderConfig(units=8, heads=2, dropout=0.0)
+    tags = build_decoder(WORDS, CELLS, CHANNELS, config, tags=TAGS, subjects=2).evidence
+    assert tags
+    assert tags.subjects
+    tags.subjects.bias.assign([3.0, 0.0])
+    tags.subject_words.assign([[0.5, 0, 0], [0, 0.5, 0]])
+    photo = _features(1)
+
+    alone = keras.ops.convert_to_numpy(tags.tagger(pool(photo)))
+    both = keras.ops.convert_to_numpy(tags.recognise(photo))
+
+    logits = keras.ops.convert_to_numpy(tags.subjects(pool(photo)))[0]
+    of_first = logits[0] - logits[1]  # the log-odds of one of two that exclude each other
+    np.testing.assert_allclose(both - alone, [[0.5 * of_first, -0.5 * of_first, 0]], atol=1e-4)
+
+
 def test_evidence_within_six_is_added_to_the_logits_of_its_words_alone_as_far_as_it_is_trusted() -> None:
     (decoder, tags), features, tokens = _build_with_evidence(), _features(1), _captions(1, 1, 2)
     tags.gist.kernel.assign(np.zeros((8, 8)))

@@ -88,8 +88,12 @@ class GridAttention(keras.layers.Layer):  # type: ignore[misc]  # Keras is untyp
 class Decoder(keras.Model):  # type: ignore[misc]  # Keras is untyped
     """From features [P, N, channels] and the words so far to log-probabilities of the next word."""
 
-    def __init__(self, words: int, config: DecoderConfig, seed: int = 0, tags: Sequence[int] = ()) -> None:
-        """`tags`: token ids of the words for which photos give evidence; without, the decoder does without."""
+    def __init__(
+        self, words: int, config: DecoderConfig, seed: int = 0, tags: Sequence[int] = (), subjects: int = 0
+    ) -> None:
+        """`tags`: token ids of the words for which photos give evidence; without, the decoder does without. `subjects`:
+        kinds of subject of which a photo has one.
+        """
         super().__init__(name=f"{config.architecture}_decoder")
         self.units, self._seed = config.units, seed
         self.embedding = TiedEmbedding(words, config.units)
@@ -101,7 +105,7 @@ class Decoder(keras.Model):  # type: ignore[misc]  # Keras is untyped
         self.lstm = keras.layers.LSTM(config.units, return_sequences=True, name="lstm")
         self.attention = GridAttention(config.units, config.heads) if config.architecture == "attention" else None
         self.combine = _dense(config.units, "tanh", "combine")
-        self.evidence = Evidence(tags, words, config.units) if tags else None
+        self.evidence = Evidence(tags, words, config.units, subjects) if tags else None
         self._dropouts = [keras.layers.Dropout(config.dropout, seed=seed + place) for place in range(4)]
 
     def call(self, inputs: Sequence[Tensor], training: bool = False) -> Tensor:
@@ -208,11 +212,17 @@ class Decoder(keras.Model):  # type: ignore[misc]  # Keras is untyped
 
 
 def build_decoder(
-    words: int, cells: int, channels: int, config: DecoderConfig, seed: int = 0, tags: Sequence[int] = ()
+    words: int,
+    cells: int,
+    channels: int,
+    config: DecoderConfig,
+    seed: int = 0,
+    tags: Sequence[int] = (),
+    subjects: int = 0,
 ) -> Decoder:
     """A decoder with all of its weights created, the same for the same seed."""
     keras.utils.set_random_seed(seed)
-    decoder = Decoder(words, config, seed, tags)
+    decoder = Decoder(words, config, seed, tags, subjects)
     decoder((ops.zeros((1, cells, channels)), ops.zeros((1, 1, 2), dtype="int32")))
     return decoder
 
