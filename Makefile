@@ -11,6 +11,7 @@ PACKAGES := services/inference services/frontend training
 SOURCES := services/inference/inference services/frontend/frontend training/training tools tests
 REQUIREMENTS := services/inference/requirements.txt services/frontend/requirements.txt training/requirements.txt
 SPLIT ?= dev
+TEST_PROCESSES ?= 2
 BUNDLE ?= artifacts/default
 # DATASET as options: one folder, whose name may hold blanks, or several.
 DATASETS = $(if $(shell test -d "$(DATASET)" && echo one),--dataset "$(DATASET)",$(DATASET:%=--dataset "%"))
@@ -32,7 +33,7 @@ run: $(INFERENCE)/ready $(FRONTEND)/ready ## serve the page on port 8080 and the
 
 test: $(DEV)/ready ## check the style, then run all tests
 	@$(MAKE) --no-print-directory lint
-	$(DEV)/bin/python -m pytest $(PYTEST_ARGS)
+	$(DEV)/bin/python -m pytest -n $(TEST_PROCESSES) --dist loadgroup --no-loadscope-reorder $(PYTEST_ARGS)
 
 screenshots: $(DEV)/ready ## take the docs' pictures of the page: real services, real bundle, real browser; STATES="start caption"
 	@PYTHONPATH=tools:tests $(DEV)/bin/python -m screenshots $(STATES)

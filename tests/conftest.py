@@ -1,0 +1,51 @@
+"""How two processes share the tests: by files, the longest first, and one at a time where a test measures time."""
+
+import fcntl
+from collections.abc import Generator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import IO
+
+import pytest
+
+_ROOT = Path(__file__).parent
+# Files that need the same costly thing, which only one process is to make.
+_TOGETHER = {f"training/test_{name}.py": "small encoder" for name in ("pipeline", "trunk", "end_to_end")}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep each file in one process, and begin with what takes longest."""
+    ranks: dict[str, int] = {}
+    for item in items:
+        group = _group(item)
+        item.add_marker(pytest.mark.xdist_group(group))
+        ranks[group] = min(_rank(group, item), ranks.get(group, 9))
+    items.sort(key=lambda item: ranks[_group(item)])
+
+
+def _group(item: pytest.Item) -> str:
+    name = item.path.relative_to(_ROOT).as_posix()
+    return "compose" if name.startswith("e2e/compose/") else _TOGETHER.get(name, name)
+
+
+def _rank(group: str, item: pytest.Item) -> int:
+    order = (group == "compose", group == "small encoder", "slow" in item.keywords, "browser" in item.keywords, True)
+    return order.index(True)
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """Let a test that is marked `alone` wait for the one of the other process, and that process for it."""
+    with ExitStack() as files:
+        if hasattr(item.config, "workerinput"):  # there are several processes
+            folder = item.config._tmp_path_factory.getbasetemp().parent  # type: ignore[attr-defined]
+            queue, room = (files.enter_context((folder / name).open("w")) for name in ("queue", "room"))
+            _wait_for_room(queue, room, alone=item.get_closest_marker("alone") is not None)
+        return (yield)
+
+
+def _wait_for_room(queue: IO[str], room: IO[str], *, alone: bool) -> None:
+    """Lock `room`, until it is closed, for this process alone or together with others."""
+    fcntl.flock(queue, fcntl.LOCK_EX)  # so that whoever waits for an empty room is not overtaken
+    fcntl.flock(room, fcntl.LOCK_EX if alone else fcntl.LOCK_SH)
+    fcntl.flock(queue, fcntl.LOCK_UN)
