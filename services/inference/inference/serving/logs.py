@@ -8,11 +8,12 @@ import asyncio
 import json
 import logging
 import sys
-import time
 import warnings
 from contextvars import ContextVar
 from datetime import UTC, datetime
 from typing import Any
+
+from inference.repeated_warning import RepeatedWarning
 
 current_request_id: ContextVar[str | None] = ContextVar("request_id", default=None)
 current_trace_id: ContextVar[str | None] = ContextVar("trace_id", default=None)
@@ -41,25 +42,7 @@ class JsonFormatter(logging.Formatter):
         return json.dumps(entry, default=str)
 
 
-class Sum:
-    """Logs what may come in floods: the first at once, then how many there were, every `seconds` at most."""
-
-    def __init__(self, logger: logging.Logger, seconds: float = 10.0) -> None:
-        self._logger = logger
-        self._seconds = seconds
-        self._count = 0
-        self._told = -seconds
-
-    def warn(self, message: str) -> None:
-        """Count it, and say so if it is time."""
-        self._count += 1
-        now = time.monotonic()
-        if now - self._told >= self._seconds:
-            self._logger.warning(message, extra={"times": self._count})
-            self._count, self._told = 0, now
-
-
-_accepting = Sum(logging.getLogger("inference.listening"))
+_accepting = RepeatedWarning(logging.getLogger("inference.listening"))
 
 
 def log_in_sum(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
