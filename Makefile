@@ -23,7 +23,7 @@ $(if $(NEEDS_DATASET),$(if $(DATASET),,$(error say where the photos are: make $(
 $(if $(NEEDS_OUT),$(if $(OUT),,$(error say where the result goes: make $(firstword $(NEEDS_OUT)) DATASET=$(DATASET) OUT=artifacts/mine)))
 
 .DEFAULT_GOAL := help
-.PHONY: help run test screenshots waiting test-compose sizing chaos prove bench audit train end-to-end evaluate report photos lint format lock wheel clean clean-all
+.PHONY: help run test screenshots waiting test-compose sizing chaos prove bench audit train end-to-end evaluate report photos example lint format lock wheel clean clean-all
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -78,6 +78,9 @@ report: $(TRAINING)/ready ## BUNDLE=… DATASET="… …" [AGAINST=…] [RUN=…
 
 photos: $(DEV)/ready ## caption the photo set at many sizes and write docs/photos.md
 	@PYTHONPATH=tools:tests $(DEV)/bin/python -m photo_set
+
+example: $(DEV)/ready ## add a photo to the page's examples; EXAMPLE_ARGS='photo.png --id dog --shows "A dog on a path" --author …'
+	@$(DEV)/bin/python tools/examples.py $(EXAMPLE_ARGS)
 
 lint: $(DEV)/ready ## ruff, mypy --strict and the import rules
 	$(DEV)/bin/ruff check $(SOURCES)

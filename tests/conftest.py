@@ -9,28 +9,28 @@ from typing import IO
 import pytest
 
 _ROOT = Path(__file__).parent
-# Files that need the same costly thing, which only one process is to make.
-_TOGETHER = {f"training/test_{name}.py": "small encoder" for name in ("pipeline", "trunk", "end_to_end")}
+_COSTLY = "small_encoder"  # a fixture that only one process is to make
 
 
+@pytest.hookimpl(tryfirst=True)  # xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Keep each file in one process, and begin with what takes longest."""
-    ranks: dict[str, int] = {}
+    costly = {item.path for item in items if _COSTLY in getattr(item, "fixturenames", ())}
+    ranks: dict[Path, int] = {}
     for item in items:
-        group = _group(item)
-        item.add_marker(pytest.mark.xdist_group(group))
-        ranks[group] = min(_rank(group, item), ranks.get(group, 9))
-    items.sort(key=lambda item: ranks[_group(item)])
+        item.add_marker(pytest.mark.xdist_group(_group(item, costly)))
+        ranks[item.path] = min(_rank(item, costly), ranks.get(item.path, 9))
+    items.sort(key=lambda item: ranks[item.path])
 
 
-def _group(item: pytest.Item) -> str:
+def _group(item: pytest.Item, costly: set[Path]) -> str:
     name = item.path.relative_to(_ROOT).as_posix()
-    return "compose" if name.startswith("e2e/compose/") else _TOGETHER.get(name, name)
+    return "compose" if name.startswith("e2e/compose/") else _COSTLY if item.path in costly else name
 
 
-def _rank(group: str, item: pytest.Item) -> int:
-    order = (group == "compose", group == "small encoder", "slow" in item.keywords, "browser" in item.keywords, True)
-    return order.index(True)
+def _rank(item: pytest.Item, costly: set[Path]) -> int:
+    order = ("compose" in item.path.parts, item.path in costly, "slow" in item.keywords, "browser" in item.keywords)
+    return [*order, True].index(True)
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
