@@ -13,8 +13,10 @@ _COSTLY = "small_encoder"  # a fixture that only one process is to make
 
 
 @pytest.hookimpl(tryfirst=True)  # xdist reads the groups
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Keep each file in one process, and begin with what takes longest."""
+    if not config.pluginmanager.hasplugin("xdist"):
+        return
     costly = {item.path for item in items if _COSTLY in getattr(item, "fixturenames", ())}
     ranks: dict[Path, int] = {}
     for item in items:
