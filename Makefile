@@ -38,7 +38,7 @@ run: $(INFERENCE)/ready $(FRONTEND)/ready ## serve the page on port 8080 and the
 
 test: $(DEV)/ready ## check the style, then run all tests
 	@$(MAKE) --no-print-directory lint
-	$(DEV)/bin/python -m pytest -n $(TEST_PROCESSES) --dist loadgroup --no-loadscope-reorder $(PYTEST_ARGS)
+	$(DEV)/bin/python -m pytest -n $(TEST_PROCESSES) --no-loadscope-reorder $(PYTEST_ARGS)
 	@$(MAKE) --no-print-directory $(BATCH_DEV)/ready
 	$(BATCH_DEV)/bin/python -m pytest tests/batch $(PYTEST_ARGS)
 

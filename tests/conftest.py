@@ -4,35 +4,37 @@ import fcntl
 from collections.abc import Generator
 from contextlib import ExitStack
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 import pytest
 
-_ROOT = Path(__file__).parent
-_COSTLY = "small_encoder"  # a fixture that only one process is to make
+_LONGEST = ("compose", "test_pipeline.py")
 
 
-@pytest.hookimpl(tryfirst=True)  # xdist reads the groups
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Keep each file in one process, and begin with what takes longest."""
-    if not config.pluginmanager.hasplugin("xdist"):
-        return
-    costly = {item.path for item in items if _COSTLY in getattr(item, "fixturenames", ())}
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the files that take longest."""
     ranks: dict[Path, int] = {}
     for item in items:
-        item.add_marker(pytest.mark.xdist_group(_group(item, costly)))
-        ranks[item.path] = min(_rank(item, costly), ranks.get(item.path, 9))
+        ranks[item.path] = min(_rank(item), ranks.get(item.path, 3))
     items.sort(key=lambda item: ranks[item.path])
 
 
-def _group(item: pytest.Item, costly: set[Path]) -> str:
-    name = item.path.relative_to(_ROOT).as_posix()
-    return "compose" if name.startswith("e2e/compose/") else _COSTLY if item.path in costly else name
-
-
-def _rank(item: pytest.Item, costly: set[Path]) -> int:
-    order = ("compose" in item.path.parts, item.path in costly, "slow" in item.keywords, "browser" in item.keywords)
+def _rank(item: pytest.Item) -> int:
+    order = (any(name in item.path.parts for name in _LONGEST), "slow" in item.keywords, "browser" in item.keywords)
     return [*order, True].index(True)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> object:  # noqa: ANN401 - xdist is untyped here
+    """Keep a file in one process, and all that share the stack of docker-compose.yml."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class Files(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            path = nodeid.partition("::")[0]
+            return "compose" if "e2e/compose/" in path else path
+
+    return Files(config, log)
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
