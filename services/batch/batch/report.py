@@ -63,7 +63,9 @@ def _draw(row: Captioned, photo: Photo, reader: Reader, decode: Decode) -> str |
     scale = _SIDE / max(row.width, row.height)
     width, height = (max(1, round(side * scale)) for side in (row.width, row.height))
     try:
-        pixels, _ = decode(reader.find(photo)(), Target(width, height, None, sufficient_side=min(width, height)))
+        with reader:
+            data = reader.find(photo)()
+        pixels, _ = decode(data, Target(width, height, None, sufficient_side=min(width, height)))
     except FAILURES:
         return None
     stream = io.BytesIO()

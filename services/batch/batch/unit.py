@@ -79,10 +79,10 @@ class UnitActor:
 
     def _caption(self, unit: int) -> list[Row]:
         photos = read_unit(self._manifest, unit)
-        reader = Reader(MAX_BYTES, self._task.column)
         # One more thread than cores: it waits for a disk or a network while the others decode.
         threads = self._task.cpus + 1
-        return list(caption_photos(self._captioner, photos, reader, self._task.source, threads=threads))
+        with Reader(MAX_BYTES, self._task.column) as reader:
+            return list(caption_photos(self._captioner, photos, reader, self._task.source, threads=threads))
 
     def _check_version(self) -> None:
         manifest = self._captioner.bundle.manifest
