@@ -57,7 +57,7 @@ class ExifTool:
         try:
             (values,) = json.loads(answer or "[{}]", parse_int=str, parse_float=str)  # texts of digits come as numbers
         except ValueError:
-            raise OSError(None, f"its metadata cannot be read: {_first_line(answer)}", str(file)) from None
+            raise OSError(None, f"its metadata cannot be read: {_find_error(answer)}", str(file)) from None
         return {name: str(value) for name, value in values.items()}
 
     def write(self, file: Path, values: Mapping[str, str]) -> None:
@@ -66,7 +66,7 @@ class ExifTool:
         texts = [f"-{tag}={escape(value, quote=False).replace(chr(10), '&#xa;')}" for tag, value in values.items()]
         answer = self._run(["-E", "-m", "-overwrite_original", *texts, str(file)])
         if b"1 image files updated" not in answer and b"1 image files created" not in answer:
-            raise OSError(None, f"its metadata cannot be written: {_first_line(answer)}", str(file))
+            raise OSError(None, f"its metadata cannot be written: {_find_error(answer)}", str(file))
 
     def _run(self, arguments: Sequence[str]) -> bytes:
         """What it answers. Raises OSError where it has ended."""
@@ -113,6 +113,7 @@ class ExifTools:
                 self._free.put(tool)
 
 
-def _first_line(answer: bytes) -> str:
-    lines = [line for line in answer.decode(errors="replace").splitlines() if "files" not in line]
-    return lines[0].removeprefix("Error: ").partition(" - ")[0] if lines else "ExifTool does not say why"
+def _find_error(answer: bytes) -> str:
+    """What it complains of, without the name of our copy."""
+    complaint = answer.decode(errors="replace").partition("Error: ")[2].partition(" - ")[0]
+    return complaint.strip() or "ExifTool does not say why"
