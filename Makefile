@@ -15,6 +15,7 @@ PACKAGES := $(RESOLVED) services/batch
 SOURCES := services/inference/inference services/frontend/frontend training/training services/batch/batch tools tests
 REQUIREMENTS := $(PACKAGES:%=%/requirements.txt)
 SPLIT ?= dev
+TEST_PROCESSES ?= 2
 BUNDLE ?= artifacts/default
 # DATASET as options: one folder, whose name may hold blanks, or several.
 DATASETS = $(if $(shell test -d "$(DATASET)" && echo one),--dataset "$(DATASET)",$(DATASET:%=--dataset "%"))
@@ -27,7 +28,7 @@ $(if $(NEEDS_OUT),$(if $(OUT),,$(error say where the result goes: make $(firstwo
 $(if $(filter batch,$(MAKECMDGOALS)),$(if $(INPUT),$(if $(OUTPUT),,$(error say where the captions go: make batch INPUT="$(INPUT)" OUTPUT=captions)),$(error say where the photos are: make batch INPUT=path/to/photos OUTPUT=captions)))
 
 .DEFAULT_GOAL := help
-.PHONY: help run test batch batch-chaos screenshots waiting test-compose sizing chaos prove bench audit train end-to-end evaluate report photos lint format lock wheel clean clean-all
+.PHONY: help run test batch batch-chaos screenshots waiting test-compose sizing chaos prove bench audit train end-to-end evaluate report photos example lint format lock wheel clean clean-all
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -37,7 +38,7 @@ run: $(INFERENCE)/ready $(FRONTEND)/ready ## serve the page on port 8080 and the
 
 test: $(DEV)/ready ## check the style, then run all tests
 	@$(MAKE) --no-print-directory lint
-	$(DEV)/bin/python -m pytest $(PYTEST_ARGS)
+	$(DEV)/bin/python -m pytest -n $(TEST_PROCESSES) --no-loadscope-reorder $(PYTEST_ARGS)
 	@$(MAKE) --no-print-directory $(BATCH_DEV)/ready
 	$(BATCH_DEV)/bin/python -m pytest tests/batch $(PYTEST_ARGS)
 
@@ -91,6 +92,9 @@ report: $(TRAINING)/ready ## BUNDLE=… DATASET="… …" [AGAINST=…] [RUN=…
 photos: $(DEV)/ready ## caption the photo set at many sizes and write docs/photos.md
 	@PYTHONPATH=tools:tests $(DEV)/bin/python -m photo_set
 
+example: $(DEV)/ready ## add a photo to the page's examples; EXAMPLE_ARGS='photo.png --id dog --shows "A dog on a path" --author …'
+	@$(DEV)/bin/python tools/examples.py $(EXAMPLE_ARGS)
+
 lint: $(DEV)/ready ## ruff, mypy --strict and the import rules
 	$(DEV)/bin/ruff check $(SOURCES)
 	$(DEV)/bin/ruff format --check $(SOURCES)
@@ -120,9 +124,9 @@ lock: ## resolve all dependencies anew (needs uv); one resolution, so that all p
 	$(LOCK) services/inference/pyproject.toml services/batch/pyproject.toml --extra build --group services/batch/pyproject.toml:test -c services/inference/requirements.txt -o services/batch/requirements-dev.txt $(LOCK_ARGS)
 	$(LOCK) services/inference/pyproject.toml services/batch/pyproject.toml --extra build -c services/batch/requirements-dev.txt -o services/batch/requirements.txt
 
-clean: ## remove everything that can be made again: environments, caches
-	rm -rf $(VENVS) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
-	find $(PACKAGES) tests -name __pycache__ -type d -prune -exec rm -rf {} +
+clean: ## remove everything that can be made again: environments, caches, wheels
+	rm -rf $(VENVS) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage dist
+	find $(PACKAGES) tests tools \( -name __pycache__ -o -name '*.egg-info' \) -type d -prune -exec rm -rf {} +
 	@for kept in .cache runs; do if [ -d $$kept ]; then du -sh $$kept | \
 	  awk '{print "left " $$2 ": " $$1 ", " ($$2 == "runs" ? "trainings that can go on" : "weights and features, fetched or computed once")}'; fi; done
 	@if [ -d .cache ] || [ -d runs ]; then echo "make clean-all removes them too"; fi

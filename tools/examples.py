@@ -1,7 +1,7 @@
 """Adds a photo to the strip of examples: makes both sizes without metadata, notes the credit, rewrites SOURCES.md.
 
-    uv run --with pillow tools/examples.py photo.png --id dog --shows "A dog on a path" \
-        --author "…" --licence "CC0 1.0" --source https://… --found-in "…"
+    make example EXAMPLE_ARGS='photo.png --id dog --shows "A dog on a path" --author "…" --licence "CC0 1.0"
+        --source https://… --found-in "…"'
 
 Only photos that may be redistributed belong there. An id that exists is replaced where it stands.
 """

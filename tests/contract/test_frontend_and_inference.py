@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+import httpx
 import pytest
 from pydantic import AnyHttpUrl
 from support.photos import photo_bytes
@@ -10,8 +11,9 @@ from support.tiny_bundle import GRID, write_tiny_bundle
 
 from frontend.inference.client import InferenceClient, Options
 from frontend.inference.errors import RefusedError
-from frontend.presentation.failures import explain
+from frontend.presentation.failures import FORMATS, explain
 from frontend.settings import Settings
+from frontend.views.options import MAX_ALTERNATIVES, MAX_BEAM_WIDTH
 
 
 @pytest.fixture(scope="module")
@@ -39,6 +41,13 @@ def test_a_caption_has_everything_that_the_page_shows(client: InferenceClient) -
 
 def test_the_page_about_the_model_finds_its_facts(client: InferenceClient) -> None:
     assert client.model("request-2").name == "tiny"
+
+
+def test_the_page_names_the_limits_of_the_service(service: ServiceProcess) -> None:
+    limits = httpx.get(f"{service.url}/model").json()["limits"]
+
+    assert (limits["max_beam_width"], limits["max_alternatives"]) == (MAX_BEAM_WIDTH, MAX_ALTERNATIVES)
+    assert set(FORMATS.replace(" or ", ", ").split(", ")) <= set(limits["formats"])
 
 
 @pytest.mark.parametrize(("photo", "status"), [(b"no photo", 415), (photo_bytes("red")[:150], 422)])

@@ -38,6 +38,7 @@ def trickle(connection: socket.socket, seconds: float) -> None:
         time.sleep(0.1)
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize(
     ("partial", "what"),
     [
@@ -107,6 +108,7 @@ def test_the_health_check_tells_whether_the_page_answers(inference: FakeInferenc
     assert not is_healthy(address_of(frontend.url)[1])
 
 
+@pytest.mark.alone
 def test_pages_stay_quick_while_all_captions_are_slow(inference: FakeInference) -> None:
     inference.answers.extend([Answer(delay=3)] * 12)
     with run_frontend(inference.url) as frontend:

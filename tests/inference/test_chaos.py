@@ -54,6 +54,7 @@ async def test_slow_clients(bundle: Path) -> None:
     assert figures.broken == [], figures
 
 
+@pytest.mark.alone
 async def test_overload(bundle: Path) -> None:
     figures = await overload.run(bundle, 4.0, least_goodput=0.5)  # the machine may be busy with other tests
 

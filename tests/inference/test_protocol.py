@@ -251,6 +251,7 @@ def test_what_comes_beside_a_body_is_bounded(service: ServiceProcess, start: byt
     assert service.megabytes() - before < 20
 
 
+@pytest.mark.alone
 def test_two_hundred_slow_clients_keep_nobody_waiting(tiny_bundle: Path) -> None:
     with run_service(tiny_bundle) as service, ExitStack() as stack:
         for number in range(200):

@@ -55,8 +55,9 @@ def test_the_library_has_it_too(installed: Path) -> None:
     assert run(installed, "-c", code) == "A red square.\n"
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells it from what the parent had before it")
 def test_the_import_is_light(installed: Path) -> None:
-    code = "from inference import Captioner; import resource; print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
+    code = "from inference import Captioner; print(open('/proc/self/status').read().partition('VmHWM:')[2].split()[0])"
 
     assert int(run(installed, "-c", code)) / 1024 < _LARGEST_IMPORT_MEGABYTES
 

@@ -14,7 +14,7 @@ from frontend.presentation import failures
 from frontend.presentation.failures import Failure
 from frontend.settings import Settings
 from frontend.state import CLIENT_KEY, SETTINGS_KEY
-from frontend.views import about, captioning, developers, health, script_api
+from frontend.views import about, captioning, developers, health, options, script_api
 from frontend.web.compression import compress_responses
 from frontend.web.request_log import log_requests
 from frontend.web.security import protect
@@ -42,7 +42,9 @@ def create_app(
     app.config["MAX_CONTENT_LENGTH"] = settings.max_form_bytes
     app.jinja_options = {"trim_blocks": True, "lstrip_blocks": True}
     app.jinja_env.filters["megabytes"] = failures.format_megabytes
-    app.jinja_env.globals["formats"] = failures.FORMATS
+    app.jinja_env.globals.update(
+        formats=failures.FORMATS, max_beam_width=options.MAX_BEAM_WIDTH, max_alternatives=options.MAX_ALTERNATIVES
+    )
     app.extensions[SETTINGS_KEY] = settings
     app.extensions[CLIENT_KEY] = client or InferenceClient(settings)
     trace_requests(app, tracer_provider)

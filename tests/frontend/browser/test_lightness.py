@@ -112,6 +112,7 @@ def test_all_words_can_be_read_within_a_fifth_of_a_second(page: Page, photo: Pat
     assert 0 < max(ends) <= 0.2
 
 
+@pytest.mark.alone
 def test_a_caption_is_read_soon_after_the_answer(page: Page, inference: FakeInference) -> None:
     answer = Answer(body=json.dumps(make_caption(attention=True)).encode(), delay=0.5)
     inference.answers.extend([answer, answer])

@@ -5,17 +5,14 @@ from typing import Annotated, Self
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, WithJsonSchema
 
 from inference.api.problems import Absent, Problem
-from inference.caption import Alternative, Caption, ImageInfo, Word
+from inference.caption import MOST_ALTERNATIVES, MOST_BEAMS, Alternative, Caption, ImageInfo, Word
 from inference.image.decode import FORMATS
 from inference.model.bundle import Bundle
 from inference.model.manifest import Manifest
 from inference.serving.service import Answer
 from inference.serving.settings import Settings
 
-MAX_BEAM_WIDTH = 10
-MAX_ALTERNATIVES = 10
-
-_BEAM_WIDTH_SCHEMA = WithJsonSchema({"type": "integer", "minimum": 1, "maximum": MAX_BEAM_WIDTH})  # absent, never null
+_BEAM_WIDTH_SCHEMA = WithJsonSchema({"type": "integer", "minimum": 1, "maximum": MOST_BEAMS})  # absent, never null
 
 
 class CaptionQuery(BaseModel):
@@ -24,9 +21,9 @@ class CaptionQuery(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     beam_width: Annotated[int | None, _BEAM_WIDTH_SCHEMA] = Field(
-        None, ge=1, le=MAX_BEAM_WIDTH, description="Hypotheses kept at each word; by default the model's own choice."
+        None, ge=1, le=MOST_BEAMS, description="Hypotheses kept at each word; by default the model's own choice."
     )
-    alternatives: int = Field(0, ge=0, le=MAX_ALTERNATIVES, description="How many further captions to give.")
+    alternatives: int = Field(0, ge=0, le=MOST_ALTERNATIVES, description="How many further captions to give.")
     attention: bool = Field(False, description="Whether each word tells where in the photo the model looked.")
 
 
@@ -189,8 +186,8 @@ class LimitsSchema(BaseModel):
     max_held_pixels: int = Field(description="Of any other photo; of a WebP half as many.")
     max_side: int
     max_images: int
-    max_beam_width: int = MAX_BEAM_WIDTH
-    max_alternatives: int = MAX_ALTERNATIVES
+    max_beam_width: int = MOST_BEAMS
+    max_alternatives: int = MOST_ALTERNATIVES
 
 
 class ModelResponse(BaseModel):

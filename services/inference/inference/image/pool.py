@@ -33,7 +33,7 @@ from inference.image import decode, preprocessing
 from inference.image.decode import ImageLimits
 from inference.image.ipc import receive, send
 from inference.image.worker import TOO_SLOW_SIGNAL, Allowance, Target
-from inference.serving.logs import Sum
+from inference.repeated_warning import RepeatedWarning
 
 Pixels = npt.NDArray[np.uint8]
 Decode = Callable[[bytes, Target], tuple[Pixels, PictureInfo]]
@@ -91,8 +91,8 @@ class DecodePool:
         self._starting: set[_Worker] = set()  # by threads that mend
         self._free: queue.SimpleQueue[_Worker | None] = queue.SimpleQueue()
         self._closing = threading.Event()
-        self._replaced = Sum(_log)
-        self._failed = Sum(_log)
+        self._replaced = RepeatedWarning(_log)
+        self._failed = RepeatedWarning(_log)
 
     def __enter__(self) -> Self:
         self._fill_place()

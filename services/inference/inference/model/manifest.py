@@ -10,6 +10,8 @@ from typing import Annotated, Final, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue, PositiveInt, model_validator
 
+from inference.caption import MOST_BEAMS
+
 SCHEMA_VERSION: Final = 1
 MANIFEST_NAME = "manifest.json"
 
@@ -82,7 +84,7 @@ class Decoding(_Section):
     None for all of them.
     """
 
-    beam_width: int = Field(ge=1, le=10)
+    beam_width: int = Field(ge=1, le=MOST_BEAMS)
     length_penalty: float = Field(ge=0, le=2)
     max_length: int = Field(ge=1, le=100)
     repeatable_words: tuple[str, ...] | None = None

@@ -4,15 +4,18 @@ Standard error is left to the one line of a failed start.
 Neither the bytes of a photo nor a key is ever logged: nothing here formats a request's body or its headers.
 """
 
-import asyncio
 import json
 import logging
 import sys
-import time
 import warnings
 from contextvars import ContextVar
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+from inference.repeated_warning import RepeatedWarning
+
+if TYPE_CHECKING:  # whoever runs no loop does without what it takes to import one
+    import asyncio
 
 current_request_id: ContextVar[str | None] = ContextVar("request_id", default=None)
 current_trace_id: ContextVar[str | None] = ContextVar("trace_id", default=None)
@@ -41,28 +44,10 @@ class JsonFormatter(logging.Formatter):
         return json.dumps(entry, default=str)
 
 
-class Sum:
-    """Logs what may come in floods: the first at once, then how many there were, every `seconds` at most."""
-
-    def __init__(self, logger: logging.Logger, seconds: float = 10.0) -> None:
-        self._logger = logger
-        self._seconds = seconds
-        self._count = 0
-        self._told = -seconds
-
-    def warn(self, message: str) -> None:
-        """Count it, and say so if it is time."""
-        self._count += 1
-        now = time.monotonic()
-        if now - self._told >= self._seconds:
-            self._logger.warning(message, extra={"times": self._count})
-            self._count, self._told = 0, now
+_accepting = RepeatedWarning(logging.getLogger("inference.listening"))
 
 
-_accepting = Sum(logging.getLogger("inference.listening"))
-
-
-def log_in_sum(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+def log_in_sum(loop: "asyncio.AbstractEventLoop", context: dict[str, Any]) -> None:
     """An event loop's handler of errors: that no more connections can be accepted is not told of each one."""
     if "accept" in context["message"]:
         _accepting.warn("connections wait: no file is left for them")

@@ -5,7 +5,7 @@ const KEY = "options";
 
 export function readOptions() {
   const { beam_width: beamWidth, alternatives } = FIELDS;
-  const options = { alternatives: clamp(alternatives.valueAsNumber, 0, 10, 3) };
+  const options = { alternatives: clamp(alternatives.valueAsNumber, 0, Number(alternatives.max), 3) };
   return beamWidth.value ? { ...options, beam_width: beamWidth.value } : options;
 }
 

@@ -1,0 +1,22 @@
+"""A warning that may come in floods, told now and then with how often it came."""
+
+import logging
+import time
+
+
+class RepeatedWarning:
+    """Logs the first at once, then how many there were, every `seconds` at most."""
+
+    def __init__(self, logger: logging.Logger, seconds: float = 10.0) -> None:
+        self._logger = logger
+        self._seconds = seconds
+        self._count = 0
+        self._told = -seconds
+
+    def warn(self, message: str) -> None:
+        """Count it, and say so if it is time."""
+        self._count += 1
+        now = time.monotonic()
+        if now - self._told >= self._seconds:
+            self._logger.warning(message, extra={"times": self._count})
+            self._count, self._told = 0, now

@@ -1,0 +1,55 @@
+"""How two processes share the tests: by files, the longest first, and one at a time where a test measures time."""
+
+import fcntl
+from collections.abc import Generator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import IO, Any
+
+import pytest
+
+_LONGEST = ("compose", "test_pipeline.py")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the files that take longest."""
+    ranks: dict[Path, int] = {}
+    for item in items:
+        ranks[item.path] = min(_rank(item), ranks.get(item.path, 3))
+    items.sort(key=lambda item: ranks[item.path])
+
+
+def _rank(item: pytest.Item) -> int:
+    order = (any(name in item.path.parts for name in _LONGEST), "slow" in item.keywords, "browser" in item.keywords)
+    return [*order, True].index(True)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> object:  # noqa: ANN401 - xdist is untyped
+    """Keep a file in one process, and all that share the stack of docker-compose.yml."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class Files(LoadScopeScheduling):  # type: ignore[misc]  # xdist is untyped
+        def _split_scope(self, nodeid: str) -> str:
+            path = nodeid.partition("::")[0]
+            return "compose" if "e2e/compose/" in path else path
+
+    return Files(config, log)
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """Let a test that is marked `alone` wait for the one of the other process, and that process for it."""
+    with ExitStack() as files:
+        if hasattr(item.config, "workerinput"):  # there are several processes
+            folder = item.config._tmp_path_factory.getbasetemp().parent  # type: ignore[attr-defined]
+            queue, room = (files.enter_context((folder / name).open("w")) for name in ("queue", "room"))
+            _wait_for_room(queue, room, alone=item.get_closest_marker("alone") is not None)
+        return (yield)
+
+
+def _wait_for_room(queue: IO[str], room: IO[str], *, alone: bool) -> None:
+    """Lock `room`, until it is closed, for this process alone or together with others."""
+    fcntl.flock(queue, fcntl.LOCK_EX)  # so that whoever waits for an empty room is not overtaken
+    fcntl.flock(room, fcntl.LOCK_EX if alone else fcntl.LOCK_SH)
+    fcntl.flock(queue, fcntl.LOCK_UN)
