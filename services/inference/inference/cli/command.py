@@ -30,7 +30,7 @@ from inference.model.bundle import BUNDLE_VARIABLE, find_bundle
 STDIN = "-"
 SERVE = "serve"
 
-_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff"})
+_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".heic", ".heif", ".avif", ".gif", ".bmp", ".tif", ".tiff"})
 _INTERRUPTED = 130
 _PIPE_CLOSED = 141
 
