@@ -2,8 +2,8 @@
 
 Every file is sent to a service, and what it takes is decoded here again and compared with libvips, small, in mean
 difference of 255. By kind it prints how many are read alike, read otherwise, refused and why, how long the slowest took
-and how much memory the service had at most. Then it names what a person should look at: what is read otherwise, and what is
-refused although libvips reads it.
+and how much memory the service had at most. Then it names what a person should look at: what is read otherwise, and
+what is refused although libvips reads it.
 """
 
 import argparse
@@ -34,7 +34,7 @@ Values = npt.NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What became of a file: `kind` by content; `detail`: why it was refused; `difference`: to libvips, if both read."""
+    """What became of a file. `kind`: by content; `detail`: why it was refused; `difference`: to libvips."""
 
     path: Path
     kind: str
@@ -110,7 +110,8 @@ def _sum_up(verdicts: list[Verdict]) -> str:
     lines = []
     for kind in sorted({verdict.kind for verdict in verdicts}):
         those = [verdict for verdict in verdicts if verdict.kind == kind]
-        lines.append(f"{kind or 'no name'}: {len(those)}, the slowest {max(verdict.seconds for verdict in those):.2f} s")
+        slowest = max(verdict.seconds for verdict in those)
+        lines.append(f"{kind or 'no name'}: {len(those)}, the slowest {slowest:.2f} s")
         counts = collections.Counter(verdict.outcome for verdict in those)
         lines += [f"  {count:>6} {outcome}" for outcome, count in counts.most_common()]
     return "\n".join(lines)

@@ -23,7 +23,8 @@ class HeicPhoto:
 
     def __init__(self, data: bytes) -> None:
         self._picture = _open(data)
-        self.profile: bytes = self._picture.info.get("icc_profile") or b""
+        profile = self._picture.info.get("icc_profile")
+        self.profile = profile if isinstance(profile, bytes) else b""
 
     @property
     def size(self) -> tuple[int, int]:
