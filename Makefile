@@ -22,13 +22,14 @@ DATASETS = $(if $(shell test -d "$(DATASET)" && echo one),--dataset "$(DATASET)"
 
 # What a target lacks is said before anything is installed for it.
 NEEDS_DATASET := $(filter train end-to-end evaluate report,$(MAKECMDGOALS))
+$(if $(filter corpus,$(MAKECMDGOALS)),$(if $(CORPUS),,$(error say where the pictures are: make corpus CORPUS=path/to/folder)))
 NEEDS_OUT := $(filter train end-to-end,$(MAKECMDGOALS))
 $(if $(NEEDS_DATASET),$(if $(DATASET),,$(error say where the photos are: make $(firstword $(NEEDS_DATASET)) DATASET=path/to/flickr8k)))
 $(if $(NEEDS_OUT),$(if $(OUT),,$(error say where the result goes: make $(firstword $(NEEDS_OUT)) DATASET=$(DATASET) OUT=artifacts/mine)))
 $(if $(filter batch,$(MAKECMDGOALS)),$(if $(INPUT),$(if $(OUTPUT),,$(error say where the captions go: make batch INPUT="$(INPUT)" OUTPUT=captions)),$(error say where the photos are: make batch INPUT=path/to/photos OUTPUT=captions)))
 
 .DEFAULT_GOAL := help
-.PHONY: help run test batch batch-chaos screenshots waiting test-compose sizing chaos prove bench audit train end-to-end evaluate report photos example lint format lock wheel clean clean-all
+.PHONY: help run test batch batch-chaos screenshots waiting test-compose sizing chaos corpus prove bench audit train end-to-end evaluate report photos example lint format lock wheel clean clean-all
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -63,6 +64,9 @@ sizing: $(DEV)/ready ## photos a second, times and memory, for docs/operations.m
 
 chaos: $(DEV)/ready ## throw hostile photos, requests, clients, load and kills at the service; CHAOS_ARGS="--scale 0.1"
 	@PYTHONPATH=tools:tests $(DEV)/bin/python -m chaos $(CHAOS_ARGS)
+
+corpus: $(DEV)/ready ## CORPUS=…: what becomes of a folder's pictures, compared with what libvips reads in them
+	@PYTHONPATH=tools:tests $(DEV)/bin/python -m corpus "$(CORPUS)"
 
 prove: $(DEV)/ready ## take out the protections of SECURITY.md one by one and see the tests fail; WORDS="headers" for some
 	@PYTHONPATH=tools:tests $(DEV)/bin/python -m mutations $(WORDS)

@@ -19,7 +19,7 @@ def send(client: FlaskClient, *files: tuple[bytes, str], **fields: str) -> tuple
 def test_the_empty_page_says_what_it_takes(client: FlaskClient) -> None:
     page = client.get("/").text
 
-    assert "JPEG, PNG, WebP, GIF, BMP or TIFF" in page
+    assert "JPEG, PNG, WebP, HEIC, AVIF, GIF, BMP or TIFF" in page
     assert "391\N{NO-BREAK SPACE}kB" in page
     assert 'enctype="multipart/form-data"' in page
     assert "never stored on the server" in page

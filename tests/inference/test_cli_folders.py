@@ -15,7 +15,7 @@ from inference.image.decode import FORMATS
 def folder(tmp_path: Path) -> Path:
     """Nine files, of which four are photos that are read."""
     root = tmp_path / "photos"
-    for name in ("a.jpg", "b.PNG", "c.heic", "d.jfif", ".e.jpg", "f.txt", "more/g.jpg", ".cache/h.jpg", "more/i.dng"):
+    for name in ("a.jpg", "b.PNG", "c.jxl", "d.jfif", ".e.jpg", "f.txt", "more/g.jpg", ".cache/h.jpg", "more/i.dng"):
         path = root / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.touch()
@@ -50,23 +50,23 @@ def test_what_looks_like_a_photo_and_is_not_read_is_named_with_the_reason(folder
         (".cache", "hidden"),
         ("link", "linked folder"),
         (".e.jpg", "hidden"),
-        ("c.heic", ".heic"),
+        ("c.jxl", ".jxl"),
         ("pipe.jpg", "no file"),
         ("more/i.dng", ".dng"),
     ]
-    assert listing.sum_up_left_out() == "6 left out (2 hidden, 1 linked folder, 1 .heic, 1 no file, 1 .dng)"
+    assert listing.sum_up_left_out() == "6 left out (2 hidden, 1 linked folder, 1 .jxl, 1 no file, 1 .dng)"
 
 
 def test_what_was_left_out_is_counted_in_the_end_and_named_by_a_dry_run(tmp_path: Path, tiny_bundle: Path) -> None:
     Image.new("RGB", (40, 40)).save(tmp_path / "a.png")
-    (tmp_path / "b.heic").touch()
+    (tmp_path / "b.jxl").touch()
 
     real = run_caption(tmp_path, bundle=tiny_bundle)
     dry = run_caption(tmp_path, "--dry-run", bundle=Path("needs no model"))
 
-    assert (real.returncode, real.stderr) == (0, "caption: 1 left out (1 .heic)\n")
+    assert (real.returncode, real.stderr) == (0, "caption: 1 left out (1 .jxl)\n")
     assert (dry.returncode, dry.stdout) == (0, f"{tmp_path}/a.png\n")
-    assert dry.stderr == f"caption: {tmp_path}/b.heic: left out, .heic\n"
+    assert dry.stderr == f"caption: {tmp_path}/b.jxl: left out, .jxl\n"
 
 
 def test_a_photo_that_is_named_twice_is_taken_once(folder: Path) -> None:

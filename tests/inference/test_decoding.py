@@ -68,7 +68,7 @@ def pool() -> Iterator[DecodePool]:
         yield pool
 
 
-@pytest.mark.parametrize("format_name", ["JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF"])
+@pytest.mark.parametrize("format_name", ["JPEG", "PNG", "WEBP", "HEIF", "AVIF", "GIF", "BMP", "TIFF"])
 def test_it_decodes_as_this_process_does(pool: DecodePool, format_name: str) -> None:
     photo = photo_bytes("green", format_name, size=(600, 400))
 

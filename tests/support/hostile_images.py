@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 from PIL import Image, PngImagePlugin
 
-from support.odd_files import png_chunk
+from support.odd_files import box, in_boxes, png_chunk  # which has Pillow write HEIC too
 
 _SIDE = 48
 _HUGE = 65_500
@@ -46,6 +46,22 @@ def make_seeds() -> list[bytes]:
         _save(picture, "WEBP", quality=50),
         _save(picture.convert("RGBA"), "WEBP", lossless=True, exif=exif),
         _save(picture, "WEBP", save_all=True, append_images=frames[1:]),
+        *make_boxed_seeds(),
+    ]
+
+
+def make_boxed_seeds() -> list[bytes]:
+    """Those that consist of boxes: HEIC and AVIF."""
+    picture = _noise().resize((150, 100))
+    exif = Image.Exif()
+    exif[0x0112], exif[0x010E] = 6, "a description"
+    return [
+        _save(picture, "HEIF", quality=50),
+        _save(picture, "HEIF", quality=30, tile_size=64, exif=exif, icc_profile=b"x" * 500),
+        _save(picture.convert("RGBA"), "HEIF", quality=30),
+        _save(picture, "AVIF", quality=50),
+        _save(picture.convert("RGBA"), "AVIF", quality=30, exif=exif, icc_profile=b"x" * 500),
+        _save(picture, "AVIF", quality=30, save_all=True, append_images=[picture.rotate(90)]),
     ]
 
 
@@ -90,7 +106,14 @@ def make_traps() -> dict[str, bytes]:
         "a PostScript program": b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9999 9999\n/x {x} def x\n",
         "a PDF": b"%PDF-1.7\n" + bytes(200),
         "an ICO with a PNG in it": b"\0\0\1\0\1\0" + bytes(16) + png,
-        "a HEIC": b"\0\0\0\x18ftypheic" + bytes(200),
+        "a HEIC with nothing in it": in_boxes(b"heic", bytes(200)),
+        "a HEIC that is larger than it claims": _claim(_save(Image.new("RGB", (1024, 1024)), "HEIF"), 64, 64),
+        "a HEIC that claims to be large": _claim(seeds[24], 19_000, 19_000),
+        "an AVIF that claims to be large": _claim(seeds[27], 16_000, 16_000),
+        "an AVIF that is larger than it claims": _claim(
+            _save(Image.new("RGB", (4096, 4096)), "AVIF", speed=10), 64, 64
+        ),
+        "a HEIC with thousands of boxes": in_boxes(b"heic", box(b"free") * 100_000),
         "zeros": bytes(100_000),
         "text": b"hello, world",
     }
@@ -195,6 +218,11 @@ def _scans(jpeg: bytes) -> bytes:
 
 def _frames(gif: bytes) -> bytes:
     return gif[gif.index(b",", 13 + 3 * 2 ** ((gif[10] & 7) + 1)) : -1]
+
+
+def _claim(boxed: bytes, width: int, height: int) -> bytes:
+    place = boxed.index(b"ispe") + 8
+    return boxed[:place] + struct.pack(">II", width, height) + boxed[place + 8 :]
 
 
 def _bmp(width: int, height: int, bits: int = 24, compression: int = 0) -> bytes:

@@ -76,11 +76,21 @@ def exif_flooded(tags: int) -> bytes:
     return jpeg[:2] + b"".join(segments) + jpeg[20:]
 
 
-def exif_of(orientation: int) -> bytes:
-    """EXIF metadata that gives an orientation."""
+def exif_of(orientation: int, tag: int = 0x0112) -> bytes:
+    """EXIF metadata that gives an orientation, or another number."""
     exif = Image.Exif()
-    exif[0x0112] = orientation
+    exif[tag] = orientation
     return exif.tobytes()
+
+
+def box(kind: bytes, content: bytes = b"") -> bytes:
+    """A box of a HEIC or AVIF file."""
+    return struct.pack(">I4s", 8 + len(content), kind) + content
+
+
+def in_boxes(brand: bytes, content: bytes) -> bytes:
+    """What begins like a HEIC or AVIF file."""
+    return box(b"ftyp", brand + bytes(4) + b"mif1" + brand) + content
 
 
 def animation(format_name: str, colours: list[str]) -> bytes:

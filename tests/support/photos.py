@@ -3,8 +3,11 @@
 import io
 
 from PIL import Image, ImageDraw
+from pillow_heif import register_heif_opener
 
 from support.tiny_bundle import COLOURS
+
+register_heif_opener()  # for saving
 
 
 def make_photo(

@@ -102,7 +102,7 @@ def test_every_example_is_credited(page: Page) -> None:
 
 
 def test_formats_and_limits_are_shown_before_they_are_hit(page: Page) -> None:
-    expect(page.get_by_text("JPEG, PNG, WebP, GIF, BMP or TIFF, up to 391 kB each.")).to_be_visible()
+    expect(page.get_by_text("JPEG, PNG, WebP, HEIC, AVIF, GIF, BMP or TIFF, up to 391 kB each.")).to_be_visible()
 
 
 def test_a_large_photo_is_scaled_down_before_it_is_sent(page: Page, inference: FakeInference, tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from frontend.inference.contract import Problem
 from frontend.inference.errors import AwayError, BusyError, InferenceError, RefusedError, SlowError
 
-FORMATS = "JPEG, PNG, WebP, GIF, BMP or TIFF"
+FORMATS = "JPEG, PNG, WebP, HEIC, AVIF, GIF, BMP or TIFF"
 _STARTING_RETRY_SECONDS = 3.0
 _BUSY_RETRY_SECONDS = 2.0
 _TOO_MANY_PIXELS = "urn:image-captions:problem:image-too-large"

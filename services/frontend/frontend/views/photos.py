@@ -28,6 +28,8 @@ class Photo:
         """Type by content, for the formats that every browser shows; None for anything else."""
         if self.data[:4] == b"RIFF" and self.data[8:12] == b"WEBP":
             return "image/webp"
+        if self.data[4:12] == b"ftypavif":
+            return "image/avif"
         return next((kind for signature, kind in _SIGNATURES if self.data.startswith(signature)), None)
 
     @property

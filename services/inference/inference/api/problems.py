@@ -64,7 +64,10 @@ TIMED_OUT = Kind(
 )
 TOO_LARGE = Kind("body-too-large", 413, "The request is too large", "The request is larger than 33554432 bytes.")
 UNSUPPORTED_TYPE = Kind(
-    "unsupported-type", 415, "The type is not supported", "The file is not a JPEG, PNG, WebP, GIF, BMP or TIFF image."
+    "unsupported-type",
+    415,
+    "The type is not supported",
+    "The file is not a picture of a known format: send JPEG, PNG, WebP, HEIC, AVIF, GIF, BMP or TIFF.",
 )
 UNDECODABLE = Kind(
     "undecodable-image",

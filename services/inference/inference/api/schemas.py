@@ -183,7 +183,9 @@ class LimitsSchema(BaseModel):
     formats: list[str]
     max_body_bytes: int
     max_pixels: int = Field(description="Of a JPEG that can be shrunk while it is decoded, as most can.")
-    max_held_pixels: int = Field(description="Of any other photo; of a WebP half as many.")
+    max_held_pixels: int = Field(
+        description="Of a PNG, AVIF, GIF, BMP or TIFF; of a HEIC twice as many, of a WebP half."
+    )
     max_side: int
     max_images: int
     max_beam_width: int = MOST_BEAMS

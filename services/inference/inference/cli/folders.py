@@ -11,25 +11,11 @@ from inference.cli.outcome import Outcome, Status
 
 # Of the formats that `image.decode` reads; a test compares.
 PHOTO_SUFFIXES = frozenset(
-    {".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".apng", ".webp", ".gif", ".bmp", ".dib", ".tif", ".tiff"}
+    {".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".apng", ".webp", ".heic", ".heif", ".hif", ".avif", ".gif"}
+    | {".avifs", ".bmp", ".dib", ".tif", ".tiff"}
 )
 _OTHER_SUFFIXES = frozenset(
-    {
-        ".heic",
-        ".heif",
-        ".hif",
-        ".avif",
-        ".avifs",
-        ".jxl",
-        ".jp2",
-        ".j2k",
-        ".jpx",
-        ".jpf",
-        ".svg",
-        ".psd",
-        ".ico",
-        ".tga",
-    }
+    {".heics", ".heifs", ".jxl", ".jp2", ".j2k", ".jpx", ".jpf", ".svg", ".psd", ".ico", ".tga"}
     | {".dng", ".cr2", ".cr3", ".crw", ".nef", ".nrw", ".arw", ".srf", ".sr2", ".raf", ".orf", ".rw2", ".pef", ".raw"}
 )
 

@@ -1,9 +1,9 @@
 """Decodes the bytes of strangers: an RGB picture comes out, or an error that says what is wrong with the bytes.
 
 The format is judged by the first bytes, never by a name or header, and only that format's decoder gets to see them, and
-of them only what pixels need: a module for each format takes that out (`jpeg`, `png`, `gif`, `tiff`, `webp`), reads
-orientation and colour profile, and refuses by name the kinds that are not read. Structure and size are checked before
-any pixel is decoded. Of a picture with several frames the first is read.
+of them only what pixels need: a module for each format takes that out (`jpeg`, `png`, `gif`, `tiff`, `webp`, `boxes`),
+reads orientation and colour profile, and refuses by name the kinds that are not read. Structure and size are checked
+before any pixel is decoded. Of a picture with several frames the first is read.
 
 What Pillow raises on damaged bytes goes well beyond what it documents: OSError, SyntaxError, ValueError, IndexError and
 others were seen. So here, and only here, every exception of a library is taken for a verdict on its input.
@@ -27,8 +27,12 @@ from PIL import (
 
 from inference.caption import PictureInfo
 from inference.errors import ImageError, ImageTooLargeError, UndecodableImageError, UnsupportedImageError
+from inference.image import boxes
+from inference.image.boxes import read_avif, read_heic
 from inference.image.colour import GROUND, to_colour, to_grey, to_rgb
+from inference.image.exif import ORIENTATION
 from inference.image.gif import read_gif
+from inference.image.heic import HeicPhoto
 from inference.image.jpeg import end_otherwise, is_whole, read_jpeg
 from inference.image.plain import Plain
 from inference.image.png import read_png
@@ -43,7 +47,12 @@ warnings.filterwarnings("ignore", module=r"PIL\.")
 # Pillow's own reading of what is not compressed mixes up planes of 16 bits.
 TiffImagePlugin.READ_LIBTIFF = True
 
-FORMATS = ("JPEG", "PNG", "WebP", "GIF", "BMP", "TIFF")
+FORMATS = ("JPEG", "PNG", "WebP", "HEIC", "AVIF", "GIF", "BMP", "TIFF")
+
+_TOO_LARGE = (Image.DecompressionBombError, Image.DecompressionBombWarning, MemoryError)
+_PATIENCE = {"HEIC": 3.0, "AVIF": 3.0}
+_WEIGHTS = {"WebP": 2.0, "HEIC": 0.5}
+_BYTES_A_PIXEL = 9  # see `ImageLimits`
 
 _SIGNATURES = (
     (b"\xff\xd8\xff", "JPEG"),
@@ -62,6 +71,8 @@ _READERS: dict[str, Callable[[bytes], Plain]] = {
     "PNG": read_png,
     "WebP": read_webp,
     "GIF": read_gif,
+    "HEIC": read_heic,
+    "AVIF": read_avif,
     "BMP": Plain,
     "TIFF": read_tiff,
 }
@@ -87,7 +98,8 @@ class ImageLimits:
     """The largest picture that is decoded, in pixels.
 
     `max_pixels`: of a JPEG, which is shrunk while it is decoded; `max_held_pixels`: of anything that has to be held in
-    full, which takes up to 9 bytes a pixel, and twice as many for WebP: 180 MB; `max_side`: in width or height.
+    full, which takes up to 9 bytes a pixel, twice as many for WebP and half as many for HEIC: 180 MB. Of a progressive
+    JPEG the coefficients are held, two bytes each. `max_side`: in width or height.
     """
 
     max_pixels: int = 50_000_000
@@ -115,10 +127,10 @@ def decode(
         image, size = _load(data, format_name, limits, sufficient_side)
     except ImageError:
         raise
-    except (Image.DecompressionBombError, Image.DecompressionBombWarning, MemoryError) as error:
-        msg = f"The picture is too large. {_describe(limits)}"
-        raise ImageTooLargeError(msg) from error
     except Exception as error:  # see the module's docstring
+        if isinstance(error, _TOO_LARGE) or "memory" in str(error).lower():
+            msg = f"The picture is too large. {_describe(limits)}"
+            raise ImageTooLargeError(msg) from error
         if str(error).startswith("Unsupported BMP"):
             msg = f"The picture is a BMP of a kind that is not read ({str(error).removeprefix('Unsupported BMP ')})."
             raise UnsupportedImageError(msg) from error
@@ -127,12 +139,19 @@ def decode(
     return image, PictureInfo(*size, format_name)
 
 
+def get_patience(data: bytes) -> float:
+    """How many times as long as for a JPEG a photo's decoder may take, for what it has to do."""
+    return _PATIENCE.get(boxes.recognise(data) or "", 1.0)
+
+
 def _recognise(data: bytes) -> str:
     for signature, format_name in _SIGNATURES:
         if data.startswith(signature):
             return format_name
     if data.startswith(b"RIFF") and data[8:12] == b"WEBP":
         return "WebP"
+    if in_boxes := boxes.recognise(data):
+        return in_boxes
     known = ", ".join(FORMATS[:-1]) + " or " + FORMATS[-1]
     reason = "The file is empty" if not data else "The file is not a picture of a known format"
     msg = f"{reason}: send {known}."
@@ -144,33 +163,56 @@ def _load(
 ) -> tuple[Image.Image, tuple[int, int]]:
     """The picture, turned as it should be, and its size before any shrinking."""
     plain = _READERS[format_name](data)
-    picture, (width, height) = _decode_plain(plain, format_name, limits, sufficient_side)
+    if format_name == "HEIC":
+        return _decode_heic(plain, limits, sufficient_side)
+    picture, (width, height), orientation = _decode_plain(plain, format_name, limits, sufficient_side)
     if format_name == "JPEG" and not is_whole(data):
-        again, _ = _decode_plain(replace(plain, data=end_otherwise(plain.data)), format_name, limits, sufficient_side)
+        again, *_ = _decode_plain(replace(plain, data=end_otherwise(plain.data)), format_name, limits, sufficient_side)
         if again.tobytes() != picture.tobytes():
             raise ValueError("cut off before its last pixel")
-    if plain.orientation in _TURNS:
-        picture = picture.transpose(_TURNS[plain.orientation])
-    return picture, (height, width) if plain.orientation in _SIDEWAYS else (width, height)
+    if orientation in _TURNS:
+        picture = picture.transpose(_TURNS[orientation])
+    return picture, (height, width) if orientation in _SIDEWAYS else (width, height)
+
+
+def _decode_heic(plain: Plain, limits: ImageLimits, sufficient_side: int | None) -> tuple[Image.Image, tuple[int, int]]:
+    photo = HeicPhoto(plain.data)
+    width, height = photo.size
+    _check_sides(width, height, limits)
+    _check_held(width * height, photo.size, "HEIC", limits)
+    factor = 1 if sufficient_side is None else max(1, min(photo.size) // sufficient_side)
+    return to_rgb(photo.read(factor), photo.profile), photo.size
 
 
 def _decode_plain(
     plain: Plain, format_name: str, limits: ImageLimits, sufficient_side: int | None
-) -> tuple[Image.Image, tuple[int, int]]:
-    with Image.open(io.BytesIO(plain.data), formats=[format_name]) as image:
+) -> tuple[Image.Image, tuple[int, int], int]:
+    """Picture, size before any shrinking, and orientation."""
+    with _open(plain.data, format_name) as image:
+        if format_name == "AVIF":  # whose decoder gives its properties so
+            orientation, profile = image.getexif().get(ORIENTATION, 1), image.info.get("icc_profile", b"")
+            plain = replace(plain, orientation=orientation, profile=profile)
         width, height = image.size if plain.canvas is None else plain.canvas[:2]
         _check_sides(width, height, limits)
         if sufficient_side is not None:
             shrinks = min(width, height) >= 2 * sufficient_side
             mode = "YCbCr" if shrinks and not plain.profile and _keeps_ycbcr(image) else None
             image.draft(mode, (sufficient_side, sufficient_side))
-        _check_held(image, (width, height), format_name, limits)
+        _check_held(_count_held(image, width * height, format_name), (width, height), format_name, limits)
         _use_native_order(image)
         image.load()
         pixels = _complete(image, plain)
     if sufficient_side is None:
-        return to_rgb(pixels, plain.profile), (width, height)
-    return to_colour(pixels, sufficient_side, plain.profile), (width, height)
+        return to_rgb(pixels, plain.profile), (width, height), plain.orientation
+    return to_colour(pixels, sufficient_side, plain.profile), (width, height), plain.orientation
+
+
+def _open(data: bytes, format_name: str) -> Image.Image:
+    if format_name == "AVIF":
+        from PIL import AvifImagePlugin  # large, and rare
+
+        AvifImagePlugin.DEFAULT_MAX_THREADS = 1  # photos side by side keep the processor busy enough
+    return Image.open(io.BytesIO(data), formats=[format_name])
 
 
 def _use_native_order(image: Image.Image) -> None:
@@ -206,12 +248,21 @@ def _check_sides(width: int, height: int, limits: ImageLimits) -> None:
         raise _refuse(width, height, limits)
 
 
-def _check_held(image: Image.Image, size: tuple[int, int], format_name: str, limits: ImageLimits) -> None:
-    """Check how much has to be held of a picture of this size, after its decoder was told what is sufficient."""
-    # The scans of a progressive JPEG each touch the whole picture: it is shrunk only after the last.
-    whole = image.info.get("progressive") or format_name == "GIF"
-    width, height = size if whole else image.size
-    if width * height * (2 if format_name == "WebP" else 1) > limits.max_held_pixels:
+def _count_held(image: Image.Image, pixels: int, format_name: str) -> float:
+    """How many pixels' worth has to be held of a picture, after its decoder was told what is sufficient."""
+    if format_name == "GIF":
+        return pixels
+    width, height = image.size
+    if not isinstance(image, JpegImagePlugin.JpegImageFile) or not image.info.get("progressive"):
+        return width * height
+    # Its scans each touch the whole picture, as coefficients of two bytes: it is shrunk only after the last.
+    factors = [(across, down) for _, across, down, _ in image.layer]
+    most = max(across for across, _ in factors) * max(down for _, down in factors)
+    return width * height + pixels * 2 * sum(across * down for across, down in factors) / most / _BYTES_A_PIXEL
+
+
+def _check_held(pixels: float, size: tuple[int, int], format_name: str, limits: ImageLimits) -> None:
+    if pixels * _WEIGHTS.get(format_name, 1.0) > limits.max_held_pixels:
         raise _refuse(*size, limits)
 
 
@@ -223,5 +274,6 @@ def _describe(limits: ImageLimits) -> str:
     full, held = limits.max_pixels / 1e6, limits.max_held_pixels / 1e6
     return (
         f"At most {limits.max_side} pixels a side are read, and in all {full:g} megapixels of a JPEG, "
-        f"{held:g} of a progressive JPEG, PNG, GIF, BMP or TIFF, and {held / 2:g} of a WebP."
+        f"{2 * held:g} of a HEIC, {held:g} of an AVIF, PNG, GIF, BMP or TIFF, {held / 2:g} of a WebP, and about "
+        f"{1.25 * held:g} of a progressive JPEG."
     )

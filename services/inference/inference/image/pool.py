@@ -48,6 +48,7 @@ _DYING_SECONDS = 5.0
 # For glibc. It would give the buffers of each photo back to the system and get them anew, page by page, for the next:
 # a fifth of the time that a photo of 1 megapixel takes. Larger buffers than a shrunk JPEG's still go back.
 _KEEP_FREED = {"MALLOC_MMAP_THRESHOLD_": str(4 * 2**20), "MALLOC_TRIM_THRESHOLD_": str(16 * 2**20)}
+_ONE_ARENA = {"MALLOC_ARENA_MAX": "1"}  # each of libheif's threads would reserve 64 MB of the address space
 
 _MENDING_SECONDS = 1.0
 _STARTING_SECONDS = 60.0  # of a process on a machine that has much else to do
@@ -322,7 +323,7 @@ def _start(program: str, theirs: socket.socket, allowance: Allowance) -> subproc
 def _environment() -> dict[str, str]:
     """Ours, without settings, which may hold what should not be known where strangers' files are decoded."""
     ours = {name: value for name, value in os.environ.items() if not name.startswith("CAPTION_")}
-    return ours | {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"} | _KEEP_FREED
+    return ours | {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"} | _KEEP_FREED | _ONE_ARENA
 
 
 def _read_error(fields: dict[str, Any]) -> ImageError:

@@ -82,7 +82,7 @@ def _limit(memory: int) -> None:
 
 
 def _answer(connection: socket.socket, data: bytes, target: Target, allowance: Allowance) -> None:
-    signal.setitimer(signal.ITIMER_PROF, allowance.seconds)
+    signal.setitimer(signal.ITIMER_PROF, allowance.seconds * decode.get_patience(data))
     try:
         picture, info = decode.decode(data, allowance.limits, sufficient_side=target.sufficient_side)
         resized = resize(picture, target)

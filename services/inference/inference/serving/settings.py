@@ -70,7 +70,8 @@ class Settings(BaseSettings):
     max_pixels: Count = Field(50_000_000, description="Most pixels of a photo; larger ones are answered 422.")
     max_held_pixels: Count = Field(
         20_000_000,
-        description="Most pixels of a photo that is not shrunk while it is decoded, as most JPEGs are; half for WebP.",
+        description="Most pixels of a photo that is not shrunk while it is decoded, as JPEGs are; twice for HEIC, "
+        "half for WebP.",
     )
     max_side: Count = Field(
         20_000, description="Most pixels of a photo's width or height; larger ones are answered 422."

@@ -1,10 +1,12 @@
 // Scales large photos down before they are sent. The model looks at 299 × 299 pixels, so a side of 1,280 loses nothing it could
-// see; what the browser can open and the server can't (HEIC on Apple's, AVIF) becomes JPEG on the way.
+// see; what the browser can open and the server can't (SVG, ICO) becomes JPEG on the way.
 
 const LONGEST_SIDE = 1280;
 const WORTH_IT_BYTES = 400_000;
 const QUALITY = 0.92;
-const TAKEN_AS_THEY_ARE = new Set(["image/jpeg", "image/png", "image/webp", "image/gif", "image/bmp", "image/tiff"]);
+const TAKEN_AS_THEY_ARE = new Set(
+  ["jpeg", "png", "webp", "heic", "heif", "avif", "gif", "bmp", "tiff"].map((name) => `image/${name}`),
+);
 
 // The photo to send: smaller where that helps, otherwise the file as it is.
 export async function prepareForSending(file) {

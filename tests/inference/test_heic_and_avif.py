@@ -1,0 +1,249 @@
+"""HEIC and AVIF, as phones write them: the pixels that were written come out, and nothing else of the file matters."""
+
+import contextlib
+import random
+import struct
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+import pyvips
+from PIL import Image, ImageCms
+from support.hostile_images import make_boxed_seeds, mutate
+from support.odd_files import box, exif_of, in_boxes
+from support.photos import encode_photo
+
+from inference.errors import ImageError, ImageTooLargeError, UndecodableImageError, UnsupportedImageError
+from inference.image.decode import ImageLimits, decode, get_patience
+from inference.image.pool import DecodePool
+from inference.image.worker import Target
+
+BOTH = pytest.mark.parametrize("format_name", ["HEIF", "AVIF"])
+TARGET = Target(width=32, height=32, canonical_size=24, sufficient_side=36)
+WIDTH, HEIGHT = 192, 128
+
+
+def make_picture() -> Image.Image:
+    """Smooth, so that coding hardly changes it."""
+    rows, columns, channels = np.mgrid[:HEIGHT, :WIDTH, :3]
+    return Image.fromarray((64 + rows * (channels != 1) * 0.7 + columns * (channels != 2) * 0.5).astype(np.uint8))
+
+
+FAST: dict[str, dict[str, Any]] = {"HEIF": {"enc_params": {"preset": "ultrafast"}}, "AVIF": {"speed": 10}}
+PICTURE = make_picture()
+FILES = {name: encode_photo(PICTURE, name, quality=95) for name in ("HEIF", "AVIF")}
+
+LARGE = PICTURE.resize((WIDTH * 3, HEIGHT * 3))
+LARGE_FILES = {name: encode_photo(LARGE, name, **FAST[name]) for name in FILES}
+
+
+def difference(picture: Image.Image, expected: Image.Image) -> float:
+    """The mean, of 255."""
+    assert picture.size == expected.size
+    values = [np.asarray(image.convert("RGB"), np.float64) for image in (picture, expected)]
+    return float(np.abs(values[0] - values[1]).mean())
+
+
+def claim_size(data: bytes, width: int, height: int) -> bytes:
+    place = data.index(b"ispe") + 8
+    return data[:place] + struct.pack(">II", width, height) + data[place + 8 :]
+
+
+class TestPixels:
+    @BOTH
+    def test_they_come_out_as_they_were_written(self, format_name: str) -> None:
+        picture, info = decode(FILES[format_name])
+
+        assert difference(picture, PICTURE) < 2
+        assert (info.width, info.height) == (WIDTH, HEIGHT)
+        assert info.format == {"HEIF": "HEIC", "AVIF": "AVIF"}[format_name]
+
+    def test_avif_is_what_another_reader_reads(self) -> None:
+        pixels: npt.NDArray[np.uint8] = pyvips.Image.new_from_buffer(FILES["AVIF"], "").numpy()
+
+        assert difference(decode(FILES["AVIF"])[0], Image.fromarray(pixels)) < 1
+
+    @BOTH
+    @pytest.mark.parametrize("mode", ["L", "LA", "RGBA"])
+    def test_every_mode(self, format_name: str, mode: str) -> None:
+        data = encode_photo(PICTURE.convert(mode), format_name, quality=95)
+
+        assert difference(decode(data)[0], PICTURE.convert(mode)) < 2
+
+    def test_ten_bits(self) -> None:
+        grey = np.asarray(PICTURE.convert("L"), np.uint16) * 257
+        data = encode_photo(Image.fromarray(grey), "HEIF", quality=95)
+
+        for side in (None, 40):
+            picture = decode(data, sufficient_side=side)[0]
+            assert difference(picture, PICTURE.convert("L").reduce(WIDTH // picture.width)) < 3
+
+    @BOTH
+    def test_what_is_transparent_is_white(self, format_name: str) -> None:
+        data = encode_photo(Image.new("RGBA", (64, 64), (0, 0, 0, 0)), format_name)
+
+        assert decode(data)[0].getpixel((9, 9)) == (255, 255, 255)
+
+    def test_tiles_as_phones_write_them(self) -> None:
+        data = encode_photo(PICTURE, "HEIF", quality=95, tile_size=64)
+
+        assert data.count(b"infe") == 7  # the grid and its tiles
+        assert difference(decode(data)[0], PICTURE) < 2
+
+    @BOTH
+    @pytest.mark.parametrize("side", [20, 40, 60, 127, 128, 300])
+    def test_shrinking_takes_the_mean_of_squares(self, format_name: str, side: int) -> None:
+        large = LARGE_FILES[format_name]
+        whole, factor = decode(large)[0], max(1, LARGE.height // side)
+
+        assert difference(decode(large, sufficient_side=side)[0], whole.reduce(factor)) == 0
+
+    @BOTH
+    def test_colours_are_converted_by_their_profile(self, format_name: str) -> None:
+        profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB"))
+        assert decode(encode_photo(PICTURE, format_name, icc_profile=profile.tobytes()))[0]  # of no use: left alone
+        narrow = encode_photo(PICTURE, "PNG", icc_profile=wide_gamut())
+        data = encode_photo(PICTURE, format_name, quality=95, icc_profile=wide_gamut())
+
+        assert difference(decode(narrow)[0], PICTURE) > 4
+        assert difference(decode(data)[0], decode(narrow)[0]) < 3
+
+
+def wide_gamut() -> bytes:
+    """A profile of red, green and blue in another order than sRGB's, which nobody can overlook."""
+    profile = bytearray(ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes())
+    tags = {bytes(profile[place : place + 4]): place + 4 for place in range(132, 132 + 12 * profile[131], 12)}
+    red, green = tags[b"rXYZ"], tags[b"gXYZ"]
+    profile[red : red + 8], profile[green : green + 8] = profile[green : green + 8], profile[red : red + 8]
+    return bytes(profile).replace("sRGB".encode("utf-16-be"), "test".encode("utf-16-be")).replace(b"sRGB", b"test")
+
+
+class TestMetadata:
+    @BOTH
+    def test_exif_has_no_say_in_how_a_picture_is_turned(self, format_name: str) -> None:
+        data = encode_photo(PICTURE, format_name, exif=exif_of(6, tag=0x0115))  # encoders take an orientation out
+        turned = data.replace(b"\x01\x15\0\3", b"\x01\x12\0\3")
+        assert turned != data
+
+        assert decode(turned)[0].size == PICTURE.size
+
+    @BOTH
+    @pytest.mark.parametrize("junk", [b"\xff", b"\0", b"II*\0"])
+    def test_what_pixels_do_not_need_never_refuses_them(self, format_name: str, junk: bytes) -> None:
+        exif = exif_of(6, tag=0x0115)
+        data = encode_photo(PICTURE, format_name, exif=exif, xmp=b"<x:xmpmeta/>" * 9)
+        exif = exif.removeprefix(b"Exif\0\0")
+        broken = data.replace(exif, (junk * len(exif))[: len(exif)]).replace(b"xmpmeta", b"\xff" * 7)
+        assert broken != data
+
+        assert difference(decode(broken)[0], decode(data)[0]) == 0
+
+    @BOTH
+    def test_what_follows_a_picture_does_not_matter(self, format_name: str) -> None:
+        film = box(b"mpvd", b"\xa5" * 2_000_000)
+
+        assert difference(decode(FILES[format_name] + film)[0], PICTURE) < 2
+
+    @BOTH
+    def test_a_file_is_known_by_any_brand_that_names_it(self, format_name: str) -> None:
+        data = FILES[format_name]
+
+        assert difference(decode(data[:8] + b"mif1" + data[12:])[0], PICTURE) < 2
+
+
+class TestRefusals:
+    @pytest.mark.parametrize("brand", [b"isom", b"mp42", b"qt  ", b"crx ", b"jp2 "])
+    def test_films_and_raw_photos_in_boxes_are_no_pictures(self, brand: bytes) -> None:
+        with pytest.raises(UnsupportedImageError, match="HEIC, AVIF"):
+            decode(box(b"ftyp", brand + bytes(4) + brand) + bytes(500))
+
+    @pytest.mark.parametrize(
+        ("coding", "name"),
+        [(b"av01", "AV1"), (b"vvc1", "VVC"), (b"jpeg", "JPEG"), (b"j2k1", "JPEG 2000"), (b"avc1", "AVC")],
+    )
+    def test_codings_that_are_not_read_are_named(self, coding: bytes, name: str) -> None:
+        with pytest.raises(UnsupportedImageError, match=f"HEIC of a kind that is not read .coding {name}."):
+            decode(FILES["HEIF"].replace(b"hvc1", coding))
+
+    def test_a_film_without_a_photo_is_named(self) -> None:
+        with pytest.raises(UnsupportedImageError, match="a film"):
+            decode(box(b"ftyp", b"hevc" + bytes(4) + b"msf1") + box(b"moov", bytes(100)))
+
+    @BOTH
+    @pytest.mark.parametrize("share", [0.01, 0.1, 0.5, 0.99])
+    def test_a_picture_that_is_cut_off_is_called_damaged(self, format_name: str, share: float) -> None:
+        data = FILES[format_name]
+
+        with pytest.raises(UndecodableImageError, match="damaged or incomplete"):
+            decode(data[: max(40, int(len(data) * share))])
+
+    @pytest.mark.parametrize(("format_name", "weight"), [("HEIF", 0.5), ("AVIF", 1)])
+    def test_what_has_to_be_held_is_bounded(self, format_name: str, weight: float) -> None:
+        held = int(WIDTH * HEIGHT * weight)
+        decode(FILES[format_name], ImageLimits(max_held_pixels=held))
+
+        with pytest.raises(ImageTooLargeError, match=f"has {WIDTH} × {HEIGHT} pixels"):
+            decode(FILES[format_name], ImageLimits(max_held_pixels=held - 1))
+
+    @BOTH
+    @pytest.mark.parametrize("size", [(20_001, 10), (16_000, 4_000), (2**31, 2**31)])
+    def test_a_size_that_is_claimed_is_refused_before_anything_is_decoded(
+        self, format_name: str, size: tuple[int, int]
+    ) -> None:
+        begun = time.process_time()
+
+        with pytest.raises(ImageError):
+            decode(claim_size(FILES[format_name], *size))
+
+        assert time.process_time() - begun < 0.2
+
+    def test_a_picture_much_larger_than_it_claims_is_refused(self) -> None:
+        data = claim_size(encode_photo(Image.new("RGB", (640, 640)), "HEIF", quality=20), 64, 64)
+
+        with pytest.raises(ImageError):
+            decode(data)
+
+    @pytest.mark.parametrize(
+        "flood",
+        [
+            box(b"free") * 500_000,
+            box(b"meta", bytes(4) + box(b"free") * 500_000),
+            box(b"meta", bytes(4) + box(b"iinf", bytes(6) + box(b"infe", b"\2" + bytes(11)) * 500_000)),
+            b"\0\0\0\1free" + bytes(8),
+        ],
+        ids=["boxes", "inner boxes", "items", "a box without a size"],
+    )
+    def test_boxes_without_end_are_refused_at_once(self, flood: bytes) -> None:
+        begun = time.process_time()
+
+        for brand in (b"heic", b"avif"):
+            with pytest.raises(UndecodableImageError):
+                decode(in_boxes(brand, flood))
+
+        assert time.process_time() - begun < 0.5
+
+
+def test_they_may_take_their_decoders_longer() -> None:
+    assert [get_patience(data) for data in (*FILES.values(), encode_photo(PICTURE))] == [3, 3, 1]
+
+
+@pytest.fixture(scope="module")
+def pool() -> Iterator[DecodePool]:
+    limits = ImageLimits()
+    with DecodePool(1, limits, photo_seconds=1, deadline_seconds=60, max_bytes=2**20) as pool:
+        yield pool
+
+
+@pytest.mark.slow
+def test_mutations_are_refused_or_decoded_and_crash_nothing(pool: DecodePool) -> None:
+    pool.decode(FILES["HEIF"], TARGET)
+    process, chance = pool.process_ids, random.Random(0)
+    seeds = make_boxed_seeds()
+    for number in range(20 * len(seeds)):
+        with contextlib.suppress(ImageError):
+            pool.decode(mutate(seeds[number % len(seeds)], chance), TARGET)
+
+    assert pool.process_ids == process
