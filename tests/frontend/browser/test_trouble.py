@@ -129,7 +129,33 @@ def test_a_file_that_is_no_photo_says_so(page: Page, tmp_path: Path, inference: 
     choose(page, notes)
 
     expect(page.locator(".card[data-state=failed]").get_by_text("We can't read this kind of file.")).to_be_visible()
+    expect(page.get_by_text("It looks like text. A photo as JPEG, PNG")).to_be_visible()
     expect(page.get_by_text("This browser can't show this kind of photo.")).to_be_visible()
+    expect(page.get_by_role("button", name="Try again")).to_be_hidden()
+
+
+def test_a_photo_that_the_browser_cannot_show_does_not_invite_to_point(page: Page, tmp_path: Path) -> None:
+    scan = tmp_path / "scan.tif"
+    scan.write_bytes(b"II*\0" + bytes(200))
+
+    choose(page, scan)
+
+    wait_for_captions(page)
+    expect(page.get_by_text("This browser can't show this kind of photo.")).to_be_visible()
+    expect(page.locator("[data-slot=gaze]")).to_be_hidden()
+    page.locator(".word").first.hover()
+    expect(page.locator(".frame[data-looking]")).to_have_count(0)
+
+
+def test_an_empty_file_is_called_empty(page: Page, tmp_path: Path, inference: FakeInference) -> None:
+    empty = tmp_path / "empty.jpg"
+    empty.touch()
+
+    choose(page, empty)
+
+    expect(page.get_by_text("This file is empty.")).to_be_visible()
+    expect(page.get_by_role("button", name="Try again")).to_be_hidden()
+    assert inference.received == []
 
 
 def test_a_connection_lost_during_the_upload_keeps_the_photo(page: Page, photo: Path) -> None:

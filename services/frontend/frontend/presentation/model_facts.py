@@ -10,7 +10,7 @@ from markupsafe import Markup
 from frontend.inference.contract import ModelFacts
 
 METRICS = ("BLEU-1", "BLEU-4", "METEOR", "ROUGE-L", "CIDEr")
-_WAYS = {"greedy": "word by word (greedy)", "beam": "weighing sentences (beam)"}
+_WAYS = {"greedy": "quick: one sentence at a time (greedy)", "beam": "as served: several sentences weighed (beam)"}
 # No raw HTML and no images: a card is text, whoever wrote it.
 _MARKDOWN = MarkdownIt("commonmark", {"html": False}).enable("table").disable("image")
 _HEADING = re.compile(r"^#", re.MULTILINE)

@@ -51,7 +51,7 @@ async function countDown(problem, signal, report) {
 
 export function tooLarge(maxBytes) {
   const limit = Math.round(maxBytes / 2 ** 20);
-  return { title: "This photo is too large.", detail: `It may have up to ${limit} MB. Save a smaller copy and try that one.`, status: 413 };
+  return { title: "This photo is too large.", detail: `It may have up to ${limit} MB. Save a smaller copy and try that one.`, status: 413, retriable: false };
 }
 
 async function takeTurn(signal) {

@@ -1,28 +1,49 @@
 // The texts that leave the page: alt texts, tags and downloads. Pure functions of the photos.
 
-// What stands in the text field: the person's own words once they edited it.
-export function ownText(photo) {
-  return photo.text ?? photo.result.alt_text;
+// The sentence that the person chose: the model's first, or one of the alternatives.
+export function chosen({ result, choice }) {
+  return result.alternatives[choice] ?? result;
 }
 
-// A caption as a sentence: a capital, a full stop, and names as `model` spells them, which is a sentence about the same photo.
-export function toSentence(caption, model) {
-  const names = new Map(model.split(/\s+/).slice(1).map((word) => word.replace(/[^\p{L}]/gu, "")).map((word) => [word.toLowerCase(), word]));
-  const words = caption.split(" ").map((word) => names.get(word) ?? word).join(" ");
-  return `${words[0].toUpperCase()}${words.slice(1)}.`;
+// What stands in the text field: the person's own words once they edited it, nothing for a photo that only decorates.
+export function ownText(photo) {
+  return photo.decorative ? "" : photo.text ?? chosen(photo).alt_text;
+}
+
+// All sentences but the chosen one.
+function others(photo) {
+  const { result } = photo;
+  return [result, ...result.alternatives].filter((sentence) => sentence !== chosen(photo));
 }
 
 export function imgTag(photo, source = photo.name) {
   return `<img src="${escapeHtml(source)}" alt="${escapeHtml(ownText(photo))}">`;
 }
 
+// With a byte order mark: without it Excel reads accents as two odd letters each.
 export function toCsv(photos) {
-  const rows = photos.map((photo) => [photo.name, photo.result.caption, ownText(photo), photo.result.confidence.toFixed(3)]);
-  return [["file", "caption", "alt_text", "confidence"], ...rows].map((row) => row.map(csvField).join(",")).join("\r\n") + "\r\n";
+  const most = Math.max(0, ...photos.map((photo) => others(photo).length));
+  const header = ["file", "caption", "alt_text", "confidence", ...Array.from({ length: most }, (_, at) => `alternative_${at + 1}`)];
+  const rows = photos.map((photo) => {
+    const { caption, confidence } = chosen(photo);
+    const texts = others(photo).map((sentence) => sentence.alt_text);
+    return [photo.name, caption, ownText(photo), confidence.toFixed(3), ...texts, ...Array(most - texts.length).fill("")];
+  });
+  return `\uFEFF${[header, ...rows].map((row) => row.map(csvField).join(",")).join("\r\n")}\r\n`;
 }
 
+// The words with their probabilities belong to the model's first sentence, and go with it.
 export function toJson(photos) {
-  const entries = photos.map((photo) => ({ file: photo.name, ...photo.result, alt_text: ownText(photo) }));
+  const entries = photos.map((photo) => {
+    const { words, attention_grid: grid, ...result } = photo.result;
+    const first = chosen(photo) === photo.result;
+    const { caption, confidence, certainty } = chosen(photo);
+    const alternatives = others(photo).map((sentence) => (
+      { caption: sentence.caption, alt_text: sentence.alt_text, confidence: sentence.confidence, certainty: sentence.certainty }
+    ));
+    const looks = first ? { words, attention_grid: grid } : {};
+    return { file: photo.name, ...result, caption, confidence, certainty, alternatives, ...looks, alt_text: ownText(photo) };
+  });
   return `${JSON.stringify(entries, null, 2)}\n`;
 }
 

@@ -2,7 +2,7 @@
 import { describeGaze, drawAttention, measureRange } from "./attention.js";
 
 const DOUBTFUL_BELOW = 0.2;
-const HINT = "Point at a word to see where the model looked for it.";
+const HINT = `${matchMedia("(hover: none)").matches ? "Tap" : "Point at"} a word to see where the model looked for it.`;
 const HINT_ON_DOUBT = `${HINT} Dotted words are guesses.`;
 const LAST_WORD_AFTER_MS = 80; // words appear one after the other, for the eye's sake, but nobody has to wait to read them
 
@@ -12,7 +12,7 @@ export function showWords(slots, result, { animate }) {
   const buttons = words.map((word, index) => makeButton(word, labels[index], index));
   if (animate) buttons.forEach((button, index) => appear(button, index / buttons.length));
   slots.words.replaceChildren(...buttons.flatMap((button) => [button, " "]));
-  slots.gaze.hidden = !grid || !words.every((word) => word.attention);
+  slots.gaze.hidden = !grid || !slots.photo.isConnected || !words.every((word) => word.attention);
   if (slots.gaze.hidden) return;
   const gaze = new Gaze(slots, words, grid, buttons);
   slots.words.addEventListener("keydown", (event) => gaze.move(event));
@@ -63,6 +63,7 @@ class Gaze {
   }
 
   show(index) {
+    if (this.slots.gaze.hidden) return; // the photo went: the browser cannot show it
     const { attention, probability, word } = this.words[index];
     const gaze = describeGaze(attention, this.grid);
     this.slots.frame.dataset.looking = "true";
