@@ -31,7 +31,7 @@ def test_a_photo_can_be_tried_on_the_page(service: ServiceProcess, page: Page, t
     photo.write_bytes(photo_bytes("red"))
 
     page.goto(f"{service.url}/docs")
-    operation = page.locator("#operations-captions-caption_caption_post")
+    operation = page.locator("#operations-captions-caption")
     operation.locator(".opblock-summary-control").click()
     operation.locator("input[type=file]").set_input_files(photo)
     operation.get_by_role("button", name="Execute").click()
