@@ -17,7 +17,7 @@ def test_the_example_runs_for_real_and_shows_what_the_api_answers(open_at: OpenP
     page.get_by_role("button", name="Ask for the caption").click()
 
     expect(page.locator("#answer")).to_contain_text('"caption": "a brown dog runs through the grass"')
-    assert json.loads(page.locator("#answer").inner_text()) == make_caption()
+    assert json.loads(page.locator("#answer").inner_text()) == make_caption(alternatives=0)
     assert inference.received[0].query == {}
 
 

@@ -2,15 +2,10 @@
 import { announce } from "./announcer.js";
 import { captionPhoto } from "./captioning.js";
 import { Card } from "./card.js";
-import { listenForFilter, refreshFilter } from "./filter.js";
-import { listenForDownloads } from "./downloads.js";
 import { onPhotos } from "./intake.js";
 import { readOptions, rememberOptions } from "./options.js";
-import { showOverall } from "./overall.js";
 import { keep, restore } from "./session.js";
 import { watchService } from "./service-note.js";
-import { makeThumbnail } from "./shrink.js";
-import { offerUndo, withdrawOffer } from "./undo.js";
 
 const form = document.getElementById("intake");
 const gallery = document.getElementById("gallery");
@@ -21,9 +16,11 @@ const MOST_IN_FULL = 6; // photos; more are a thumbnail and a line each, and two
 const narrow = matchMedia("(max-width: 40rem)");
 const again = document.getElementById("again");
 let lastId = 0;
+let tools; // the module, once it is there
+let loading;
 
 onPhotos((files) => {
-  withdrawOffer();
+  tools?.withdrawOffer();
   const added = files.toReversed().map((file) => add({ name: file.name || "pasted photo", file, url: URL.createObjectURL(file) }));
   added.reverse();
   added.forEach(start);
@@ -32,12 +29,6 @@ onPhotos((files) => {
   const target = narrow.matches ? results : added[0]?.card.element;
   target?.scrollIntoView({ block: narrow.matches ? "start" : "nearest", behavior: prefersStillness() ? "auto" : "smooth" });
 });
-listenForDownloads(async () => {
-  const captioned = photos.filter((photo) => photo.result && !photo.card.element.hidden);
-  await Promise.all(captioned.map(keepThumbnail));
-  return captioned;
-});
-listenForFilter(() => photos);
 rememberOptions(() => { again.hidden = !photos.some(canRepeat); });
 again.firstElementChild.addEventListener("click", repeat);
 narrow.addEventListener("change", refresh);
@@ -45,8 +36,23 @@ document.getElementById("clear").addEventListener("click", clear);
 restorePhotos();
 watchService();
 
+function loadTools() {
+  loading ??= import("./tools.js").then((module) => {
+    tools = module;
+    tools.listenForDownloads(gatherShown);
+    tools.listenForFilter(() => photos);
+    refresh();
+  }, () => { loading = null; }); // the next photo tries again
+}
+
+async function gatherShown() {
+  const shown = photos.filter((photo) => photo.result && !photo.card.element.hidden);
+  await Promise.all(shown.map(keepThumbnail));
+  return shown;
+}
+
 // What is known of a photo: name, file (none after a reload), url to show it, thumbnail, width and height, result once it is
-// there, text once the person changed it, choice of an alternative, decorative where it needs no text, card, and on its way pending and cancel.
+// there, text once the person changed it, choice of an alternative, decorative where it needs no text, card, and on its way pending, counted and cancel.
 function add(photo, { atEnd = false } = {}) {
   photo.id = lastId += 1;
   photo.card = new Card(photo, {
@@ -68,7 +74,7 @@ function add(photo, { atEnd = false } = {}) {
 async function start(photo) {
   const controller = new AbortController();
   photo.cancel = () => controller.abort();
-  mark(photo, { pending: true, failed: false });
+  mark(photo, { pending: true, counted: true, failed: false });
   try {
     photo.result = await captionPhoto(photo.file, {
       endpoint: form.dataset.endpoint,
@@ -95,7 +101,7 @@ async function start(photo) {
 
 function mark(photo, state) {
   Object.assign(photo, state);
-  showOverall(photos);
+  tools?.showOverall(photos);
 }
 
 function canRepeat(photo) {
@@ -108,11 +114,14 @@ function repeat() {
 }
 
 function keepThumbnail(photo) {
-  photo.drawing ??= photo.file && makeThumbnail(photo.file).then((thumbnail) => {
-    photo.thumbnail = thumbnail;
-    keep(photos);
-  });
+  photo.drawing ??= photo.file && draw(photo);
   return photo.drawing;
+}
+
+async function draw(photo) {
+  const { makeThumbnail } = await import("./shrink.js");
+  photo.thumbnail = await makeThumbnail(photo.file);
+  keep(photos);
 }
 
 function explain(error) {
@@ -140,7 +149,7 @@ function takeAway(gone, said) {
     photo.card.element.remove();
   }
   settle();
-  offerUndo(said, () => giveBack(gone, before), () => gone.forEach((photo) => { if (photo.file) URL.revokeObjectURL(photo.url); }));
+  tools?.offerUndo(said, () => giveBack(gone, before), () => gone.forEach((photo) => { if (photo.file) URL.revokeObjectURL(photo.url); }));
 }
 
 // As they stood, behind what came since; what was on its way sets out again.
@@ -157,7 +166,6 @@ function giveBack(gone, before) {
 function settle() {
   keep(photos);
   refresh();
-  showOverall(photos);
 }
 
 function restorePhotos() {
@@ -173,8 +181,10 @@ function refresh() {
   gallery.dataset.count = photos.length > 1 ? "many" : "one";
   gallery.toggleAttribute("data-compact", photos.length > (narrow.matches ? 1 : MOST_IN_FULL));
   document.documentElement.toggleAttribute("data-has-results", !results.hidden);
-  document.getElementById("downloads").hidden = !photos.some((photo) => photo.result);
-  refreshFilter(photos);
+  if (photos.length > 0) loadTools();
+  document.getElementById("downloads").hidden = !tools || !photos.some((photo) => photo.result);
+  tools?.refreshFilter(photos);
+  tools?.showOverall(photos);
 }
 
 function prefersStillness() {

@@ -3,19 +3,16 @@ import { announce } from "./announcer.js";
 
 const line = document.getElementById("overall");
 const [text, bar] = line.children;
-let batch = new Set();
 
-// To be called whenever a photo begins or ends: `pending` tells which.
+// To be called whenever a photo begins or ends: `pending` tells which, and `counted` that it belongs to those under way.
 export function showOverall(photos) {
-  for (const photo of photos) if (photo.pending) batch.add(photo);
-  batch = new Set([...batch].filter((photo) => photos.includes(photo)));
-  const left = [...batch].filter((photo) => photo.pending).length;
-  const done = batch.size - left;
-  line.hidden = left === 0 || batch.size < 2;
-  text.textContent = `${done} of ${batch.size}`;
-  bar.value = batch.size ? done / batch.size : 0;
-  if (left > 0) return;
-  const failed = [...batch].filter((photo) => photo.failed).length;
-  if (batch.size > 1) announce(failed ? `${done - failed} of ${done} photos have their captions.` : `All ${done} photos have their captions.`);
-  batch.clear();
+  const batch = photos.filter((photo) => photo.counted);
+  const done = batch.filter((photo) => !photo.pending).length;
+  line.hidden = done === batch.length || batch.length < 2;
+  text.textContent = `${done} of ${batch.length}`;
+  bar.value = batch.length ? done / batch.length : 0;
+  if (done < batch.length) return;
+  const captioned = batch.filter((photo) => !photo.failed).length;
+  if (done > 1) announce(captioned < done ? `${captioned} of ${done} photos have their captions.` : `All ${done} photos have their captions.`);
+  for (const photo of batch) photo.counted = false;
 }
