@@ -75,6 +75,9 @@ def test_changed_settings_are_tried_on_what_is_shown_when_the_person_wants_it(
     expect(page.locator(".alternatives li")).to_have_count(1)
     expect(page.get_by_role("button", name="Caption these photos again")).to_be_hidden()
     assert [received.query["alternatives"] for received in inference.received] == ["3", "1"]
+    page.locator(".word").first.focus()
+    page.keyboard.press("ArrowRight")  # which the words of the first caption, gone now, must not hear
+    expect(page.locator(".word").nth(1)).to_be_focused()
 
 
 @pytest.mark.parametrize("path", ["/", "/about", "/developers"])

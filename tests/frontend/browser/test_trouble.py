@@ -202,6 +202,20 @@ def test_an_upload_shows_its_progress_and_can_be_cancelled(
     assert inference.received == []
 
 
+def test_a_photo_is_captioned_when_parts_of_the_page_cannot_be_had(page: Page, photo: Path) -> None:
+    page.route("**/js/*.js", lambda route: route.abort("connectionreset"))
+
+    choose(page, photo)
+
+    wait_for_captions(page)
+    expect(page.locator("p.caption")).to_have_text("A brown dog runs through the grass.")
+    page.unroute("**/js/*.js")
+    choose(page, photo)
+    wait_for_captions(page, 2)
+    page.get_by_role("button", name="Clear all").click()
+    expect(page.get_by_role("button", name="Undo")).to_be_visible()
+
+
 def test_removing_a_photo_on_its_way_leaves_nothing_behind(page: Page, photo: Path, inference: FakeInference) -> None:
     inference.answers.append(make_problem(429, Retry_After="60"))
     choose(page, photo)

@@ -2,7 +2,6 @@
 import { announce } from "./announcer.js";
 import { copyText } from "./clipboard.js";
 import { chosen, imgTag, ownText } from "./texts.js";
-import { showWords } from "./words.js";
 
 const LONG = 125; // characters of an alt text, as guidelines have it
 const template = document.getElementById("card-template");
@@ -43,9 +42,10 @@ export class Card {
     announce(`${this.#photo.name}: ${title} ${detail}`);
   }
 
-  showResult(result, { animate }) {
+  // `words`: the module that shows where the model looked for each; the sentence can be read without it.
+  showResult(result, { animate, words }) {
     this.#setState("done");
-    showWords(this.slots, result, { animate });
+    words?.showWords(this.slots, result, { animate });
     this.#showChoice();
     const { alt_text: text, certainty } = chosen(this.#photo);
     if (animate) announce(`${this.#photo.name}: ${text} ${certainty.label}. ${certainty.warning}`);

@@ -36,6 +36,11 @@ document.getElementById("clear").addEventListener("click", clear);
 restorePhotos();
 watchService();
 
+// Comes while the first photo is on its way; where it cannot be had, captions are plain sentences.
+function loadWords() {
+  return import("./words.js").catch(() => undefined);
+}
+
 function loadTools() {
   loading ??= import("./tools.js").then((module) => {
     tools = module;
@@ -75,6 +80,7 @@ async function start(photo) {
   const controller = new AbortController();
   photo.cancel = () => controller.abort();
   mark(photo, { pending: true, counted: true, failed: false });
+  const words = loadWords();
   try {
     photo.result = await captionPhoto(photo.file, {
       endpoint: form.dataset.endpoint,
@@ -86,7 +92,7 @@ async function start(photo) {
     delete photo.choice;
     delete photo.drafts;
     ({ width: photo.width, height: photo.height } = photo.result.image);
-    photo.card.showResult(photo.result, { animate: !prefersStillness() });
+    photo.card.showResult(photo.result, { animate: !prefersStillness(), words: await words });
     mark(photo, { pending: false });
     refresh();
     keep(photos);
@@ -168,12 +174,12 @@ function settle() {
   refresh();
 }
 
-function restorePhotos() {
-  for (const kept of restore()) {
-    const photo = add({ ...kept, url: kept.thumbnail }, { atEnd: true });
-    photo.card.showResult(photo.result, { animate: false });
-  }
+async function restorePhotos() {
+  const restored = restore().map((kept) => add({ ...kept, url: kept.thumbnail }, { atEnd: true }));
+  const show = (words) => restored.forEach(({ card, result }) => card.showResult(result, { animate: false, words }));
+  show();
   refresh();
+  if (restored.length > 0) show(await loadWords());
 }
 
 function refresh() {
