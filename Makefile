@@ -105,9 +105,9 @@ lock: ## resolve all dependencies anew (needs uv); one resolution, so that all p
 	$(LOCK) services/frontend/pyproject.toml --extra build --extra tracing -c requirements-dev.txt -o services/frontend/requirements-tracing.txt
 	$(LOCK) services/inference/pyproject.toml training/pyproject.toml --extra build -c requirements-dev.txt -o training/requirements.txt
 
-clean: ## remove everything that can be made again: environments, caches
-	rm -rf $(VENVS) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
-	find $(PACKAGES) tests -name __pycache__ -type d -prune -exec rm -rf {} +
+clean: ## remove everything that can be made again: environments, caches, wheels
+	rm -rf $(VENVS) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage dist
+	find $(PACKAGES) tests tools \( -name __pycache__ -o -name '*.egg-info' \) -type d -prune -exec rm -rf {} +
 	@for kept in .cache runs; do if [ -d $$kept ]; then du -sh $$kept | \
 	  awk '{print "left " $$2 ": " $$1 ", " ($$2 == "runs" ? "trainings that can go on" : "weights and features, fetched or computed once")}'; fi; done
 	@if [ -d .cache ] || [ -d runs ]; then echo "make clean-all removes them too"; fi

@@ -111,4 +111,4 @@ def test_confidence_reads_as_words(confidence: float, level: str, percent: int) 
     certainty = describe(confidence)
 
     assert (certainty.level, certainty.percent) == (level, percent)
-    assert bool(certainty.warning) == (level == "unsure")
+    assert ("what the model does not know" in certainty.warning) == (level == "unsure")

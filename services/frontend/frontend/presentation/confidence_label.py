@@ -5,6 +5,7 @@ from typing import Literal
 
 SURE_FROM = 0.5
 UNSURE_BELOW = 0.25
+_DOUBT = "This may well be wrong: perhaps the photo shows what the model does not know. Look before you use it."
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,4 +25,4 @@ def describe(confidence: float) -> Certainty:
         return Certainty("sure", "Probably right", "", percent)
     if confidence >= UNSURE_BELOW:
         return Certainty("fair", "Possibly right", "", percent)
-    return Certainty("unsure", "Unsure", "This may well be wrong. Look at the photo before you use it.", percent)
+    return Certainty("unsure", "Unsure", _DOUBT, percent)
