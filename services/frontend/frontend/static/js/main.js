@@ -47,7 +47,7 @@ function loadTools() {
     tools.listenForDownloads(gatherShown);
     tools.listenForFilter(() => photos);
     refresh();
-  }, () => { loading = null; }); // the next photo tries again
+  }, () => {}); // captions come without them
 }
 
 async function gatherShown() {
