@@ -120,7 +120,7 @@ function repeat() {
 }
 
 function keepThumbnail(photo) {
-  photo.drawing ??= photo.file && draw(photo);
+  photo.drawing ??= photo.file && draw(photo).catch(() => {}); // a caption is worth keeping without its thumbnail
   return photo.drawing;
 }
 
