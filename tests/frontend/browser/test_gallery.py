@@ -273,4 +273,4 @@ def test_forty_photos_fit_and_all_get_their_caption(page: Page, tmp_path: Path) 
 
     choose(page, *photos)
 
-    expect(page.locator(".card[data-state=done]")).to_have_count(40, timeout=30_000)
+    expect(page.locator(".card[data-state=done]")).to_have_count(40, timeout=60_000)

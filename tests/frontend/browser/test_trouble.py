@@ -243,5 +243,5 @@ def test_scripts_on_a_page_without_inference_wait_until_it_is_back(
     inference.answers.extend([Answer(hang_up=True)] * 4)
     choose(page, photo)
 
-    expect(page.locator(".card[data-state=done]")).to_have_count(1, timeout=20_000)
+    expect(page.locator(".card[data-state=done]")).to_have_count(1)
     assert make_photo() == inference.received[-1].body
