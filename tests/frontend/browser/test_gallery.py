@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import threading
 from pathlib import Path
 
 import pytest
@@ -57,12 +58,28 @@ def test_each_photo_has_its_own_state_and_failed_ones_are_retried_one_by_one(
     wait_for_captions(page, 2)
 
 
+class Held:
+    """Answers that come when they are let go."""
+
+    def __init__(self) -> None:
+        self._gate = threading.Event()
+
+    def __call__(self, _received: Received) -> Answer:
+        self._gate.wait(120)
+        return Answer(body=json.dumps(make_caption()).encode())
+
+    def let_go(self) -> None:
+        self._gate.set()
+
+
 def test_a_finished_photo_does_not_wait_for_a_slow_one(page: Page, tmp_path: Path, inference: FakeInference) -> None:
-    inference.answers.append(Answer(body=json.dumps(make_caption()).encode(), delay=3))
+    held = Held()
+    inference.answers.append(held)
     choose(page, save_photo(tmp_path, "slow.jpg"), *[save_photo(tmp_path, f"{n}.jpg", seed=n) for n in range(3)])
 
     wait_for_captions(page, 3)
     expect(page.locator(".card[data-state=working]")).to_have_count(1)
+    held.let_go()
     wait_for_captions(page, 4)
 
 
@@ -217,10 +234,12 @@ def choose_many(page: Page, folder: Path, count: int) -> None:
 
 
 def test_progress_over_all_is_shown_while_there_is_any(page: Page, tmp_path: Path, inference: FakeInference) -> None:
-    inference.answers.extend([Answer(body=json.dumps(make_caption()).encode()), *[Answer(delay=2)] * 2])
+    held = Held()
+    inference.answers.extend([Answer(body=json.dumps(make_caption()).encode()), held, held])
     choose_many(page, tmp_path, 3)
 
     expect(page.locator("#overall")).to_contain_text("1 of 3")
+    held.let_go()
     expect(page.locator("#overall")).to_be_hidden()
 
 
