@@ -8,14 +8,20 @@ import subprocess
 import sys
 import threading
 import time
-from contextlib import ExitStack
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager, suppress
 
 import pytest
 import requests
 from support.fake_inference import Answer, FakeInference, make_caption
 from support.frontend_process import run_frontend
+from support.waiting import wait_for
 
+from frontend.app import create_app
 from frontend.healthcheck import is_healthy
+from frontend.settings import Settings
+from frontend.web.server import Server
 
 SLOW_CLIENTS = 200
 
@@ -120,6 +126,148 @@ def test_pages_stay_quick_while_all_captions_are_slow(inference: FakeInference) 
         assert time.monotonic() - began < 1
         for thread in asking:
             thread.join()
+
+
+PHOTO = b"\xff\xd8\xff" + bytes(3 * 2**20)
+LARGE = b"\xff\xd8\xff" + bytes(6 * 2**20)
+FORM = b'--x\r\nContent-Disposition: form-data; name="photo"; filename="a.jpg"\r\n\r\n%s\r\n--x--\r\n'
+
+
+@contextmanager
+def serve(inference: FakeInference, **settings: object) -> Iterator[str]:
+    """The address of a frontend in this process."""
+    wanted = Settings.model_validate({"inference_url": inference.url, "port": 0, **settings})
+    server = Server(create_app(wanted), wanted)
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.port}"
+    finally:
+        server.stop()
+        thread.join()
+
+
+def connect(url: str) -> socket.socket:
+    """A client that takes next to nothing before it reads."""
+    connection = socket.socket()
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
+    connection.settimeout(10)
+    connection.connect(address_of(url))
+    return connection
+
+
+def post_form(photo: bytes) -> bytes:
+    body = FORM % photo
+    head = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Type: multipart/form-data; boundary=x\r\nContent-Length: %d\r\n\r\n"
+    return head % len(body) + body
+
+
+def time_of(url: str) -> float:
+    began = time.monotonic()
+    assert requests.get(url, timeout=20).ok
+    return time.monotonic() - began
+
+
+def is_ended(connection: socket.socket) -> bool:
+    """Whether the server has ended it; what came before that is read and thrown away."""
+    try:
+        while connection.recv(2**20):
+            pass
+    except ConnectionResetError:
+        return True
+    except TimeoutError:
+        return False
+    return True
+
+
+def test_answers_that_nobody_reads_hold_no_thread_and_end(inference: FakeInference) -> None:
+    with serve(inference, threads=2, concurrent_captions=2, reading_seconds=2) as url, ExitStack() as connections:
+        readers = [connections.enter_context(connect(url)) for _ in range(4)]
+        for reader in readers:
+            reader.sendall(post_form(LARGE))
+        wait_for(lambda: len(inference.received) == 4, lambda: str(len(inference.received)))
+
+        assert time_of(f"{url}/health") < 5
+        time.sleep(3)
+        assert all(is_ended(reader) for reader in readers)
+
+
+def test_what_is_sent_before_the_answer_is_not_looked_at(inference: FakeInference) -> None:
+    with serve(inference) as url, connect(url) as client:
+        client.sendall(b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n" * 100)
+        answers = b""
+        while piece := client.recv(2**16):
+            answers += piece
+
+    assert 1 <= answers.count(b"HTTP/1.1 200") <= 2
+
+
+def test_uploads_that_together_are_too_large_make_room_the_slowest_first(inference: FakeInference) -> None:
+    with serve(inference, max_buffered_bytes=2**20) as url, ExitStack() as connections:
+        head = b"POST /api/caption HTTP/1.1\r\nHost: x\r\nContent-Length: 5000000\r\n\r\n"
+        slow = [connections.enter_context(connect(url)) for _ in range(8)]
+        for connection in slow:
+            connection.sendall(head + bytes(200_000))
+            time.sleep(0.3)
+
+        assert is_ended(slow[0])
+        slow[-1].settimeout(0.1)
+        assert not is_ended(slow[-1])
+
+
+def test_beyond_the_limit_of_connections_whoever_keeps_one_makes_room(inference: FakeInference) -> None:
+    with serve(inference, max_connections=20) as url, ExitStack() as connections:
+        for _ in range(300):
+            connections.enter_context(connect(url)).sendall(b"G")
+
+        assert time_of(f"{url}/health") < 5
+
+
+@pytest.mark.parametrize("start", [b"0\r\n", b"5;"], ids=["trailers", "an extension"])
+def test_what_comes_beside_a_body_is_bounded(inference: FakeInference, start: bytes) -> None:
+    head = b"POST /api/caption HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n"
+    with serve(inference) as url, connect(url) as connection:
+        with suppress(ConnectionError):
+            connection.sendall(head + start + b"a:b;" * 100_000)
+
+        assert is_ended(connection)
+
+
+def test_large_forms_at_once_are_all_answered_and_write_no_file(
+    inference: FakeInference, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tempfile.TemporaryFile", None)
+    monkeypatch.setattr("tempfile.SpooledTemporaryFile", None)
+    with serve(inference) as url, ThreadPoolExecutor(5) as senders:
+        photo = {"photo": ("a.jpg", LARGE)}
+        answers = senders.map(lambda _: requests.post(url, files=photo, timeout=60), range(5))
+
+        assert [answer.status_code for answer in answers] == [200] * 5
+
+
+def test_a_photo_that_was_too_large_does_not_come_back(inference: FakeInference) -> None:
+    with serve(inference, max_photo_bytes=2**20) as url:
+        answer = requests.post(url, files={"photo": ("a.jpg", PHOTO)}, timeout=20)
+
+    assert answer.status_code == 413
+    assert "too large to be shown" in answer.text
+    assert len(answer.content) < 100_000
+
+
+def test_more_connections_than_files_are_refused_at_the_start(inference: FakeInference) -> None:
+    with pytest.raises(OSError, match="FRONTEND_MAX_CONNECTIONS"), serve(inference, max_connections=10**9):
+        pass
+
+
+def test_pages_stay_quick_while_inference_hangs(inference: FakeInference) -> None:
+    inference.answers.extend([Answer(delay=4)] * 60)
+    with serve(inference, threads=16) as url, ThreadPoolExecutor(60) as askers:
+        for number in range(60):
+            askers.submit(requests.get, f"{url}/{('about', 'api/state')[number % 2]}", timeout=20)
+        time.sleep(1)
+
+        assert time_of(url) < 1
+        inference.answers.clear()
 
 
 def test_sigterm_lets_an_accepted_caption_finish(inference: FakeInference) -> None:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from support.toy_decoder import TOKENS, VOCABULARY_SIZE, WORDS, ToyDecoder, make_features, score_sentence
 
 from inference.model.beam_search import SearchOptions, search
-from inference.model.runtime import DecoderStep, Floats, Tensors
+from inference.model.runtime import WORDS_CONTEXT, DecoderStart, DecoderStep, Floats, Tensors
 
 WIDER_THAN_THE_TREE = 200
 OPTIONS = SearchOptions(beam_width=3, length_penalty=0.7, max_length=4)
@@ -104,6 +104,33 @@ def test_each_hypothesis_carries_what_the_decoder_says_of_its_words(seed: int, w
         assert hypothesis.log_probabilities == pytest.approx(expected, abs=1e-4)
         assert hypothesis.log_probability == pytest.approx(sum(expected), abs=1e-4)
         assert hypothesis.score == pytest.approx(sum(expected) / len(expected) ** OPTIONS.length_penalty, abs=1e-4)
+
+
+class TaggingDecoder(ToyDecoder):
+    """One whose start says, too, how likely each photo shows each word; no tagger knows an odd one."""
+
+    def start(self, features: Floats) -> DecoderStart:
+        start = super().start(features)
+        log_odds = np.arange(len(features))[:, None] + np.arange(VOCABULARY_SIZE, dtype=np.float32)
+        return replace(start, context={**start.context, WORDS_CONTEXT: np.where(log_odds[:1] % 2, 0, log_odds)})
+
+
+@given(seed=seeds, photos=st.integers(1, 5))
+def test_each_hypothesis_carries_the_evidence_for_the_words_that_the_tagger_knows(seed: int, photos: int) -> None:
+    options = replace(OPTIONS, results=3)
+
+    found = search(TaggingDecoder(seed), make_features(photos, seed), options, TOKENS)
+
+    for photo, hypotheses in enumerate(found):
+        for hypothesis in hypotheses:
+            known = [photo + token for token in hypothesis.tokens if token % 2 == 0]
+            assert hypothesis.evidence == pytest.approx(sum(known) / len(known) if known else 0)
+
+
+def test_without_a_tagger_there_is_no_evidence() -> None:
+    [[best]] = search(ToyDecoder(1), make_features(1, 1), OPTIONS, TOKENS)
+
+    assert best.evidence == 0
 
 
 @given(seed=seeds, width=st.integers(1, 4), photos=st.integers(2, 9))

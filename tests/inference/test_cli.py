@@ -1,6 +1,7 @@
-"""The program `caption`, run as a process as people run it."""
+"""The program `caption`: photos and folders in, sentences out."""
 
 import csv
+import hashlib
 import io
 import json
 import os
@@ -9,6 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from support.command import run_caption
 from support.photos import photo_bytes
 
 
@@ -22,25 +24,14 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path / "photos"
 
 
-def run(
-    *arguments: str | Path, bundle: Path | None, stdin: bytes = b"", cwd: Path | None = None
-) -> subprocess.CompletedProcess[str]:
-    environment = {name: value for name, value in os.environ.items() if name != "CAPTION_BUNDLE"}
-    if bundle is not None:
-        environment["CAPTION_BUNDLE"] = str(bundle)
-    command = [sys.executable, "-m", "inference.cli", *map(str, arguments)]
-    result = subprocess.run(command, input=stdin, capture_output=True, check=False, env=environment, cwd=cwd)
-    return subprocess.CompletedProcess(command, result.returncode, result.stdout.decode(), result.stderr.decode())
-
-
 def test_one_photo_gives_one_sentence(folder: Path, tiny_bundle: Path) -> None:
-    result = run(folder / "more" / "red.png", bundle=tiny_bundle)
+    result = run_caption(folder / "more" / "red.png", bundle=tiny_bundle)
 
     assert (result.returncode, result.stdout, result.stderr) == (0, "A red square.\n", "")
 
 
 def test_a_folder_gives_a_named_sentence_for_every_photo_in_and_below_it(folder: Path, tiny_bundle: Path) -> None:
-    result = run(folder, bundle=tiny_bundle)
+    result = run_caption(folder, bundle=tiny_bundle)
 
     assert result.returncode == 0
     assert result.stdout.splitlines() == [
@@ -51,13 +42,13 @@ def test_a_folder_gives_a_named_sentence_for_every_photo_in_and_below_it(folder:
 
 
 def test_a_photo_is_read_from_standard_input(tiny_bundle: Path) -> None:
-    result = run("-", bundle=tiny_bundle, stdin=photo_bytes("green"))
+    result = run_caption("-", bundle=tiny_bundle, stdin=photo_bytes("green"))
 
     assert (result.returncode, result.stdout) == (0, "A green square.\n")
 
 
 def test_json_lines_are_objects_with_everything_that_is_known(folder: Path, tiny_bundle: Path) -> None:
-    result = run(folder, "--format", "jsonl", "--alternatives", "1", bundle=tiny_bundle)
+    result = run_caption(folder, "--format", "jsonl", "--alternatives", "1", bundle=tiny_bundle)
 
     lines = [json.loads(line) for line in result.stdout.splitlines()]
     assert [line["caption"] for line in lines] == ["a blue square", "a red square"]
@@ -65,23 +56,24 @@ def test_json_lines_are_objects_with_everything_that_is_known(folder: Path, tiny
     assert lines[0]["file"] == f"{folder}/blue.JPG"
     assert lines[0]["image"]["format"] == "JPEG"
     assert [word["word"] for word in lines[0]["words"]] == ["a", "blue", "square"]
-    assert run(folder, "--format", "jsonl", "--alternatives", "1", bundle=tiny_bundle).stdout == result.stdout
+    assert run_caption(folder, "--format", "jsonl", "--alternatives", "1", bundle=tiny_bundle).stdout == result.stdout
 
 
 def test_csv_has_a_header_and_a_column_for_every_alternative(folder: Path, tiny_bundle: Path) -> None:
     odd = folder / 'a "quoted", name.png'
     odd.write_bytes(photo_bytes("green"))
 
-    result = run(odd, "--format", "csv", "--alternatives", "2", bundle=tiny_bundle)
+    result = run_caption(odd, "--format", "csv", "--alternatives", "2", bundle=tiny_bundle)
 
     header, row = csv.reader(io.StringIO(result.stdout))
-    assert header == ["file", "caption", "alt_text", "confidence", "alternative_1", "alternative_2"]
+    assert header == ["file", "caption", "alt_text", "confidence", "alternative_1", "alternative_2", "error", "sha256"]
     assert row[:3] == [str(odd), "a green square", "A green square."]
     assert 0 <= float(row[3]) <= 1
+    assert row[-2:] == ["", hashlib.sha256(odd.read_bytes()).hexdigest()]
 
 
 def test_alternatives_follow_the_sentence_in_text(folder: Path, tiny_bundle: Path) -> None:
-    result = run(folder / "blue.JPG", "--alternatives", "1", bundle=tiny_bundle)
+    result = run_caption(folder / "blue.JPG", "--alternatives", "1", bundle=tiny_bundle)
 
     first, second = result.stdout.splitlines()
     assert first == "A blue square."
@@ -89,7 +81,7 @@ def test_alternatives_follow_the_sentence_in_text(folder: Path, tiny_bundle: Pat
 
 
 def test_the_output_can_go_to_a_file(folder: Path, tiny_bundle: Path, tmp_path: Path) -> None:
-    result = run(folder, "--format", "csv", "--output", tmp_path / "out.csv", bundle=tiny_bundle)
+    result = run_caption(folder, "--format", "csv", "--output", tmp_path / "out.csv", bundle=tiny_bundle)
 
     assert (result.returncode, result.stdout) == (0, "")
     assert len((tmp_path / "out.csv").read_text().splitlines()) == 3
@@ -98,20 +90,54 @@ def test_the_output_can_go_to_a_file(folder: Path, tiny_bundle: Path, tmp_path: 
 def test_a_bad_photo_does_not_stop_the_rest(folder: Path, tiny_bundle: Path) -> None:
     (folder / "bad.png").write_bytes(photo_bytes("red")[:60])
 
-    result = run(folder / "missing.png", folder, bundle=tiny_bundle)
+    result = run_caption(folder / "missing.png", folder, bundle=tiny_bundle)
 
     assert result.returncode == 1
     assert len(result.stdout.splitlines()) == 2
-    complaints = result.stderr.splitlines()
-    assert complaints[0] == f"caption: {folder}/missing.png: No such file or directory"
-    assert complaints[1].startswith(f"caption: {folder}/bad.png: The picture looks like PNG")
-    assert len(complaints) == 2
+    missing, bad, summary = result.stderr.splitlines()
+    assert missing == f"caption: {folder}/missing.png: No such file or directory"
+    assert bad.startswith(f"caption: {folder}/bad.png: The picture looks like PNG")
+    assert summary == "caption: 2 captioned, 2 failed"
+
+
+@pytest.mark.parametrize("format_name", ["csv", "jsonl"])
+def test_a_failure_is_a_row_that_names_the_photo_and_the_reason(
+    folder: Path, tiny_bundle: Path, format_name: str
+) -> None:
+    bad = folder / "bad.png"
+    bad.write_bytes(photo_bytes("red")[:60])
+
+    result = run_caption(folder, folder / "gone.png", "--format", format_name, bundle=tiny_bundle)
+
+    lines = io.StringIO(result.stdout)
+    rows = list(csv.DictReader(lines)) if format_name == "csv" else [json.loads(line) for line in lines]
+    assert [row["file"] for row in rows] == [
+        str(bad),
+        f"{folder}/blue.JPG",
+        f"{folder}/more/red.png",
+        f"{folder}/gone.png",
+    ]
+    assert rows[0]["error"].startswith("The picture looks like PNG")
+    assert rows[0]["sha256"] == hashlib.sha256(bad.read_bytes()).hexdigest()
+    assert rows[3]["error"] == "No such file or directory"
+    assert not rows[1].get("error")
+
+
+def test_the_exit_status_says_whether_all_some_or_none_worked(folder: Path, tiny_bundle: Path) -> None:
+    (folder / "bad.png").write_bytes(b"no photo")
+
+    statuses = [
+        run_caption(*photos, bundle=tiny_bundle).returncode
+        for photos in ([folder / "more"], [folder], [folder / "bad.png"])
+    ]
+
+    assert statuses == [0, 1, 2]
 
 
 def test_a_folder_without_photos_is_a_failure_that_says_so(tmp_path: Path, tiny_bundle: Path) -> None:
-    result = run(tmp_path, bundle=tiny_bundle)
+    result = run_caption(tmp_path, bundle=tiny_bundle)
 
-    assert (result.returncode, result.stderr) == (1, f"caption: {tmp_path}: no photos in this folder\n")
+    assert (result.returncode, result.stderr) == (2, f"caption: {tmp_path}: no photos in this folder\n")
 
 
 @pytest.mark.parametrize(
@@ -123,12 +149,14 @@ def test_a_folder_without_photos_is_a_failure_that_says_so(tmp_path: Path, tiny_
         (["--output", "nowhere/out.csv"], "nowhere/out.csv: No such file or directory"),
         (["--bundle", "nowhere"], "nowhere: no such directory"),
         (["--runtime", "tensorflow"], "the TensorFlow runtime needs it"),
+        (["--min-confidence", "2"], "2 is not a number from 0 to 1"),
+        (["--newer", "yesterday"], "yesterday is neither a file nor a date"),
     ],
 )
 def test_what_cannot_be_done_is_said_in_a_line(
     folder: Path, tiny_bundle: Path, arguments: list[str], complaint: str
 ) -> None:
-    result = run(folder, *arguments, bundle=tiny_bundle)
+    result = run_caption(folder, *arguments, bundle=tiny_bundle)
 
     assert result.returncode == 2
     assert complaint in result.stderr.splitlines()[-1]
@@ -154,3 +182,40 @@ def test_progress_is_shown_on_a_terminal_only(folder: Path, tiny_bundle: Path) -
     assert b"1 of 2 photos" in os.read(terminal, 10_000)
     assert b"photos," not in process.stdout
     os.close(terminal)
+
+
+def test_many_photos_at_a_time_keep_their_order(tmp_path: Path, tiny_bundle: Path) -> None:
+    colours = ["red", "blue", "green"] * 7
+    for number, colour in enumerate(colours):
+        side = 1000 if number % 5 == 0 else 64
+        (tmp_path / f"{number:02}.png").write_bytes(photo_bytes(colour, size=(side, 64)))
+
+    result = run_caption(tmp_path, bundle=tiny_bundle)
+
+    assert [line.rpartition(": ")[2] for line in result.stdout.splitlines()] == [f"A {c} square." for c in colours]
+
+
+def test_an_unsure_caption_is_left_to_a_person(folder: Path, tiny_bundle: Path) -> None:
+    result = run_caption(folder, "--format", "csv", "--min-confidence", "1", bundle=tiny_bundle)
+
+    rows = list(csv.DictReader(io.StringIO(result.stdout)))
+    assert result.returncode == 0
+    assert [(row["caption"], row["alt_text"]) for row in rows] == [("", ""), ("", "")]
+    assert rows[1]["error"] == f"unsure ({float(rows[1]['confidence']):.2f}): A red square."
+    assert result.stderr.splitlines()[-1] == "caption: 2 unsure"
+
+
+@pytest.mark.skipif(sys.platform == "darwin", reason="its file systems hold UTF-8 alone")
+@pytest.mark.parametrize("format_name", ["text", "csv", "jsonl"])
+def test_a_name_that_is_not_utf8_passes_through(tmp_path: Path, tiny_bundle: Path, format_name: str) -> None:
+    bad, good = (f"{tmp_path}/{os.fsdecode(name)}" for name in (b"caf\xe9 1.png", b"caf\xe9 2.png"))
+    Path(bad).write_bytes(b"no photo")
+    Path(good).write_bytes(photo_bytes("red"))
+
+    result = run_caption(tmp_path, "--format", format_name, bundle=tiny_bundle)
+
+    last = result.stdout.splitlines()[-1]
+    assert result.returncode == 1
+    assert f"caption: {bad}: " in result.stderr
+    assert (json.loads(last)["file"] if format_name == "jsonl" else last[: len(good)]) == good
+    assert format_name != "jsonl" or last.isascii()

@@ -76,6 +76,62 @@ def test_an_honest_connection_is_kept_for_many_requests(service: ServiceProcess)
             time.sleep(0.6)  # longer than the limit on headers in all, which must not go on while idle
 
 
+UPGRADES = {
+    "h2c": b"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAEAAEAAAAIAAAABAAMAAABk\r\n",
+    "websocket": b"Upgrade: websocket\r\nConnection: keep-alive, upgrade\r\n",
+}
+
+
+@pytest.mark.parametrize("upgrade", UPGRADES.values(), ids=UPGRADES)
+@pytest.mark.parametrize("chunked", [False, True])
+@pytest.mark.parametrize("piece", [1, 50, 100_000])
+def test_a_wish_for_another_protocol_is_ignored(
+    service: ServiceProcess, upgrade: bytes, chunked: bool, piece: int
+) -> None:
+    framing = b"Transfer-Encoding: chunked" if chunked else b"Content-Length: %d" % len(RED)
+    head = b"POST /caption HTTP/1.1\r\nHost: a\r\nContent-Type: image/png\r\n" + upgrade + framing + b"\r\n\r\n"
+    request = head + (b"%x\r\n%b\r\n0\r\n\r\n" % (len(RED), RED) if chunked else RED)
+    with RawConnection(service.port) as connection:
+        for _ in range(2):
+            for begin in range(0, len(request), piece):
+                connection.send(request[begin : begin + piece])
+            response, body = connection.answer()
+
+            assert response.status == 200
+            assert json.loads(body)["caption"] == "a red square"
+
+
+@pytest.mark.parametrize("upgrade", UPGRADES.values(), ids=UPGRADES)
+def test_a_wish_for_another_protocol_hides_nothing(service: ServiceProcess, upgrade: bytes) -> None:
+    head = b"POST /caption HTTP/1.1\r\nHost: a\r\n" + upgrade
+    for rest, status, slug in [
+        (b"Content-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n", 400, "malformed-request"),
+        (b"Transfer-Encoding: chunked\r\n\r\n0\r\na: b\r\n\r\n", 400, "malformed-request"),
+        (b"X-Long: " + b"a" * 20_000 + b"\r\n\r\n", 431, "headers-too-large"),
+        (b"Content-Length: 100\r\n\r\nx", 408, "request-timeout"),
+    ]:
+        with RawConnection(service.port) as connection:
+            check_refusal(connection.send(head + rest), status, slug)
+
+
+def test_what_follows_a_wish_for_another_protocol_is_not_looked_at(service: ServiceProcess) -> None:
+    wish = LIVE.replace(b"\r\n\r\n", b"\r\n" + UPGRADES["h2c"] + b"\r\n")
+    with RawConnection(service.port) as connection:
+        response, body = connection.send(wish * 500).answer()
+
+        assert json.loads(body) == {"status": "alive"}
+        assert response.headers["connection"] == "close"
+        assert connection.rest() == b""
+
+
+def test_a_wish_to_close_is_kept_beside_one_for_another_protocol(service: ServiceProcess) -> None:
+    with RawConnection(service.port) as connection:
+        connection.send(b"GET /health/live HTTP/1.1\r\nHost: a\r\nConnection: Upgrade, close\r\nUpgrade: h2c\r\n\r\n")
+
+        assert connection.answer()[0].status == 200
+        assert connection.is_closed()
+
+
 @pytest.mark.parametrize("ahead", [1, 5_000])
 def test_what_is_sent_before_the_answer_is_not_looked_at(service: ServiceProcess, ahead: int) -> None:
     with RawConnection(service.port) as connection:

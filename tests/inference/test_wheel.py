@@ -11,6 +11,7 @@ import pytest
 from support.photos import photo_bytes
 
 _ROOT = Path(__file__).parents[2]
+_LARGEST_IMPORT_MEGABYTES = 100
 
 pytestmark = pytest.mark.slow
 
@@ -52,6 +53,12 @@ def test_the_library_has_it_too(installed: Path) -> None:
     )
 
     assert run(installed, "-c", code) == "A red square.\n"
+
+
+def test_the_import_is_light(installed: Path) -> None:
+    code = "from inference import Captioner; import resource; print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
+
+    assert int(run(installed, "-c", code)) / 1024 < _LARGEST_IMPORT_MEGABYTES
 
 
 def test_it_serves(installed: Path) -> None:

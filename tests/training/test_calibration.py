@@ -35,6 +35,24 @@ def test_the_mean_confidence_is_the_share_of_good_captions() -> None:
     assert mean == pytest.approx(0.5, abs=0.01)
 
 
+def test_evidence_for_the_words_counts_as_much_as_it_tells() -> None:
+    random = np.random.default_rng(1)
+    certainties, evidence = random.uniform(-3, 0, 20_000), random.normal(0, 2, 20_000)
+    good = random.random(20_000) < 1 / (1 + np.exp(-(1 + certainties + 0.5 * evidence)))
+
+    calibration = fit_calibration(certainties.tolist(), np.where(good, 100.0, 0.0).tolist(), evidence.tolist())
+
+    assert calibration is not None
+    assert (calibration.intercept, calibration.slope, calibration.evidence) == pytest.approx((1, 1, 0.5), abs=0.1)
+
+
+def test_a_decoder_without_evidence_is_calibrated_without() -> None:
+    calibration = fit_calibration([-2.0, -1.0, -0.5, -0.1], [0.0, 100.0, 0.0, 100.0], [0.0] * 4)
+
+    assert calibration is not None
+    assert calibration.evidence == 0
+
+
 @pytest.mark.parametrize("ciders", [[0.0, 0.0], [200.0, 200.0]])
 def test_nothing_is_fitted_when_all_captions_are_alike(ciders: list[float]) -> None:
     assert fit_calibration([-1.0, -2.0], ciders) is None

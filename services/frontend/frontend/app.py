@@ -19,6 +19,7 @@ from frontend.web.compression import compress_responses
 from frontend.web.request_log import log_requests
 from frontend.web.security import protect
 from frontend.web.tracing import trace_requests
+from frontend.web.uploads import MemoryRequest
 
 if TYPE_CHECKING:  # an extra, which need not be there
     from opentelemetry.trace import TracerProvider
@@ -36,6 +37,7 @@ def create_app(
     settings = settings or Settings()
     # The address changes with the content, scripts import each other by relative addresses: all can be cached for ever.
     app = Flask(__name__, static_url_path=f"/static/{digest_folder(_STATIC)}")
+    app.request_class = MemoryRequest
     app.config["SEND_FILE_MAX_AGE_DEFAULT"] = _YEAR_SECONDS
     app.config["MAX_CONTENT_LENGTH"] = settings.max_form_bytes
     app.jinja_options = {"trim_blocks": True, "lstrip_blocks": True}

@@ -30,10 +30,18 @@ class Settings(BaseSettings):
     host: str = Field("127.0.0.1", description="Address to listen on; `0.0.0.0` for all.")
     port: int = Field(8080, ge=0, le=65535, description="Port to listen on; 0 picks a free one and logs it.")
     threads: int = Field(16, ge=2, le=256, description="Requests answered at the same time.")
-    max_connections: int = Field(1000, ge=10, description="Open connections, slow senders included.")
+    max_connections: int = Field(
+        1000, ge=10, description="Open connections; beyond it one that is sending, reading or idle makes room."
+    )
     idle_seconds: Seconds = Field(30, description="After how long a silent connection is closed.")
     request_seconds: Seconds = Field(
         120, description="Longest a client may take to send a request; then it is cut off."
+    )
+    reading_seconds: Seconds = Field(60, description="Longest a client may take to read an answer; then it is cut off.")
+    max_buffered_bytes: int = Field(
+        96 * 2**20,
+        ge=1024,
+        description="Most bytes of uploads and unread answers held at once; beyond it the slowest make room.",
     )
     trusted_proxies: int = Field(
         0, ge=0, le=10, description="Reverse proxies in front whose `X-Forwarded-…` headers are believed."

@@ -98,7 +98,8 @@ class Description:
 
     `caption`: the model's lower-case words joined by spaces; `alt_text`: the same as a person would write it, with a
     capital and a full stop; `confidence`: in [0, 1], calibrated on dev captions where the bundle says so;
-    `log_probability`: summed over the tokens, the end token counted.
+    `log_probability`: summed over the tokens, the end token counted; `evidence`: the mean log-odds, from the photo
+    alone, of the words that a tagger knows, 0 without any.
     """
 
     caption: str
@@ -106,6 +107,7 @@ class Description:
     confidence: float
     log_probability: float
     words: tuple[Word, ...]
+    evidence: float = 0.0
     alternatives: tuple[Alternative, ...] = ()
 
 

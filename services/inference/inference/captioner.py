@@ -31,7 +31,6 @@ from inference.model import cpu
 from inference.model.beam_search import Hypothesis, SearchOptions, search
 from inference.model.bundle import Bundle, find_bundle, load_bundle
 from inference.model.confidence import rate
-from inference.model.onnx_runtime import OnnxDecoder, OnnxEncoder
 from inference.model.runtime import Decoder, Encoder, Floats
 from inference.model.sentence import write_alt_text, write_caption
 
@@ -151,6 +150,7 @@ class Captioner:
             confidence=rate(best, self.bundle.manifest.confidence),
             log_probability=best.log_probability,
             words=tuple(_pair_words(words, best)),
+            evidence=best.evidence,
             alternatives=tuple(self._write_alternative(other) for other in others),
         )
 
@@ -167,6 +167,8 @@ def _open_runtime(bundle: Bundle, runtime: RuntimeName, threads: int, callers: i
         from inference.model.tensorflow_runtime import open_saved_model  # TensorFlow is optional, and slow to import
 
         return open_saved_model(bundle, threads=threads)
+    from inference.model.onnx_runtime import OnnxDecoder, OnnxEncoder  # whoever loads no model does without its memory
+
     return OnnxEncoder(bundle, threads=threads, callers=callers), OnnxDecoder(bundle)
 
 

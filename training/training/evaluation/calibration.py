@@ -1,13 +1,15 @@
 """Fits what `confidence` means: the chance that a caption is about as good as a person's.
 
 A caption of the dev split counts as good when its CIDEr reaches `GOOD_CIDER`; logistic regression on the mean
-log-probability of its tokens then says how often captions of that certainty are good (Platt 1999).
+log-probability of its tokens, and on the tagger's evidence for its words where the decoder has a tagger, then says how
+often captions of that certainty are good (Platt 1999).
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from inference.model.manifest import Calibration
 
@@ -20,19 +22,32 @@ _ROUNDS = 50
 _RIDGE = 1e-3
 
 
-def fit_calibration(mean_log_probabilities: Sequence[float], ciders: Sequence[float]) -> Calibration | None:
-    """Slope and intercept by Newton's method; None when all captions are good or none is, which says nothing."""
+def fit_calibration(
+    mean_log_probabilities: Sequence[float], ciders: Sequence[float], evidence: Sequence[float] | None = None
+) -> Calibration | None:
+    """Weights by Newton's method; None when all captions are good or none is, which says nothing.
+
+    `evidence`: the mean log-odds that a tagger gives to the words of each caption, where the decoder has one.
+    """
     good = np.array(ciders) >= GOOD_CIDER
     if good.all() or not good.any():
         return None
-    inputs = np.stack([np.ones(len(good)), np.array(mean_log_probabilities)], axis=1)
-    weights = np.zeros(2)
+    columns = [np.ones(len(good)), np.array(mean_log_probabilities)]
+    if evidence is not None and np.any(evidence):
+        columns.append(np.array(evidence))
+    intercept, slope, *others = _fit_logistic(np.stack(columns, axis=1), good)
+    return Calibration(slope=slope, intercept=intercept, evidence=others[0] if others else 0.0)
+
+
+def _fit_logistic(inputs: npt.NDArray[np.float64], targets: npt.NDArray[np.bool_]) -> list[float]:
+    """The weight of each column of `inputs` [captions, columns]."""
+    weights = np.zeros(inputs.shape[1])
     for _ in range(_ROUNDS):
         chance = 1 / (1 + np.exp(-np.clip(inputs @ weights, -30, 30)))
-        gradient = inputs.T @ (good - chance) - _RIDGE * weights
-        curvature = (inputs * (chance * (1 - chance))[:, None]).T @ inputs + _RIDGE * np.eye(2)
+        gradient = inputs.T @ (targets - chance) - _RIDGE * weights
+        curvature = (inputs * (chance * (1 - chance))[:, None]).T @ inputs + _RIDGE * np.eye(inputs.shape[1])
         weights += np.linalg.solve(curvature, gradient)
-    return Calibration(slope=float(weights[1]), intercept=float(weights[0]))
+    return [float(weight) for weight in weights]
 
 
 @dataclass(frozen=True, slots=True)

@@ -88,7 +88,10 @@ def publish_bundle(job: Job, trained: Trained) -> Evaluation:
         ciders = evaluation.ciders()
         manifest = _record_scores(manifest, evaluation, ciders)
         photos = trained.dataset
-        confidences = [calibrate(certainty, manifest.confidence) for certainty in _read_certainties(evaluation)]
+        confidences = [
+            calibrate(mean, manifest.confidence, evidence=evidence)
+            for mean, evidence in zip(*_read_certainties(evaluation), strict=True)
+        ]
         card = write_model_card(
             manifest,
             photos.split("train"),
@@ -177,10 +180,12 @@ def _record(job: Job, dataset: Dataset) -> dict[str, Any]:
 def _record_scores(manifest: Manifest, evaluation: Evaluation, ciders: Sequence[float]) -> Manifest:
     """The manifest with the bundle's dev scores and its calibrated confidence."""
     scores = {"dev": {"protocol": PROTOCOL, **evaluation.scores}}
-    calibration = fit_calibration(_read_certainties(evaluation), ciders)
+    means, evidence = _read_certainties(evaluation)
+    calibration = fit_calibration(means, ciders, evidence)
     return manifest.model_copy(update={"scores": scores, "confidence": calibration})
 
 
-def _read_certainties(evaluation: Evaluation) -> list[float]:
-    """The mean log-probability of each caption's tokens, the end counted."""
-    return [one.log_probability / (len(one.words) + 1) for one in evaluation.descriptions.values()]
+def _read_certainties(evaluation: Evaluation) -> tuple[list[float], list[float]]:
+    """The mean log-probability of each caption's tokens, the end counted, and the evidence for its words."""
+    captions = evaluation.descriptions.values()
+    return [one.log_probability / (len(one.words) + 1) for one in captions], [one.evidence for one in captions]

@@ -8,8 +8,9 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from threading import BoundedSemaphore
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 import requests
 from pydantic import BaseModel, ValidationError
@@ -18,6 +19,7 @@ from frontend.inference.circuit_breaker import Circuit
 from frontend.inference.contract import Caption, ModelFacts, Problem
 from frontend.inference.errors import AwayError, BusyError, GarbledError, RefusedError, SlowError
 from frontend.inference.exchange import Reply, exchange, make_session
+from frontend.inference.shared import Shared
 from frontend.settings import Settings
 from frontend.web.tracing import trace_call
 
@@ -25,7 +27,6 @@ RETRY_PAUSE_SECONDS = 0.2
 AWAY_RETRY_SECONDS = 3.0
 MODEL_DEADLINE_SECONDS = 3.0
 READY_DEADLINE_SECONDS = 2.0
-SLOT_WAIT_SECONDS = 2.0
 
 Answer = TypeVar("Answer", bound=BaseModel)
 
@@ -57,6 +58,8 @@ class InferenceClient:
         self._deadline_seconds = settings.deadline_seconds
         self._circuit = circuit or Circuit()
         self._slots = BoundedSemaphore(settings.concurrent_captions)
+        self._model = Shared[ModelFacts]()
+        self._ready = Shared[Literal[True]]()
         self._session = make_session(settings.concurrent_captions)
 
     def caption(self, photo: bytes, options: Options, request_id: str) -> Caption:
@@ -79,13 +82,20 @@ class InferenceClient:
 
     def model(self, request_id: str) -> ModelFacts:
         """What the service tells about its model. Raises an `InferenceError`."""
-        request = self._request("GET", "/model", request_id)
-        return _parse(ModelFacts, self._ask(request, min(MODEL_DEADLINE_SECONDS, self._deadline_seconds)))
+        return self._model.get(partial(self._ask_model, request_id))
 
     def check_ready(self, request_id: str) -> None:
         """Raise an `InferenceError` unless a photo would be captioned now."""
+        self._ready.get(partial(self._ask_ready, request_id))
+
+    def _ask_model(self, request_id: str) -> ModelFacts:
+        request = self._request("GET", "/model", request_id)
+        return _parse(ModelFacts, self._ask(request, min(MODEL_DEADLINE_SECONDS, self._deadline_seconds)))
+
+    def _ask_ready(self, request_id: str) -> Literal[True]:
         seconds = min(READY_DEADLINE_SECONDS, self._deadline_seconds)
         self._try(self._request("GET", "/health/ready", request_id), time.monotonic() + seconds)
+        return True
 
     def _request(self, method: str, path: str, request_id: str) -> requests.Request:
         headers = {"X-Request-ID": request_id}
@@ -95,7 +105,7 @@ class InferenceClient:
 
     @contextmanager
     def _slot(self) -> Iterator[None]:
-        if not self._slots.acquire(timeout=SLOT_WAIT_SECONDS):
+        if not self._slots.acquire(blocking=False):  # whoever waited would hold a thread that pages need
             raise BusyError
         try:
             yield

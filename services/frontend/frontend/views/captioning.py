@@ -1,13 +1,15 @@
 """The page itself: photos in by a plain form, captions out. Scripts add to it but are not needed."""
 
 from dataclasses import dataclass
+from http import HTTPStatus
+from threading import BoundedSemaphore, Lock
 
-from flask import Blueprint, current_app, render_template, request
+from flask import Blueprint, current_app, make_response, render_template, request
 from flask.typing import ResponseReturnValue
 
 from frontend.inference.client import Options
 from frontend.inference.contract import Caption
-from frontend.inference.errors import InferenceError
+from frontend.inference.errors import BusyError, InferenceError
 from frontend.presentation import failures
 from frontend.presentation.alternatives import Runner, list_alternatives
 from frontend.presentation.confidence_label import Certainty, describe
@@ -20,6 +22,12 @@ from frontend.web.request_log import current_request_id
 
 blueprint = Blueprint("captioning", __name__)
 
+# A form is in memory several times over while it becomes a page: a large one has that to itself, and few wait for it.
+_LARGE_BYTES = 2**20
+_large_forms = BoundedSemaphore(8)
+_turn = Lock()
+_TOO_LARGE = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
@@ -28,6 +36,11 @@ class Outcome:
     photo: Photo
     caption: Caption | None = None
     failure: Failure | None = None
+
+    @property
+    def picture(self) -> str | None:
+        """The photo to show; not where it was too large, for it would come back larger still."""
+        return None if self.failure and self.failure.status == _TOO_LARGE else self.photo.data_url
 
     @property
     def certainty(self) -> Certainty | None:
@@ -49,6 +62,18 @@ def show_form() -> ResponseReturnValue:
 @blueprint.post("/")
 def caption_form() -> ResponseReturnValue:
     """The page with a caption, or a reason, for each photo of the form."""
+    if (request.content_length or 0) <= _LARGE_BYTES:
+        return _caption_photos()
+    if not _large_forms.acquire(blocking=False):
+        return _render_page(failure=failures.explain(BusyError(), max_bytes=get_settings().max_photo_bytes))
+    try:
+        with _turn:
+            return make_response(_caption_photos())
+    finally:
+        _large_forms.release()
+
+
+def _caption_photos() -> ResponseReturnValue:
     settings = get_settings()
     photos = _read_photos()
     if not photos:

@@ -1,9 +1,11 @@
 """Runs the application on waitress, whose one reading thread is not starved by slow senders.
 
-Workers only see whole requests. What waitress lacks is added here: a client that trickles its request for ever is cut
-off, and SIGTERM lets the answers under way be finished.
+Workers only see whole requests, and hand over whole answers: no client, however slow, holds one of them. Uploads and
+answers are in memory, no file is written. What waitress lacks is added here: `channels` ends connections that take too
+long or too much, and SIGTERM lets the answers under way be finished.
 """
 
+import resource
 import signal
 import socket
 import time
@@ -16,36 +18,24 @@ from waitress.channel import HTTPChannel
 from waitress.server import TcpWSGIServer, create_server
 
 from frontend.settings import Settings
+from frontend.web.channels import ChannelLimits, State, TimedChannel, sweep
 
 _MAX_HEADER_BYTES = 32 * 2**10
 _DRAIN_SECONDS = 25.0
 _POLL_SECONDS = 0.5
-
-
-class TimedChannel(HTTPChannel):
-    """A connection whose every request has to arrive within `request_seconds`, however slowly it moves on."""
-
-    request_seconds = 120.0
-    _began: float | None = None
-
-    def received(self, data: bytes) -> bool:
-        """Take in what was read, unless this request has been arriving for too long."""
-        if self._began is None:
-            self._began = time.monotonic()
-        elif time.monotonic() - self._began > self.request_seconds:
-            self.will_close = True
-            return False
-        accepted = super().received(data)
-        if self.request is None:
-            self._began = None
-        return accepted
+_SWEEP_SECONDS = 0.25
+_NEWCOMERS = 200  # who are let in beyond the limit until the next sweep makes room
+_FILES_A_CONNECTION = 2  # itself, and a file that is its answer
+_OTHER_FILES = 128
+_NEVER = 2**62  # bytes: nothing is so large that it is kept in a file, or that a thread waits until the client takes it
 
 
 class Server:
     """The listening socket and its loop; stops when told to, after the answers under way."""
 
     def __init__(self, app: Flask, settings: Settings) -> None:
-        """Listen at once. Raises `OSError` when the address is taken."""
+        """Listen at once. Raises `OSError` when the address is taken, or so many connections cannot be open."""
+        _reserve_files(_FILES_A_CONNECTION * (settings.max_connections + _NEWCOMERS) + _OTHER_FILES)
         self._listener = socket.create_server((settings.host, settings.port))
         self._channels: dict[int, Any] = {}
         server = create_server(
@@ -53,7 +43,10 @@ class Server:
             map=self._channels,
             sockets=[self._listener],
             threads=settings.threads,
-            connection_limit=settings.max_connections,
+            connection_limit=settings.max_connections + _NEWCOMERS,
+            inbuf_overflow=_NEVER,
+            outbuf_overflow=_NEVER,
+            outbuf_high_watermark=_NEVER,
             channel_timeout=settings.idle_seconds,
             cleanup_interval=5,
             # A form that is a little too large still gets a page that says so; a much larger one is cut off.
@@ -65,7 +58,13 @@ class Server:
         )
         if not isinstance(server, TcpWSGIServer):
             raise TypeError(type(server))
-        server.channel_class = type("Channel", (TimedChannel,), {"request_seconds": settings.request_seconds})
+        server.channel_class = TimedChannel
+        self._limits = ChannelLimits(
+            settings.max_connections,
+            settings.max_buffered_bytes,
+            {State.ARRIVING: settings.request_seconds, State.READING: settings.reading_seconds},
+        )
+        self._swept = 0.0
         self._server = server
         self._stopping = False
 
@@ -91,6 +90,9 @@ class Server:
 
     def _turn(self) -> None:
         wasyncore.loop(timeout=_POLL_SECONDS, use_poll=True, map=self._channels, count=1)
+        if time.monotonic() - self._swept > _SWEEP_SECONDS:
+            sweep(list(self._channels.values()), self._limits)
+            self._swept = time.monotonic()
 
     def _is_busy(self) -> bool:
         channels = [channel for channel in self._channels.values() if isinstance(channel, HTTPChannel)]
@@ -105,3 +107,12 @@ def stop_on_signals(server: Server) -> None:
 
     signal.signal(signal.SIGTERM, handle)
     signal.signal(signal.SIGINT, handle)
+
+
+def _reserve_files(needed: int) -> None:
+    """Let the process have so many files open. Raises `OSError`."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard != resource.RLIM_INFINITY and hard < needed:
+        raise OSError(f"FRONTEND_MAX_CONNECTIONS: needs {needed} open files, but the process may have {hard}")
+    if soft != resource.RLIM_INFINITY and soft < needed:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (needed, hard))

@@ -99,7 +99,7 @@ def _add_middleware(app: FastAPI, service: CaptionService, adapters: list[Adapte
             CORSMiddleware,
             allow_origins=settings.cors_origins,
             allow_methods=["GET", "POST"],
-            allow_headers=["Authorization", "Content-Type", "X-Request-ID"],
+            allow_headers=["*"],  # libraries add some by themselves: tracing, X-Requested-With, X-Stainless-…
             expose_headers=["Cache-Status", "Retry-After", "X-Request-ID"],
         )
     app.add_middleware(SecurityHeadersMiddleware)

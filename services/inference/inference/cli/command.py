@@ -2,35 +2,38 @@
 
     caption dog.jpg
     caption holiday/ --format csv --output holiday.csv
+    caption holiday/ --exclude '*-edited.*' --newer 2026-01-31 --dry-run
     curl -s https://example.org/dog.jpg | caption - --alternatives 3
     caption serve
 
 Captions go to the standard output, complaints and progress to the standard error. A photo that cannot be read never
 stops the rest. `caption serve` is the HTTP service, set up by the environment. Exit status: 0 when every photo got its
-caption, 1 when some did not, 2 when nothing could be started.
+caption, 1 when some did not, 2 when none did or nothing could be started.
 """
 
 import argparse
-import contextlib
 import os
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager
-from pathlib import Path
-from typing import TextIO
+from collections.abc import Iterable, Sequence
+from functools import partial
+from io import TextIOWrapper
+from itertools import chain
 
-from inference import __version__
 from inference.caption import CaptionOptions
-from inference.captioner import Captioner
-from inference.cli.output import FORMATS, Write, open_writer
+from inference.cli.arguments import parse
+from inference.cli.batch import Model, Task, examine_photo, map_in_order
+from inference.cli.folders import Choice, Listing, list_photos
+from inference.cli.outcome import Outcome, Status, Tally
 from inference.cli.progress import Progress
-from inference.errors import BundleError, ImageError
+from inference.cli.record import ANY_NAME, Record, RecordError, open_record, read_record
+from inference.errors import BundleError
 from inference.model.bundle import BUNDLE_VARIABLE, find_bundle
+from inference.model.cpu import count_cores
 
-STDIN = "-"
 SERVE = "serve"
 
-_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff"})
+# To start processes that decode takes as long as to caption a few photos, and a short run that breaks is soon repeated.
+_FEW = 8
 _INTERRUPTED = 130
 _PIPE_CLOSED = 141
 
@@ -38,9 +41,12 @@ _PIPE_CLOSED = 141
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the program; the exit status comes back."""
     arguments = sys.argv[1:] if arguments is None else arguments
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors=ANY_NAME)
     try:
-        return _serve() if list(arguments) == [SERVE] else _run(_parse(arguments))
-    except BundleError as error:
+        return _serve() if list(arguments) == [SERVE] else _run(parse(arguments))
+    except (BundleError, RecordError) as error:
         _complain(str(error))
         return 2
     except KeyboardInterrupt:
@@ -60,90 +66,63 @@ def _serve() -> int:
     return serve()
 
 
-def _parse(arguments: Sequence[str]) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="caption", description="Describe each photo in a sentence.")
-    parser.add_argument(
-        "photos",
-        nargs="+",
-        metavar="PHOTO|FOLDER",
-        help="a photo, a folder of photos, or - for stdin; `caption serve` serves",
-    )
-    parser.add_argument("--format", choices=FORMATS, default="text", help="what to write (default: text)")
-    parser.add_argument("--output", type=Path, metavar="FILE", help="where to write it (default: standard output)")
-    parser.add_argument("--beam-width", type=_number(1, 10), metavar="N", help="sentences kept in mind, 1 to 10")
-    parser.add_argument(
-        "--alternatives", type=_number(0, 10), default=0, metavar="N", help="further sentences, 0 to 10"
-    )
-    parser.add_argument("--bundle", type=Path, metavar="DIR", help=f"the model (default: ${BUNDLE_VARIABLE}, or ours)")
-    parser.add_argument("--runtime", choices=("onnx", "tensorflow"), default="onnx", help="what runs the model")
-    parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
-    return parser.parse_args(arguments)
-
-
-def _number(least: int, most: int) -> Callable[[str], int]:
-    def parse(text: str) -> int:
-        if text.isdecimal() and least <= int(text) <= most:
-            return int(text)
-        msg = f"{text} is not a number from {least} to {most}"
-        raise argparse.ArgumentTypeError(msg)
-
-    return parse
-
-
 def _run(options: argparse.Namespace) -> int:
-    captioner = Captioner.load(options.bundle, runtime=options.runtime)
-    names = [name for argument in options.photos for name in _list_photos(argument)]
+    listing = list_photos(options.photos, Choice(options.include, options.exclude, options.newer))
+    if options.dry_run:
+        return _show(options, listing)
     # One photo asked for by its name needs no label; several do, and so does whatever a folder held.
-    named = len(options.photos) > 1 or names != options.photos
+    named = len(options.photos) > 1 or listing.photos != options.photos
+    at_once = min(count_cores(), max(1, len(listing.photos)))
     settings = CaptionOptions(beam_width=options.beam_width, alternatives=options.alternatives)
-    with _open_output(options.output) as stream:
-        write = open_writer(stream, options.format, alternatives=options.alternatives, named=named)
-        captioned = _caption_all(captioner, names, settings, write)
-    return 0 if names and captioned == len(names) else 1
+    with (
+        open_record(
+            options.output, options.format, options.existing, alternatives=options.alternatives, named=named
+        ) as record,
+        Model(options.bundle, options.runtime, at_once, guarded=len(listing.photos) > _FEW) as model,
+    ):
+        known = partial(record.find, min_confidence=options.min_confidence)
+        task = Task(model, settings, known, options.min_confidence, crowded=at_once > 1)
+        outcomes = chain(listing.failures, map_in_order(task.caption, listing.photos, at_once))
+        tally = _record_all(outcomes, record, len(listing.failures) + len(listing.photos))
+    _sum_up(tally, listing)
+    return tally.exit_status
 
 
-def _caption_all(captioner: Captioner, names: Sequence[str], settings: CaptionOptions, write: Write) -> int:
-    """Write the caption of every photo that can be read; how many those were comes back."""
-    progress = Progress(sys.stderr, len(names))
-    captioned = 0
-    for done, name in enumerate(names):
-        progress.show(done)
-        try:
-            caption = captioner.caption(_read(name), settings)
-        except (ImageError, OSError) as error:
-            progress.erase()
-            _complain(f"{name}: {error.strerror if isinstance(error, OSError) else error}")
-            continue
+def _show(options: argparse.Namespace, listing: Listing) -> int:
+    """Name what would be described, and what would not."""
+    record = read_record(options.output, options.format, options.existing, alternatives=options.alternatives)
+    examine = partial(examine_photo, partial(record.find, min_confidence=options.min_confidence))
+    tally = Tally()
+    for outcome in chain(listing.failures, map_in_order(examine, listing.photos, count_cores())):
+        tally.add(outcome)
+        if outcome.status is Status.WANTED:
+            print(outcome.name)
+        elif outcome.reason:
+            _complain(f"{outcome.name}: {outcome.reason}")
+    for name, reason in listing.left_out:
+        _complain(f"{name}: left out, {reason}")
+    return tally.exit_status
+
+
+def _record_all(outcomes: Iterable[Outcome], record: Record, count: int) -> Tally:
+    """Write what became of every photo."""
+    progress = Progress(sys.stderr, count)
+    progress.show()
+    tally = Tally()
+    for outcome in outcomes:
         progress.erase()
-        write(name, caption)
-        captioned += 1
-    return captioned
+        tally.add(outcome)
+        record.write(outcome)
+        if outcome.reason:
+            _complain(f"{outcome.name}: {outcome.reason}")
+        progress.count(worked=outcome.status is not Status.KEPT)
+    return tally
 
 
-def _list_photos(argument: str) -> Iterator[str]:
-    """The argument itself, or every photo in and below the folder that it names, judged by suffix."""
-    if argument == STDIN or not Path(argument).is_dir():
-        yield argument
-        return
-    found = False
-    for folder, folders, files in os.walk(argument):
-        folders.sort()
-        for file in sorted(files):
-            if Path(file).suffix.lower() in _SUFFIXES:
-                found = True
-                yield str(Path(folder, file))
-    if not found:
-        _complain(f"{argument}: no photos in this folder")
-
-
-def _read(name: str) -> bytes:
-    return sys.stdin.buffer.read() if name == STDIN else Path(name).read_bytes()
-
-
-def _open_output(path: Path | None) -> AbstractContextManager[TextIO]:
-    if path is None:
-        return contextlib.nullcontext(sys.stdout)
-    return path.open("w", encoding="utf-8", newline="")
+def _sum_up(tally: Tally, listing: Listing) -> None:
+    for line in (str(tally), listing.sum_up_left_out()):
+        if line:
+            _complain(line)
 
 
 def _complain(message: str) -> None:

@@ -1,4 +1,7 @@
-"""Writes the captions of many photos, one after the other, for people (text) and for programs (JSON lines, CSV)."""
+"""Writes what became of many photos, one after the other, for people (text) and for programs (JSON lines, CSV).
+
+A row of a table names the failure of a photo that has no caption; text leaves that to the standard error.
+"""
 
 import csv
 import json
@@ -7,36 +10,67 @@ from dataclasses import asdict
 from typing import Any, Literal, TextIO
 
 from inference.caption import Caption
+from inference.cli.outcome import Outcome
 from inference.model.sentence import write_alt_text
 
 Format = Literal["text", "jsonl", "csv"]
-Write = Callable[[str, Caption], None]
+Write = Callable[[Outcome], None]
 
 FORMATS: tuple[Format, ...] = ("text", "jsonl", "csv")
 
 
-def open_writer(stream: TextIO, format_name: Format, *, alternatives: int = 0, named: bool = True) -> Write:
-    """A function that writes the caption of a named photo to the stream.
+def open_writer(
+    stream: TextIO, format_name: Format, *, alternatives: int = 0, named: bool = True, header: bool = True
+) -> Write:
+    """A function that writes what became of a photo to the stream.
 
-    `alternatives`: how many columns a CSV has for them; `named`: whether text says which photo a caption belongs to.
+    `alternatives`: how many columns a CSV has for them; `named`: whether text says which photo a caption belongs to;
+    `header`: whether a CSV begins here.
     """
     if format_name == "jsonl":
-        return lambda name, caption: _write_json_line(stream, name, caption)
+        return lambda outcome: _write_json_line(stream, outcome)
     if format_name == "csv":
-        return _open_csv(stream, alternatives)
-    return lambda name, caption: _write_text(stream, f"{name}: " if named else "", caption)
+        return _open_csv(stream, alternatives, header=header)
+    return lambda outcome: _write_text(stream, outcome, named=named)
 
 
-def _write_text(stream: TextIO, prefix: str, caption: Caption) -> None:
-    print(f"{prefix}{caption.alt_text}", file=stream, flush=True)
-    for alternative in caption.alternatives:
+def name_columns(alternatives: int) -> list[str]:
+    """Of a CSV. A row is whole when its last field is."""
+    others = (f"alternative_{number}" for number in range(1, alternatives + 1))
+    return ["file", "caption", "alt_text", "confidence", *others, "error", "sha256"]
+
+
+def _write_text(stream: TextIO, outcome: Outcome, *, named: bool) -> None:
+    if outcome.caption is None:
+        return
+    prefix = f"{outcome.name}: " if named else ""
+    print(f"{prefix}{outcome.caption.alt_text}", file=stream, flush=True)
+    for alternative in outcome.caption.alternatives:
         sentence = write_alt_text(alternative.caption.split())
         print(f"    {alternative.confidence:4.0%}  {sentence}", file=stream, flush=True)
 
 
-def _write_json_line(stream: TextIO, name: str, caption: Caption) -> None:
-    line = {"file": name, **_to_json(caption)}
-    print(json.dumps(line, ensure_ascii=False), file=stream, flush=True)
+def _write_json_line(stream: TextIO, outcome: Outcome) -> None:
+    if outcome.caption is not None:
+        line = {"file": outcome.name, **_to_json(outcome.caption)}
+    else:
+        line = {
+            "file": outcome.name,
+            "error": outcome.reason,
+            "sha256": outcome.sha256 or None,
+            "confidence": outcome.confidence,
+        }
+    print(_dump(line), file=stream, flush=True)
+
+
+def _dump(line: dict[str, Any]) -> str:
+    """In UTF-8 even where the name of a file is not: its odd bytes are then escaped as Python does."""
+    text = json.dumps(line, ensure_ascii=False)
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return json.dumps(line)
+    return text
 
 
 def _to_json(caption: Caption) -> dict[str, Any]:
@@ -48,16 +82,21 @@ def _to_json(caption: Caption) -> dict[str, Any]:
     return values
 
 
-def _open_csv(stream: TextIO, alternatives: int) -> Write:
+def _open_csv(stream: TextIO, alternatives: int, *, header: bool) -> Write:
     writer = csv.writer(stream)
-    writer.writerow(
-        ["file", "caption", "alt_text", "confidence", *(f"alternative_{n}" for n in range(1, alternatives + 1))]
-    )
+    if header:
+        writer.writerow(name_columns(alternatives))
 
-    def write(name: str, caption: Caption) -> None:
-        others = [alternative.caption for alternative in caption.alternatives]
-        missing = [""] * (alternatives - len(others))
-        writer.writerow([name, caption.caption, caption.alt_text, f"{caption.confidence:.4f}", *others, *missing])
+    def write(outcome: Outcome) -> None:
+        confidence = "" if outcome.confidence is None else f"{outcome.confidence:.4f}"
+        texts = _list_texts(outcome.caption, alternatives)
+        writer.writerow([outcome.name, *texts[:2], confidence, *texts[2:], outcome.reason, outcome.sha256])
         stream.flush()
 
     return write
+
+
+def _list_texts(caption: Caption | None, alternatives: int) -> list[str]:
+    texts = [] if caption is None else [caption.caption, caption.alt_text]
+    texts += [] if caption is None else [alternative.caption for alternative in caption.alternatives]
+    return texts + [""] * (2 + alternatives - len(texts))

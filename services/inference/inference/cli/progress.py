@@ -13,15 +13,26 @@ class Progress:
         """Silent when `stream` is no terminal or there is only one photo."""
         self._stream = stream
         self._total = total
+        self._done = 0
+        self._worked = 0
         self._visible = total > 1 and stream.isatty()
         self._begun = monotonic()
 
-    def show(self, done: int) -> None:
-        """Say that `done` photos are done."""
-        if not self._visible:
-            return
-        self._stream.write(f"{_ERASE}{done} of {self._total} photos{self._forecast(done)}")
-        self._stream.flush()
+    def count(self, *, worked: bool) -> None:
+        """One photo more is done; the rate is that of those that were worked on, from the first of them on."""
+        self._done += 1
+        if worked:
+            self._worked += 1
+        elif not self._worked:
+            self._begun = monotonic()
+        if self._done < self._total:
+            self.show()
+
+    def show(self) -> None:
+        """Say how many photos are done."""
+        if self._visible:
+            self._stream.write(f"{_ERASE}{self._done} of {self._total} photos{self._forecast()}")
+            self._stream.flush()
 
     def erase(self) -> None:
         """Clear the line, before something else is written and at the end."""
@@ -29,11 +40,11 @@ class Progress:
             self._stream.write(_ERASE)
             self._stream.flush()
 
-    def _forecast(self, done: int) -> str:
-        if done == 0:
+    def _forecast(self) -> str:
+        if not self._worked:
             return ""
-        rate = done / max(monotonic() - self._begun, 1e-9)
-        return f", {rate:.1f} a second, {_format_time((self._total - done) / rate)} left"
+        rate = self._worked / max(monotonic() - self._begun, 1e-9)
+        return f", {rate:.1f} a second, {_format_time((self._total - self._done) / rate)} left"
 
 
 def _format_time(seconds: float) -> str:

@@ -23,7 +23,7 @@ import numpy as np
 import numpy.typing as npt
 
 from inference.model.manifest import SpecialTokens
-from inference.model.runtime import Decoder, DecoderStart, DecoderStep, Floats, Tensors
+from inference.model.runtime import WORDS_CONTEXT, Decoder, DecoderStart, DecoderStep, Floats, Tensors
 from inference.model.top_k import argsort_largest
 
 # Stands in for -inf and NaN, where a decoder's arithmetic fails, so that even then the search ends, with a sentence.
@@ -57,7 +57,7 @@ class Hypothesis:
 
     `tokens`: its words, without start and end; `log_probabilities`: one for each word and, last, for the end;
     `log_probability`: their sum; `score`: what it is ranked by; `attention`: [words, cells], None when not asked for or
-    absent.
+    absent; `evidence`: the mean log-odds, from the photo alone, of those words that a tagger knows, 0 without any.
     """
 
     tokens: tuple[int, ...]
@@ -65,6 +65,7 @@ class Hypothesis:
     log_probability: float
     score: float
     attention: Floats | None = None
+    evidence: float = 0.0
 
     def rank(self, length_penalty: float) -> float:
         """What another length penalty would rank it by."""
@@ -110,13 +111,30 @@ def search(decoder: Decoder, features: Floats, options: SearchOptions, tokens: S
     pools: list[list[Hypothesis]] = [[] for _ in features]
     if not pools:
         return pools
-    beams = _begin(decoder.start(features), len(features), tokens)
+    start = decoder.start(features)
+    beams = _begin(start, len(features), tokens)
     while len(beams.photos):
         step = decoder.step(beams.tokens[:, :, -1], beams.context, beams.state)
         best = _pick_best(_total_successors(beams, step, options, tokens), step, count=2 * options.beam_width)
         _collect_finished(pools, beams, best, options, tokens)
         beams = _drop_done(_extend(beams, step, best, options, tokens), pools, options)
-    return [sorted(pool, key=lambda hypothesis: -hypothesis.score)[: options.results] for pool in pools]
+    best_first = [sorted(pool, key=lambda hypothesis: -hypothesis.score)[: options.results] for pool in pools]
+    return _weigh_evidence(best_first, start.context.get(WORDS_CONTEXT))
+
+
+def _weigh_evidence(pools: list[list[Hypothesis]], log_odds: Floats | None) -> list[list[Hypothesis]]:
+    """`log_odds` [P, V]: how likely each photo shows each word, 0 for words that no tagger knows."""
+    if log_odds is None:
+        return pools
+    return [
+        [replace(hypothesis, evidence=_mean_known(row[list(hypothesis.tokens)])) for hypothesis in pool]
+        for pool, row in zip(pools, log_odds, strict=True)
+    ]
+
+
+def _mean_known(log_odds: Floats) -> float:
+    known = log_odds[log_odds != 0]
+    return float(known.mean()) if len(known) else 0.0
 
 
 def _begin(start: DecoderStart, photos: int, tokens: SpecialTokens) -> _Beams:

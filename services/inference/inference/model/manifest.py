@@ -104,10 +104,14 @@ class DecoderInfo(_Section):
 
 
 class Calibration(_Section):
-    """`confidence = sigmoid(intercept + slope × mean log-probability)`, fitted on dev captions."""
+    """`confidence = sigmoid(intercept + slope × mean log-probability + evidence × mean log-odds)`, fitted on dev.
+
+    The log-odds are the tagger's, of a caption's words: what a sentence says may be fluent and not in the photo.
+    """
 
     slope: float
     intercept: float
+    evidence: float = 0.0
 
 
 class Manifest(_Section):

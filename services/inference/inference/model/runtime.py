@@ -13,6 +13,9 @@ import numpy.typing as npt
 Floats = npt.NDArray[np.float32]
 Tensors = Mapping[str, Floats]
 
+WORDS_CONTEXT = "context_words"
+"""Of a decoder with a tagger: the log-odds [P, V] that a photo shows each word; 0 for words it does not know."""
+
 
 @dataclass(frozen=True, slots=True)
 class DecoderStart:

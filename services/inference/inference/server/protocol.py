@@ -9,6 +9,9 @@ What a request may weigh beside its body is bounded too, wherever it stands: hea
 which are refused. A request that is sent before the last one's answer has been read is not looked at: the connection
 closes after that answer, and who sent it asks again on another one, as RFC 9112, section 9.3.2, has it.
 
+A wish for another protocol, as Java's client and `curl --http2` send it along with their first request, is ignored, as
+RFC 9110, section 7.8, allows.
+
 When there are too many connections, one that is not being worked for makes room: see `_choose_to_drop`.
 
 A connection is not closed on a client that is still sending: what arrives after that would reset it, and could take the
@@ -31,6 +34,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from inference.api.middleware.security_headers import SECURITY_HEADERS
 from inference.api.problems import HEADERS_TOO_LARGE, MALFORMED, MEDIA_TYPE, QUEUE_FULL, TIMED_OUT, Kind, make_problem
+from inference.server.upgrades import wishes_upgrade, write_plain_head
 
 _LINGER_SECONDS = 2.0  # for a client that goes on sending what nobody wants any more, so that it sees the answer
 _DROPPED_BYTES = 2**20  # of a client that hears nothing, or does not want to
@@ -86,6 +90,7 @@ class LimitedProtocol(HttpToolsProtocol):
         self.phase = _Phase.CONNECTED
         self.phase_began = 0.0
         self._deaf = False  # whatever else arrives is dropped
+        self._wishes_upgrade = False
         self._close_after_body = False
         self._allowance = config.limits.header_bytes  # bytes that may come beside the body
         self._timer: asyncio.TimerHandle | None = None
@@ -117,10 +122,7 @@ class LimitedProtocol(HttpToolsProtocol):
                 self.transport.abort()
             return
         try:
-            self.parser.feed_data(data)
-        except httptools.HttpParserUpgrade as upgrade:  # not wanted: a request like any other
-            if upgrade.args[0] < len(data):
-                self._hear_no_more()
+            self._parse(data)
         except httptools.HttpParserError:
             if not self._deaf:
                 self._refuse(MALFORMED, "This is not a valid HTTP/1.1 request.")
@@ -163,6 +165,9 @@ class LimitedProtocol(HttpToolsProtocol):
         if size > self._limits.header_bytes:
             self._refuse_headers()
             raise _Enough
+        self._wishes_upgrade = wishes_upgrade(self.parser, self.headers)
+        if self._wishes_upgrade:
+            return
         self._grant(size)
         self._enter(_Phase.BODY, self._limits.body_seconds)
         super().on_headers_complete()
@@ -175,6 +180,8 @@ class LimitedProtocol(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         """The last byte of a request."""
+        if self._wishes_upgrade:
+            return
         super().on_message_complete()
         self._allowance = self._limits.header_bytes
         if not self.cycle.response_complete:
@@ -210,6 +217,22 @@ class LimitedProtocol(HttpToolsProtocol):
             self._close_after_body = True
         else:
             self._close()
+
+    def _parse(self, data: bytes) -> None:
+        """Feed the parser, which stops after the headers of a request for another protocol: it then reads them again
+        without that wish, and what follows.
+        """
+        try:
+            self.parser.feed_data(data)
+        except httptools.HttpParserUpgrade as stop:
+            rest = data[stop.args[0] :]
+            if self._wishes_upgrade:
+                head = write_plain_head(self.parser, self.url, self.headers)
+                self.parser = httptools.HttpRequestParser(self)
+                self.parser.set_dangerous_leniencies(lenient_data_after_close=True)  # as uvicorn has it
+                self._parse(head + rest)
+            elif rest:  # CONNECT
+                self._hear_no_more()
 
     def _enter(self, phase: _Phase, seconds: float | None) -> None:
         if self._timer is not None:

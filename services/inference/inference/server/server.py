@@ -162,6 +162,7 @@ def serve(settings: Settings, load: Callable[[], Captioner], decoding: Callable[
         _log.info("listening", extra={"host": host, "port": port})
         server = Server(create_app(service), service)
         server.run(sockets=[listener])
+    service.tracing.close()
     if service.failure is not None:
         raise service.failure
     if not server.drained:

@@ -8,7 +8,7 @@ else nothing is left of this but the caller's trace id, which is written into th
 
 import logging
 import time
-from collections.abc import Mapping, MutableMapping
+from collections.abc import Callable, Mapping, MutableMapping
 from typing import Any
 
 from opentelemetry import trace
@@ -25,10 +25,11 @@ _log = logging.getLogger(__name__)
 
 
 class Tracing:
-    """Makes the spans of photos with `provider`; none where that is None."""
+    """Makes the spans of photos with `provider`, none where that is None; `close` sends those that have not been."""
 
-    def __init__(self, provider: trace.TracerProvider | None = None) -> None:
+    def __init__(self, provider: trace.TracerProvider | None = None, close: Callable[[], None] = lambda: None) -> None:
         self.provider = provider
+        self.close = close
         self._tracer = (provider or trace.NoOpTracerProvider()).get_tracer("inference")
 
     def record_photo(self, timings: Timings, *, queue_ms: float, total_ms: float, cached: bool) -> None:
@@ -68,9 +69,9 @@ def open_tracing(environment: Mapping[str, str]) -> Tracing:
         _log.warning("no spans are sent: the extra `tracing` is not installed")
         return Tracing()
     resource = Resource.create({"service.name": environment.get("OTEL_SERVICE_NAME") or _SERVICE})
-    provider = TracerProvider(resource=resource)
+    provider = TracerProvider(resource=resource, shutdown_on_exit=False)  # the process ends without such exits
     provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
-    return Tracing(provider)
+    return Tracing(provider, provider.shutdown)
 
 
 def read_trace_id(traceparent: str | None) -> str | None:

@@ -1,0 +1,121 @@
+"""Connections to the page: how long each may send or read, and how much all of them may hold.
+
+    idle ──▶ arriving ──▶ served ──▶ reading, where the client is slow to take the answer ──▶ idle …
+
+When there are too many connections, or when uploads and answers together take too much memory, those make room that are
+not being served: first at the address that has most, and there whoever has been sending, reading or idle for longest.
+"""
+
+import enum
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from waitress.channel import HTTPChannel
+from waitress.receiver import ChunkedReceiver
+
+_FRAMING_BYTES = 32 * 2**10
+
+
+class State(enum.Enum):
+    """What a connection waits for: its client, but where it is served."""
+
+    IDLE = enum.auto()
+    ARRIVING = enum.auto()
+    SERVED = enum.auto()
+    READING = enum.auto()
+
+
+class TimedChannel(HTTPChannel):
+    """A connection that takes one request at a time, and knows for how long it has been in its state."""
+
+    state = State.IDLE
+    since = 0.0
+    _last = False  # whether it closes after the answer that is under way
+
+    @property
+    def address(self) -> str:
+        """Whose connection it is."""
+        return str(self.addr[0])
+
+    @property
+    def held_bytes(self) -> int:
+        """Of uploads, and of the answer that was not read yet."""
+        uploads = [*self.requests, *([self.request] if self.request is not None else [])]
+        return int(self.total_outbufs_len) + sum(upload.body_bytes_received for upload in uploads)
+
+    def received(self, data: bytes) -> bool:
+        """Take in what was read; a request that came before the last one's answer is not looked at.
+
+        Neither is what comes beside a body without an end, trailers say: waitress would copy it again and again.
+        """
+        accepted = super().received(data)
+        with self.requests_lock:  # type: ignore[attr-defined]  # the stubs know an older one
+            for request in self.requests[1:]:
+                self._last = True
+                request.close()
+            self.requests = self.requests[:1]
+            arriving = self.request
+        if arriving is None:
+            self.since = 0.0  # what comes next is another request
+        receiver = arriving.body_rcv if arriving is not None else None
+        if isinstance(receiver, ChunkedReceiver) and len(receiver.control_line + receiver.trailer) > _FRAMING_BYTES:
+            self.will_close = True
+            return False
+        return accepted
+
+    def service(self) -> None:
+        """Answer a request, in a thread."""
+        super().service()
+        if self._last and not self.requests:
+            self.close_when_flushed = True
+            self.server.pull_trigger()
+
+    def note_state(self, now: float) -> None:
+        """Look what it waits for, so that `since` is right; a new request is a new state."""
+        if self.total_outbufs_len:
+            state = State.READING
+        elif self.requests:
+            state = State.SERVED
+        else:
+            state = State.ARRIVING if self.request is not None else State.IDLE
+        if state is not self.state or not self.since:
+            self.state, self.since = state, now
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelLimits:
+    """How many connections there may be, how many bytes they may hold, and seconds for each state."""
+
+    connections: int
+    held_bytes: int
+    seconds: dict[State, float]
+
+
+def sweep(channels: Iterable[object], limits: ChannelLimits) -> None:
+    """End connections that are beyond a limit; called a few times a second."""
+    now = time.monotonic()
+    open_ones = [channel for channel in channels if isinstance(channel, TimedChannel)]
+    for channel in open_ones:
+        channel.note_state(now)
+        if now - channel.since > limits.seconds.get(channel.state, float("inf")):
+            channel.handle_close()
+    _make_room(open_ones, limits.connections, lambda _: 1)
+    _make_room(open_ones, limits.held_bytes, lambda channel: channel.held_bytes)
+
+
+def _make_room(channels: list[TimedChannel], most: int, weigh: Callable[[TimedChannel], int]) -> None:
+    """End connections until the others together weigh no more than `most`, or are all being served."""
+    weights = [(channel, weigh(channel)) for channel in channels if channel.connected]
+    excess = sum(weight for _, weight in weights) - most
+    if excess <= 0:
+        return
+    by_address = Counter[str]()
+    for channel, weight in weights:
+        by_address[channel.address] += weight
+    yielding = [(channel, weight) for channel, weight in weights if weight and channel.state is not State.SERVED]
+    for channel, weight in sorted(yielding, key=lambda one: (-by_address[one[0].address], one[0].since)):
+        if excess > 0:
+            channel.handle_close()
+            excess -= weight

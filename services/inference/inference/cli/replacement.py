@@ -1,0 +1,62 @@
+"""Files that change in one step: what was there stays until all of what takes its place is on the disk."""
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+_OPEN = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[BinaryIO]:
+    """An empty file that takes the place of `path`, with its permissions, when the block ends well.
+
+    What a run that was killed had begun is used again. Raises OSError, such as where another run writes the same.
+    """
+    target = path.resolve()
+    part = target.with_name(f".{target.name}.part")
+    with _open_alone(part, path) as stream:
+        try:
+            if target.exists():
+                os.fchmod(stream.fileno(), target.stat().st_mode & 0o7777)
+            yield stream
+            stream.flush()
+            os.fsync(stream.fileno())
+            part.replace(target)
+        except BaseException:
+            part.unlink(missing_ok=True)
+            raise
+
+
+def lock(stream: BinaryIO, path: Path) -> None:
+    """Keep other runs from the file for as long as it is open. Raises OSError, on `path`, where another has it."""
+    try:
+        fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        raise OSError(error.errno, "another run is writing to it", str(path)) from None
+
+
+def _open_alone(part: Path, path: Path) -> BinaryIO:
+    """The file, emptied, for this run alone: once it is locked, it may be the finished one of another run."""
+    while True:
+        try:
+            stream = os.fdopen(os.open(part, _OPEN, 0o666), "r+b")
+        except OSError as error:
+            raise OSError(error.errno, error.strerror, str(path)) from None
+        with ExitStack() as otherwise:
+            otherwise.callback(stream.close)
+            lock(stream, path)
+            if _is_still(part, stream):
+                stream.truncate()
+                otherwise.pop_all()
+                return stream
+
+
+def _is_still(path: Path, stream: BinaryIO) -> bool:
+    try:
+        return os.path.samestat(path.stat(follow_symlinks=False), os.fstat(stream.fileno()))
+    except FileNotFoundError:
+        return False
