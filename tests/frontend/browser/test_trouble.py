@@ -143,10 +143,11 @@ def test_a_file_that_is_no_photo_says_so(page: Page, tmp_path: Path, inference: 
 
     choose(page, notes)
 
-    expect(page.locator(".card[data-state=failed]").get_by_text("We can't read this kind of file.")).to_be_visible()
-    expect(page.get_by_text("It looks like text. A photo as JPEG, PNG")).to_be_visible()
-    expect(page.get_by_text("This browser can't show this kind of photo.")).to_be_visible()
-    expect(page.get_by_role("button", name="Try again")).to_be_hidden()
+    card = page.locator(".card[data-state=failed]")
+    expect(card.get_by_text("We can't read this kind of file.")).to_be_visible()
+    expect(card.get_by_text("It looks like text. A photo as JPEG, PNG")).to_be_visible()
+    expect(card.get_by_text("This browser can't show this kind of photo.")).to_be_visible()
+    expect(card.get_by_role("button", name="Try again")).to_be_hidden()
 
 
 def test_a_photo_that_the_browser_cannot_show_does_not_invite_to_point(page: Page, tmp_path: Path) -> None:
@@ -168,7 +169,7 @@ def test_an_empty_file_is_called_empty(page: Page, tmp_path: Path, inference: Fa
 
     choose(page, empty)
 
-    expect(page.get_by_text("This file is empty.")).to_be_visible()
+    expect(page.locator(".card").get_by_text("This file is empty.")).to_be_visible()
     expect(page.get_by_role("button", name="Try again")).to_be_hidden()
     assert inference.received == []
 
