@@ -11,8 +11,8 @@ Photo = str | os.PathLike[str] | bytes | bytearray | memoryview | Image.Image
 _WRITTEN_AS_THEY_ARE = frozenset({"1", "L", "LA", "P", "RGB", "RGBA", "I;16"})
 
 
-def read_photo(photo: Photo) -> bytes:
-    """The bytes of a photo; those of a Pillow image are a PNG of the picture as a person sees it.
+def read_photo(photo: object) -> bytes:
+    """The bytes of a `Photo`; those of a Pillow image are a PNG of the picture as a person sees it.
 
     Raises OSError where a path cannot be read, and TypeError for what is no photo.
     """
