@@ -58,12 +58,22 @@ def test_several_datasets_are_several_options_and_a_folder_may_have_blanks(targe
     assert f'--dataset "{tmp_path}/my photos" ' in one
 
 
+def test_a_batch_run_says_what_it_lacks_before_anything_is_installed(tmp_path: Path) -> None:
+    without_input = _make("batch", f"VENVS={tmp_path}/venv")
+    without_output = _make("batch", "INPUT=my photos", f"VENVS={tmp_path}/venv")
+
+    assert "make batch INPUT=path/to/photos OUTPUT=captions" in without_input.stderr
+    assert 'make batch INPUT="my photos" OUTPUT=captions' in without_output.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
 @pytest.fixture
 def used_clone(tmp_path: Path) -> Path:
-    """A clone in which every target has left something; all that is committed is one file."""
+    """A clone in which every target has left something."""
     for made in (
         ".venv/dev", ".mypy_cache", ".cache/weights", "runs/first", "dist", "tools/__pycache__", "tests/__pycache__",
-        "services/inference/inference.egg-info", "services/frontend", "training", "artifacts/mine",
+        "services/inference/inference.egg-info", "services/frontend", "services/batch", "training",
+        "artifacts/mine",
     ):  # fmt: skip
         (tmp_path / made).mkdir(parents=True)
     return tmp_path
@@ -80,7 +90,8 @@ def _clean(target: str, clone: Path) -> tuple[str, set[str]]:
         check=True,
     )
     folders = {str(path.relative_to(clone)) for path in clone.rglob("*") if not any(path.iterdir())}
-    return made.stdout, folders - {"services/inference", "services/frontend", "training", "tests", "tools"}
+    packages = {"services/inference", "services/frontend", "services/batch", "training"}
+    return made.stdout, folders - packages - {"tests", "tools"}
 
 
 def test_clean_says_what_it_leaves_and_what_removes_that(used_clone: Path) -> None:
