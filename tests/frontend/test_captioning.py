@@ -30,7 +30,7 @@ def test_a_photo_comes_back_with_its_caption_and_alternatives(client: FlaskClien
 
     assert status == 200
     assert "A brown dog runs through the grass." in page
-    assert page.count("a dog is running number") == 2
+    assert page.count("A dog is running number") == 2
     assert 'src="data:image/jpeg;base64,' in page
     assert "Probably right (82 %)" in page
     assert "&lt;img src=&#34;dog.jpg&#34; alt=&#34;A brown dog runs through the grass.&#34;&gt;" in page.replace(
@@ -86,6 +86,17 @@ def test_a_form_without_a_photo_asks_for_one(client: FlaskClient) -> None:
 
     assert status == 400
     assert "There was no photo in that." in page
+
+
+def test_an_empty_file_is_called_empty(client: FlaskClient, inference: FakeInference) -> None:
+    _, page = send(client, (b"", "empty.jpg"))
+
+    assert "This file is empty." in page
+    assert inference.received == []
+
+
+def test_the_most_photos_at_a_time_are_said_before(client: FlaskClient) -> None:
+    assert "Up to 8 photos at a time." in client.get("/").text
 
 
 def test_a_photo_over_the_limit_is_not_sent_on(client: FlaskClient, inference: FakeInference) -> None:

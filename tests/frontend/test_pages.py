@@ -21,6 +21,19 @@ def test_about_shows_what_inference_tells_about_its_model(client: FlaskClient) -
     assert "<td>2</td>" in page
 
 
+def test_scores_are_named_in_plain_words() -> None:
+    figures = {"greedy": {"CIDEr": 59.2}, "beam": {"CIDEr": 61.9}}
+
+    facts = arrange(ModelFacts(name="x", version="1", scores={"dev": figures, "everyday_dev": figures}))
+
+    assert [(way.name, way.figures[-1]) for way in facts.scores] == [
+        ("Tuning photos, as served", "61.9"),
+        ("Tuning photos, the quick way", "59.2"),
+        ("Everyday tuning photos, as served", "61.9"),
+        ("Everyday tuning photos, the quick way", "59.2"),
+    ]
+
+
 def test_about_takes_what_the_model_is_good_and_bad_at_from_its_card(client: FlaskClient) -> None:
     page = client.get("/about").text
     good, bad = page.index("What it is good at"), page.index("What it is bad at")

@@ -86,8 +86,10 @@ def test_a_photo_over_the_limit_is_not_sent_on(client: FlaskClient, inference: F
     assert inference.received == []
 
 
-def test_an_empty_body_is_no_photo(client: FlaskClient) -> None:
-    assert client.post("/api/caption").status_code == 400
+def test_an_empty_body_is_an_empty_file(client: FlaskClient) -> None:
+    answer = client.post("/api/caption")
+
+    assert (answer.status_code, answer.get_json()["title"]) == (422, "This file is empty.")
 
 
 @pytest.mark.parametrize(("method", "path", "status"), [("GET", "/api/caption", 405), ("POST", "/api/nothing", 404)])

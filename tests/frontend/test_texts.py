@@ -75,6 +75,28 @@ def test_a_photo_too_large_is_told_the_limit() -> None:
 
 
 @pytest.mark.parametrize(
+    ("photo", "advice"),
+    [
+        (b"\0\0\0\x18ftypheic", "It looks like HEIC"),
+        (b"\0\0\0\x18ftypavif", "It looks like AVIF"),
+        (b"\0\0\0\x18ftypisom", "It looks like a video"),
+        (b"%PDF-1.7", "It looks like a PDF"),
+        (b"<?xml version='1.0'?><svg>", "It looks like an SVG drawing"),
+        (b"PK\x03\x04", "It looks like an archive"),
+        ("Grüße".encode(), "It looks like text"),
+        (b"\x7fELF", "A photo as JPEG"),
+        (b"", "A photo as JPEG"),
+    ],
+)
+def test_what_is_no_photo_is_told_what_it_looks_like_and_not_to_try_again(photo: bytes, advice: str) -> None:
+    failure = explain(refused(415), max_bytes=2**20, photo=photo)
+
+    assert failure.advice.startswith(advice)
+    assert not failure.retriable
+    assert failure.as_problem()["retriable"] is False
+
+
+@pytest.mark.parametrize(
     ("confidence", "level", "percent"),
     [
         (1.0, "sure", 100),
@@ -89,4 +111,4 @@ def test_confidence_reads_as_words(confidence: float, level: str, percent: int) 
     certainty = describe(confidence)
 
     assert (certainty.level, certainty.percent) == (level, percent)
-    assert bool(certainty.warning) == (level == "unsure")
+    assert ("what the model does not know" in certainty.warning) == (level == "unsure")

@@ -101,10 +101,10 @@ def time_drop(page: Page, name: str, data: bytes) -> float:
     return float(milliseconds) / 1000
 
 
-def open_page(context: BrowserContext, url: str) -> tuple[Page, Watch]:
-    """A new page at `url`, watched from the start."""
+def open_page(context: BrowserContext, url: str, path: str = "/") -> tuple[Page, Watch]:
+    """A new page at a path of `url`, watched from the start; its scripts have run, its pictures may be on their way."""
     page = context.new_page()
-    page.set_default_timeout(10_000)
+    page.set_default_timeout(30_000)  # machines that test are busy ones
     watch = Watch(page, url)
-    page.goto(url)
+    page.goto(url + path, wait_until="domcontentloaded")
     return page, watch

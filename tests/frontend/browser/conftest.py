@@ -11,7 +11,7 @@ from support.uploads import make_photo
 
 OpenPage = Callable[..., Page]
 
-expect.set_options(timeout=15_000)  # machines that test are busy ones
+expect.set_options(timeout=30_000)  # machines that test are busy ones
 
 
 @pytest.fixture(scope="module")
@@ -30,10 +30,8 @@ def open_at(chromium: Browser, page_url: str) -> Iterator[OpenPage]:
     def open_one(path: str = "/", **context_options: Any) -> Page:  # noqa: ANN401
         context = chromium.new_context(**{"viewport": DESKTOP, **context_options})
         contexts.append(context)
-        page, watch = open_page(context, page_url)
+        page, watch = open_page(context, page_url, path)
         watches.append(watch)
-        if path != "/":
-            page.goto(page_url + path)
         return page
 
     yield open_one

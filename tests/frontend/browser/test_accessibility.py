@@ -64,8 +64,28 @@ def show_working(page: Page, photo: Path, inference: FakeInference) -> None:
     expect(page.locator(".card[data-state=working]")).to_be_visible()
 
 
+def show_compact(page: Page, photo: Path, inference: FakeInference) -> None:
+    inference.answers.append(make_problem(415))
+    choose(page, *[photo] * 7)
+    wait_for_captions(page, 6)
+    page.get_by_role("button", name="Show all of dog.jpg").last.click()
+
+
+def show_choice(page: Page, photo: Path, inference: FakeInference) -> None:
+    show_caption(page, photo, inference)
+    page.get_by_role("button", name="number 2").click()
+    page.get_by_label("Decorative").check()
+
+
+def show_undo(page: Page, photo: Path, inference: FakeInference) -> None:
+    show_caption(page, photo, inference)
+    page.get_by_role("button", name="Clear all").click()
+    expect(page.get_by_role("button", name="Undo")).to_be_visible()
+
+
 STATES = [
     show_nothing, show_settings, show_caption, show_attention, show_doubt, show_gallery, show_waiting, show_working,
+    show_compact, show_choice, show_undo,
 ]  # fmt: skip
 
 

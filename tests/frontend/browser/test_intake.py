@@ -61,6 +61,49 @@ def test_a_photo_can_be_pasted(page: Page) -> None:
     wait_for_captions(page)
 
 
+def paste_text(page: Page, text: str) -> None:
+    page.evaluate(
+        """(text) => {
+            const data = new DataTransfer();
+            data.setData("text/plain", text);
+            document.body.dispatchEvent(new ClipboardEvent("paste", { clipboardData: data, bubbles: true }));
+        }""",
+        text,
+    )
+
+
+def test_a_pasted_address_is_told_what_to_do(page: Page, photo: Path) -> None:
+    paste_text(page, "just words")
+    expect(page.locator("#intake-note")).to_be_hidden()
+
+    paste_text(page, "https://example.org/dog.jpg")
+
+    expect(page.get_by_text("That is the address of a picture")).to_be_visible()
+    choose(page, photo)
+    expect(page.locator("#intake-note")).to_be_hidden()
+
+
+def test_a_dropped_folder_is_walked(page: Page) -> None:
+    # Scripts cannot make a folder to drop: this one stands in for it, with the methods that browsers give theirs.
+    page.evaluate(
+        """(bytes) => {
+            const file = (name) => ({ isFile: true, file: (take) => take(new File([new Uint8Array(bytes)], name)) });
+            const folder = (...inner) => ({
+                isDirectory: true,
+                createReader: () => ({ readEntries: (take) => take(inner.splice(0, 1)) }),
+            });
+            const entry = folder(file("a.jpg"), folder(file("b.JPG"), file("notes.txt")), file(".DS_Store"));
+            const event = new Event("drop", { bubbles: true, cancelable: true });
+            event.dataTransfer = { types: ["Files"], files: [], items: [{ webkitGetAsEntry: () => entry }] };
+            document.body.dispatchEvent(event);
+        }""",
+        list(make_photo()),
+    )
+
+    wait_for_captions(page, 2)
+    expect(page.locator(".card-name")).to_have_text(["a.jpg", "b.JPG"])
+
+
 def test_pasting_text_is_left_alone(page: Page, photo: Path) -> None:
     choose(page, photo)
     wait_for_captions(page)
@@ -111,7 +154,7 @@ def test_a_large_photo_is_scaled_down_before_it_is_sent(page: Page, inference: F
 
     page.evaluate("() => { document.getElementById('intake').dataset.maxBytes = 10e6; }")
     choose(page, large)
-    expect(page.locator(".card[data-state=done], .card[data-state=failed]")).to_have_count(1, timeout=30_000)
+    expect(page.locator(".card[data-state=done], .card[data-state=failed]")).to_have_count(1)
 
     sent = inference.received[0].body if inference.received else b""
     assert len(sent) < large.stat().st_size / 4

@@ -88,47 +88,118 @@ def test_a_finger_can_look_too(open_at: OpenPage, photo: Path) -> None:
     choose(page, photo)
     wait_for_captions(page)
 
+    expect(page.locator("[data-slot=gaze]")).to_contain_text("Tap a word")
     page.locator(".word").nth(3).tap()
 
     expect(page.locator(".frame[data-looking]")).to_be_visible()
     assert brightest_cell(page) == 3
 
 
-def test_alternatives_come_with_their_confidence_and_can_be_taken(captioned: Page) -> None:
-    expect(captioned.locator(".alternatives li")).to_have_text(
-        ["a dog is running number 1 50 %", "a dog is running number 2 25 %", "a dog is running number 3 17 %"]
-    )
-
-    captioned.get_by_role("button", name="a dog is running number 2").click()
-
-    expect(captioned.get_by_label("Alt text, yours to edit")).to_have_value("A dog is running number 2.")
-
-
-def test_no_alternative_seems_surer_than_what_stands_before_it(
+def test_alternatives_are_sentences_with_the_confidence_that_the_api_gives(
     page: Page, photo: Path, inference: FakeInference
 ) -> None:
     caption = make_caption(attention=True, confidence=0.52)
-    for alternative, confidence in zip(caption["alternatives"], (0.61, 0.4, 0.45), strict=True):
+    for alternative, confidence in zip(caption["alternatives"], (0.61, 0.4, 0.004), strict=True):
         alternative["confidence"] = confidence
     inference.answers.append(Answer(body=json.dumps(caption).encode()))
 
     choose(page, photo)
 
     expect(page.get_by_text("Probably right (52 %)")).to_be_visible()
-    expect(page.locator(".percent")).to_have_text(["52 %", "40 %", "40 %"])
+    expect(page.locator(".alternatives li")).to_have_text(
+        ["A dog is running number 1. 61 %", "A dog is running number 2. 40 %"]
+    )
 
 
-def test_an_alternative_is_taken_as_a_sentence_with_names_as_in_the_caption(
+@pytest.fixture
+def chosen(open_at: OpenPage, photo: Path) -> Page:
+    """A photo of which the second alternative was chosen."""
+    page = open_at(permissions=["clipboard-read", "clipboard-write"])
+    choose(page, photo)
+    wait_for_captions(page)
+    page.get_by_role("button", name="a dog is running number 2").click()
+    return page
+
+
+def copy(page: Page, button: str) -> str:
+    page.get_by_role("button", name=button).click()
+    expect(page.get_by_role("button", name="Copied")).to_be_visible()
+    return str(page.evaluate("() => navigator.clipboard.readText()"))
+
+
+def test_everything_follows_the_chosen_sentence(chosen: Page) -> None:
+    expect(chosen.locator(".card .caption")).to_have_text("A dog is running number 2.")
+    expect(chosen.locator(".card .words")).to_be_hidden()
+    expect(chosen.get_by_text("Possibly right (25 %)")).to_be_visible()
+    expect(chosen.get_by_label("Alt text, yours to edit")).to_have_value("A dog is running number 2.")
+    expect(chosen.locator(".card img")).to_have_attribute("alt", "A dog is running number 2.")
+    expect(chosen.get_by_role("button", name="number 2", pressed=True)).to_be_focused()
+    assert copy(chosen, "Copy caption") == "a dog is running number 2"
+
+
+def test_a_chosen_sentence_outlives_a_reload(chosen: Page) -> None:
+    chosen.reload()
+
+    expect(chosen.locator(".card .caption")).to_have_text("A dog is running number 2.")
+    expect(chosen.get_by_text("Possibly right (25 %)")).to_be_visible()
+
+
+def test_one_click_goes_back_with_the_words_of_ones_own(open_at: OpenPage, photo: Path) -> None:
+    page = open_at()
+    choose(page, photo)
+    wait_for_captions(page)
+    page.get_by_label("Alt text, yours to edit").fill("My own words.")
+    page.get_by_role("button", name="a dog is running number 2").click()
+    expect(page.get_by_label("Alt text, yours to edit")).to_have_value("A dog is running number 2.")
+
+    page.get_by_role("button", name="A brown dog runs through the grass.").click()
+
+    expect(page.locator(".card .words")).to_be_visible()
+    expect(page.get_by_label("Alt text, yours to edit")).to_have_value("My own words.")
+    expect(page.get_by_role("button", pressed=True)).to_have_count(0)
+
+
+def test_the_caption_and_the_edited_alt_text_are_copied_each_on_its_own(chosen: Page) -> None:
+    chosen.get_by_label("Alt text, yours to edit").fill("Rex runs.")
+
+    assert copy(chosen, "Copy caption") == "a dog is running number 2"
+    expect(chosen.get_by_role("button", name="Copied")).to_be_hidden()
+    assert copy(chosen, "Copy alt text") == "Rex runs."
+
+
+def test_an_alternative_is_a_sentence_with_names_as_in_the_caption(
     page: Page, photo: Path, inference: FakeInference
 ) -> None:
     caption = make_caption(attention=True, alternatives=1) | {"alt_text": "A German shepherd runs."}
     caption["alternatives"][0]["caption"] = "a german shepherd is running"
     inference.answers.append(Answer(body=json.dumps(caption).encode()))
+
     choose(page, photo)
 
-    page.get_by_role("button", name="a german shepherd is running").click()
+    expect(page.locator(".alternative-text")).to_have_text("A German shepherd is running.")
 
-    expect(page.get_by_label("Alt text, yours to edit")).to_have_value("A German shepherd is running.")
+
+def test_a_decorative_photo_has_an_empty_alt_text(open_at: OpenPage, photo: Path) -> None:
+    page = open_at(permissions=["clipboard-read", "clipboard-write"])
+    choose(page, photo)
+    wait_for_captions(page)
+
+    page.get_by_label("Decorative: leave the alt text empty").check()
+
+    assert copy(page, "Copy <img>") == '<img src="dog.jpg" alt="">'
+    expect(page.get_by_label("Alt text, yours to edit")).to_be_disabled()
+    page.get_by_label("Decorative: leave the alt text empty").uncheck()
+    expect(page.get_by_label("Alt text, yours to edit")).to_have_value("A brown dog runs through the grass.")
+
+
+def test_a_long_alt_text_is_told_its_length(captioned: Page) -> None:
+    field = captioned.get_by_label("Alt text, yours to edit")
+
+    field.fill("x" * 125)
+    expect(captioned.get_by_text("Beyond 125 it is tiring")).to_be_hidden()
+    field.fill("x" * 126)
+
+    expect(captioned.get_by_text("126 characters. Beyond 125 it is tiring")).to_be_visible()
 
 
 @pytest.mark.parametrize(

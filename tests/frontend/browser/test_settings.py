@@ -20,7 +20,7 @@ def paper(page: Page) -> str:
 
 def test_settings_say_what_they_do_and_reach_the_model(page: Page, photo: Path, inference: FakeInference) -> None:
     page.get_by_text("Settings").click()
-    page.get_by_label("How hard to think").select_option("Thorough: weigh 5 sentences at a time")
+    page.get_by_label("Sentences to weigh at a time").select_option("5: thorough")
     page.get_by_label("Other sentences to show").fill("1")
 
     choose(page, photo)
@@ -42,12 +42,42 @@ def test_no_alternatives_leave_no_empty_heading(page: Page, photo: Path) -> None
 def test_settings_are_remembered(page: Page) -> None:
     page.get_by_text("Settings").click()
     page.get_by_label("Other sentences to show").fill("7")
-    page.get_by_label("How hard to think").select_option("10")
+    page.get_by_label("Sentences to weigh at a time").select_option("10")
 
     page.reload()
 
     expect(page.locator("#alternatives")).to_have_value("7")
     expect(page.locator("#beam-width")).to_have_value("10")
+
+
+def test_a_setting_out_of_range_is_corrected_in_view(page: Page) -> None:
+    page.get_by_text("Settings").click()
+    field = page.get_by_label("Other sentences to show")
+
+    field.fill("25")
+    field.press("Tab")
+
+    expect(field).to_have_value("10")
+
+
+def test_changed_settings_are_tried_on_what_is_shown_when_the_person_wants_it(
+    page: Page, photo: Path, inference: FakeInference
+) -> None:
+    page.get_by_text("Settings").click()
+    expect(page.get_by_role("button", name="Caption these photos again")).to_be_hidden()
+    choose(page, photo)
+    wait_for_captions(page)
+    page.get_by_label("Other sentences to show").fill("1")
+    page.get_by_label("Other sentences to show").press("Tab")
+
+    page.get_by_role("button", name="Caption these photos again").click()
+
+    expect(page.locator(".alternatives li")).to_have_count(1)
+    expect(page.get_by_role("button", name="Caption these photos again")).to_be_hidden()
+    assert [received.query["alternatives"] for received in inference.received] == ["3", "1"]
+    page.locator(".word").first.focus()
+    page.keyboard.press("ArrowRight")  # which the words of the first caption, gone now, must not hear
+    expect(page.locator(".word").nth(1)).to_be_focused()
 
 
 @pytest.mark.parametrize("path", ["/", "/about", "/developers"])

@@ -24,8 +24,6 @@ def expect_failure(page: Page, sentence: str) -> None:
 @pytest.mark.parametrize(
     ("answer", "sentence"),
     [
-        (make_problem(413), "This photo is too large."),
-        (make_problem(415), "We can't read this kind of file."),
         (make_problem(422, "The photo is truncated."), "The photo is truncated."),
         (make_problem(500), "The captioner made a mistake."),
         (Answer(body=b"nonsense"), "The captioner made a mistake."),
@@ -42,6 +40,23 @@ def test_each_failure_has_its_own_sentence_and_another_try_works(
     expect(page.locator("#announcer")).to_contain_text(sentence)
     page.get_by_role("button", name="Try again").click()
     wait_for_captions(page)
+
+
+@pytest.mark.parametrize(
+    ("answer", "sentence"),
+    [
+        (make_problem(413), "This photo is too large."),
+        (make_problem(415), "We can't read this kind of file."),
+    ],
+)
+def test_no_other_try_is_offered_where_it_cannot_help(
+    page: Page, photo: Path, inference: FakeInference, answer: Answer, sentence: str
+) -> None:
+    inference.answers.append(answer)
+    choose(page, photo)
+
+    expect(page.locator(".card[data-state=failed]").get_by_text(sentence)).to_be_visible()
+    expect(page.get_by_role("button", name="Try again")).to_be_hidden()
 
 
 @pytest.mark.parametrize(
@@ -128,8 +143,35 @@ def test_a_file_that_is_no_photo_says_so(page: Page, tmp_path: Path, inference: 
 
     choose(page, notes)
 
-    expect(page.locator(".card[data-state=failed]").get_by_text("We can't read this kind of file.")).to_be_visible()
+    card = page.locator(".card[data-state=failed]")
+    expect(card.get_by_text("We can't read this kind of file.")).to_be_visible()
+    expect(card.get_by_text("It looks like text. A photo as JPEG, PNG")).to_be_visible()
+    expect(card.get_by_text("This browser can't show this kind of photo.")).to_be_visible()
+    expect(card.get_by_role("button", name="Try again")).to_be_hidden()
+
+
+def test_a_photo_that_the_browser_cannot_show_does_not_invite_to_point(page: Page, tmp_path: Path) -> None:
+    scan = tmp_path / "scan.tif"
+    scan.write_bytes(b"II*\0" + bytes(200))
+
+    choose(page, scan)
+
+    wait_for_captions(page)
     expect(page.get_by_text("This browser can't show this kind of photo.")).to_be_visible()
+    expect(page.locator("[data-slot=gaze]")).to_be_hidden()
+    page.locator(".word").first.hover()
+    expect(page.locator(".frame[data-looking]")).to_have_count(0)
+
+
+def test_an_empty_file_is_called_empty(page: Page, tmp_path: Path, inference: FakeInference) -> None:
+    empty = tmp_path / "empty.jpg"
+    empty.touch()
+
+    choose(page, empty)
+
+    expect(page.locator(".card").get_by_text("This file is empty.")).to_be_visible()
+    expect(page.get_by_role("button", name="Try again")).to_be_hidden()
+    assert inference.received == []
 
 
 def test_a_connection_lost_during_the_upload_keeps_the_photo(page: Page, photo: Path) -> None:
@@ -176,6 +218,15 @@ def test_an_upload_shows_its_progress_and_can_be_cancelled(
     assert inference.received == []
 
 
+def test_a_photo_is_captioned_when_parts_of_the_page_cannot_be_had(page: Page, photo: Path) -> None:
+    page.route("**/js/*.js", lambda route: route.abort("connectionreset"))
+
+    choose(page, photo)
+
+    wait_for_captions(page)
+    expect(page.locator("p.caption")).to_have_text("A brown dog runs through the grass.")
+
+
 def test_removing_a_photo_on_its_way_leaves_nothing_behind(page: Page, photo: Path, inference: FakeInference) -> None:
     inference.answers.append(make_problem(429, Retry_After="60"))
     choose(page, photo)
@@ -193,5 +244,5 @@ def test_scripts_on_a_page_without_inference_wait_until_it_is_back(
     inference.answers.extend([Answer(hang_up=True)] * 4)
     choose(page, photo)
 
-    expect(page.locator(".card[data-state=done]")).to_have_count(1, timeout=20_000)
+    expect(page.locator(".card[data-state=done]")).to_have_count(1)
     assert make_photo() == inference.received[-1].body

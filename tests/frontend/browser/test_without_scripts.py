@@ -46,7 +46,7 @@ def test_an_example_with_one_click(plain_page: Page) -> None:
 
 def test_settings_work_and_stay(plain_page: Page, photo: Path, inference: FakeInference) -> None:
     plain_page.get_by_text("Settings").click()
-    plain_page.get_by_label("How hard to think").select_option("5")
+    plain_page.get_by_label("Sentences to weigh at a time").select_option("5")
     send(plain_page, photo)
 
     assert inference.received[0].query["beam_width"] == "5"

@@ -72,6 +72,14 @@ class InferenceClient:
         with self._slot():
             return _parse(Caption, self._ask(request, self._deadline_seconds))
 
+    def ask_plainly(self, photo: bytes, request_id: str) -> bytes:
+        """The answer to a photo without any options, as it comes. Raises an `InferenceError`."""
+        request = self._request("POST", "/caption", request_id)
+        request.data = photo
+        request.headers["Content-Type"] = "image/jpeg"
+        with self._slot():
+            return self._ask(request, self._deadline_seconds).body
+
     def model(self, request_id: str) -> ModelFacts:
         """What the service tells about its model. Raises an `InferenceError`."""
         return self._model.get(partial(self._ask_model, request_id))

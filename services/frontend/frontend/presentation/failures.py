@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from frontend.inference.contract import Problem
 from frontend.inference.errors import AwayError, BusyError, InferenceError, RefusedError, SlowError
+from frontend.presentation import kinds
 
 FORMATS = "JPEG, PNG, WebP, HEIC, AVIF, GIF, BMP or TIFF"
 _STARTING_RETRY_SECONDS = 3.0
@@ -14,17 +15,21 @@ _TOO_MANY_PIXELS = "urn:image-captions:problem:image-too-large"
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """Why there is no caption. `retry_after`: seconds after which the same photo is worth sending again, or None."""
+    """Why there is no caption. `retry_after`: seconds after which the same photo is worth sending again, or None;
+    `retriable`: whether a person may want to send it again at all.
+    """
 
     status: int
     headline: str
     advice: str
     retry_after: int | None = None
+    retriable: bool = True
 
-    def as_problem(self) -> dict[str, str | int]:
+    def as_problem(self) -> dict[str, str | int | bool]:
         """The same as RFC 9457 problem details, with `retry_after` as an extension member."""
-        problem: dict[str, str | int] = {
+        problem: dict[str, str | int | bool] = {
             "type": "about:blank", "title": self.headline, "status": self.status, "detail": self.advice,
+            "retriable": self.retriable,
         }  # fmt: skip
         if self.retry_after is not None:
             problem["retry_after"] = self.retry_after
@@ -37,6 +42,7 @@ def too_large(max_bytes: int) -> Failure:
         413,
         "This photo is too large.",
         f"It may have up to {format_megabytes(max_bytes)}. Save a smaller copy and try that one.",
+        retriable=False,
     )
 
 
@@ -45,14 +51,27 @@ def no_photo() -> Failure:
     return Failure(400, "There was no photo in that.", "Choose a photo first, then ask for its caption.")
 
 
+def empty_photo() -> Failure:
+    """The file has no bytes."""
+    return Failure(
+        422,
+        "This file is empty.",
+        "It has a name and nothing in it. Choose another copy of the photo.",
+        retriable=False,
+    )
+
+
 def too_many_photos(limit: int) -> Failure:
     """The form came with more photos than we take at once."""
     return Failure(413, "That is a lot of photos.", f"Send up to {limit} at a time.")
 
 
-def explain(error: InferenceError, *, max_bytes: int) -> Failure:
-    """The sentences for `error`; `max_bytes` is the limit to name when inference found the photo too large."""
+def explain(error: InferenceError, *, max_bytes: int, photo: bytes = b"") -> Failure:
+    """The sentences for `error` about `photo`; `max_bytes` is the limit to name when inference found it too large."""
     match error:
+        case RefusedError(problem=Problem(status=415)):
+            advice = " ".join(filter(None, (kinds.advise(photo), f"A photo as {FORMATS} will do.")))
+            return Failure(415, "We can't read this kind of file.", advice, retriable=False)
         case RefusedError():
             return _explain_refusal(error, max_bytes)
         case AwayError(retry_after=seconds):
@@ -78,8 +97,6 @@ def _explain_refusal(error: RefusedError, max_bytes: int) -> Failure:
     match error.problem.status:
         case 413:
             return too_large(max_bytes)
-        case 415:
-            return Failure(415, "We can't read this kind of file.", f"A photo as {FORMATS} will do.")
         case 422:
             return _unreadable(error.problem)
         case 429:

@@ -10,7 +10,8 @@ from markupsafe import Markup
 from frontend.inference.contract import ModelFacts
 
 METRICS = ("BLEU-1", "BLEU-4", "METEOR", "ROUGE-L", "CIDEr")
-_WAYS = {"greedy": "word by word (greedy)", "beam": "weighing sentences (beam)"}
+_WAYS = {"beam": "as served", "greedy": "the quick way"}
+_SPLIT_WORDS = {"dev": "tuning"}
 # No raw HTML and no images: a card is text, whoever wrote it.
 _MARKDOWN = MarkdownIt("commonmark", {"html": False}).enable("table").disable("image")
 _HEADING = re.compile(r"^#", re.MULTILINE)
@@ -73,7 +74,13 @@ def _list_scores(scores: Mapping[str, object]) -> Iterator[Scores]:
         for way, words in _WAYS.items():
             figures = split.get(way)
             if isinstance(figures, Mapping):
-                yield Scores(f"{split_name} photos, {words}", tuple(_format(figures.get(metric)) for metric in METRICS))
+                name = f"{_name_split(split_name)}, {words}"
+                yield Scores(name, tuple(_format(figures.get(metric)) for metric in METRICS))
+
+
+def _name_split(name: str) -> str:
+    """`everyday_dev` → `Everyday tuning photos`."""
+    return " ".join([*(_SPLIT_WORDS.get(word, word) for word in name.split("_")), "photos"]).capitalize()
 
 
 def _format(value: object) -> str:

@@ -11,7 +11,8 @@ from frontend.inference.client import Options
 from frontend.inference.contract import Caption
 from frontend.inference.errors import BusyError, InferenceError
 from frontend.presentation import failures
-from frontend.presentation.confidence_label import Certainty, describe, rate_in_order
+from frontend.presentation.alternatives import Runner, list_alternatives
+from frontend.presentation.confidence_label import Certainty, describe
 from frontend.presentation.examples import find_example, load_examples, read_example
 from frontend.presentation.failures import Failure
 from frontend.state import get_client, get_settings
@@ -47,13 +48,9 @@ class Outcome:
         return describe(self.caption.confidence) if self.caption else None
 
     @property
-    def alternatives(self) -> list[tuple[str, int]]:
-        """Other sentences, each with its confidence in percent."""
-        if self.caption is None:
-            return []
-        others = self.caption.alternatives
-        percents = rate_in_order(self.caption.confidence, [other.confidence for other in others])
-        return [(other.caption, percent) for other, percent in zip(others, percents, strict=True)]
+    def alternatives(self) -> list[Runner]:
+        """Other sentences."""
+        return list_alternatives(self.caption) if self.caption else []
 
 
 @blueprint.get("/")
@@ -95,13 +92,15 @@ def _read_photos() -> list[Photo]:
 
 def _caption(photo: Photo, options: Options) -> Outcome:
     limit = get_settings().max_photo_bytes
+    if not photo.data:
+        return Outcome(photo, failure=failures.empty_photo())
     if len(photo.data) > limit:
         return Outcome(photo, failure=failures.too_large(limit))
     try:
         return Outcome(photo, caption=get_client().caption(photo.data, options, current_request_id()))
     except InferenceError as error:
         current_app.logger.warning("no caption: %s", error)
-        return Outcome(photo, failure=failures.explain(error, max_bytes=limit))
+        return Outcome(photo, failure=failures.explain(error, max_bytes=limit, photo=photo.data))
 
 
 def _render_page(

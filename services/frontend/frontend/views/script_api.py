@@ -3,14 +3,18 @@
 This is no public API: developers use the inference service itself, which the API page describes.
 """
 
-from flask import Blueprint, current_app, jsonify, request
+from dataclasses import asdict
+
+from flask import Blueprint, Response, current_app, jsonify, request
 from flask.typing import ResponseReturnValue
-from werkzeug.exceptions import RequestEntityTooLarge
+from werkzeug.exceptions import NotFound, RequestEntityTooLarge
 
 from frontend.inference.contract import Caption
 from frontend.inference.errors import InferenceError
 from frontend.presentation import failures
-from frontend.presentation.confidence_label import describe, rate_in_order
+from frontend.presentation.alternatives import list_alternatives
+from frontend.presentation.confidence_label import describe
+from frontend.presentation.examples import find_example, read_example
 from frontend.presentation.failures import Failure
 from frontend.state import get_client, get_settings
 from frontend.views.options import read_options
@@ -29,13 +33,26 @@ def caption_photo() -> ResponseReturnValue:
     except RequestEntityTooLarge:
         return answer_problem(failures.too_large(limit))
     if not photo:
-        return answer_problem(failures.no_photo())
+        return answer_problem(failures.empty_photo())
     try:
         answer = get_client().caption(photo, read_options(request.args, attention=True), current_request_id())
     except InferenceError as error:
         current_app.logger.warning("no caption: %s", error)
-        return answer_problem(failures.explain(error, max_bytes=limit))
+        return answer_problem(failures.explain(error, max_bytes=limit, photo=photo))
     return _present(answer)
+
+
+@blueprint.post("/example/<name>")
+def try_example(name: str) -> ResponseReturnValue:
+    """What inference answers to `POST /caption` with one of the examples, byte for byte: the API page shows it."""
+    example = find_example(name)
+    if example is None:
+        raise NotFound
+    try:
+        answer = get_client().ask_plainly(read_example(example), current_request_id())
+    except InferenceError as error:
+        return answer_problem(failures.explain(error, max_bytes=get_settings().max_photo_bytes))
+    return Response(answer, mimetype="application/json")
 
 
 @blueprint.get("/state")
@@ -59,17 +76,7 @@ def answer_problem(failure: Failure) -> ResponseReturnValue:
 
 
 def _present(answer: Caption) -> ResponseReturnValue:
-    certainty = describe(answer.confidence)
-    percents = rate_in_order(answer.confidence, [other.confidence for other in answer.alternatives])
     return answer.model_dump(mode="json") | {
-        "alternatives": [
-            other.model_dump() | {"percent": percent}
-            for other, percent in zip(answer.alternatives, percents, strict=True)
-        ],
-        "certainty": {
-            "level": certainty.level,
-            "label": certainty.label,
-            "warning": certainty.warning,
-            "percent": certainty.percent,
-        },
+        "alternatives": [asdict(runner) for runner in list_alternatives(answer)],
+        "certainty": asdict(describe(answer.confidence)),
     }

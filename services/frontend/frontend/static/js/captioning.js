@@ -1,5 +1,4 @@
 // Gets a photo its caption: shrink, send, and when the server is busy or starting, wait as long as it asks and send again.
-import { prepareForSending } from "./shrink.js";
 import { Problem, sendPhoto } from "./transport.js";
 
 const MOST_TRIES = 12;
@@ -13,12 +12,22 @@ export async function captionPhoto(file, { endpoint, options, maxBytes, signal, 
   await takeTurn(signal);
   try {
     report({ state: "preparing", status: "Getting the photo ready" });
-    const blob = await prepareForSending(file);
+    const blob = await prepare(file);
     signal.throwIfAborted();
     if (blob.size > maxBytes) throw new Problem(tooLarge(maxBytes));
     return await sendUntilAnswered(endpoint, blob, options, signal, report);
   } finally {
     endTurn();
+  }
+}
+
+// Loaded with the first photo; should that fail, the photo goes as it is.
+async function prepare(file) {
+  try {
+    const { prepareForSending } = await import("./shrink.js");
+    return await prepareForSending(file);
+  } catch {
+    return file;
   }
 }
 
@@ -51,7 +60,7 @@ async function countDown(problem, signal, report) {
 
 export function tooLarge(maxBytes) {
   const limit = Math.round(maxBytes / 2 ** 20);
-  return { title: "This photo is too large.", detail: `It may have up to ${limit} MB. Save a smaller copy and try that one.`, status: 413 };
+  return { title: "This photo is too large.", detail: `It may have up to ${limit} MB. Save a smaller copy and try that one.`, status: 413, retriable: false };
 }
 
 async function takeTurn(signal) {

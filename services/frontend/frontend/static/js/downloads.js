@@ -1,5 +1,5 @@
 // Saves the captions as a file, made in the browser.
-import { toCsv, toHtml, toJson } from "./texts.js";
+import { toCsv, toHtml, toJson } from "./files.js";
 
 const KINDS = {
   csv: { make: toCsv, type: "text/csv;charset=utf-8", name: "captions.csv" },

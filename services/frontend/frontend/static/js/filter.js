@@ -4,6 +4,7 @@ import { announce } from "./announcer.js";
 const field = document.getElementById("filter-field");
 const input = document.getElementById("filter");
 const noMatch = document.getElementById("no-match");
+const scope = document.getElementById("downloads-scope");
 
 export function listenForFilter(photos) {
   input.addEventListener("input", () => {
@@ -21,8 +22,16 @@ export function refreshFilter(photos) {
     photo.card.element.hidden = !matches;
     return matches;
   });
+  scope.textContent = describeScope(photos, shown);
   noMatch.hidden = photos.length === 0 || shown.length > 0;
   return shown.length;
+}
+
+// What a download will hold.
+function describeScope(photos, shown) {
+  const captioned = (some) => some.filter((photo) => photo.result).length;
+  const [all, some] = [captioned(photos), captioned(shown)];
+  return some < all ? `The ${some} of ${all} captions that the word finds` : all === 1 ? "The caption" : `All ${all} captions`;
 }
 
 function mentions({ result, text }, wanted) {

@@ -9,16 +9,19 @@ export function readOptions() {
   return beamWidth.value ? { ...options, beam_width: beamWidth.value } : options;
 }
 
-export function rememberOptions() {
+// `changed` is called after a person changed a setting; what is out of range is corrected in view.
+export function rememberOptions(changed) {
   try {
     const kept = JSON.parse(localStorage.getItem(KEY) ?? "{}");
     for (const [name, field] of Object.entries(FIELDS)) if (name in kept) field.value = kept[name];
   } catch { /* then the defaults stand */ }
   document.getElementById("settings").addEventListener("change", () => {
+    FIELDS.alternatives.value = readOptions().alternatives;
     const values = Object.fromEntries(Object.entries(FIELDS).map(([name, field]) => [name, field.value]));
     try {
       localStorage.setItem(KEY, JSON.stringify(values));
     } catch { /* then they last for this page */ }
+    changed();
   });
 }
 

@@ -16,8 +16,8 @@ export function keep(photos) {
   while (!store(entries) && entries.length > 0) entries.pop();
 }
 
-function pick({ name, width, height, thumbnail, result, text }) {
-  return { name, width, height, thumbnail, result, text };
+function pick({ name, width, height, thumbnail, result, text, choice, decorative }) {
+  return { name, width, height, thumbnail, result, text, choice, decorative };
 }
 
 function store(entries) {

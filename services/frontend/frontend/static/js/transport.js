@@ -1,13 +1,15 @@
 // Sends one photo to the page's own server. XMLHttpRequest, because fetch tells nothing about the progress of an upload.
 
-// Why there is no caption: `title` and `detail` as the server puts them, `retryAfter` in seconds where another try makes sense.
+// Why there is no caption: `title` and `detail` as the server puts them, `retryAfter` in seconds where another try makes sense;
+// `retriable` is false where none does.
 export class Problem extends Error {
-  constructor({ title, detail, status = 0, retryAfter = null }) {
+  constructor({ title, detail, status = 0, retryAfter = null, retriable = true }) {
     super(title);
     this.title = title;
     this.detail = detail;
     this.status = status;
     this.retryAfter = retryAfter;
+    this.retriable = retriable;
   }
 }
 

@@ -2,28 +2,34 @@
 import { describeGaze, drawAttention, measureRange } from "./attention.js";
 
 const DOUBTFUL_BELOW = 0.2;
-const HINT = "Point at a word to see where the model looked for it.";
+const HINT = `${matchMedia("(hover: none)").matches ? "Tap" : "Point at"} a word to see where the model looked for it.`;
 const HINT_ON_DOUBT = `${HINT} Dotted words are guesses.`;
 const LAST_WORD_AFTER_MS = 80; // words appear one after the other, for the eye's sake, but nobody has to wait to read them
+
+const listening = new WeakMap(); // words on the page → what ends their listeners when others take their place
 
 export function showWords(slots, result, { animate }) {
   const { words, attention_grid: grid } = result;
   const labels = labelWords(result);
   const buttons = words.map((word, index) => makeButton(word, labels[index], index));
   if (animate) buttons.forEach((button, index) => appear(button, index / buttons.length));
+  listening.get(slots.words)?.abort();
   slots.words.replaceChildren(...buttons.flatMap((button) => [button, " "]));
-  slots.gaze.hidden = !grid || !words.every((word) => word.attention);
+  slots.gaze.hidden = !grid || !slots.photo.isConnected || !words.every((word) => word.attention);
   if (slots.gaze.hidden) return;
   const gaze = new Gaze(slots, words, grid, buttons);
-  slots.words.addEventListener("keydown", (event) => gaze.move(event));
+  const controller = new AbortController();
+  const listen = (type, act) => slots.words.addEventListener(type, act, { signal: controller.signal });
+  listening.set(slots.words, controller);
+  listen("keydown", (event) => gaze.move(event));
+  listen("pointerleave", () => gaze.rest());
+  listen("focusout", (event) => { if (!slots.words.contains(event.relatedTarget)) gaze.rest(); });
   buttons.forEach((button, index) => {
     button.setAttribute("aria-label", `${labels[index]}: the model looked at ${describeGaze(words[index].attention, grid)}`);
     button.addEventListener("pointerenter", () => gaze.show(index));
     button.addEventListener("focus", () => gaze.show(index));
     button.addEventListener("click", () => gaze.pin(index));
   });
-  slots.words.addEventListener("pointerleave", () => gaze.rest());
-  slots.words.addEventListener("focusout", (event) => { if (!slots.words.contains(event.relatedTarget)) gaze.rest(); });
 }
 
 function percent(weight) {
@@ -63,6 +69,7 @@ class Gaze {
   }
 
   show(index) {
+    if (this.slots.gaze.hidden) return; // the photo went: the browser cannot show it
     const { attention, probability, word } = this.words[index];
     const gaze = describeGaze(attention, this.grid);
     this.slots.frame.dataset.looking = "true";
