@@ -91,7 +91,7 @@ RATE_LIMITED = Kind(
     "rate-limited",
     429,
     "Too many requests",
-    "This API key may send 60 requests a minute. Please try again in 5 seconds.",
+    "This API key may send 60 photos a minute. Please try again in 5 seconds.",
 )
 HEADERS_TOO_LARGE = Kind(
     "headers-too-large",

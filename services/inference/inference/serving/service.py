@@ -142,9 +142,17 @@ class CaptionService:
         self._scheduler.check_room()
 
     async def caption(
-        self, data: bytes, options: CaptionOptions, *, position: int = 0, on_decoded: Callable[[], None] = lambda: None
+        self,
+        data: bytes,
+        options: CaptionOptions,
+        *,
+        client: str = "",
+        position: int = 0,
+        on_decoded: Callable[[], None] = lambda: None,
     ) -> Answer:
-        """Caption a photo that came as the `position`-th of its request; `on_decoded`: its bytes are no longer held.
+        """Caption a photo that came as the `position`-th of a request of `client`, whatever that is called.
+
+        `on_decoded`: its bytes are no longer held.
 
         Raises the `ImageError`s and `ServiceError`s of `inference.errors`.
         """
@@ -161,6 +169,7 @@ class CaptionService:
             options,
             deadline=self.settings.deadline_seconds,
             sha256=key.sha256,
+            client=client,
             position=position,
             on_decoded=on_decoded,
         )

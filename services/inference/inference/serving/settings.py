@@ -99,7 +99,7 @@ class Settings(BaseSettings):
         (), description="Who may use the API, as `name:sha256-of-key` separated by commas; empty lets everyone in."
     )
     rate_limit: Annotated[int, Field(ge=0)] = Field(
-        0, description="Requests a minute for each API key; beyond it they are answered 429. 0 is no limit."
+        0, description="Photos a minute for each API key; beyond it requests are answered 429. 0 is no limit."
     )
     cors_origins: CommaSeparated = Field(
         (), description="Origins whose pages may call the API from a browser, separated by commas; empty allows none."
