@@ -96,6 +96,7 @@ class Scheduler:
         self._idle = asyncio.Event()
         self._idle.set()
         self._accepted = 0
+        self._begun: list[float] = []  # when each batch began that the model works on
         self._seconds_per_photo = 0.0
 
     async def __aenter__(self) -> Self:
@@ -118,6 +119,11 @@ class Scheduler:
     def retry_after(self) -> int:
         """Whole seconds until everything accepted so far should be done, by the service time that was measured."""
         return max(1, math.ceil(self._accepted * self._seconds_per_photo))
+
+    def is_stalled(self, seconds: float) -> bool:
+        """Whether every worker has been busy with one batch for longer than that."""
+        now = asyncio.get_running_loop().time()
+        return sum(now - begun > seconds for begun in self._begun) == self._workers
 
     def check_room(self) -> None:
         """Raise `QueueFullError` when a photo would not be accepted now; asked before an upload is read."""
@@ -252,6 +258,7 @@ class Scheduler:
         crowded = self._accepted > len(batch)
         describe = partial(batch[0].describer.describe, crowded=crowded)
         photos = [job.photo for job in batch]
+        self._begun.append(start)
         try:
             captions = await loop.run_in_executor(self._model, describe, photos, batch[0].options)
         except Exception as error:  # whatever the model raises belongs to those who wait for it, not to the worker
@@ -259,6 +266,8 @@ class Scheduler:
         else:
             self._learn((loop.time() - start) / len(batch) / self._workers)
             _settle(batch, captions)
+        finally:
+            self._begun.remove(start)
 
     def _learn(self, seconds: float) -> None:
         known = self._seconds_per_photo

@@ -35,6 +35,9 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix=PREFIX, env_ignore_empty=True, frozen=True)
 
     bundle: Path = Field(Path("artifacts/default"), description="Directory of the model bundle to serve.")
+    load_seconds: Seconds = Field(
+        120, description="Longest that a bundle may take to be loaded and to caption a first photo; then it is refused."
+    )
     runtime: Literal["onnx", "tensorflow"] = Field("onnx", description="What runs the model: `onnx` or `tensorflow`.")
     host: str = Field("127.0.0.1", description="Address to listen on; `0.0.0.0` for all.")
     port: int = Field(8000, ge=0, le=65535, description="Port to listen on; 0 picks a free one and logs it.")
