@@ -173,7 +173,7 @@ class ProblemResponse(Response):
     def __init__(self, problem: Problem, headers: Mapping[str, str] | None = None) -> None:
         retry = {} if problem.retry_after is None else {"Retry-After": str(problem.retry_after)}
         body = problem.model_dump_json(exclude_none=True)
-        super().__init__(body, problem.status, headers={"Cache-Control": "no-store", **retry, **(headers or {})})
+        super().__init__(body, problem.status, headers={**retry, **(headers or {})})
 
 
 def describe(error: Exception) -> Problem:
