@@ -5,11 +5,15 @@ VENVS := .venv
 INFERENCE := $(VENVS)/inference
 FRONTEND := $(VENVS)/frontend
 TRAINING := $(VENVS)/training
+BATCH := $(VENVS)/batch
+BATCH_DEV := $(VENVS)/batch-dev
 DEV := $(VENVS)/dev
 
-PACKAGES := services/inference services/frontend training
-SOURCES := services/inference/inference services/frontend/frontend training/training tools tests
-REQUIREMENTS := services/inference/requirements.txt services/frontend/requirements.txt training/requirements.txt
+# The packages whose dependencies are resolved together, and those with batch, which is alone with Ray in its environments.
+RESOLVED := services/inference services/frontend training
+PACKAGES := $(RESOLVED) services/batch
+SOURCES := services/inference/inference services/frontend/frontend training/training services/batch/batch tools tests
+REQUIREMENTS := $(PACKAGES:%=%/requirements.txt)
 SPLIT ?= dev
 BUNDLE ?= artifacts/default
 # DATASET as options: one folder, whose name may hold blanks, or several.
@@ -20,9 +24,10 @@ NEEDS_DATASET := $(filter train end-to-end evaluate report,$(MAKECMDGOALS))
 NEEDS_OUT := $(filter train end-to-end,$(MAKECMDGOALS))
 $(if $(NEEDS_DATASET),$(if $(DATASET),,$(error say where the photos are: make $(firstword $(NEEDS_DATASET)) DATASET=path/to/flickr8k)))
 $(if $(NEEDS_OUT),$(if $(OUT),,$(error say where the result goes: make $(firstword $(NEEDS_OUT)) DATASET=$(DATASET) OUT=artifacts/mine)))
+$(if $(filter batch,$(MAKECMDGOALS)),$(if $(INPUT),$(if $(OUTPUT),,$(error say where the captions go: make batch INPUT="$(INPUT)" OUTPUT=captions)),$(error say where the photos are: make batch INPUT=path/to/photos OUTPUT=captions)))
 
 .DEFAULT_GOAL := help
-.PHONY: help run test screenshots waiting test-compose sizing chaos prove bench audit train end-to-end evaluate report photos lint format lock wheel clean clean-all
+.PHONY: help run test batch batch-chaos screenshots waiting test-compose sizing chaos prove bench audit train end-to-end evaluate report photos lint format lock wheel clean clean-all
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -33,6 +38,14 @@ run: $(INFERENCE)/ready $(FRONTEND)/ready ## serve the page on port 8080 and the
 test: $(DEV)/ready ## check the style, then run all tests
 	@$(MAKE) --no-print-directory lint
 	$(DEV)/bin/python -m pytest $(PYTEST_ARGS)
+	@$(MAKE) --no-print-directory $(BATCH_DEV)/ready
+	$(BATCH_DEV)/bin/python -m pytest tests/batch $(PYTEST_ARGS)
+
+batch: $(BATCH)/ready ## INPUT=… OUTPUT=…: caption folders, globs, tables or buckets of photos into Parquet; BATCH_ARGS="--actors 2"
+	$(BATCH)/bin/caption-batch "$(INPUT)" --output "$(OUTPUT)" $(BATCH_ARGS)
+
+batch-chaos: $(BATCH_DEV)/ready ## kill a batch run's driver, actors and nodes, and count its rows; BATCH_CHAOS_ARGS="--photos 20000"
+	@PYTHONPATH=tools:tests $(BATCH_DEV)/bin/python -m batch_chaos $(BATCH_CHAOS_ARGS)
 
 screenshots: $(DEV)/ready ## take the docs' pictures of the page: real services, real bundle, real browser; STATES="start caption"
 	@PYTHONPATH=tools:tests $(DEV)/bin/python -m screenshots $(STATES)
@@ -97,13 +110,15 @@ wheel: $(DEV)/ready ## dist/inference-….whl: one file to install anywhere, wit
 	@rm -rf $(WHEEL_SOURCE) && ls -sh dist/*.whl
 
 LOCK := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate
-lock: ## resolve all dependencies anew (needs uv); one resolution, so that all programs agree
-	$(LOCK) $(PACKAGES:%=%/pyproject.toml) --all-extras --group pyproject.toml:dev -o requirements-dev.txt $(LOCK_ARGS)
+lock: ## resolve all dependencies anew (needs uv); one resolution, so that all programs agree, and one for batch
+	$(LOCK) $(RESOLVED:%=%/pyproject.toml) --all-extras --group pyproject.toml:dev -o requirements-dev.txt $(LOCK_ARGS)
 	$(LOCK) services/inference/pyproject.toml --extra build -c requirements-dev.txt -o services/inference/requirements.txt
 	$(LOCK) services/frontend/pyproject.toml --extra build -c requirements-dev.txt -o services/frontend/requirements.txt
 	$(LOCK) services/inference/pyproject.toml --extra build --extra tracing -c requirements-dev.txt -o services/inference/requirements-tracing.txt
 	$(LOCK) services/frontend/pyproject.toml --extra build --extra tracing -c requirements-dev.txt -o services/frontend/requirements-tracing.txt
 	$(LOCK) services/inference/pyproject.toml training/pyproject.toml --extra build -c requirements-dev.txt -o training/requirements.txt
+	$(LOCK) services/inference/pyproject.toml services/batch/pyproject.toml --extra build --group services/batch/pyproject.toml:test -c services/inference/requirements.txt -o services/batch/requirements-dev.txt $(LOCK_ARGS)
+	$(LOCK) services/inference/pyproject.toml services/batch/pyproject.toml --extra build -c services/batch/requirements-dev.txt -o services/batch/requirements.txt
 
 clean: ## remove everything that can be made again: environments, caches
 	rm -rf $(VENVS) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
@@ -134,6 +149,12 @@ $(FRONTEND)/ready: services/frontend/requirements.txt services/frontend/pyprojec
 
 $(TRAINING)/ready: training/requirements.txt training/pyproject.toml services/inference/pyproject.toml
 	$(call make_venv,$(TRAINING),$<,services/inference training)
+
+$(BATCH)/ready: services/batch/requirements.txt services/batch/pyproject.toml services/inference/pyproject.toml
+	$(call make_venv,$(BATCH),$<,services/inference services/batch)
+
+$(BATCH_DEV)/ready: services/batch/requirements-dev.txt services/batch/pyproject.toml services/inference/pyproject.toml
+	$(call make_venv,$(BATCH_DEV),$<,services/inference services/batch)
 
 $(DEV)/ready: requirements-dev.txt $(PACKAGES:%=%/pyproject.toml)
 	$(call make_venv,$(DEV),$<,$(PACKAGES))

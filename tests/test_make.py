@@ -58,6 +58,15 @@ def test_several_datasets_are_several_options_and_a_folder_may_have_blanks(targe
     assert f'--dataset "{tmp_path}/my photos" ' in one
 
 
+def test_a_batch_run_says_what_it_lacks_before_anything_is_installed(tmp_path: Path) -> None:
+    without_input = _make("batch", f"VENVS={tmp_path}/venv")
+    without_output = _make("batch", "INPUT=my photos", f"VENVS={tmp_path}/venv")
+
+    assert "make batch INPUT=path/to/photos OUTPUT=captions" in without_input.stderr
+    assert 'make batch INPUT="my photos" OUTPUT=captions' in without_output.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_an_old_python_is_told_what_to_do(tmp_path: Path) -> None:
     old = tmp_path / "python3.10"
     old.write_text("#!/bin/sh\n[ $1 = --version ] && echo Python 3.10.12\nexit 1\n")

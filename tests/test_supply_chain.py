@@ -9,7 +9,9 @@ from packaging.version import Version
 _ROOT = Path(__file__).parents[1]
 _SERVING = ("services/inference/requirements.txt", "services/frontend/requirements.txt")
 _TRACING = ("services/inference/requirements-tracing.txt", "services/frontend/requirements-tracing.txt")
-_ALL = (*_SERVING, *_TRACING, "training/requirements.txt", "requirements-dev.txt")
+_BATCH = ("services/batch/requirements.txt", "services/batch/requirements-dev.txt")
+_OTHERS = (*_SERVING, *_TRACING, "training/requirements.txt", "requirements-dev.txt")
+_ALL = (*_OTHERS, *_BATCH)
 
 # The first version without a hole that was known when the line was written; older ones are refused.
 _FLOORS = {
@@ -53,3 +55,15 @@ def test_no_dependency_has_a_known_hole(path: str) -> None:
 @pytest.mark.parametrize("path", _SERVING)
 def test_serving_needs_no_training(path: str) -> None:
     assert not {"tensorflow", "keras", "torch", "nltk"} & set(read_pins(path))
+
+
+@pytest.mark.parametrize("path", _OTHERS)
+def test_ray_is_in_the_environments_of_batch_alone(path: str) -> None:
+    assert not {"ray", "pyarrow"} & set(read_pins(path))
+
+
+def test_batch_captions_with_the_libraries_that_serve() -> None:
+    serving = read_pins(_SERVING[0])
+    batch = read_pins(_BATCH[0])
+
+    assert {name: batch.get(name) for name in serving} == serving

@@ -41,7 +41,7 @@ def test_a_pod_can_change_nothing_and_has_no_capability(pod: dict[str, Any]) -> 
         }
 
 
-@pytest.mark.parametrize("dockerfile", ["services/inference", "services/frontend", "training"])
+@pytest.mark.parametrize("dockerfile", ["services/inference", "services/frontend", "services/batch", "training"])
 def test_an_image_of_ours_does_not_run_as_root(dockerfile: str) -> None:
     [user] = re.findall(r"^USER (\d+):(\d+)$", (_ROOT / dockerfile / "Dockerfile").read_text(), re.MULTILINE)
 

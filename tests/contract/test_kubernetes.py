@@ -46,7 +46,7 @@ def test_a_manifest_is_valid_by_the_schema_of_its_kind(manifest: dict[str, Any])
 def test_the_kustomization_names_every_file() -> None:
     named = set(yaml.safe_load((_MANIFESTS / "kustomization.yaml").read_text())["resources"])
 
-    assert named | {"kustomization.yaml"} == {path.name for path in _MANIFESTS.iterdir()}
+    assert named | {"kustomization.yaml"} == {path.name for path in _MANIFESTS.iterdir() if path.is_file()}
 
 
 @pytest.mark.skipif(shutil.which("kubectl") is None, reason="kubectl is not installed")
@@ -96,3 +96,45 @@ def test_nobody_may_talk_unless_a_policy_says_so_and_inference_has_no_way_out() 
 
     assert everyone == {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]}
     assert "egress" not in find_object("NetworkPolicy", "inference")["spec"]
+
+
+def read_batch() -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """The Ray job, and the pods of its head and of its workers."""
+    job = yaml.safe_load((_MANIFESTS / "batch" / "job.yaml").read_text())
+    cluster = job["spec"]["rayClusterSpec"]
+    return job, [group["template"] for group in (cluster["headGroupSpec"], *cluster["workerGroupSpecs"])]
+
+
+def test_the_pods_of_the_batch_job_are_valid_and_can_change_nothing_but_their_volumes() -> None:
+    dockerfile = (_ROOT / "services" / "batch" / "Dockerfile").read_text()
+    [user] = re.findall(r"^USER (\d+)", dockerfile, re.MULTILINE)
+    _, templates = read_batch()
+
+    for template in templates:
+        pod = {"apiVersion": "v1", "kind": "Pod", **template, "metadata": {"name": "ray", **template["metadata"]}}
+        kubernetes_validate.validate(pod, kubernetes_validate.latest_version(), strict=True)
+        [container] = template["spec"]["containers"]
+        assert template["spec"]["securityContext"]["runAsUser"] == int(user)
+        assert container["securityContext"] == {
+            "allowPrivilegeEscalation": False,
+            "readOnlyRootFilesystem": True,
+            "capabilities": {"drop": ["ALL"]},
+        }
+
+
+def test_the_batch_job_runs_the_ray_that_its_image_has_and_the_program_that_there_is() -> None:
+    job, _ = read_batch()
+    pins = (_ROOT / "services" / "batch" / "requirements.txt").read_text()
+    program, *options = job["spec"]["entrypoint"].removeprefix("python -m ").split()
+
+    assert f"\nray=={job['spec']['rayClusterSpec']['rayVersion']} " in pins
+    assert (_ROOT / "services" / "batch" / program / "__main__.py").exists()
+    assert "--output" in options
+
+
+def test_the_policy_of_the_batch_job_is_valid_and_for_its_pods() -> None:
+    policy = yaml.safe_load((_MANIFESTS / "batch" / "network.yaml").read_text())
+    _, templates = read_batch()
+
+    kubernetes_validate.validate(policy, kubernetes_validate.latest_version(), strict=True)
+    assert all(template["metadata"]["labels"] == policy["spec"]["podSelector"]["matchLabels"] for template in templates)

@@ -1,0 +1,114 @@
+"""The only module that knows Ray: starts it or joins it, and has Ray Data hand out the units to actors.
+
+What goes through Ray are numbers: of a unit to an actor, and of what came of its photos back. Photos and rows go
+straight between the actors and the storage, so that Ray's object store stays empty, whatever there is to do.
+"""
+
+import contextlib
+import logging
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nobody is told that it runs
+
+import ray
+from ray.data import ActorPoolStrategy, DataContext
+from ray.exceptions import RayError
+
+from batch.errors import BatchError, RunError
+from batch.outcome import OUTCOMES
+from batch.unit import UNIT, Task, UnitActor
+from inference.errors import CaptionError
+from inference.model.cpu import count_cores
+
+_OBJECT_STORE_BYTES = 100 * 2**20
+_STARTS = 3
+_AHEAD = 2  # units that an actor has been given, so that it never waits for the next
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Cluster:
+    """Ray, as it was found: `cpus` of all its nodes."""
+
+    cpus: int
+
+
+@contextlib.contextmanager
+def open_ray(address: str | None, *, dashboard: bool) -> Iterator[Cluster]:
+    """Join the cluster at `address`, or start Ray on this machine, for nobody else, and end it. Raises RunError."""
+    _be_quiet()
+    try:
+        if address:
+            ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
+        else:
+            _start_here(dashboard=dashboard)
+        yield Cluster(int(ray.cluster_resources().get("CPU", 0)))
+    except (ConnectionError, RayError) as error:
+        raise RunError(f"Ray: {_first_line(error)}") from error
+    finally:
+        ray.shutdown()
+
+
+def do_units(task: Task, units: int, actors: int) -> Iterator[dict[str, int]]:
+    """Have `actors` do the units, in any order; back come the outcomes of each, counted.
+
+    Raises BatchError and CaptionError as an actor did, and RunError when Ray gave up.
+    """
+    DataContext.get_current().enable_progress_bars = False
+    done = ray.data.from_items([{UNIT: unit} for unit in range(units)], override_num_blocks=units).map_batches(
+        UnitActor,
+        batch_size=1,
+        fn_constructor_args=(task,),
+        compute=ActorPoolStrategy(size=actors, max_tasks_in_flight_per_actor=_AHEAD),
+        num_cpus=task.cpus,
+    )
+    try:
+        for row in done.iter_rows():
+            yield {outcome: int(row[outcome]) for outcome in OUTCOMES}
+    except RayError as error:
+        raise _find_cause(error) from error
+
+
+def _be_quiet() -> None:
+    """Progress is told by us; Ray may say what goes wrong."""
+    for name in ("ray", "ray.data"):
+        logging.getLogger(name).setLevel(logging.ERROR)
+
+
+def _start_here(*, dashboard: bool) -> None:
+    """Start Ray. On a machine with much else to do its parts may not be there in time, and then it gives up."""
+    for attempt in range(1, _STARTS + 1):
+        try:
+            ray.init(
+                address="local",
+                num_cpus=count_cores(),
+                object_store_memory=_OBJECT_STORE_BYTES,
+                include_dashboard=dashboard,
+                log_to_driver=False,
+                logging_level=logging.ERROR,
+            )
+        except Exception as error:  # Ray raises a bare Exception here
+            ray.shutdown()
+            if attempt == _STARTS:
+                raise RunError(f"Ray cannot be started: {_first_line(error)}") from error
+            _log.warning("Ray did not start in time, and is started again")
+        else:
+            return
+
+
+def _find_cause(error: BaseException) -> Exception:
+    """What an actor raised, below all that Ray puts around it."""
+    seen: BaseException | None = error
+    while seen is not None:
+        if isinstance(seen, BatchError | CaptionError):
+            return seen
+        seen = getattr(seen, "cause", None) or seen.__cause__
+    return RunError(f"Ray gave up: {_first_line(error)}")
+
+
+def _first_line(error: BaseException) -> str:
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return lines[-1] if lines else type(error).__name__

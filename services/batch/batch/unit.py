@@ -1,0 +1,108 @@
+"""Does the units of a run, in a process that Ray keeps: an actor, with the model loaded once.
+
+A unit may come twice, after its first actor died or its node was lost. It has the same photos then and the same file of
+rows, so that the second time finds the file, or writes it.
+"""
+
+from collections import Counter
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow.parquet as pq
+
+from batch import storage
+from batch.captioning import caption_photos
+from batch.errors import OutputError
+from batch.outcome import CAPTIONED, OUTCOMES
+from batch.output import Output
+from batch.plan import read_unit
+from batch.reading import Reader
+from batch.row import Row, Source, to_parquet
+from inference.captioner import Captioner
+from inference.image.decode import ImageLimits
+from inference.image.pool import DecodePool
+from inference.serving.memory import limit_arenas
+from inference.serving.settings import Settings
+
+UNIT = "unit"
+
+_DEADLINE_SECONDS = 300.0  # for a photo to be decoded: nobody waits for it, and the machine may be busy
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """What the actors of a run have in common; `cpus`: cores of each, `column`: where tables hold their photos."""
+
+    output: Output
+    source: Source
+    bundle: Path
+    cpus: int
+    column: str | None
+
+
+class UnitActor:
+    """Captions the photos of one unit after the other."""
+
+    def __init__(self, task: Task) -> None:
+        """Load the model, and start the processes that decode; they end with this one, or with `close`. Raises
+        BundleError.
+        """
+        limit_arenas()
+        self._task = task
+        settings = Settings.model_construct()  # the limits of the service as it comes, whatever the environment says
+        limits = ImageLimits(
+            max_pixels=settings.max_pixels, max_held_pixels=settings.max_held_pixels, max_side=settings.max_side
+        )
+        self._max_bytes = settings.max_body_bytes
+        self._resources = ExitStack()
+        decoders = self._resources.enter_context(
+            DecodePool(
+                task.cpus,
+                limits,
+                photo_seconds=settings.decode_seconds,
+                deadline_seconds=_DEADLINE_SECONDS,
+                max_bytes=self._max_bytes,
+            )
+        )
+        self._captioner = Captioner.load(task.bundle, threads=task.cpus, decode=decoders.decode)
+        self._check_version()
+        manifest = self._resources.enter_context(storage.open_file(task.output.manifest(task.source.run)))
+        self._manifest = pq.ParquetFile(manifest)
+
+    def __call__(self, batch: dict[str, npt.NDArray[Any]]) -> dict[str, npt.NDArray[Any]]:
+        """Do the unit of each row of a batch; back come the `OUTCOMES` of its photos, each counted."""
+        tallies = [Counter(kind or CAPTIONED for kind in self._do(int(unit))) for unit in batch[UNIT]]
+        return {outcome: np.array([tally[outcome] for tally in tallies]) for outcome in OUTCOMES}
+
+    def close(self) -> None:
+        """End the processes that decode; nothing can be captioned afterwards."""
+        self._resources.close()
+
+    def _do(self, unit: int) -> list[str | None]:
+        """The error types of its photos."""
+        task = self._task
+        place = task.output.rows(task.source.run, unit)
+        if storage.exists(place):
+            written: list[str | None] = pq.read_table(storage.open_file(place), columns=["error_type"])[0].to_pylist()
+            return written
+        rows = self._caption(unit)
+        task.output.check_owner(task.source.run)
+        storage.publish(place, to_parquet(rows))
+        return [row.error_type for row in rows]
+
+    def _caption(self, unit: int) -> list[Row]:
+        photos = read_unit(self._manifest, unit)
+        reader = Reader(self._max_bytes, self._task.column)
+        # One more thread than cores: it waits for a disk or a network while the others decode.
+        threads = self._task.cpus + 1
+        return list(caption_photos(self._captioner, photos, reader, self._task.source, threads=threads))
+
+    def _check_version(self) -> None:
+        manifest = self._captioner.bundle.manifest
+        wanted = self._task.source
+        if (manifest.name, manifest.version) != (wanted.model, wanted.model_version):
+            raise OutputError(f"{self._task.bundle}: is {manifest.name} {manifest.version} on one of the machines")

@@ -1,0 +1,114 @@
+"""A run goes on from what is written. Here an actor does the units in this process, one by one, without Ray."""
+
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+import numpy as np
+import pyarrow.dataset as ds
+import pytest
+from support.photos import photo_bytes
+
+from batch import pipeline, storage
+from batch.cli import main
+from batch.outcome import OUTCOMES
+from batch.output import Output
+from batch.unit import UNIT, Task, UnitActor
+
+
+@contextmanager
+def _open_here(address: str | None, *, dashboard: bool) -> Iterator[pipeline.Cluster]:
+    yield pipeline.Cluster(cpus=2)
+
+
+def _do_here(task: Task, units: int, actors: int) -> Iterator[dict[str, int]]:
+    with closing(UnitActor(task)) as actor:
+        for unit in range(units):
+            done = actor({UNIT: np.array([unit])})
+            yield {outcome: int(done[outcome][0]) for outcome in OUTCOMES}
+
+
+@pytest.fixture(autouse=True)
+def without_ray(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pipeline, "open_ray", _open_here)
+    monkeypatch.setattr(pipeline, "do_units", _do_here)
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> Path:
+    (tmp_path / "photos").mkdir()
+    for number in range(5):
+        (tmp_path / "photos" / f"{number}.png").write_bytes(photo_bytes("red"))
+    (tmp_path / "photos" / "late.png").write_bytes(b"not there yet")
+    return tmp_path / "photos"
+
+
+def _run(photos: Path, bundle: Path, *options: str) -> list[dict[str, object]]:
+    """The rows of the output after a run, by name and run."""
+    output = photos.parent / "captions"
+    assert main([str(photos), f"--output={output}", f"--bundle={bundle}", *options]) == 0
+    rows = ds.dataset(str(output)).to_table(columns=["uri", "caption", "error_type", "run"]).to_pylist()
+    return sorted(rows, key=lambda row: (Path(row["uri"]).name, row["run"]))
+
+
+def test_only_photos_that_are_new_are_captioned(photos: Path, tiny_bundle: Path) -> None:
+    first = _run(photos, tiny_bundle, "--rows-per-file=2")
+    (photos / "5.png").write_bytes(photo_bytes("blue"))
+    (photos / "0.png").unlink()
+
+    second = _run(photos, tiny_bundle)
+
+    new = [row for row in second if row not in first]
+    assert [row for row in second if row in first] == first
+    assert [(Path(str(row["uri"])).name, row["caption"]) for row in new] == [("5.png", "a blue square")]
+
+
+def test_what_failed_is_captioned_again_when_that_is_asked_for(photos: Path, tiny_bundle: Path) -> None:
+    before = _run(photos, tiny_bundle)
+    unasked = _run(photos, tiny_bundle)
+    asked = _run(photos, tiny_bundle, "--retry-failed")
+
+    assert unasked == before
+    assert [row["error_type"] for row in asked if row not in before] == ["unsupported-type"]
+    assert len(asked) == len(before) + 1
+
+
+def test_a_unit_that_comes_twice_has_one_file(
+    photos: Path, tiny_bundle: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def twice(task: Task, units: int, actors: int) -> Iterator[dict[str, int]]:
+        list(_do_here(task, units, actors))
+        with monkeypatch.context() as patch:
+            patch.setattr(storage, "publish", None)  # whoever writes the file again fails
+            yield from _do_here(task, units, actors)
+
+    monkeypatch.setattr(pipeline, "do_units", twice)
+
+    assert len(_run(photos, tiny_bundle)) == 6
+    assert capsys.readouterr().out.startswith("5 photos captioned, 1 failed (1 unsupported-type)")
+
+
+def test_a_run_that_died_before_it_had_begun_is_no_hindrance(photos: Path, tiny_bundle: Path) -> None:
+    _run(photos, tiny_bundle)
+    (photos.parent / "captions" / "_runs" / "20260101T000000-dead").mkdir()
+
+    assert len(_run(photos, tiny_bundle)) == 6
+
+
+def test_a_run_that_is_taken_over_from_ends_and_writes_nothing_more(
+    photos: Path, tiny_bundle: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def lose(task: Task, units: int, actors: int) -> Iterator[dict[str, int]]:
+        rows = _do_here(task, units, actors)
+        yield next(rows)
+        task.output.begin("29991231T000000-abcd", {"model": {"name": "tiny", "version": "0.0.1"}})
+        yield from rows
+
+    monkeypatch.setattr(pipeline, "do_units", lose)
+    output = photos.parent / "captions"
+
+    status = main([str(photos), f"--output={output}", f"--bundle={tiny_bundle}", "--rows-per-file=2"])
+
+    assert status == 1
+    assert "the run 29991231T000000-abcd has taken over" in capsys.readouterr().err
+    assert len(Output.open(str(output)).row_files()) == 1
