@@ -124,8 +124,8 @@ def test_a_bundle_without_a_saved_model_says_what_the_tensorflow_runtime_lacks(b
 def keep_elsewhere(model: ModelProto) -> None:
     """Have the first weight of a model be in another file."""
     weight = model.graph.initializer[0]
-    weight.ClearField("raw_data")
     set_external_data(weight, "elsewhere.bin")
+    weight.ClearField("raw_data")
 
 
 def keep_elsewhere_inside(model: ModelProto) -> None:

@@ -35,7 +35,8 @@ class RefusalTask(ErrorTask):
 
     def execute(self) -> None:
         """Answer with the headers that every other answer has."""
-        self.response_headers.extend((HEADERS | DOCUMENT_HEADERS | {"Cache-Control": "no-store"}).items())
+        headers = HEADERS | DOCUMENT_HEADERS | {"Cache-Control": "no-store"}
+        self.response_headers = [*self.response_headers, *headers.items()]
         super().execute()
 
 
