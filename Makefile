@@ -120,9 +120,9 @@ lock: ## resolve all dependencies anew (needs uv); one resolution, so that all p
 	$(LOCK) services/inference/pyproject.toml services/batch/pyproject.toml --extra build --group services/batch/pyproject.toml:test -c services/inference/requirements.txt -o services/batch/requirements-dev.txt $(LOCK_ARGS)
 	$(LOCK) services/inference/pyproject.toml services/batch/pyproject.toml --extra build -c services/batch/requirements-dev.txt -o services/batch/requirements.txt
 
-clean: ## remove everything that can be made again: environments, caches
-	rm -rf $(VENVS) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
-	find $(PACKAGES) tests -name __pycache__ -type d -prune -exec rm -rf {} +
+clean: ## remove everything that can be made again: environments, caches, wheels
+	rm -rf $(VENVS) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage dist
+	find $(PACKAGES) tests tools \( -name __pycache__ -o -name '*.egg-info' \) -type d -prune -exec rm -rf {} +
 	@for kept in .cache runs; do if [ -d $$kept ]; then du -sh $$kept | \
 	  awk '{print "left " $$2 ": " $$1 ", " ($$2 == "runs" ? "trainings that can go on" : "weights and features, fetched or computed once")}'; fi; done
 	@if [ -d .cache ] || [ -d runs ]; then echo "make clean-all removes them too"; fi

@@ -67,6 +67,48 @@ def test_a_batch_run_says_what_it_lacks_before_anything_is_installed(tmp_path: P
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.fixture
+def used_clone(tmp_path: Path) -> Path:
+    """A clone in which every target has left something."""
+    for made in (
+        ".venv/dev", ".mypy_cache", ".cache/weights", "runs/first", "dist", "tools/__pycache__", "tests/__pycache__",
+        "services/inference/inference.egg-info", "services/frontend", "services/batch", "training",
+        "artifacts/mine",
+    ):  # fmt: skip
+        (tmp_path / made).mkdir(parents=True)
+    return tmp_path
+
+
+def _clean(target: str, clone: Path) -> tuple[str, set[str]]:
+    """What `make` says, and the folders that it leaves, but for those that a clone has."""
+    made = subprocess.run(
+        ["make", "-f", str(ROOT / "Makefile"), target],
+        cwd=clone,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    folders = {str(path.relative_to(clone)) for path in clone.rglob("*") if not any(path.iterdir())}
+    packages = {"services/inference", "services/frontend", "services/batch", "training"}
+    return made.stdout, folders - packages - {"tests", "tools"}
+
+
+def test_clean_says_what_it_leaves_and_what_removes_that(used_clone: Path) -> None:
+    said, left = _clean("clean", used_clone)
+
+    assert left == {".cache/weights", "runs/first", "artifacts/mine"}
+    assert "left .cache: " in said
+    assert "left runs: " in said
+    assert "make clean-all removes them too" in said
+
+
+def test_clean_all_leaves_only_bundles(used_clone: Path) -> None:
+    _, left = _clean("clean-all", used_clone)
+
+    assert left == {"artifacts/mine"}
+
+
 def test_an_old_python_is_told_what_to_do(tmp_path: Path) -> None:
     old = tmp_path / "python3.10"
     old.write_text("#!/bin/sh\n[ $1 = --version ] && echo Python 3.10.12\nexit 1\n")

@@ -16,6 +16,15 @@ def tiny_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_tiny_bundle(tmp_path_factory.mktemp("bundles") / "tiny")
 
 
+@pytest.fixture
+def without_ray(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Runs are done in this process."""
+    from support.batch_here import do_here, open_here
+
+    monkeypatch.setattr("batch.pipeline.open_ray", open_here)
+    monkeypatch.setattr("batch.pipeline.do_units", do_here)
+
+
 @pytest.fixture(scope="session")
 def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Sixty coloured squares in two folders, a file that is no photo by its name, and every trap that there is."""

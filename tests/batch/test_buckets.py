@@ -10,6 +10,7 @@ import pytest
 from moto.server import ThreadedMotoServer
 from pyarrow import fs
 from support.photos import photo_bytes
+from support.tars import make_tar
 
 from batch import storage
 from batch.captioning import caption_photos
@@ -46,6 +47,8 @@ def bucket() -> Iterator[str]:
         sink = pa.BufferOutputStream()
         pq.write_table(pa.table({"photo": [photo_bytes("blue"), b"none"]}), sink)
         storage.publish("s3://bucket/tables/t.parquet", sink.getvalue())
+        tar = make_tar({"0.png": photo_bytes("green"), "1.png": bytes(900)})
+        storage.publish("s3://bucket/tars/t.tar", tar[: 1024 + 512 + 100])
         yield "s3://bucket"
     server.stop()
 
@@ -70,6 +73,7 @@ def test_photos_of_a_bucket_are_captioned_into_it_and_are_done_then(
 ) -> None:
     output = Output.open(f"{bucket}/captions")
     photos = [*_list(f"{bucket}/photos"), *_list(f"{bucket}/tables", columns=Columns(bytes="photo"))]
+    photos += _list(f"{bucket}/tars")
     output.begin(SOURCE.run, MODEL)
     listing = Listing(photos, tmp_path)
     marks = listing.mark_to_do(output.written_ids(with_failed=True))
@@ -77,7 +81,8 @@ def test_photos_of_a_bucket_are_captioned_into_it_and_are_done_then(
 
     unit = read_unit(pq.ParquetFile(storage.open_file(output.manifest(SOURCE.run))), 0)
     captioner = Captioner.load(tiny_bundle, threads=1)
-    rows = list(caption_photos(captioner, unit, Reader(100_000, "photo"), SOURCE, threads=2))
+    with Reader(100_000, "photo") as reader:
+        rows = list(caption_photos(captioner, unit, reader, SOURCE, threads=2))
     storage.publish(output.rows(SOURCE.run, 0), to_parquet(rows))
 
     found = ds.dataset(output.uri).to_table(columns=["uri", "caption", "error_type"]).to_pylist()
@@ -85,9 +90,10 @@ def test_photos_of_a_bucket_are_captioned_into_it_and_are_done_then(
     assert captions == {
         NAMES[0]: "a red square", NAMES[1]: "a green square", NAMES[2]: "a blue square", NAMES[3]: "a red square",
         "tables/t.parquet#0": "a blue square", "tables/t.parquet#1": "unsupported-type",
+        "tars/t.tar#0.png": "a green square", "tars/t.tar#1.png": "unreadable",
     }  # fmt: skip
     assert storage.exists(output.rows(SOURCE.run, 0))
-    assert sum(map(len, output.written_ids(with_failed=True))) == 6
+    assert sum(map(len, output.written_ids(with_failed=True))) == 8
 
 
 def test_an_output_in_a_bucket_has_one_owner(bucket: str) -> None:

@@ -31,7 +31,8 @@ def captioner(tiny_bundle: Path) -> Iterator[Captioner]:
 
 
 def _caption(captioner: Captioner, photos: list[Photo], column: str | None = None) -> list[Row]:
-    return list(caption_photos(captioner, photos, Reader(MOST_BYTES, column), SOURCE, threads=2))
+    with Reader(MOST_BYTES, column) as reader:
+        return list(caption_photos(captioner, photos, reader, SOURCE, threads=2))
 
 
 def test_every_photo_has_its_row_in_order_and_what_fails_says_why(captioner: Captioner, tmp_path: Path) -> None:

@@ -1,37 +1,19 @@
 """A run goes on from what is written. Here an actor does the units in this process, one by one, without Ray."""
 
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
 from pathlib import Path
 
-import numpy as np
 import pyarrow.dataset as ds
 import pytest
+from support.batch_here import do_here
 from support.photos import photo_bytes
 
 from batch import pipeline, storage
 from batch.cli import main
-from batch.outcome import OUTCOMES
 from batch.output import Output
-from batch.unit import UNIT, Task, UnitActor
+from batch.unit import Task
 
-
-@contextmanager
-def _open_here(address: str | None, *, dashboard: bool) -> Iterator[pipeline.Cluster]:
-    yield pipeline.Cluster(cpus=2)
-
-
-def _do_here(task: Task, units: int, actors: int) -> Iterator[dict[str, int]]:
-    with closing(UnitActor(task)) as actor:
-        for unit in range(units):
-            done = actor({UNIT: np.array([unit])})
-            yield {outcome: int(done[outcome][0]) for outcome in OUTCOMES}
-
-
-@pytest.fixture(autouse=True)
-def without_ray(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pipeline, "open_ray", _open_here)
-    monkeypatch.setattr(pipeline, "do_units", _do_here)
+pytestmark = pytest.mark.usefixtures("without_ray")
 
 
 @pytest.fixture
@@ -77,10 +59,10 @@ def test_a_unit_that_comes_twice_has_one_file(
     photos: Path, tiny_bundle: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def twice(task: Task, units: int, actors: int) -> Iterator[dict[str, int]]:
-        list(_do_here(task, units, actors))
+        list(do_here(task, units, actors))
         with monkeypatch.context() as patch:
             patch.setattr(storage, "publish", None)  # whoever writes the file again fails
-            yield from _do_here(task, units, actors)
+            yield from do_here(task, units, actors)
 
     monkeypatch.setattr(pipeline, "do_units", twice)
 
@@ -99,7 +81,7 @@ def test_a_run_that_is_taken_over_from_ends_and_writes_nothing_more(
     photos: Path, tiny_bundle: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def lose(task: Task, units: int, actors: int) -> Iterator[dict[str, int]]:
-        rows = _do_here(task, units, actors)
+        rows = do_here(task, units, actors)
         yield next(rows)
         task.output.begin("29991231T000000-abcd", {"model": {"name": "tiny", "version": "0.0.1"}})
         yield from rows

@@ -19,7 +19,8 @@ from support.photos import photo_bytes
 
 from inference.captioner import Captioner
 from inference.cli.outcome import Outcome, Status
-from inference.cli.output import Format
+from inference.cli.output import Format, Layout
+from inference.cli.photo import Photo
 from inference.cli.record import ANY_NAME, open_record
 
 # KILLED_PHOTOS=10000 makes the run that is killed a long one.
@@ -165,7 +166,7 @@ def test_a_file_of_others_is_not_touched_unasked(
 def test_two_runs_do_not_write_to_one_file(folder: Path, tiny_bundle: Path) -> None:
     output = folder.parent / "out.csv"
 
-    with open_record(output, "csv", "skip"):
+    with open_record(output, Layout("csv"), "skip"):
         result = run_caption(folder, "--format", "csv", "--output", output, bundle=tiny_bundle)
 
     assert (result.returncode, result.stderr) == (2, f"caption: {output}: another run is writing to it\n")
@@ -206,9 +207,11 @@ def test_wherever_a_row_was_cut_off_every_photo_is_there_once_in_the_end(
 
 def write_all(output: Path, format_name: Format, outcomes: Sequence[Outcome]) -> None:
     """What a run over these photos does."""
-    with open_record(output, format_name, "skip") as record:
+    with open_record(output, Layout(format_name), "skip") as record:
         for outcome in outcomes:
-            record.write(record.find(outcome.name, outcome.sha256, 0) or outcome)
+            photo = Photo(outcome.name)
+            photo.sha256 = outcome.sha256
+            record.note(record.find(photo) or outcome)
 
 
 def test_a_run_that_is_killed_again_and_again_captions_every_photo_once(tmp_path: Path, tiny_bundle: Path) -> None:

@@ -43,8 +43,8 @@ class Driver:
 
 
 def find_actors() -> list[int]:
-    """The processes that caption, of whatever run."""
-    return [pid for pid, command in _commands() if command.startswith(_ACTOR)]
+    """The processes that caption, started by the nodes that this process has started."""
+    return [pid for pid, command in _commands() if command.startswith(_ACTOR) and os.getpid() in _ancestors(pid)]
 
 
 def kill(pid: int) -> None:
@@ -74,6 +74,15 @@ def _megabytes(pid: int) -> int:
         return Resources.of(pid).megabytes
     except (OSError, KeyError):  # it has ended, or is about to
         return 0
+
+
+def _ancestors(pid: int) -> Iterator[int]:
+    while pid > 1:
+        try:
+            pid = int((_PROC / str(pid) / "stat").read_text().rpartition(")")[2].split()[1])
+        except OSError:
+            return
+        yield pid
 
 
 def _commands() -> Iterator[tuple[int, bytes]]:

@@ -17,6 +17,7 @@ from batch_chaos.processes import Driver, actor_megabytes, find_actors, kill, wa
 
 _FLAT_FROM = 2000  # rows
 _GROWTH_MEGABYTES = 40
+_STARTS = 3
 _NODE = {"num_cpus": 1, "object_store_memory": 80 * 2**20, "include_dashboard": False}
 
 
@@ -39,11 +40,22 @@ def run(bundle: Path, photos: Path, output: Path, *, rows: int) -> Figures:
 @contextmanager
 def _open_cluster() -> Iterator[tuple[Cluster, Any]]:
     """A cluster, and the node of it that may be killed."""
-    cluster = Cluster(initialize_head=True, head_node_args=dict(_NODE))
+    cluster = Cluster()
     try:
-        yield cluster, cluster.add_node(**_NODE)
+        _add_node(cluster)
+        yield cluster, _add_node(cluster)
     finally:
         cluster.shutdown()
+
+
+def _add_node(cluster: Cluster) -> Any:  # noqa: ANN401  # Ray's types are not known here
+    """Start a node. On a machine with much else to do its parts may not be there in time, and then it gives up."""
+    for _ in range(_STARTS - 1):
+        try:
+            return cluster.add_node(**_NODE)
+        except Exception as error:  # Ray raises a bare Exception here
+            print(f"a node is started again: {error}", flush=True)
+    return cluster.add_node(**_NODE)
 
 
 def _kill_driver(command: list[str], output: Path) -> None:

@@ -19,7 +19,8 @@ from types import FrameType
 from batch import __version__
 from batch.errors import BatchError, RunError
 from batch.inputs import Columns
-from batch.run import Command, Summary, run
+from batch.run import Command, run
+from batch.summary import Summary
 from inference.errors import BundleError
 from inference.model.bundle import find_bundle
 

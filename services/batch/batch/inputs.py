@@ -3,10 +3,12 @@
     photos/  s3://bucket/photos/  'photos/**/*.webp'  dog.jpg     a file is a photo
     table.parquet with --uri-column                               a cell names a photo
     table.parquet with --bytes-column                             a cell is a photo
+    samples.tar                                                   each photo in it, as WebDataset has them
 
-Nothing is decoded or even opened here, but the tables, and of these only the column of names.
+Nothing is decoded or even opened here, but the tables, of these only the column of names, and the headers of tars.
 """
 
+import tarfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
@@ -18,9 +20,11 @@ from batch.errors import InputError
 from batch.listing import File, expand, find, is_glob, walk
 from batch.photo import Photo, make_id
 from batch.storage import open_file
+from batch.tars import list_samples
 from inference.cli.folders import PHOTO_SUFFIXES
 
 _TABLE = ".parquet"
+_TAR = ".tar"
 _ROWS = 10_000
 
 
@@ -62,12 +66,14 @@ def _list_input(name: str, columns: Columns) -> Iterator[Photo]:
         yield from _read_file(single, columns)
     else:
         for file in walk(name):
-            if _suffix(file) in PHOTO_SUFFIXES or (columns.given and _suffix(file) == _TABLE):
+            if _suffix(file) in PHOTO_SUFFIXES | {_TAR} or (columns.given and _suffix(file) == _TABLE):
                 yield from _read_file(file, columns)
 
 
 def _read_file(file: File, columns: Columns) -> Iterator[Photo]:
-    if _suffix(file) != _TABLE:
+    if _suffix(file) == _TAR:
+        yield from _read_tar(file)
+    elif _suffix(file) != _TABLE:
         yield Photo(make_id(file.uri, file.size, file.modified), file.uri, "file", file.uri)
     elif columns.given:
         yield from _read_table(file, columns)
@@ -75,6 +81,13 @@ def _read_file(file: File, columns: Columns) -> Iterator[Photo]:
 
 def _suffix(file: File) -> str:
     return PurePosixPath(file.uri).suffix.lower()
+
+
+def _read_tar(file: File) -> Iterator[Photo]:
+    try:
+        yield from list_samples(file, PHOTO_SUFFIXES)
+    except (OSError, tarfile.TarError) as error:
+        raise InputError(f"{file.uri}: cannot be read as a tar: {' '.join(str(error).split())}") from error
 
 
 def _read_table(file: File, columns: Columns) -> Iterator[Photo]:

@@ -5,6 +5,7 @@
     OUT/_runs/<run>/run.json           when it began, what it was to do, and with which model
     OUT/_runs/<run>/manifest.parquet   the photos that it was to do; a group of rows for each unit
     OUT/_runs/<run>/summary.json       what came of it, once it has ended
+    OUT/_runs/<run>/report.html        a page about that, to look at
 
 The names of runs sort by time. Programs pass over what begins with `_` or `.`.
 """
@@ -65,8 +66,10 @@ class Output:
         """Where the rows of a unit are, once they are written."""
         return storage.join(self.uri, f"{run}-{unit:06}.parquet")
 
-    def end(self, run: str, summary: dict[str, Any]) -> None:
-        """Keep what came of a run. Raises OSError."""
+    def end(self, run: str, summary: dict[str, Any], report: str | None) -> None:
+        """Keep what came of a run, and a page about it where there is one. Raises OSError."""
+        if report is not None:
+            storage.publish(self._run_file(run, "report.html"), report.encode("utf-8", "backslashreplace"))
         storage.publish(self._run_file(run, "summary.json"), _to_json(summary))
 
     def written_ids(self, *, with_failed: bool) -> Iterator[Ids]:

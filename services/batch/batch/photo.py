@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 import pyarrow as pa
 
-Kind = Literal["file", "table"]
+Kind = Literal["file", "table", "tar"]
 
 SCHEMA = pa.schema(
     [
@@ -16,6 +16,8 @@ SCHEMA = pa.schema(
         ("kind", pa.string()),
         ("holder", pa.string()),
         ("start", pa.int64()),
+        ("size", pa.int64()),
+        ("fault", pa.string()),
     ]
 )
 
@@ -25,7 +27,8 @@ class Photo:
     """A photo of the input.
 
     `id`: 32 hex digits, by which runs know it again; `uri`: its name for people; `kind` and `holder`: a file of its
-    own, or the Parquet file that has it in its row `start`.
+    own, or the Parquet file that has it in its row `start`, or the tar that has it in `size` bytes from `start`;
+    `fault`: what was seen to be wrong with it when it was listed.
     """
 
     id: str
@@ -33,6 +36,8 @@ class Photo:
     kind: Kind
     holder: str
     start: int = 0
+    size: int = 0
+    fault: str | None = None
 
 
 def make_id(uri: str, *version: object) -> str:

@@ -16,7 +16,9 @@ from batch.outcome import CAPTIONED
 from batch.output import Output, name_run
 from batch.plan import Listing, choose_rows
 from batch.progress import Progress
+from batch.report import write_report
 from batch.row import Source
+from batch.summary import Summary
 from batch.to_do import Marks
 from batch.unit import Task
 from inference.model.bundle import load_bundle
@@ -42,23 +44,6 @@ class Command:
     dashboard: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Summary:
-    """What came of a run: photos `listed`, of these `already` in the output or listed twice; `captioned` and, by kind,
-    `failed` now.
-    """
-
-    run: str
-    model: str
-    model_version: str
-    listed: int
-    already: int
-    captioned: int
-    failed: dict[str, int]
-    seconds: float
-    ended: str
-
-
 def run(command: Command) -> Summary:
     """Caption what is left to do. Raises BatchError, BundleError and OSError."""
     model = load_bundle(command.bundle).manifest
@@ -73,7 +58,9 @@ def run(command: Command) -> Summary:
         if marks.any():
             _caption(command, output, source, listing, marks, progress)
     summary = _sum_up(source, len(marks), progress)
-    output.end(source.run, asdict(summary))
+    output.end(
+        source.run, asdict(summary), write_report(output, summary, command.columns.bytes) if marks.any() else None
+    )
     return summary
 
 

@@ -5,16 +5,19 @@ object may hold anything; only `file:` is, which is how a local name is written 
 """
 
 import contextlib
+import io
 import os
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
+from typing import BinaryIO, cast
 from urllib.parse import unquote_to_bytes, urlsplit
 
 import pyarrow as pa
 from pyarrow import fs
 
 _FILE = "file://"
+_AHEAD = 4 * 2**20
 
 
 def is_remote(uri: str) -> bool:
@@ -84,6 +87,13 @@ def open_file(uri: str) -> pa.NativeFile:
     """A file to seek in. Raises OSError."""
     system, path = resolve(uri)
     return system.open_input_file(path)
+
+
+def open_ahead(uri: str) -> BinaryIO:
+    """A file to read from front to back, more of it at a time than is asked for. Raises OSError."""
+    if not is_remote(uri):
+        return Path(to_path(uri)).open("rb")
+    return cast("BinaryIO", io.BufferedReader(open_file(uri), _AHEAD))
 
 
 def publish(uri: str, data: bytes | pa.Buffer) -> None:

@@ -16,6 +16,7 @@ import pyarrow.parquet as pq
 
 from batch import storage
 from batch.captioning import caption_photos
+from batch.decoders import MAX_BYTES, open_decoders
 from batch.errors import OutputError
 from batch.outcome import CAPTIONED, OUTCOMES
 from batch.output import Output
@@ -23,14 +24,9 @@ from batch.plan import read_unit
 from batch.reading import Reader
 from batch.row import Row, Source, to_parquet
 from inference.captioner import Captioner
-from inference.image.decode import ImageLimits
-from inference.image.pool import DecodePool
 from inference.serving.memory import limit_arenas
-from inference.serving.settings import Settings
 
 UNIT = "unit"
-
-_DEADLINE_SECONDS = 300.0  # for a photo to be decoded: nobody waits for it, and the machine may be busy
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,21 +49,8 @@ class UnitActor:
         """
         limit_arenas()
         self._task = task
-        settings = Settings.model_construct()  # the limits of the service as it comes, whatever the environment says
-        limits = ImageLimits(
-            max_pixels=settings.max_pixels, max_held_pixels=settings.max_held_pixels, max_side=settings.max_side
-        )
-        self._max_bytes = settings.max_body_bytes
         self._resources = ExitStack()
-        decoders = self._resources.enter_context(
-            DecodePool(
-                task.cpus,
-                limits,
-                photo_seconds=settings.decode_seconds,
-                deadline_seconds=_DEADLINE_SECONDS,
-                max_bytes=self._max_bytes,
-            )
-        )
+        decoders = self._resources.enter_context(open_decoders(task.cpus))
         self._captioner = Captioner.load(task.bundle, threads=task.cpus, decode=decoders.decode)
         self._check_version()
         manifest = self._resources.enter_context(storage.open_file(task.output.manifest(task.source.run)))
@@ -96,10 +79,10 @@ class UnitActor:
 
     def _caption(self, unit: int) -> list[Row]:
         photos = read_unit(self._manifest, unit)
-        reader = Reader(self._max_bytes, self._task.column)
         # One more thread than cores: it waits for a disk or a network while the others decode.
         threads = self._task.cpus + 1
-        return list(caption_photos(self._captioner, photos, reader, self._task.source, threads=threads))
+        with Reader(MAX_BYTES, self._task.column) as reader:
+            return list(caption_photos(self._captioner, photos, reader, self._task.source, threads=threads))
 
     def _check_version(self) -> None:
         manifest = self._captioner.bundle.manifest

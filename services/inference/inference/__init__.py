@@ -1,7 +1,7 @@
 """Turns the bytes of a photo into a caption: as a library, a command-line program and an HTTP service.
 
 from inference import Captioner
-Captioner.load().caption(Path("photo.jpg").read_bytes()).alt_text
+Captioner.load().caption("photo.jpg").alt_text
 """
 
 import os

@@ -25,6 +25,7 @@ from inference.caption import (
 )
 from inference.image.decode import ImageLimits
 from inference.image.pool import Decode, decode_here
+from inference.image.source import Photo, read_photo
 from inference.image.worker import Target
 from inference.model import cpu
 from inference.model.beam_search import Hypothesis, SearchOptions, search
@@ -125,9 +126,9 @@ class Captioner:
         found = search(self.decoder, features, self._search_options(options), self.bundle.manifest.tokens)
         return [self._write(hypotheses) for hypotheses in found]
 
-    def caption(self, data: bytes, options: CaptionOptions = _DEFAULTS) -> Caption:
-        """Caption one photo. Raises ImageError."""
-        return self.describe([self.prepare(data)], options)[0]
+    def caption(self, photo: Photo, options: CaptionOptions = _DEFAULTS) -> Caption:
+        """Caption one photo: a path, its bytes, or a Pillow image. Raises ImageError, OSError, TypeError."""
+        return self.describe([self.prepare(read_photo(photo))], options)[0]
 
     def _search_options(self, options: CaptionOptions) -> SearchOptions:
         decoding = self.bundle.manifest.decoding

@@ -88,6 +88,13 @@ async def test_a_wrong_parameter_is_named(client: httpx.AsyncClient, query: str,
     assert check_problem(response, 400, "invalid-parameter")["detail"].startswith(f"{parameter}: ")
 
 
+async def test_an_unknown_parameter_is_told_those_that_there_are(client: httpx.AsyncClient) -> None:
+    response = await client.post("/caption?beamwidth=3", content=RED, headers=PNG)
+
+    detail = "beamwidth: there is no such parameter; there are beam_width, alternatives, attention."
+    assert check_problem(response, 400, "invalid-parameter")["detail"] == detail
+
+
 @pytest.mark.parametrize("name", ["file", "photo"])
 async def test_a_part_may_have_the_name_that_other_programs_give_it(client: httpx.AsyncClient, name: str) -> None:
     response = await client.post("/caption", files=parts(RED, name=name))

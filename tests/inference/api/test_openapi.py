@@ -1,5 +1,6 @@
 """The OpenAPI document tells the truth about every answer."""
 
+import re
 from typing import Any
 
 import httpx
@@ -43,6 +44,14 @@ async def test_it_has_every_route_of_the_contract(document: Json) -> None:
         ("post", "/huggingface"),
         ("post", "/phanpy"),
     }
+
+
+async def test_generated_clients_get_functions_with_plain_names(document: Json) -> None:
+    names = [operation["operationId"] for operation in operations(document)]
+
+    assert {"caption", "captions"} <= set(names)
+    assert len(set(names)) == len(names)
+    assert [name for name in names if not re.fullmatch("[a-z]+(_[a-z]+){0,3}", name)] == []
 
 
 async def test_every_error_is_a_problem_with_an_example(document: Json) -> None:

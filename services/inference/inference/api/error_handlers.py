@@ -1,6 +1,8 @@
 """Turns whatever a route raises, or the framework raises itself, into a problem."""
 
 import logging
+from collections.abc import Mapping
+from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -10,6 +12,7 @@ from starlette.responses import Response
 
 from inference.api import problems
 from inference.api.problems import Problem, ProblemError, ProblemResponse
+from inference.api.schemas import CaptionQuery
 from inference.errors import CaptionError
 
 _log = logging.getLogger(__name__)
@@ -45,10 +48,8 @@ async def _answer_framework(request: Request, error: Exception) -> Response:
 
 async def _answer_validation(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
-    details = [
-        f"{'.'.join(str(part) for part in each['loc'][1:])}: {_lower_first(each['msg'])}" for each in error.errors()
-    ]
-    return await _answer(request, ProblemError(problems.INVALID_PARAMETER, "; ".join(details) + "."))
+    details = "; ".join(_describe(each) for each in error.errors())
+    return await _answer(request, ProblemError(problems.INVALID_PARAMETER, f"{details}."))
 
 
 async def _answer_nobody(_request: Request, _error: Exception) -> Response:
@@ -65,6 +66,13 @@ def _translate(request: Request, error: HTTPException) -> ProblemError:
             return ProblemError(problems.METHOD_NOT_ALLOWED, detail, headers=headers)
         case _:
             return ProblemError(problems.INTERNAL, problems.INTERNAL.example)
+
+
+def _describe(fault: Mapping[str, Any]) -> str:
+    name = ".".join(str(part) for part in fault["loc"][1:])
+    if fault["type"] == "extra_forbidden":  # in a query: JSON may hold more than is read
+        return f"{name}: there is no such parameter; there are {', '.join(CaptionQuery.model_fields)}"
+    return f"{name}: {_lower_first(fault['msg'])}"
 
 
 def _lower_first(text: str) -> str:

@@ -8,7 +8,8 @@ from pathlib import Path
 from inference import __version__
 from inference.caption import MOST_ALTERNATIVES, MOST_BEAMS
 from inference.cli.output import FORMATS
-from inference.cli.record import EXISTING
+from inference.cli.photo import STDIN
+from inference.cli.place import EXISTING
 from inference.model.bundle import BUNDLE_VARIABLE
 
 
@@ -19,14 +20,44 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
         "photos",
         nargs="+",
         metavar="PHOTO|FOLDER",
-        help="a photo, a folder of photos, or - for stdin; `caption serve` serves",
+        help="a photo, a folder of photos, or - for stdin; `caption html SITE` is for pages, `caption serve` serves",
     )
     parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
     parser.add_argument("--dry-run", action="store_true", help="name the photos that would be described, and stop")
     _add_choice(parser.add_argument_group("which photos of a folder"))
     _add_results(parser.add_argument_group("what comes out"))
     _add_model(parser.add_argument_group("the model"))
-    return parser.parse_args(arguments)
+    options = parser.parse_args(arguments)
+    if fault := _find_fault(options):
+        parser.error(fault)
+    return options
+
+
+def parse_site(arguments: Sequence[str]) -> argparse.Namespace:
+    """The options of `caption html`."""
+    parser = argparse.ArgumentParser(
+        prog="caption html", description="Give the pictures of a site's pages an alt text where they have none."
+    )
+    parser.add_argument("site", type=Path, metavar="SITE", help="the folder that the site's addresses begin at")
+    parser.add_argument("--dry-run", action="store_true", help="say what would be written, and write nothing")
+    _add_threshold(parser.add_argument_group("what comes out"))
+    _add_model(parser.add_argument_group("the model"))
+    options = parser.parse_args(arguments)
+    if not options.site.is_dir():
+        parser.error(f"{options.site} is not a folder")
+    return options
+
+
+def _find_fault(options: argparse.Namespace) -> str:
+    """What of the options does not go together."""
+    beside = options.write or options.sidecar
+    if beside and (options.output or options.format != "text" or options.alternatives):
+        return "--write and --sidecar take the place of --output, --format and --alternatives"
+    if beside and STDIN in options.photos:
+        return "--write and --sidecar need files, which - is not"
+    if options.existing == "renew" and not (options.write or options.sidecar == "xmp"):
+        return "--existing renew needs --write or --sidecar xmp: elsewhere nothing says whose a text is"
+    return ""
 
 
 def _add_choice(group: argparse._ArgumentGroup) -> None:
@@ -40,12 +71,17 @@ def _add_choice(group: argparse._ArgumentGroup) -> None:
 def _add_results(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--format", choices=FORMATS, default="text", help="what to write (default: text)")
     group.add_argument("--output", type=Path, metavar="FILE", help="where to write it (default: standard output)")
+    beside = group.add_mutually_exclusive_group()
+    beside.add_argument(
+        "--sidecar", choices=("txt", "xmp"), help="write each sentence into photo.txt, or photo.jpg.xmp, instead"
+    )
+    beside.add_argument("--write", action="store_true", help="write each sentence into the photo's metadata instead")
     group.add_argument(
         "--existing",
         choices=EXISTING,
         default="skip",
-        help="what to do about captions that are there: a CSV or JSON lines FILE gets the photos that it does not have "
-        "(skip, the default), is made anew (replace), or gets all (append)",
+        help="where there is a caption: leave it (skip, the default), put ours in its place (replace) or behind it "
+        "(append), or leave it unless it is ours (renew)",
     )
     group.add_argument(
         "--min-confidence",
@@ -60,6 +96,16 @@ def _add_results(group: argparse._ArgumentGroup) -> None:
         default=0,
         metavar="N",
         help=f"further sentences, 0 to {MOST_ALTERNATIVES}",
+    )
+
+
+def _add_threshold(group: argparse._ArgumentGroup) -> None:
+    group.add_argument(
+        "--min-confidence",
+        type=_share,
+        default=0.0,
+        metavar="SHARE",
+        help="leave captions below it, 0 to 1, to a person",
     )
 
 

@@ -1,39 +1,38 @@
 """Captions many photos, several at a time and in their order, and loads the model once one of them needs it.
 
-    name ──read──▶ bytes, hash ──known?──▶ decode, in a process of its own ──▶ encode, search ──▶ outcome
+    name ──there already?──▶ decode, in a process of its own ──▶ encode, search ──▶ its place
 
-Each of as many threads as there are cores takes a photo through all of this.
+Each of as many threads as there are cores takes a few photos through all of this, which the model sees together.
 """
 
-import errno
-import hashlib
-import os
-import sys
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack, nullcontext
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
 from types import TracebackType
 from typing import Self
 
-from inference.caption import CaptionOptions
+from inference.caption import Caption, CaptionOptions, PreparedImage
 from inference.captioner import Captioner, RuntimeName
 from inference.cli.outcome import Outcome, Status
+from inference.cli.photo import MOST_BYTES, Photo
+from inference.cli.place import Place
 from inference.errors import DeadlineExceededError, DecoderError, ImageError
 from inference.image.decode import ImageLimits
 from inference.image.pool import DecodePool
 
-STDIN = "-"
+# To start processes that decode takes as long as to caption a few photos, and a short run that breaks is soon repeated.
+FEW = 8
 
 # A photo of the largest size that is read takes a few seconds on a slow machine. What takes longer is no photo.
 _PHOTO_SECONDS = 20.0
 _DEADLINE_SECONDS = 120.0
-_MOST_BYTES = 512 * 2**20
+Work = Callable[[Sequence[str]], list[Outcome]]
 
-Known = Callable[[str, str], Outcome | None]
+_TOGETHER = 4  # photos; more are hardly faster (docs/benchmarks.md, "Batches")
 
 
 class Model:
@@ -73,7 +72,7 @@ class Model:
             ImageLimits(),
             photo_seconds=_PHOTO_SECONDS,
             deadline_seconds=_DEADLINE_SECONDS,
-            max_bytes=_MOST_BYTES,
+            max_bytes=MOST_BYTES,
         )
         decode = self._open.enter_context(pool).decode
         return Captioner.load(self._bundle, runtime=self._runtime, callers=self._at_once, decode=decode)
@@ -81,64 +80,77 @@ class Model:
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """What is to be done with a photo: `known` says what it came to before, by its name and the hash of its bytes."""
+    """What is to be done with each photo, and where its caption belongs."""
 
     model: Model
     options: CaptionOptions
-    known: Known
-    min_confidence: float
-    crowded: bool
+    place: Place
+    min_confidence: float = 0.0
+    crowded: bool = False
 
-    def caption(self, name: str) -> Outcome:
-        """What becomes of the photo. Raises BundleError."""
+    def caption(self, names: Sequence[str]) -> list[Outcome]:
+        """What becomes of these photos, which the model takes together. Raises BundleError."""
+        found = [self._prepare(name) for name in names]
+        prepared = [image for image in found if not isinstance(image, Outcome)]
+        captions = iter(self.model.load().describe(prepared, self.options, crowded=self.crowded) if prepared else ())
+        return [
+            outcome if isinstance(outcome, Outcome) else self._keep(name, next(captions))
+            for name, outcome in zip(names, found, strict=True)
+        ]
+
+    def examine(self, names: Sequence[str]) -> list[Outcome]:
+        """What became of these photos before, or that they are to be captioned."""
+        return [self._find(Photo(name)) or Outcome(name, Status.WANTED) for name in names]
+
+    def _find(self, photo: Photo) -> Outcome | None:
         try:
-            data = _read(name)
+            return self.place.find(photo)
         except OSError as error:
-            return Outcome(name, Status.FAILED, reason=error.strerror or str(error))
-        sha256 = hashlib.sha256(data).hexdigest()
-        return self.known(name, sha256) or self._caption(name, data, sha256)
+            return _fail(photo.name, error)
 
-    def _caption(self, name: str, data: bytes, sha256: str) -> Outcome:
-        captioner = self.model.load()
+    def _prepare(self, name: str) -> Outcome | PreparedImage:
+        photo = Photo(name)
+        if outcome := self._find(photo):
+            return outcome
         try:
-            prepared = captioner.prepare(data, sha256)
+            data = photo.data
+        except OSError as error:
+            return _fail(name, error)
+        try:
+            return self.model.load().prepare(data, photo.sha256)
         except (ImageError, DecoderError, DeadlineExceededError) as error:
-            return Outcome(name, Status.FAILED, sha256, reason=str(error))
-        del data
-        (caption,) = captioner.describe([prepared], self.options, crowded=self.crowded)
+            return Outcome(name, Status.FAILED, photo.sha256, reason=str(error))
+
+    def _keep(self, name: str, caption: Caption) -> Outcome:
+        sha256 = caption.image.sha256
         if caption.confidence < self.min_confidence:
             reason = f"unsure ({caption.confidence:.2f}): {caption.alt_text}"
             return Outcome(name, Status.UNSURE, sha256, reason=reason, confidence=caption.confidence)
-        return Outcome(name, Status.CAPTIONED, sha256, caption, confidence=caption.confidence)
+        manifest = self.model.load().bundle.manifest
+        try:
+            kept = self.place.keep(Photo(name), caption, f"{manifest.name} {manifest.version}")
+        except OSError as error:
+            return _fail(name, error)
+        return Outcome(name, Status.CAPTIONED, sha256, caption) if kept else Outcome(name, Status.KEPT, sha256)
 
 
-def examine_photo(known: Known, name: str) -> Outcome:
-    """What became of the photo before, or that it is still to be captioned."""
-    try:
-        data = _read(name) if name != STDIN else b""
-    except OSError as error:
-        return Outcome(name, Status.FAILED, reason=error.strerror or str(error))
-    return known(name, hashlib.sha256(data).hexdigest()) or Outcome(name, Status.WANTED)
-
-
-def map_in_order(work: Callable[[str], Outcome], names: Iterable[str], at_once: int) -> Iterator[Outcome]:
-    """What `work` makes of each name, in their order; `at_once` of them are worked on, and few are done and waiting."""
-    waiting: deque[Future[Outcome]] = deque()
+def map_in_order(
+    work: Callable[[Sequence[str]], list[Outcome]], names: Sequence[str], at_once: int
+) -> Iterator[Outcome]:
+    """What `work` makes of each name, in their order; `at_once` threads work, and few outcomes are done and waiting."""
+    size = _TOGETHER if len(names) >= 4 * _TOGETHER * at_once else 1  # so that all threads end at about the same time
+    waiting: deque[Future[list[Outcome]]] = deque()
     with ThreadPoolExecutor(at_once) as pool:
         try:
-            for name in names:
-                waiting.append(pool.submit(work, name))
+            for first in range(0, len(names), size):
+                waiting.append(pool.submit(work, names[first : first + size]))
                 if len(waiting) > 4 * at_once:
-                    yield waiting.popleft().result()
+                    yield from waiting.popleft().result()
             while waiting:
-                yield waiting.popleft().result()
+                yield from waiting.popleft().result()
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
 
 
-def _read(name: str) -> bytes:
-    with nullcontext(sys.stdin.buffer) if name == STDIN else Path(name).open("rb") as stream:
-        data = stream.read(_MOST_BYTES + 1)
-    if len(data) > _MOST_BYTES:
-        raise OSError(errno.EFBIG, os.strerror(errno.EFBIG), name)
-    return data
+def _fail(name: str, error: OSError) -> Outcome:
+    return Outcome(name, Status.FAILED, reason=error.strerror or str(error))

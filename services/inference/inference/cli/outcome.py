@@ -21,7 +21,7 @@ class Status(Enum):
 class Outcome:
     """Of the photo of this name: its caption, or in `reason` why it has none.
 
-    `sha256`: of the file, in hex; empty where it could not be read. `confidence`: also of a caption left to a person.
+    `sha256`: of the file, in hex; empty where it could not be read. `confidence`: of one that is left to a person.
     """
 
     name: str

@@ -6,7 +6,7 @@ A row of a table names the failure of a photo that has no caption; text leaves t
 import csv
 import json
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from typing import Any, Literal, TextIO
 
 from inference.caption import Caption
@@ -19,19 +19,22 @@ Write = Callable[[Outcome], None]
 FORMATS: tuple[Format, ...] = ("text", "jsonl", "csv")
 
 
-def open_writer(
-    stream: TextIO, format_name: Format, *, alternatives: int = 0, named: bool = True, header: bool = True
-) -> Write:
-    """A function that writes what became of a photo to the stream.
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """`alternatives`: how many columns a CSV has for them; `named`: whether text says which photo a caption is of."""
 
-    `alternatives`: how many columns a CSV has for them; `named`: whether text says which photo a caption belongs to;
-    `header`: whether a CSV begins here.
-    """
-    if format_name == "jsonl":
+    format: Format
+    alternatives: int = 0
+    named: bool = True
+
+
+def open_writer(stream: TextIO, layout: Layout, *, header: bool = True) -> Write:
+    """A function that writes what became of a photo to the stream; `header`: whether a CSV begins here."""
+    if layout.format == "jsonl":
         return lambda outcome: _write_json_line(stream, outcome)
-    if format_name == "csv":
-        return _open_csv(stream, alternatives, header=header)
-    return lambda outcome: _write_text(stream, outcome, named=named)
+    if layout.format == "csv":
+        return _open_csv(stream, layout.alternatives, header=header)
+    return lambda outcome: _write_text(stream, outcome, named=layout.named)
 
 
 def name_columns(alternatives: int) -> list[str]:
@@ -88,7 +91,8 @@ def _open_csv(stream: TextIO, alternatives: int, *, header: bool) -> Write:
         writer.writerow(name_columns(alternatives))
 
     def write(outcome: Outcome) -> None:
-        confidence = "" if outcome.confidence is None else f"{outcome.confidence:.4f}"
+        rated = outcome.caption.confidence if outcome.caption else outcome.confidence
+        confidence = "" if rated is None else f"{rated:.4f}"
         texts = _list_texts(outcome.caption, alternatives)
         writer.writerow([outcome.name, *texts[:2], confidence, *texts[2:], outcome.reason, outcome.sha256])
         stream.flush()

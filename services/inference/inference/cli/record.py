@@ -14,22 +14,18 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, Literal, TextIO
+from typing import BinaryIO, TextIO
 
+from inference.caption import Caption
 from inference.cli.outcome import Outcome, Status
-from inference.cli.output import Format, Write, name_columns, open_writer
+from inference.cli.output import Layout, Write, name_columns, open_writer
+from inference.cli.photo import Photo
+from inference.cli.place import Existing, PlaceError
 from inference.cli.replacement import lock, replacing
-
-Existing = Literal["skip", "replace", "append"]
-EXISTING: tuple[Existing, ...] = ("skip", "replace", "append")
 
 ANY_NAME = "surrogateescape"  # names of files are bytes, and go out as they came
 _DIGITS = 64
 _BEGIN = b'{"file": "'
-
-
-class RecordError(Exception):
-    """The file is not one that this run could go on with."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,25 +38,31 @@ class Row:
 
 
 class Record:
-    """Where the rows go."""
+    """Where the rows go: a `Place`."""
 
-    def __init__(self, write: Write, rows: dict[str, Row]) -> None:
-        """`write`: appends a row; `rows`: those of earlier runs, by the name of the photo."""
+    def __init__(self, write: Write, rows: dict[str, Row], min_confidence: float = 0.0) -> None:
+        """`write`: appends a row; `rows`: those of earlier runs, by the name of the photo; `min_confidence`: below it
+        a photo that was left to a person stays so."""
         self._write = write
         self._rows = rows
+        self._min_confidence = min_confidence
 
-    def find(self, name: str, sha256: str, min_confidence: float) -> Outcome | None:
+    def find(self, photo: Photo) -> Outcome | None:
         """What the same photo came to in an earlier run, unless it is worth another try."""
-        row = self._rows.get(name)
-        if row is None or row.sha256 != sha256:
+        row = self._rows.get(photo.name)
+        if row is None or row.sha256 != photo.sha256:
             return None
         if not row.reason:
-            return Outcome(name, Status.KEPT, sha256)
-        if row.confidence is None or row.confidence >= min_confidence:
+            return Outcome(photo.name, Status.KEPT, row.sha256)
+        if row.confidence is None or row.confidence >= self._min_confidence:
             return None
-        return Outcome(name, Status.UNSURE, sha256, reason=row.reason, confidence=row.confidence)
+        return Outcome(photo.name, Status.UNSURE, row.sha256, reason=row.reason, confidence=row.confidence)
 
-    def write(self, outcome: Outcome) -> None:
+    def keep(self, _photo: Photo, _caption: Caption, _author: str) -> bool:
+        """Nothing yet: rows are written in order."""
+        return True
+
+    def note(self, outcome: Outcome) -> None:
         """Append a row, unless the last one on this photo says the same. Raises OSError."""
         row = self._rows.get(outcome.name)
         known = row is not None and (row.sha256, row.reason) == (outcome.sha256, outcome.reason)
@@ -69,30 +71,27 @@ class Record:
 
 
 @contextmanager
-def open_record(
-    path: Path | None, format_name: Format, existing: Existing, *, alternatives: int = 0, named: bool = True
-) -> Iterator[Record]:
-    """The record in this file, or on the standard output. Raises OSError, RecordError."""
+def open_record(path: Path | None, layout: Layout, existing: Existing, min_confidence: float = 0.0) -> Iterator[Record]:
+    """The record in this file, or on the standard output. Raises OSError, PlaceError."""
     if path is None:
-        yield Record(open_writer(sys.stdout, format_name, alternatives=alternatives, named=named), {})
-    elif existing == "replace" or (existing == "skip" and format_name == "text"):
+        yield Record(open_writer(sys.stdout, layout), {})
+    elif existing == "replace" or (existing == "skip" and layout.format == "text"):
         with _open_anew(path) as stream:
-            yield Record(open_writer(stream, format_name, alternatives=alternatives, named=named), {})
+            yield Record(open_writer(stream, layout), {})
     else:
         with path.open("a+b") as file, _as_text(file) as stream:
             lock(file, path)
-            rows = _resume(file, path, format_name, alternatives)
-            begins = file.tell() == 0
-            write = open_writer(stream, format_name, alternatives=alternatives, named=named, header=begins)
-            yield Record(write, rows if existing == "skip" else {})
+            rows = _resume(file, path, layout)
+            write = open_writer(stream, layout, header=file.tell() == 0)
+            yield Record(write, rows if existing == "skip" else {}, min_confidence)
 
 
-def read_record(path: Path | None, format_name: Format, existing: Existing, *, alternatives: int = 0) -> Record:
-    """What `open_record` would go on with, for looking only. Raises OSError, RecordError."""
+def read_record(path: Path | None, layout: Layout, existing: Existing, min_confidence: float = 0.0) -> Record:
+    """What `open_record` would go on with, for looking only. Raises OSError, PlaceError."""
     rows: dict[str, Row] = {}
-    if path is not None and path.is_file() and existing == "skip" and format_name != "text":
-        rows, _ = _read_rows(path.read_bytes(), path, format_name, alternatives)
-    return Record(lambda _: None, rows)
+    if path is not None and path.is_file() and existing == "skip" and layout.format != "text":
+        rows, _ = _read_rows(path.read_bytes(), path, layout)
+    return Record(lambda _: None, rows, min_confidence)
 
 
 @contextmanager
@@ -113,26 +112,26 @@ def _as_text(file: BinaryIO) -> Iterator[TextIO]:
             stream.detach()
 
 
-def _resume(file: BinaryIO, path: Path, format_name: Format, alternatives: int) -> dict[str, Row]:
+def _resume(file: BinaryIO, path: Path, layout: Layout) -> dict[str, Row]:
     """The rows that are in the file, which ends with a whole one from here on, where more can be appended."""
     file.seek(0)
     data = file.read()
-    if format_name == "text":
+    if layout.format == "text":
         return {}
-    rows, length = _read_rows(data, path, format_name, alternatives)
+    rows, length = _read_rows(data, path, layout)
     if length < len(data):
         file.truncate(length)
     if length and data[length - 1] != ord("\n"):
-        file.write(b"\r\n" if format_name == "csv" else b"\n")
+        file.write(b"\r\n" if layout.format == "csv" else b"\n")
     file.seek(0, os.SEEK_END)
     return rows
 
 
-def _read_rows(data: bytes, path: Path, format_name: Format, alternatives: int) -> tuple[dict[str, Row], int]:
+def _read_rows(data: bytes, path: Path, layout: Layout) -> tuple[dict[str, Row], int]:
     """The rows by the names of their photos, and how many bytes the whole ones take."""
     if not data:
         return {}, 0
-    return _read_csv(data, path, alternatives) if format_name == "csv" else _read_json_lines(data, path)
+    return _read_csv(data, path, layout.alternatives) if layout.format == "csv" else _read_json_lines(data, path)
 
 
 def _read_json_lines(data: bytes, path: Path) -> tuple[dict[str, Row], int]:
@@ -147,7 +146,7 @@ def _read_json_lines(data: bytes, path: Path) -> tuple[dict[str, Row], int]:
             if line.startswith(_BEGIN[: len(line)]) and not line.endswith(b"\n"):
                 break  # what a run that was killed had begun
             msg = f"{path}: line {number} is none of ours; --existing replace makes the file anew"
-            raise RecordError(msg) from None
+            raise PlaceError(msg) from None
         rows[name] = Row(sha256, error, values.get("confidence") if error else None)
         length += len(line)
     return rows, length
@@ -168,7 +167,7 @@ def _read_csv(data: bytes, path: Path, alternatives: int) -> tuple[dict[str, Row
     reader = csv.reader(read_lines())
     if next(reader) != columns:
         msg = f"{path}: its columns are not {','.join(columns)}; --existing replace makes the file anew"
-        raise RecordError(msg)
+        raise PlaceError(msg)
     rows = {}
     length = consumed
     for fields in reader:

@@ -3,7 +3,7 @@
 import fcntl
 import os
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
@@ -11,24 +11,34 @@ _OPEN = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 @contextmanager
-def replacing(path: Path) -> Iterator[BinaryIO]:
-    """An empty file that takes the place of `path`, with its permissions, when the block ends well.
+def replacing(path: Path, *, keep_time: bool = False) -> Iterator[BinaryIO]:
+    """An empty file that takes the place of `path`, with its owner and permissions, when the block ends well.
 
-    What a run that was killed had begun is used again. Raises OSError, such as where another run writes the same.
+    `keep_time`: it is to look as old as what was there. What a run that was killed had begun is used again. Raises
+    OSError, such as where another run writes the same.
     """
     target = path.resolve()
     part = target.with_name(f".{target.name}.part")
     with _open_alone(part, path) as stream:
         try:
-            if target.exists():
-                os.fchmod(stream.fileno(), target.stat().st_mode & 0o7777)
             yield stream
             stream.flush()
+            if target.exists():
+                _liken(stream, target, keep_time=keep_time)
             os.fsync(stream.fileno())
             part.replace(target)
         except BaseException:
             part.unlink(missing_ok=True)
             raise
+
+
+def _liken(stream: BinaryIO, target: Path, *, keep_time: bool) -> None:
+    before = target.stat()
+    with suppress(PermissionError):  # only root gives files away
+        os.fchown(stream.fileno(), before.st_uid, before.st_gid)
+    os.fchmod(stream.fileno(), before.st_mode & 0o7777)
+    if keep_time:
+        os.utime(stream.fileno(), ns=(before.st_atime_ns, before.st_mtime_ns))
 
 
 def lock(stream: BinaryIO, path: Path) -> None:

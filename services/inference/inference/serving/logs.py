@@ -4,7 +4,6 @@ Standard error is left to the one line of a failed start.
 Neither the bytes of a photo nor a key is ever logged: nothing here formats a request's body or its headers.
 """
 
-import asyncio
 import json
 import logging
 import sys
@@ -12,7 +11,10 @@ import time
 import warnings
 from contextvars import ContextVar
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:  # whoever runs no loop does without what it takes to import one
+    import asyncio
 
 current_request_id: ContextVar[str | None] = ContextVar("request_id", default=None)
 current_trace_id: ContextVar[str | None] = ContextVar("trace_id", default=None)
@@ -62,7 +64,7 @@ class Sum:
 _accepting = Sum(logging.getLogger("inference.listening"))
 
 
-def log_in_sum(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+def log_in_sum(loop: "asyncio.AbstractEventLoop", context: dict[str, Any]) -> None:
     """An event loop's handler of errors: that no more connections can be accepted is not told of each one."""
     if "accept" in context["message"]:
         _accepting.warn("connections wait: no file is left for them")

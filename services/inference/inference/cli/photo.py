@@ -1,0 +1,39 @@
+"""A photo of a run: read once, and only if somebody asks for what is in it."""
+
+import errno
+import hashlib
+import os
+import sys
+from contextlib import nullcontext
+from functools import cached_property
+from pathlib import Path
+
+STDIN = "-"
+
+MOST_BYTES = 512 * 2**20
+
+
+class Photo:
+    """The file of this name, or the standard input."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    @property
+    def path(self) -> Path:
+        """Where it is."""
+        return Path(self.name)
+
+    @cached_property
+    def data(self) -> bytes:
+        """Its bytes. Raises OSError, also where there are too many to hold."""
+        with nullcontext(sys.stdin.buffer) if self.name == STDIN else self.path.open("rb") as stream:
+            data = stream.read(MOST_BYTES + 1)
+        if len(data) > MOST_BYTES:
+            raise OSError(errno.EFBIG, os.strerror(errno.EFBIG), self.name)
+        return data
+
+    @cached_property
+    def sha256(self) -> str:
+        """Of its bytes, in hex. Raises OSError."""
+        return hashlib.sha256(self.data).hexdigest()
