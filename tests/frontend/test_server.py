@@ -89,7 +89,11 @@ def test_a_body_far_over_the_limit_is_refused_before_it_is_sent(inference: FakeI
     ):
         client.sendall(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 10000000000\r\n\r\n")
 
-        assert b"413" in client.recv(100)
+        answer = client.recv(2**16)
+
+    assert b"413" in answer
+    assert b"Content-Security-Policy: default-src 'none'" in answer
+    assert b"Cache-Control: no-store" in answer
 
 
 def test_a_body_in_chunks_is_limited_too(inference: FakeInference) -> None:
@@ -100,6 +104,15 @@ def test_a_body_in_chunks_is_limited_too(inference: FakeInference) -> None:
     assert response.status_code == 413
     assert "Server" not in response.headers
     assert inference.received == []
+
+
+@pytest.mark.skipif(not socket.has_dualstack_ipv6(), reason="there is no IPv6 here")
+def test_it_listens_on_ipv6_too(inference: FakeInference) -> None:
+    with serve(inference, host="::1") as url:
+        port = int(url.rpartition(":")[2])
+
+        assert is_healthy(port, "::1")
+        assert is_healthy(port, "::")
 
 
 def test_the_health_check_tells_whether_the_page_answers(inference: FakeInference) -> None:

@@ -20,6 +20,12 @@ def test_environment_overrides_defaults(monkeypatch: pytest.MonkeyPatch) -> None
     assert settings.api_base == "https://captions.example/api"
 
 
+def test_credentials_in_an_address_are_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FRONTEND_INFERENCE_URL", "http://page:open-sesame@inference:9000/api")
+
+    assert read_settings().api_base == "http://inference:9000/api"
+
+
 @pytest.mark.parametrize(
     ("name", "value"),
     [

@@ -45,6 +45,16 @@ def replace_with_link(path: Path) -> None:
     path.symlink_to(kept)
 
 
+def replace_with_pipe(path: Path) -> None:
+    path.unlink()
+    os.mkfifo(path)
+
+
+def replace_with_zeros(path: Path) -> None:
+    path.unlink()
+    path.symlink_to("/dev/zero")
+
+
 def rewrite_vocabulary(bundle: Path, text: str) -> None:
     """Another vocabulary, published properly: hash and size fit."""
     (bundle / "vocabulary.json").write_text(text)
@@ -83,6 +93,9 @@ DAMAGES: list[tuple[str, Damage, str]] = [
     ("a hidden extra file", lambda b: (b / ".hidden").touch(), ".hidden: is not listed"),
     ("a link", lambda b: replace_with_link(b / "MODEL_CARD.md"), "MODEL_CARD.md: is neither"),
     ("a pipe", lambda b: os.mkfifo(b / "pipe"), "pipe: is neither"),
+    ("a pipe for a manifest", lambda b: replace_with_pipe(b / "manifest.json"), "manifest.json: is neither"),
+    ("an endless manifest", lambda b: replace_with_zeros(b / "manifest.json"), "manifest.json: is neither"),
+    ("a manifest too large", lambda b: os.truncate(b / "manifest.json", 2**33), "manifest.json: "),
     ("no manifest", lambda b: (b / "manifest.json").unlink(), "manifest.json: cannot be read"),
     ("an empty manifest", lambda b: (b / "manifest.json").write_text(""), "manifest.json: "),
     ("a manifest of another shape", lambda b: (b / "manifest.json").write_text("[1]"), "manifest.json: "),
@@ -100,6 +113,8 @@ DAMAGES: list[tuple[str, Damage, str]] = [
     ("a vocabulary too short", lambda b: rewrite_vocabulary(b, '["a"]'), "vocabulary.json: has 1 words"),
     ("a vocabulary of numbers", lambda b: rewrite_vocabulary(b, "[1, 2]"), "vocabulary.json: 0"),
     ("a vocabulary not JSON", lambda b: rewrite_vocabulary(b, "a b c"), "vocabulary.json: "),
+    ("a word too long", lambda b: rewrite_vocabulary(b, json.dumps(["a" * 101])), "vocabulary.json: .*not a word"),
+    ("a word of spaces", lambda b: rewrite_vocabulary(b, json.dumps([" " * 60])), "vocabulary.json: .*not a word"),
     ("a word twice", lambda b: rewrite_vocabulary(b, json.dumps(["a"] * 12)), "vocabulary.json: .*twice"),
 ]
 

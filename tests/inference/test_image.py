@@ -30,7 +30,13 @@ from support.odd_files import (
 )
 from support.photos import encode_photo, make_photo
 
-from inference.errors import ImageError, ImageTooLargeError, UndecodableImageError, UnsupportedImageError
+from inference.errors import (
+    ImageError,
+    ImageTooLargeError,
+    LongDecodingError,
+    UndecodableImageError,
+    UnsupportedImageError,
+)
 from inference.image.decode import ImageLimits, decode
 from inference.image.preprocessing import prepare
 from inference.model.manifest import ImageSpec
@@ -337,6 +343,26 @@ class TestLimits:
 
         with pytest.raises(ImageTooLargeError):
             decode(data, ImageLimits(max_held_pixels=pixels_held - 1), sufficient_side=100)
+
+    def test_scans_count_by_the_pixels_that_they_go_through(self) -> None:
+        data = jpeg_scanned_again(14)
+        scanned = 20 * 1_000_000  # six scans are there anyway
+        decode(data, ImageLimits(max_held_pixels=scanned // 15 + 1))
+
+        with pytest.raises(ImageTooLargeError, match="20 times through its 1000 × 1000 pixels"):
+            decode(data, ImageLimits(max_held_pixels=scanned // 15 - 1))
+
+    @pytest.mark.parametrize(
+        ("format_name", "options", "is_long"),
+        [("JPEG", {}, False), ("JPEG", {"progressive": True}, True), ("PNG", {}, True), ("WEBP", {}, True)],
+    )
+    def test_what_takes_long_is_not_begun_where_only_brief_work_is_wanted(
+        self, format_name: str, options: dict[str, Any], *, is_long: bool
+    ) -> None:
+        data = encode_photo(Image.new("RGB", (2600, 1600)), format_name, **options)
+
+        with pytest.raises(LongDecodingError) if is_long else contextlib.nullcontext():
+            decode(data, sufficient_side=336, brief=True)
 
     @pytest.mark.parametrize(
         "data",

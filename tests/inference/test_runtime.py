@@ -5,7 +5,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from onnx import ModelProto
+from onnx import ModelProto, TensorProto, helper
+from onnx.external_data_helper import set_external_data
 from support.tiny_bundle import (
     CELLS,
     CHANNELS,
@@ -118,3 +119,29 @@ def serialise(model: ModelProto) -> bytes:
 def test_a_bundle_without_a_saved_model_says_what_the_tensorflow_runtime_lacks(bundle: Path) -> None:
     with pytest.raises(BundleError, match="saved_model: is missing"):
         Captioner.load(bundle, runtime="tensorflow")
+
+
+def keep_elsewhere(model: ModelProto) -> None:
+    """Have the first weight of a model be in another file."""
+    weight = model.graph.initializer[0]
+    set_external_data(weight, "elsewhere.bin")
+    weight.ClearField("raw_data")
+
+
+def keep_elsewhere_inside(model: ModelProto) -> None:
+    """The same of a weight of a graph inside a node of the graph."""
+    weight = TensorProto(name="weight", data_type=TensorProto.FLOAT, dims=[1], raw_data=bytes(4))
+    set_external_data(weight, "elsewhere.bin")
+    inside = helper.make_graph([helper.make_node("Constant", [], ["y"], value=weight)], "inside", [], [])
+    model.graph.node[0].attribute.append(helper.make_attribute("body", inside))
+
+
+@pytest.mark.parametrize("spoil", [keep_elsewhere, keep_elsewhere_inside])
+def test_weights_in_other_files_are_refused(bundle: Path, spoil: Callable[[ModelProto], None]) -> None:
+    model = build_encoder()
+    spoil(model)
+    (bundle / "encoder.onnx").write_bytes(model.SerializeToString())
+    write_manifest(bundle)
+
+    with pytest.raises(BundleError, match=r"encoder\.onnx: keeps weights in other files"):
+        OnnxEncoder(load_bundle(bundle), threads=1)

@@ -9,7 +9,7 @@ import pytest
 from support.captions import make_caption
 
 from inference.caption import Caption, CaptionOptions, ImageInfo, PreparedImage
-from inference.errors import DeadlineExceededError, QueueFullError, UndecodableImageError
+from inference.errors import DeadlineExceededError, LongDecodingError, QueueFullError, UndecodableImageError
 from inference.serving.scheduler import Scheduler
 
 pytestmark = pytest.mark.anyio
@@ -34,11 +34,18 @@ class GatedDescriber:
         self.gate = threading.Event()
         self.decode_gate = threading.Event()
         self.decode_gate.set()
+        self.begun: list[str] = []
+        self.long_gate = threading.Event()
         self.failure: Exception | None = None
 
-    def prepare(self, data: bytes, sha256: str | None = None) -> PreparedImage:
+    def prepare(self, data: bytes, sha256: str | None = None, *, brief: bool = False) -> PreparedImage:
         assert self.decode_gate.wait(PATIENCE)
         name = data.decode()
+        if name.startswith("long"):
+            if brief:
+                raise LongDecodingError("The photo takes a while.")
+            self.begun.append(name)
+            assert self.long_gate.wait(PATIENCE)
         self.prepared.append(name)
         if name == "damaged":
             raise UndecodableImageError("The photo is damaged.")
@@ -70,6 +77,7 @@ async def scheduler(describer: GatedDescriber) -> AsyncIterator[Scheduler]:
         yield scheduler
         describer.gate.set()
         describer.decode_gate.set()
+        describer.long_gate.set()
 
 
 @pytest.fixture
@@ -80,14 +88,16 @@ def submit(scheduler: Scheduler, describer: GatedDescriber) -> Submit:
 def submitter(scheduler: Scheduler, describer: GatedDescriber) -> Submit:
     """Starts captioning a photo in the background."""
 
-    async def run(name: str, options: CaptionOptions, deadline: float, position: int) -> str:
-        scheduled = await scheduler.caption(describer, name.encode(), options, deadline=deadline, position=position)
+    async def run(name: str, options: CaptionOptions, deadline: float, client: str, position: int) -> str:
+        scheduled = await scheduler.caption(
+            describer, name.encode(), options, deadline=deadline, client=client, position=position
+        )
         return scheduled.caption.caption
 
     def start(
-        name: str, options: CaptionOptions = GREEDY, deadline: float = PATIENCE, position: int = 0
+        name: str, options: CaptionOptions = GREEDY, deadline: float = PATIENCE, client: str = "", position: int = 0
     ) -> "asyncio.Task[str]":
-        return asyncio.create_task(run(name, options, deadline, position))
+        return asyncio.create_task(run(name, options, deadline, client, position))
 
     return start
 
@@ -228,13 +238,63 @@ async def test_a_single_photo_passes_the_later_photos_of_a_large_request(describ
 
         many = [submit(f"many{position}", position=position) for position in range(4)]
         await until(lambda: len(describer.prepared) == 5)
-        single = submit("single")
+        single = submit("single", client="another")
         await until(lambda: len(describer.prepared) == 6)
         await asyncio.sleep(0.05)
         describer.gate.set()
         await asyncio.gather(single, *many)
 
     assert [batch[0] for batch in describer.batches] == ["warm", "many0", "single", "many1", "many2", "many3"]
+
+
+@pytest.mark.parametrize("same_request", [True, False], ids=["of a request", "of a client"])
+async def test_a_single_photo_is_decoded_before_the_later_photos(
+    describer: GatedDescriber, *, same_request: bool
+) -> None:
+    async with Scheduler(queue_size=9, batch_size=1, workers=1, decode_threads=1) as scheduler:
+        submit = submitter(scheduler, describer)
+        warm = submit("warm")
+        await asyncio.sleep(0.3)
+        describer.gate.set()
+        await warm
+
+        describer.decode_gate.clear()
+        many = [submit(f"many{n}", client="many", position=n if same_request else 0) for n in range(4)]
+        await until(lambda: scheduler.depth == 4)
+        single = submit("single", client="single")
+        await until(lambda: scheduler.depth == 5)
+        describer.decode_gate.set()
+        await asyncio.gather(single, *many)
+
+    assert describer.prepared == ["warm", "many0", "single", "many1", "many2", "many3"]
+
+
+async def test_photos_that_take_long_to_decode_leave_a_decoder_to_others(
+    submit: Submit, describer: GatedDescriber
+) -> None:
+    describer.gate.set()
+    long = [submit(f"long{number}") for number in range(3)]
+    await until(lambda: describer.begun == ["long0"])
+
+    assert await submit("dog") == "dog"
+    assert describer.prepared == ["dog"]
+    describer.long_gate.set()
+    assert await asyncio.gather(*long) == ["long0", "long1", "long2"]
+
+
+async def test_a_decoder_is_nobody_elses_while_it_works_for_one_who_has_gone(
+    submit: Submit, describer: GatedDescriber
+) -> None:
+    describer.gate.set()
+    gone, waiting = submit("long0"), submit("long1")
+    await until(lambda: describer.begun == ["long0"])
+
+    gone.cancel()
+    await asyncio.wait([gone])
+    assert await submit("dog") == "dog"
+    assert describer.begun == ["long0"]
+    describer.long_gate.set()
+    assert await waiting == "long1"
 
 
 async def test_a_photo_past_its_deadline_is_dropped_before_the_model_sees_it(

@@ -115,6 +115,28 @@ def build_encoder() -> ModelProto:
     )
 
 
+def build_endless_encoder() -> ModelProto:
+    """The same, but that it goes round and round before it gives its features."""
+    model = build_encoder()
+    model.graph.node[-1].output[0] = "grid"
+    round_ = helper.make_graph(
+        [helper.make_node("Identity", ["go_on"], ["still"]), helper.make_node("Identity", ["before"], ["after"])],
+        "round",
+        [
+            helper.make_tensor_value_info("number", TensorProto.INT64, []),
+            helper.make_tensor_value_info("go_on", TensorProto.BOOL, []),
+            helper.make_tensor_value_info("before", TensorProto.FLOAT, ["P", CELLS, CHANNELS]),
+        ],
+        [
+            helper.make_tensor_value_info("still", TensorProto.BOOL, []),
+            helper.make_tensor_value_info("after", TensorProto.FLOAT, ["P", CELLS, CHANNELS]),
+        ],
+    )
+    model.graph.initializer.append(numpy_helper.from_array(np.array(True), "always"))
+    model.graph.node.append(helper.make_node("Loop", ["", "always", "grid"], ["features"], body=round_))
+    return model
+
+
 def build_decoder_start() -> ModelProto:
     """`features` → the grid itself, what its mean colour says for each word, and a word count of zero."""
     nodes = [

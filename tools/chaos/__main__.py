@@ -12,12 +12,14 @@ from typing import Any
 
 from support.tiny_bundle import write_tiny_bundle
 
-from chaos import exchanges, images, overload, restarts, slow_clients
+from chaos import exchanges, greedy, images, overload, restarts, slow_clients
 from chaos.figures import Figures, sum_up
 
 _IMAGES = 20_000
 _EXCHANGES = 5_000
 _SLOW_CLIENTS = 200
+_GREEDY_CLIENTS = 16
+_GREEDY_SECONDS = 10.0
 _OVERLOAD_SECONDS = 20.0
 _RESTARTS = 40  # half of them are kills
 
@@ -53,6 +55,7 @@ def _scenarios(bundle: Path, options: argparse.Namespace) -> list[Scenario]:
         "images": lambda: images.run(bundle, scaled(_IMAGES, 100), chance, options.corpus),
         "exchanges": lambda: exchanges.run(bundle, scaled(_EXCHANGES, 100), chance),
         "slow-clients": lambda: slow_clients.run(bundle, scaled(_SLOW_CLIENTS, 20), chance),
+        "greedy": lambda: greedy.run(bundle, _GREEDY_CLIENTS, max(4.0, _GREEDY_SECONDS * scale)),
         "overload": lambda: overload.run(bundle, max(4.0, _OVERLOAD_SECONDS * scale)),
         "overload-served": lambda: overload.run(
             _SERVED_BUNDLE,
@@ -76,7 +79,9 @@ def _run(scenario: Scenario) -> Figures:
 def _parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m chaos", description=__doc__)
     parser.add_argument(
-        "only", nargs="*", help="images, exchanges, slow-clients, overload, overload-served, restarts; all by default"
+        "only",
+        nargs="*",
+        help="images, exchanges, slow-clients, greedy, overload, overload-served, restarts; all by default",
     )
     parser.add_argument("--scale", type=float, default=1.0, help="share of the full numbers")
     parser.add_argument("--seed", type=int, default=int(time.time()), help="repeats what an earlier run sent")

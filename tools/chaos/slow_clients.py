@@ -2,21 +2,16 @@
 
 import asyncio
 import random
-import statistics
-import time
 from pathlib import Path
 
-import httpx
-from support.photos import photo_bytes
 from support.raw_http import request_head
-from support.service_process import ServiceProcess, run_service
+from support.service_process import run_service
 
 from chaos.figures import Figures, Resources
+from chaos.witness import PATIENCE_SECONDS, Witness
 
 _LIMITS = {"header_seconds": 3, "body_seconds": 5, "keep_alive_seconds": 3, "cache_size": 0}
-_PATIENCE_SECONDS = 30.0
 _HONEST_SECONDS = 1.0
-_PHOTO = photo_bytes("red")
 _KINDS = (
     b"GET /model HTTP/1.1\r\nX-Slow: " + b"a" * 1000,
     request_head(10**6) + bytes(1000),
@@ -27,21 +22,19 @@ _KINDS = (
 
 async def run(bundle: Path, count: int, chance: random.Random) -> Figures:
     """Hold `count` slow connections at once, and measure what an honest client sees meanwhile."""
-    figures = Figures("slow clients")
+    figures, witness = Figures("slow clients"), Witness()
     with run_service(bundle, **_LIMITS) as service:
         slow = [
             asyncio.create_task(_drip(service.port, _KINDS[number % len(_KINDS)], chance)) for number in range(count)
         ]
         await asyncio.sleep(0.5)
-        times = await _be_honest(service, seconds=4.0)
+        await witness.watch(service.url, 4.0, photo="/caption", probes=["/health/ready"])
         ended = await asyncio.gather(*slow)
         peak = Resources.of(service.process.pid).peak_megabytes
     figures.values["slow clients at once"] = count
-    figures.values["honest requests meanwhile"] = len(times)
-    figures.values["honest, median / slowest (s)"] = f"{statistics.median(times):.3f} / {max(times):.3f}"
     figures.values["slow ones ended"] = sum(ended)
     figures.check_memory(peak)
-    figures.require(max(times) < _HONEST_SECONDS, "honest clients are served meanwhile")
+    witness.report(figures, median_photo=_HONEST_SECONDS, slowest_probe=_HONEST_SECONDS)
     figures.require(all(ended), "every slow client is ended")
     return figures
 
@@ -50,7 +43,7 @@ async def _drip(port: int, request: bytes, chance: random.Random) -> bool:
     """Send a byte now and then; whether the service ended it."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     try:
-        async with asyncio.timeout(_PATIENCE_SECONDS):
+        async with asyncio.timeout(PATIENCE_SECONDS):
             for byte in request:
                 writer.write(bytes([byte]))
                 await writer.drain()
@@ -65,16 +58,3 @@ async def _drip(port: int, request: bytes, chance: random.Random) -> bool:
     finally:
         writer.transport.abort()
     return True
-
-
-async def _be_honest(service: ServiceProcess, seconds: float) -> list[float]:
-    times = []
-    end = time.perf_counter() + seconds
-    async with httpx.AsyncClient(base_url=service.url, timeout=_PATIENCE_SECONDS) as client:
-        while time.perf_counter() < end:
-            start = time.perf_counter()
-            response = await client.post("/caption", content=_PHOTO, headers={"Content-Type": "image/png"})
-            assert response.status_code == 200, response.text
-            times.append(time.perf_counter() - start)
-            await asyncio.sleep(0.02)
-    return times

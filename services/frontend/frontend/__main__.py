@@ -25,7 +25,8 @@ def main() -> int:
         sys.stderr.write(f"frontend: {error}\n")
         return _USAGE_ERROR
     stop_on_signals(server)
-    logging.getLogger("frontend").info("listening on http://%s:%d", settings.host, server.port)
+    host = f"[{settings.host}]" if ":" in settings.host else settings.host
+    logging.getLogger("frontend").info("listening on http://%s:%d", host, server.port)
     server.run()
     return 0
 

@@ -5,11 +5,12 @@ import os
 import sys
 
 _SECONDS = 3.0
+_ALL = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104  # what to ask where a service listens everywhere
 
 
-def is_healthy(port: int) -> bool:
-    """Whether the frontend on this machine's `port` answers."""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=_SECONDS)
+def is_healthy(port: int, host: str = "127.0.0.1") -> bool:
+    """Whether the frontend on this machine's `host` and `port` answers."""
+    connection = http.client.HTTPConnection(_ALL.get(host, host), port, timeout=_SECONDS)
     try:
         connection.request("GET", "/health")
         return connection.getresponse().status == http.HTTPStatus.OK
@@ -20,4 +21,5 @@ def is_healthy(port: int) -> bool:
 
 
 if __name__ == "__main__":
-    sys.exit(0 if is_healthy(int(os.environ.get("FRONTEND_PORT") or 8080)) else 1)
+    port, host = os.environ.get("FRONTEND_PORT") or 8080, os.environ.get("FRONTEND_HOST") or "127.0.0.1"
+    sys.exit(0 if is_healthy(int(port), host) else 1)

@@ -8,6 +8,7 @@ import difflib
 import os
 from collections.abc import Iterable
 from typing import Annotated
+from urllib.parse import urlsplit, urlunsplit
 
 from pydantic import AnyHttpUrl, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -68,8 +69,9 @@ class Settings(BaseSettings):
 
     @property
     def api_base(self) -> str:
-        """Address of the inference service as developers see it, without a trailing slash."""
-        return str(self.public_api_url or self.inference_url).rstrip("/")
+        """Address of the inference service as developers see it, without credentials or a trailing slash."""
+        url = urlsplit(str(self.public_api_url or self.inference_url))
+        return urlunsplit(url._replace(netloc=url.netloc.rpartition("@")[2])).rstrip("/")
 
 
 def read_settings() -> Settings:

@@ -4,9 +4,13 @@ Exit codes: 0 after a signal, with accepted work finished; 1 when the bundle or 
 to be left undone; 2 when a setting is wrong. What is not 0 says why in one line.
 """
 
+# ruff: noqa: E402
+import signal
+
+signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until there is something to load anew; the rest takes a while to import
+
 import logging
 import os
-import signal
 import sys
 from functools import partial
 from typing import NoReturn
@@ -18,6 +22,7 @@ from inference.image.pool import DecodePool
 from inference.server.server import AddressError, IncompleteError, serve
 from inference.serving.logs import configure_logging
 from inference.serving.memory import limit_arenas
+from inference.serving.rehearsal import rehearse
 from inference.serving.settings import Settings, SettingsError, read_settings
 
 _FAILED = 1
@@ -27,7 +32,6 @@ _WRONG_SETTINGS = 2
 def main() -> int:
     """Serve until a signal comes; returns the exit code."""
     limit_arenas()
-    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until there is something to load anew
     try:
         settings = read_settings()
     except SettingsError as error:
@@ -43,7 +47,7 @@ def main() -> int:
                 callers=settings.workers,
                 decode=decoders.decode,
             )
-            serve(settings, load, decoding=lambda: decoders.available)
+            serve(settings, load, decoding=lambda: decoders.available, rehearse=partial(rehearse, settings))
     except (CaptionError, AddressError, IncompleteError) as error:
         return _give_up(str(error), _FAILED)
     except Exception as error:  # an operator gets a line to act on; the log at level debug has the rest

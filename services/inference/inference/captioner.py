@@ -82,15 +82,16 @@ class Captioner:
         encoder, decoder = _open_runtime(bundle, runtime, threads or cpu.count_cores(), callers)
         return cls(bundle, encoder, decoder, limits, decode)
 
-    def prepare(self, data: bytes, sha256: str | None = None) -> PreparedImage:
+    def prepare(self, data: bytes, sha256: str | None = None, *, brief: bool = False) -> PreparedImage:
         """Decode a photo and bring it to the encoder's input size; `sha256` of it, in hex, where it is known already.
 
-        Raises ImageError, and what `decode` raises.
+        Raises ImageError, and what `decode` raises; with `brief`, LongDecodingError for a photo that takes a while.
         """
         begun = perf_counter()
         spec = self.bundle.manifest.image
         sufficient_side = round(_SUFFICIENT * (spec.canonical_size or max(spec.height, spec.width)))
-        pixels, picture = self._decode(data, Target(spec.width, spec.height, spec.canonical_size, sufficient_side))
+        target = Target(spec.width, spec.height, spec.canonical_size, sufficient_side, brief)
+        pixels, picture = self._decode(data, target)
         info = ImageInfo(**asdict(picture), sha256=sha256 or hashlib.sha256(data).hexdigest())
         return PreparedImage(pixels, info, decode_ms=_milliseconds_since(begun))
 

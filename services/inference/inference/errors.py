@@ -2,7 +2,7 @@
 
     bundle ──▶ loaded                       BundleError: at start, for the operator
     bytes ──image──▶ pixels                 UnsupportedImageError, UndecodableImageError, ImageTooLargeError,
-                                            DecoderError
+                                            DecoderError; LongDecodingError, which stays between the two
     pixels ──scheduler──▶ worker            QueueFullError, DeadlineExceededError, NotReadyError
 
 Every message is written for the person who sent the photo (or, for a bundle, for the operator): one sentence that says
@@ -33,6 +33,10 @@ class UndecodableImageError(ImageError):
 
 class ImageTooLargeError(ImageError):
     """The picture has more pixels, or a longer side, than the limits allow; found before decoding."""
+
+
+class LongDecodingError(ImageError):
+    """The picture takes longer to decode than most; it was not begun, since only brief work was asked for."""
 
 
 class ServiceError(CaptionError):

@@ -65,6 +65,15 @@ async def test_a_key_beyond_its_rate_waits_and_others_do_not(serve: Serve) -> No
         assert (await client.get("/model", headers=bearer(other_key))).status_code == 200
 
 
+async def test_a_rate_counts_photos(serve: Serve) -> None:
+    key, entry = keys.make_key("someone")
+    photos = [("image", (f"{n}.png", photo_bytes("red"), "image/png")) for n in range(8)]
+    async with serve(api_keys=(entry,), rate_limit=10) as client:
+        statuses = [(await client.post("/captions", files=photos, headers=bearer(key))).status_code for _ in range(3)]
+
+    assert statuses == [200, 200, 429]
+
+
 async def test_a_rate_recovers(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
     now = 1000.0
     monkeypatch.setattr("inference.api.access.time.monotonic", lambda: now)

@@ -53,6 +53,27 @@ async def test_it_is_ready_only_once_a_caption_was_made(serve: Serve, model: Gat
         assert (await client.get("/health/ready")).status_code == 200
 
 
+async def test_a_model_that_is_never_loaded_is_given_up_in_time(serve: Serve, model: GatedCaptioner) -> None:
+    async with serve(start=False, load_seconds=0.2) as client:
+        model.gate.clear()
+        await service_of(client).start()
+
+        assert service_of(client).state is State.FAILED
+        assert "was not loaded and tried within 0.2 seconds" in str(service_of(client).failure)
+
+
+async def test_it_is_not_ready_while_no_photo_comes_to_an_end(serve: Serve, model: GatedCaptioner) -> None:
+    async with serve(workers=1, deadline_seconds=0.5) as client, asyncio.timeout(60):
+        model.gate.clear()
+        while (await client.get("/health/ready")).status_code == 200:
+            assert (await client.post("/caption", content=RED, headers=PNG)).status_code in (503, 504)
+        check_problem(await client.get("/health/ready"), 503, "not-ready")
+
+        model.gate.set()
+        while (await client.get("/health/ready")).status_code != 200:
+            await asyncio.sleep(0.01)
+
+
 async def test_it_is_not_ready_while_draining(client: httpx.AsyncClient) -> None:
     await service_of(client).drain()
 

@@ -27,8 +27,9 @@ async def test_a_wrong_method_is_a_problem_that_names_the_right_one(
     assert response.headers["allow"] == allowed
 
 
-async def test_no_problem_is_kept_by_caches(client: httpx.AsyncClient) -> None:
+async def test_nothing_is_kept_by_caches(client: httpx.AsyncClient) -> None:
     assert (await client.get("/nowhere")).headers["cache-control"] == "no-store"
+    assert (await client.get("/model")).headers["cache-control"] == "no-store"
 
 
 async def test_a_problem_names_its_request(client: httpx.AsyncClient) -> None:

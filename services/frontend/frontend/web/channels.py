@@ -14,6 +14,9 @@ from dataclasses import dataclass
 
 from waitress.channel import HTTPChannel
 from waitress.receiver import ChunkedReceiver
+from waitress.task import ErrorTask
+
+from frontend.web.security import DOCUMENT_HEADERS, HEADERS
 
 _FRAMING_BYTES = 32 * 2**10
 
@@ -27,9 +30,20 @@ class State(enum.Enum):
     READING = enum.auto()
 
 
+class RefusalTask(ErrorTask):
+    """An answer that waitress gives itself, to what is not a request that the application could take."""
+
+    def execute(self) -> None:
+        """Answer with the headers that every other answer has."""
+        headers = HEADERS | DOCUMENT_HEADERS | {"Cache-Control": "no-store"}
+        self.response_headers = [*self.response_headers, *headers.items()]
+        super().execute()
+
+
 class TimedChannel(HTTPChannel):
     """A connection that takes one request at a time, and knows for how long it has been in its state."""
 
+    error_task_class = RefusalTask
     state = State.IDLE
     since = 0.0
     _last = False  # whether it closes after the answer that is under way

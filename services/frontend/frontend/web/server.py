@@ -36,7 +36,8 @@ class Server:
     def __init__(self, app: Flask, settings: Settings) -> None:
         """Listen at once. Raises `OSError` when the address is taken, or so many connections cannot be open."""
         _reserve_files(_FILES_A_CONNECTION * (settings.max_connections + _NEWCOMERS) + _OTHER_FILES)
-        self._listener = socket.create_server((settings.host, settings.port))
+        family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+        self._listener = socket.create_server((settings.host, settings.port), family=family)
         self._channels: dict[int, Any] = {}
         server = create_server(
             app,

@@ -23,9 +23,9 @@ _bearer = HTTPBearer(auto_error=False, description="Needed only where the operat
 
 @dataclass(slots=True)
 class _Allowance:
-    """A bucket of requests that refills over a minute."""
+    """A bucket of photos that refills over a minute; less than nothing where a request brought many."""
 
-    requests: float
+    photos: float
     updated: float
 
 
@@ -37,10 +37,10 @@ class Gatekeeper:
         self._rate = settings.rate_limit
         self._allowances = {name: _Allowance(self._rate, time.monotonic()) for name in self._names.values()}
 
-    def admit(self, key: str | None) -> None:
-        """Raise a `ProblemError` unless `key` may be used now."""
+    def admit(self, key: str | None) -> str | None:
+        """The name of `key`, which pays for a photo; None where no key is needed. Raises a `ProblemError`."""
         if not self._names:
-            return
+            return None
         name = self._recognise(key or "")
         if name is None:
             detail = (
@@ -49,6 +49,12 @@ class Gatekeeper:
             raise ProblemError(UNAUTHORIZED, detail, headers={"WWW-Authenticate": "Bearer"})
         if self._rate:
             self._spend(self._allowances[name])
+        return name
+
+    def charge(self, name: str | None, photos: int) -> None:
+        """Have the key of that name pay for so many photos more; it may owe them for a while."""
+        if name is not None and self._rate:
+            self._allowances[name].photos -= photos
 
     def _recognise(self, key: str) -> str | None:
         digest = hashlib.sha256(key.encode()).hexdigest()
@@ -59,12 +65,12 @@ class Gatekeeper:
     def _spend(self, allowance: _Allowance) -> None:
         now = time.monotonic()
         refill = (now - allowance.updated) * self._rate / _MINUTE
-        allowance.requests, allowance.updated = min(self._rate, allowance.requests + refill), now
-        if allowance.requests < 1:
-            wait = math.ceil((1 - allowance.requests) * _MINUTE / self._rate)
-            detail = f"This API key may send {self._rate} requests a minute. Please try again in {wait} seconds."
+        allowance.photos, allowance.updated = min(self._rate, allowance.photos + refill), now
+        if allowance.photos < 1:
+            wait = math.ceil((1 - allowance.photos) * _MINUTE / self._rate)
+            detail = f"This API key may send {self._rate} photos a minute. Please try again in {wait} seconds."
             raise ProblemError(RATE_LIMITED, detail, retry_after=wait)
-        allowance.requests -= 1
+        allowance.photos -= 1
 
 
 async def require_access(
@@ -72,7 +78,15 @@ async def require_access(
 ) -> None:
     """Dependency of the routes that need a key where keys are set."""
     gatekeeper: Gatekeeper = request.app.state.gatekeeper
-    gatekeeper.admit(credentials.credentials if credentials else None)
+    request.state.key_name = gatekeeper.admit(credentials.credentials if credentials else None)
+
+
+def charge_photos(request: Request, count: int) -> str:
+    """Count the photos that a request brought against its key's rate; the name of the client that they are of."""
+    gatekeeper: Gatekeeper = request.app.state.gatekeeper
+    name: str | None = request.state.key_name
+    gatekeeper.charge(name, count - 1)  # one was paid for at the door
+    return name or (request.client.host if request.client else "")
 
 
 def _split(entry: str) -> tuple[str, str]:

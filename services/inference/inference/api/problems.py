@@ -94,7 +94,7 @@ RATE_LIMITED = Kind(
     "rate-limited",
     429,
     "Too many requests",
-    "This API key may send 60 requests a minute. Please try again in 5 seconds.",
+    "This API key may send 60 photos a minute. Please try again in 5 seconds.",
 )
 HEADERS_TOO_LARGE = Kind(
     "headers-too-large",
@@ -176,7 +176,7 @@ class ProblemResponse(Response):
     def __init__(self, problem: Problem, headers: Mapping[str, str] | None = None) -> None:
         retry = {} if problem.retry_after is None else {"Retry-After": str(problem.retry_after)}
         body = problem.model_dump_json(exclude_none=True)
-        super().__init__(body, problem.status, headers={"Cache-Control": "no-store", **retry, **(headers or {})})
+        super().__init__(body, problem.status, headers={**retry, **(headers or {})})
 
 
 def describe(error: Exception) -> Problem:

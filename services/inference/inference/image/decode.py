@@ -26,7 +26,13 @@ from PIL import (
 )
 
 from inference.caption import PictureInfo
-from inference.errors import ImageError, ImageTooLargeError, UndecodableImageError, UnsupportedImageError
+from inference.errors import (
+    ImageError,
+    ImageTooLargeError,
+    LongDecodingError,
+    UndecodableImageError,
+    UnsupportedImageError,
+)
 from inference.image import boxes
 from inference.image.boxes import read_avif, read_heic
 from inference.image.colour import GROUND, to_colour, to_grey, to_rgb
@@ -36,7 +42,7 @@ from inference.image.heic import HeicPhoto
 from inference.image.jpeg import end_otherwise, is_whole, read_jpeg
 from inference.image.plain import Plain
 from inference.image.png import read_png
-from inference.image.structure import check_structure
+from inference.image.structure import check_structure, count_scans
 from inference.image.tiff import read_tiff
 from inference.image.webp import read_webp
 
@@ -81,6 +87,13 @@ _NATIVE = {
     "F;32F": "F;32NF", "F;32BF": "F;32NF", "I;32S": "I;32NS", "I;32BS": "I;32NS", "I;16S": "I;16NS", "I;16BS": "I;16NS",
 }  # fmt: skip
 
+# A scan of a progressive JPEG costs half a nanosecond a pixel; programs write about ten.
+_MOST_SCANS_OF_LARGEST = 15
+# What takes less than a tenth of a second, and most photos have: see `brief`.
+_BRIEF_HELD = 4_000_000  # pixels
+_BRIEF_SCANNED = 60_000_000
+_BRIEF_BYTES = 8 * 2**20
+
 _TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -111,20 +124,21 @@ _LIMITS = ImageLimits()
 
 
 def decode(
-    data: bytes, limits: ImageLimits = _LIMITS, *, sufficient_side: int | None = None
+    data: bytes, limits: ImageLimits = _LIMITS, *, sufficient_side: int | None = None, brief: bool = False
 ) -> tuple[Image.Image, PictureInfo]:
     """The picture as a person sees it, in RGB, and what the file holds.
 
     With a `sufficient_side` a large picture comes out smaller than it is, by a whole factor and with no side below
     that: for whoever resizes it anyway, in a fraction of the time and memory. It may then come in YCbCr, as JPEG keeps
-    it. `PictureInfo` has the full size.
+    it. `PictureInfo` has the full size. With `brief`, a picture that would take longer than most raises
+    LongDecodingError instead.
 
     Raises UnsupportedImageError, UndecodableImageError, ImageTooLargeError.
     """
     format_name = _recognise(data)
     try:
         check_structure(data, format_name)
-        image, size = _load(data, format_name, limits, sufficient_side)
+        image, size = _load(data, format_name, limits, sufficient_side, brief=brief)
     except ImageError:
         raise
     except Exception as error:  # see the module's docstring
@@ -159,13 +173,13 @@ def _recognise(data: bytes) -> str:
 
 
 def _load(
-    data: bytes, format_name: str, limits: ImageLimits, sufficient_side: int | None
+    data: bytes, format_name: str, limits: ImageLimits, sufficient_side: int | None, *, brief: bool
 ) -> tuple[Image.Image, tuple[int, int]]:
     """The picture, turned as it should be, and its size before any shrinking."""
     plain = _READERS[format_name](data)
     if format_name == "HEIC":
-        return _decode_heic(plain, limits, sufficient_side)
-    picture, (width, height), orientation = _decode_plain(plain, format_name, limits, sufficient_side)
+        return _decode_heic(plain, limits, sufficient_side, brief=brief)
+    picture, (width, height), orientation = _decode_plain(plain, format_name, limits, sufficient_side, brief=brief)
     if format_name == "JPEG" and not is_whole(data):
         again, *_ = _decode_plain(replace(plain, data=end_otherwise(plain.data)), format_name, limits, sufficient_side)
         if again.tobytes() != picture.tobytes():
@@ -175,17 +189,21 @@ def _load(
     return picture, (height, width) if orientation in _SIDEWAYS else (width, height)
 
 
-def _decode_heic(plain: Plain, limits: ImageLimits, sufficient_side: int | None) -> tuple[Image.Image, tuple[int, int]]:
+def _decode_heic(
+    plain: Plain, limits: ImageLimits, sufficient_side: int | None, *, brief: bool
+) -> tuple[Image.Image, tuple[int, int]]:
     photo = HeicPhoto(plain.data)
     width, height = photo.size
     _check_sides(width, height, limits)
-    _check_held(width * height, photo.size, "HEIC", limits)
+    held = _check_held(width * height, photo.size, "HEIC", limits)
+    if brief:
+        _check_brief(plain, held, scanned=0)
     factor = 1 if sufficient_side is None else max(1, min(photo.size) // sufficient_side)
     return to_rgb(photo.read(factor), photo.profile), photo.size
 
 
 def _decode_plain(
-    plain: Plain, format_name: str, limits: ImageLimits, sufficient_side: int | None
+    plain: Plain, format_name: str, limits: ImageLimits, sufficient_side: int | None, *, brief: bool = False
 ) -> tuple[Image.Image, tuple[int, int], int]:
     """Picture, size before any shrinking, and orientation."""
     with _open(plain.data, format_name) as image:
@@ -198,7 +216,10 @@ def _decode_plain(
             shrinks = min(width, height) >= 2 * sufficient_side
             mode = "YCbCr" if shrinks and not plain.profile and _keeps_ycbcr(image) else None
             image.draft(mode, (sufficient_side, sufficient_side))
-        _check_held(_count_held(image, width * height, format_name), (width, height), format_name, limits)
+        held = _check_held(_count_held(image, width * height, format_name), (width, height), format_name, limits)
+        scanned = _check_scans(plain, (width, height), format_name, limits)
+        if brief:
+            _check_brief(plain, held, scanned)
         _use_native_order(image)
         image.load()
         pixels = _complete(image, plain)
@@ -261,9 +282,28 @@ def _count_held(image: Image.Image, pixels: int, format_name: str) -> float:
     return width * height + pixels * 2 * sum(across * down for across, down in factors) / most / _BYTES_A_PIXEL
 
 
-def _check_held(pixels: float, size: tuple[int, int], format_name: str, limits: ImageLimits) -> None:
-    if pixels * _WEIGHTS.get(format_name, 1.0) > limits.max_held_pixels:
+def _check_held(pixels: float, size: tuple[int, int], format_name: str, limits: ImageLimits) -> float:
+    held = pixels * _WEIGHTS.get(format_name, 1.0)
+    if held > limits.max_held_pixels:
         raise _refuse(*size, limits)
+    return held
+
+
+def _check_brief(plain: Plain, held: float, scanned: int) -> None:
+    if held > _BRIEF_HELD or scanned > _BRIEF_SCANNED or len(plain.data) > _BRIEF_BYTES:
+        raise LongDecodingError("The picture takes a while to decode.")
+
+
+def _check_scans(plain: Plain, size: tuple[int, int], format_name: str, limits: ImageLimits) -> int:
+    """How many pixels the scans of a JPEG go through, one after the other; 0 for other formats."""
+    if format_name != "JPEG":
+        return 0
+    scans = count_scans(plain.data)
+    scanned = size[0] * size[1] * scans
+    if scans > 1 and scanned > _MOST_SCANS_OF_LARGEST * limits.max_held_pixels:
+        msg = f"The picture goes {scans} times through its {size[0]} × {size[1]} pixels: save it as an ordinary JPEG."
+        raise ImageTooLargeError(msg)
+    return scanned
 
 
 def _refuse(width: int, height: int, limits: ImageLimits) -> ImageTooLargeError:

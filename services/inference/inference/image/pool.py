@@ -62,7 +62,7 @@ def decode_here(data: bytes, target: Target, limits: ImageLimits) -> tuple[Pixel
     """The encoder's input, uint8 [height, width, 3], and what the file holds, decoded in this process. Raises
     ImageError.
     """
-    picture, info = decode.decode(data, limits, sufficient_side=target.sufficient_side)
+    picture, info = decode.decode(data, limits, sufficient_side=target.sufficient_side, brief=target.brief)
     return preprocessing.prepare(picture, target), info
 
 
@@ -327,5 +327,8 @@ def _environment() -> dict[str, str]:
 
 
 def _read_error(fields: dict[str, Any]) -> ImageError:
-    kinds = {kind.__name__: kind for kind in (errors.UnsupportedImageError, errors.UndecodableImageError)}
+    kinds = {
+        kind.__name__: kind
+        for kind in (errors.UnsupportedImageError, errors.UndecodableImageError, errors.LongDecodingError)
+    }
     return kinds.get(fields["error"], errors.ImageTooLargeError)(fields["message"])

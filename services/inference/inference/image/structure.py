@@ -55,6 +55,11 @@ def _check_jpeg(data: bytes) -> None:
     _check_tags(exif)
 
 
+def count_scans(data: bytes) -> int:
+    """How often a JPEG's decoder goes through all or some of its pixels."""
+    return sum(kind == SCAN for kind, _, _ in walk_segments(data))
+
+
 def walk_segments(data: bytes) -> Iterator[tuple[int, int, int]]:
     """Kind, begin and end of each segment, up to the end of the first picture.
 

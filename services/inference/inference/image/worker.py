@@ -50,12 +50,13 @@ class Allowance:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """What a photo is decoded for: see `resize.InputSpec`, and `sufficient_side` of `decode.decode`."""
+    """What a photo is decoded for: see `resize.InputSpec`, and `sufficient_side` and `brief` of `decode.decode`."""
 
     width: int
     height: int
     canonical_size: int | None
     sufficient_side: int
+    brief: bool = False
 
 
 def main() -> None:
@@ -84,7 +85,9 @@ def _limit(memory: int) -> None:
 def _answer(connection: socket.socket, data: bytes, target: Target, allowance: Allowance) -> None:
     signal.setitimer(signal.ITIMER_PROF, allowance.seconds * decode.get_patience(data))
     try:
-        picture, info = decode.decode(data, allowance.limits, sufficient_side=target.sufficient_side)
+        picture, info = decode.decode(
+            data, allowance.limits, sufficient_side=target.sufficient_side, brief=target.brief
+        )
         resized = resize(picture, target)
     except ImageError as error:
         answer, content = {"error": type(error).__name__, "message": str(error)}, b""

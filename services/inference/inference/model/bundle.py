@@ -9,6 +9,7 @@ Training builds its manifests with `digest_files`, so that writer and reader agr
 
 import hashlib
 import os
+import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,6 +31,8 @@ BUNDLE_VARIABLE = "CAPTION_BUNDLE"
 
 _SHIPPED_BUNDLE = Path("artifacts", "default")
 _REQUIRED = (ENCODER, DECODER_START, DECODER_STEP, VOCABULARY)
+_MOST_MANIFEST_BYTES = 4 * 2**20
+_LONGEST_WORD = 100
 _WORDS = TypeAdapter(list[str])
 
 
@@ -72,7 +75,7 @@ def load_bundle(path: Path) -> Bundle:
     """
     if not path.is_dir():
         raise _refusal(path, "no such directory")
-    manifest = _parse_manifest(path, _read(path, MANIFEST_NAME))
+    manifest = _parse_manifest(path, _read(path, MANIFEST_NAME, _MOST_MANIFEST_BYTES))
     try:
         _verify_files(path, manifest)
     except OSError as error:
@@ -133,7 +136,7 @@ def _verify_file(path: Path, name: str, expected: FileEntry) -> None:
 
 
 def _read_verified(path: Path, name: str, expected: FileEntry) -> bytes:
-    data = _read(path, name)
+    data = _read(path, name, expected.size)
     if FileEntry(sha256=hashlib.sha256(data).hexdigest(), size=len(data)) != expected:
         raise _refusal(path, "was changed while the bundle was being loaded", name)
     return data
@@ -153,6 +156,8 @@ def _load_vocabulary(path: Path, manifest: Manifest) -> Vocabulary:
         words = _WORDS.validate_json(_read_verified(path, VOCABULARY, manifest.files[VOCABULARY]), strict=True)
     except ValidationError as error:
         raise _refusal(path, _first_error(error), VOCABULARY) from error
+    if any(len(word) > _LONGEST_WORD or word.split() != [word] for word in words):
+        raise _refusal(path, f"holds what is not a word of at most {_LONGEST_WORD} characters", VOCABULARY)
     if len(words) != manifest.vocabulary_size:
         reason = f"has {len(words)} words, but the manifest says {manifest.vocabulary_size}"
         raise _refusal(path, reason, VOCABULARY)
@@ -174,9 +179,13 @@ def _list_files(directory: Path, prefix: str = "") -> Iterator[str]:
                 raise _refusal(directory, "is neither a plain file nor a directory", entry.name)
 
 
-def _read(path: Path, name: str) -> bytes:
+def _read(path: Path, name: str, most: int) -> bytes:
+    """A plain file of at most so many bytes; of a larger one a byte more than that."""
     try:
-        return (path / name).read_bytes()
+        with os.fdopen(os.open(path / name, os.O_RDONLY | os.O_NONBLOCK), "rb") as file:  # a pipe would let us wait
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                raise _refusal(path, "is neither a plain file nor a directory", name)
+            return file.read(most + 1)
     except OSError as error:
         raise _refusal(path, f"cannot be read ({error.strerror})", name) from error
 

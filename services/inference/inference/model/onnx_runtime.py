@@ -10,6 +10,7 @@ import onnxruntime
 
 from inference.errors import BundleError
 from inference.model.bundle import DECODER_START, DECODER_STEP, ENCODER, Bundle
+from inference.model.external_data import has_external_data
 from inference.model.runtime import DecoderStart, DecoderStep, Floats, Tensors
 
 _CONTEXT = "context_"
@@ -103,8 +104,11 @@ def open_session(files: ModelFiles, name: str, *, threads: int) -> onnxruntime.I
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.add_session_config_entry("session.dynamic_block_base", "4")
     options.log_severity_level = _SILENT
+    model = files.read(name)
     try:
-        session = onnxruntime.InferenceSession(files.read(name), options, providers=["CPUExecutionProvider"])
+        if has_external_data(model):
+            raise _refusal(files, name, "keeps weights in other files, which no manifest vouches for")
+        session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
     except BundleError:
         raise
     except Exception as error:  # ONNX Runtime's exceptions share no base class of their own

@@ -331,7 +331,6 @@ def _render(kind: Kind, detail: str) -> bytes:
     fields = {
         "content-type": MEDIA_TYPE,
         "content-length": str(len(body)),
-        "cache-control": "no-store",
         **{name.lower(): value for name, value in SECURITY_HEADERS.items()},
         "connection": "close",
     }

@@ -151,12 +151,19 @@ class Server(uvicorn.Server):
         self.should_exit = True
 
 
-def serve(settings: Settings, load: Callable[[], Captioner], decoding: Callable[[], bool] = lambda: True) -> None:
+def serve(
+    settings: Settings,
+    load: Callable[[], Captioner],
+    decoding: Callable[[], bool] = lambda: True,
+    rehearse: Callable[[], None] = lambda: None,
+) -> None:
     """Serve what `load` gives until a signal comes; `decoding`: whether photos can be decoded now.
+
+    `rehearse` raises what speaks against loading anew while it serves.
 
     Raises `AddressError`, `IncompleteError`, and what `load` raises.
     """
-    service = CaptionService(settings, Metrics(), load, open_tracing(os.environ), decoding=decoding)
+    service = CaptionService(settings, Metrics(), load, open_tracing(os.environ), decoding=decoding, rehearse=rehearse)
     with _open_socket(settings) as listener:
         host, port = listener.getsockname()[:2]
         _log.info("listening", extra={"host": host, "port": port})

@@ -1,6 +1,10 @@
 """Brings photos to the model in a fair order, and never more of them than can be answered in time.
 
-    accept ──▶ decode, in a few threads ──▶ queue ──▶ a batch for the model, in another thread ──▶ caption
+    accept ──▶ turn ──▶ decode, in a few threads ──▶ queue ──▶ a batch for the model, in another thread ──▶ caption
+
+A photo's turn is when it came, and later for whoever has others here: the tenth photo of a request, or of a client,
+stands where it would if it had come ten service times later. So neither many photos hold up a single one, nor does
+anybody starve. Photos that take long to decode leave a decoder to all others.
 
 All bookkeeping happens on the event loop, so there are no locks. A deadline and a client that goes away are the same
 thing here: the waiting coroutine is cancelled, and what it waited for is dropped unless it has already started.
@@ -10,15 +14,17 @@ import asyncio
 import heapq
 import itertools
 import math
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import Protocol, Self
 
 from inference.caption import Caption, CaptionOptions, PreparedImage
-from inference.errors import DeadlineExceededError, QueueFullError
+from inference.errors import DeadlineExceededError, LongDecodingError, QueueFullError
+from inference.serving.turns import Turns
 
 _SMOOTHING = 0.2  # weight of the newest batch in the running mean of the service time
 
@@ -26,8 +32,8 @@ _SMOOTHING = 0.2  # weight of the newest batch in the running mean of the servic
 class Describer(Protocol):
     """The two halves of a `Captioner`: one for each photo in parallel, one for a batch."""
 
-    def prepare(self, data: bytes, sha256: str | None = ...) -> PreparedImage:
-        """Decode and preprocess a photo, whose hash may be known."""
+    def prepare(self, data: bytes, sha256: str | None = ..., *, brief: bool = ...) -> PreparedImage:
+        """Decode and preprocess a photo, whose hash may be known; with `brief`, LongDecodingError if it takes long."""
 
     def describe(
         self, images: Sequence[PreparedImage], options: CaptionOptions = ..., *, crowded: bool = ...
@@ -80,6 +86,9 @@ class Scheduler:
         self._workers = workers
         self._on_batch = on_batch
         self._decoders = ThreadPoolExecutor(decode_threads, thread_name_prefix="decode")
+        self._decoding = Turns(decode_threads)
+        self._decoding_long = Turns(max(1, decode_threads - 1))
+        self._requests = Counter[str]()  # with a photo here, by client
         self._model = ThreadPoolExecutor(workers, thread_name_prefix="model")
         self._waiting: list[tuple[float, int, _Job]] = []
         self._order = itertools.count()
@@ -87,6 +96,7 @@ class Scheduler:
         self._idle = asyncio.Event()
         self._idle.set()
         self._accepted = 0
+        self._begun: list[float] = []  # when each batch began that the model works on
         self._seconds_per_photo = 0.0
 
     async def __aenter__(self) -> Self:
@@ -110,6 +120,11 @@ class Scheduler:
         """Whole seconds until everything accepted so far should be done, by the service time that was measured."""
         return max(1, math.ceil(self._accepted * self._seconds_per_photo))
 
+    def is_stalled(self, seconds: float) -> bool:
+        """Whether every worker has been busy with one batch for longer than that."""
+        now = asyncio.get_running_loop().time()
+        return sum(now - begun > seconds for begun in self._begun) == self._workers
+
     def check_room(self) -> None:
         """Raise `QueueFullError` when a photo would not be accepted now; asked before an upload is read."""
         if self._accepted >= self._queue_size:
@@ -126,17 +141,20 @@ class Scheduler:
         *,
         deadline: float,
         sha256: str | None = None,
+        client: str = "",
         position: int = 0,
         on_decoded: Callable[[], None] = lambda: None,
     ) -> Scheduled:
-        """Caption a photo that came as the `position`-th of its request, within `deadline` seconds from now.
+        """Caption a photo that came as the `position`-th of a request of `client`, within `deadline` seconds from now.
 
         `sha256`: of the photo, if known, so that it is not hashed again; `on_decoded` is called once the encoded bytes
         are no longer held.
         Raises `QueueFullError`, `DeadlineExceededError`, and what `describer` raises.
         """
-        with self._place():
-            work = self._caption(describer, data, options, sha256, position, on_decoded)
+        with self._place(client, position):
+            arrival = asyncio.get_running_loop().time()
+            turn = arrival + (position + self._requests[client] - 1) * self._seconds_per_photo
+            work = self._caption(describer, data, options, sha256, arrival, turn, on_decoded)
             del data  # held by `work` alone, which lets go of it early
             try:
                 async with asyncio.timeout(deadline):
@@ -150,14 +168,17 @@ class Scheduler:
         await self._idle.wait()
 
     @contextmanager
-    def _place(self) -> Iterator[None]:
+    def _place(self, client: str, position: int) -> Iterator[None]:
         self.check_room()
         self._accepted += 1
+        self._requests[client] += position == 0
         self._idle.clear()
         try:
             yield
         finally:
             self._accepted -= 1
+            self._requests[client] -= position == 0
+            self._requests += Counter()  # forgets who has none
             if not self._accepted:
                 self._idle.set()
 
@@ -167,26 +188,44 @@ class Scheduler:
         data: bytes,
         options: CaptionOptions,
         sha256: str | None,
-        position: int,
+        arrival: float,
+        turn: float,
         on_decoded: Callable[[], None],
     ) -> Scheduled:
         loop = asyncio.get_running_loop()
-        arrival = loop.time()
-        decoding = loop.run_in_executor(self._decoders, describer.prepare, data, sha256)
+        decoding = self._decode(partial(describer.prepare, data, sha256), turn)
         del data  # a queue of encoded photos would be large, one of prepared photos is small
         photo = await decoding
         on_decoded()
         job = _Job(describer, photo, options, loop.create_future(), loop.create_future())
-        self._enqueue(job, arrival, position)
+        heapq.heappush(self._waiting, (turn, next(self._order), job))
+        self._arrival.set()
         caption = await job.caption
         return Scheduled(caption, max(0.0, (job.started.result() - arrival) * 1000 - photo.decode_ms))
 
-    def _enqueue(self, job: _Job, arrival: float, position: int) -> None:
-        # The tenth photo of a request stands where it would if it had come ten service times later: a request with many
-        # photos neither holds up one with a single photo nor starves.
-        turn = arrival + position * self._seconds_per_photo
-        heapq.heappush(self._waiting, (turn, next(self._order), job))
-        self._arrival.set()
+    async def _decode(self, prepare: Callable[..., PreparedImage], turn: float) -> PreparedImage:
+        try:
+            return await self._run_decoder([self._decoding], turn, partial(prepare, brief=True))
+        except LongDecodingError:
+            return await self._run_decoder([self._decoding_long, self._decoding], turn, prepare)
+
+    async def _run_decoder(
+        self, places: Sequence[Turns], turn: float, prepare: Callable[[], PreparedImage]
+    ) -> PreparedImage:
+        loop = asyncio.get_running_loop()
+        with ExitStack() as taken:
+            for place in places:
+                await place.take(turn)
+                taken.callback(place.give_back)
+            work = self._decoders.submit(prepare)
+            taken = taken.pop_all()
+
+        def give_back(_: object) -> None:
+            with suppress(RuntimeError):  # at the end there is no loop left
+                loop.call_soon_threadsafe(taken.close)
+
+        work.add_done_callback(give_back)  # a thread goes on although nobody waits for it any more
+        return await asyncio.wrap_future(work)
 
     async def _work(self) -> None:
         while True:
@@ -219,6 +258,7 @@ class Scheduler:
         crowded = self._accepted > len(batch)
         describe = partial(batch[0].describer.describe, crowded=crowded)
         photos = [job.photo for job in batch]
+        self._begun.append(start)
         try:
             captions = await loop.run_in_executor(self._model, describe, photos, batch[0].options)
         except Exception as error:  # whatever the model raises belongs to those who wait for it, not to the worker
@@ -226,6 +266,8 @@ class Scheduler:
         else:
             self._learn((loop.time() - start) / len(batch) / self._workers)
             _settle(batch, captions)
+        finally:
+            self._begun.remove(start)
 
     def _learn(self, seconds: float) -> None:
         known = self._seconds_per_photo

@@ -15,13 +15,13 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from io import BytesIO
-from typing import Self
+from typing import Self, TypeVar
 
 from PIL import Image
 
 from inference.caption import Caption, CaptionOptions, Timings
 from inference.captioner import Captioner
-from inference.errors import NotReadyError
+from inference.errors import BundleError, NotReadyError
 from inference.model.manifest import Manifest
 from inference.serving.cache import CacheKey, CaptionCache
 from inference.serving.memory import release_freed
@@ -29,6 +29,8 @@ from inference.serving.metrics import Metrics
 from inference.serving.scheduler import Scheduled, Scheduler
 from inference.serving.settings import Settings
 from inference.serving.tracing import Tracing
+
+T = TypeVar("T")
 
 _AT_ONCE = 512 * 2**10  # bytes: to hash fewer takes no longer than to have it done by a thread
 
@@ -47,6 +49,7 @@ _UNREADY = {
     State.DRAINING: "The service is about to stop and takes no new photos. Please try again in a few seconds.",
     State.FAILED: "The model could not be loaded; the service's log says why.",
 }
+_STALLED = "The model has not come to an end with earlier photos. Please try again in a few seconds."
 _NONE_DECODES = "No process decodes photos at the moment. Please try again in a few seconds."
 
 
@@ -65,7 +68,7 @@ class CaptionService:
     """Takes photos while it is ready.
 
     `load` gives the captioner; it runs in a thread and may take its time. `decoding`: whether photos can be decoded
-    now. Open it with `async with`.
+    now. `rehearse` raises what speaks against loading anew. Open it with `async with`.
     """
 
     def __init__(
@@ -76,6 +79,7 @@ class CaptionService:
         tracing: Tracing | None = None,
         *,
         decoding: Callable[[], bool] = lambda: True,
+        rehearse: Callable[[], None] = lambda: None,
     ) -> None:
         self.settings = settings
         self.metrics = metrics
@@ -84,6 +88,7 @@ class CaptionService:
         self.failure: Exception | None = None
         self._load = load
         self._decoding = decoding
+        self._rehearse = rehearse
         self._captioner: Captioner | None = None
         self._hasher = ThreadPoolExecutor(1, thread_name_prefix="digest")
         self._cache = CaptionCache(settings.cache_size)
@@ -114,7 +119,7 @@ class CaptionService:
     async def start(self) -> None:
         """Load and warm up the captioner; afterwards the state is ready, or failed with the reason in `failure`."""
         try:
-            self._use(await asyncio.to_thread(self._load_warm))
+            self._use(await self._load_in_time())
         except Exception as error:  # whatever stops the start is told to the operator in one line
             self.failure = error
             self.state = State.FAILED
@@ -123,16 +128,19 @@ class CaptionService:
             self.state = State.READY
 
     async def reload(self) -> None:
-        """Load the captioner anew and change over to it between two photos.
+        """Rehearse with the captioner that is to come, then load it and change over to it between two photos.
 
         Raises whatever keeps the new one from being loaded; the old one then goes on.
         """
-        self._use(await asyncio.to_thread(self._load_warm))
+        await _run_aside(self._rehearse)
+        self._use(await self._load_in_time())
 
     def check_ready(self) -> None:
         """Raise `NotReadyError` unless photos are captioned."""
         if self.state is not State.READY:
             raise NotReadyError(_UNREADY[self.state])
+        if self._is_stalled():
+            raise NotReadyError(_STALLED)
         if not self._decoding():
             raise NotReadyError(_NONE_DECODES)
 
@@ -142,9 +150,17 @@ class CaptionService:
         self._scheduler.check_room()
 
     async def caption(
-        self, data: bytes, options: CaptionOptions, *, position: int = 0, on_decoded: Callable[[], None] = lambda: None
+        self,
+        data: bytes,
+        options: CaptionOptions,
+        *,
+        client: str = "",
+        position: int = 0,
+        on_decoded: Callable[[], None] = lambda: None,
     ) -> Answer:
-        """Caption a photo that came as the `position`-th of its request; `on_decoded`: its bytes are no longer held.
+        """Caption a photo that came as the `position`-th of a request of `client`, whatever that is called.
+
+        `on_decoded`: its bytes are no longer held.
 
         Raises the `ImageError`s and `ServiceError`s of `inference.errors`.
         """
@@ -161,6 +177,7 @@ class CaptionService:
             options,
             deadline=self.settings.deadline_seconds,
             sha256=key.sha256,
+            client=client,
             position=position,
             on_decoded=on_decoded,
         )
@@ -175,12 +192,22 @@ class CaptionService:
         await self._scheduler.finish()
 
     def _is_ready(self) -> bool:
-        return self.state is State.READY and self._decoding()
+        return self.state is State.READY and self._decoding() and not self._is_stalled()
+
+    def _is_stalled(self) -> bool:
+        return self._scheduler.is_stalled(self.settings.deadline_seconds)
+
+    async def _load_in_time(self) -> Captioner:
+        seconds = self.settings.load_seconds
+        try:
+            return await asyncio.wait_for(_run_aside(self._load_warm), seconds)
+        except TimeoutError:
+            raise BundleError(f"{self.settings.bundle}: was not loaded and tried within {seconds:g} seconds") from None
 
     def _load_warm(self) -> Captioner:
         captioner = self._load()
         release_freed()
-        captioner.caption(_grey_photo())
+        captioner.caption(grey_photo())
         return captioner
 
     def _use(self, captioner: Captioner) -> None:
@@ -210,7 +237,16 @@ class CaptionService:
         return Answer(scheduled.caption, captioner.bundle.manifest, cached, scheduled.queue_ms, total_ms)
 
 
-def _grey_photo() -> bytes:
+async def _run_aside(work: Callable[[], T]) -> T:
+    """What `work` gives, in a thread of its own: the event loop's end does not wait for it."""
+    thread = ThreadPoolExecutor(1, thread_name_prefix="load")
+    running = thread.submit(work)
+    thread.shutdown(wait=False)
+    return await asyncio.wrap_future(running)
+
+
+def grey_photo() -> bytes:
+    """A photo to warm up with."""
     photo = BytesIO()
     Image.new("RGB", (320, 240), "grey").save(photo, "JPEG")
     return photo.getvalue()

@@ -35,6 +35,9 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix=PREFIX, env_ignore_empty=True, frozen=True)
 
     bundle: Path = Field(Path("artifacts/default"), description="Directory of the model bundle to serve.")
+    load_seconds: Seconds = Field(
+        120, description="Longest that a bundle may take to be loaded and to caption a first photo; then it is refused."
+    )
     runtime: Literal["onnx", "tensorflow"] = Field("onnx", description="What runs the model: `onnx` or `tensorflow`.")
     host: str = Field("127.0.0.1", description="Address to listen on; `0.0.0.0` for all.")
     port: int = Field(8000, ge=0, le=65535, description="Port to listen on; 0 picks a free one and logs it.")
@@ -100,7 +103,7 @@ class Settings(BaseSettings):
         (), description="Who may use the API, as `name:sha256-of-key` separated by commas; empty lets everyone in."
     )
     rate_limit: Annotated[int, Field(ge=0)] = Field(
-        0, description="Requests a minute for each API key; beyond it they are answered 429. 0 is no limit."
+        0, description="Photos a minute for each API key; beyond it requests are answered 429. 0 is no limit."
     )
     cors_origins: CommaSeparated = Field(
         (), description="Origins whose pages may call the API from a browser, separated by commas; empty allows none."

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from fastapi import Request
 
 from inference.api import problems
+from inference.api.access import charge_photos
 from inference.api.disconnect import unless_disconnected
 from inference.api.problems import ProblemError
 from inference.caption import CaptionOptions
@@ -25,7 +26,8 @@ def name_model(manifest: Manifest) -> str:
 
 async def caption_photos(request: Request, service: CaptionService, photos: Sequence[bytes]) -> list[Answer]:
     """An answer for each photo, in order. Raises the first one's problem when any has one: none is left out."""
-    work = [service.caption(photo, _DEFAULTS, position=position) for position, photo in enumerate(photos)]
+    client = charge_photos(request, len(photos))
+    work = [service.caption(photo, _DEFAULTS, client=client, position=n) for n, photo in enumerate(photos)]
     results = await unless_disconnected(request, _finish(*work))
     for result in results:
         if isinstance(result, BaseException):

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Query, Request, Response
 
 from inference.api import problems
-from inference.api.access import require_access
+from inference.api.access import charge_photos, require_access
 from inference.api.adapters import photoprism
 from inference.api.adapters.adapter import Json, document_translated, set_error_form
 from inference.api.adapters.photoprism import VisionResponse
@@ -69,7 +69,8 @@ async def caption(
         photo = await _decode(body, service.settings)
     else:
         photo = await read_photo(request)
-    work = service.caption(photo, _options(query), on_decoded=held_bytes(request.scope).release)
+    release = held_bytes(request.scope).release
+    work = service.caption(photo, _options(query), client=charge_photos(request, 1), on_decoded=release)
     answer = await unless_disconnected(request, work)
     response.headers["Cache-Status"] = "inference; hit" if answer.cached else "inference; fwd=miss"
     return CaptionResponse.of(answer)
@@ -86,7 +87,8 @@ async def captions(request: Request, service: Service, query: Options) -> Captio
     """Send photos as multipart parts, each named `image`; get a result or a problem for each, in the same order."""
     service.check_room()
     photos = await read_photos(request, service.settings.max_images)
-    items = (_item(request, service, photo, _options(query), position) for position, photo in enumerate(photos))
+    client = charge_photos(request, len(photos))
+    items = (_item(request, service, photo, _options(query), client, n) for n, photo in enumerate(photos))
     results = await unless_disconnected(request, _gather(*items))
     return CaptionsResponse(results=results)
 
@@ -103,10 +105,10 @@ async def _gather(*items: Coroutine[Any, Any, CaptionItem]) -> list[CaptionItem]
 
 
 async def _item(
-    request: Request, service: CaptionService, photo: bytes, options: CaptionOptions, position: int
+    request: Request, service: CaptionService, photo: bytes, options: CaptionOptions, client: str, position: int
 ) -> CaptionItem:
     try:
-        answer = await service.caption(require_content(photo), options, position=position)
+        answer = await service.caption(require_content(photo), options, client=client, position=position)
     except (CaptionError, ProblemError) as error:
         return CaptionItem(problem=report(request, error))
     return CaptionItem(result=CaptionResponse.of(answer))

@@ -1,0 +1,50 @@
+"""Tries a bundle in a process of its own before it is loaded beside one that serves: one may never come to an end.
+
+    python -m inference.serving.rehearsal BUNDLE RUNTIME SECONDS
+
+The process captions a photo, in so many seconds or not at all. Where the system gets short of memory, this process is
+the first that it ends.
+"""
+
+import contextlib
+import math
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+from inference.captioner import Captioner
+from inference.errors import BundleError, CaptionError
+from inference.serving.service import grey_photo
+from inference.serving.settings import Settings
+
+_OOM_SCORE = Path("/proc/self/oom_score_adj")
+
+
+def rehearse(settings: Settings) -> None:
+    """Raise BundleError unless the bundle of the settings can be loaded and used, in the time that that may take."""
+    bundle, seconds = str(settings.bundle), math.ceil(settings.load_seconds)
+    command = [sys.executable, "-m", "inference.serving.rehearsal", bundle, settings.runtime, str(seconds)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603  # our own program
+    if done.returncode == -signal.SIGALRM:
+        raise BundleError(f"{bundle}: was not loaded and tried within {seconds} seconds")
+    if done.returncode:
+        *_, reason = done.stderr.strip().splitlines() or [f"cannot be used (exit code {done.returncode})"]
+        raise BundleError(reason)
+
+
+def main(bundle: str, runtime: str, seconds: str) -> int:
+    """Caption a photo; the exit code."""
+    signal.alarm(int(seconds))  # ends it also in the middle of a library's code, and without a service that waits
+    with contextlib.suppress(OSError):
+        _OOM_SCORE.write_text("1000", encoding="ascii")
+    try:
+        Captioner.load(Path(bundle), runtime="tensorflow" if runtime == "tensorflow" else "onnx").caption(grey_photo())
+    except CaptionError as error:
+        print(" ".join(str(error).split()), file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:]))
