@@ -44,7 +44,7 @@ def test_a_caption_in_doubt_carries_a_warning(client: FlaskClient, inference: Fa
     _, page = send(client, (make_photo(), "dog.jpg"))
 
     assert "Unsure (20 %)" in page
-    assert "Look at the photo before you use it." in page
+    assert "Look before you use it." in page
 
 
 def test_options_reach_inference_and_stay_in_the_form(client: FlaskClient, inference: FakeInference) -> None:
