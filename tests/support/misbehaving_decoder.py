@@ -16,7 +16,7 @@ _LIMITS = ImageLimits()
 
 
 def _misbehave(
-    data: bytes, limits: ImageLimits = _LIMITS, *, sufficient_side: int | None = None
+    data: bytes, limits: ImageLimits = _LIMITS, *, sufficient_side: int | None = None, brief: bool = False
 ) -> tuple[Image.Image, PictureInfo]:
     if data == b"run away":
         while True:
@@ -32,7 +32,7 @@ def _misbehave(
     if data == b"talk":
         os.write(sys.stderr.fileno(), b"a warning of a library in C\n")
         data = photo_bytes("red")
-    return _decode(data, limits, sufficient_side=sufficient_side)
+    return _decode(data, limits, sufficient_side=sufficient_side, brief=brief)
 
 
 if __name__ == "__main__":

@@ -156,6 +156,7 @@ def test_a_subject_that_is_sure_adds_to_the_odds_of_its_words_and_takes_from_tho
     tags = build_decoder(WORDS, CELLS, CHANNELS, config, tags=TAGS, subjects=2).evidence
     assert tags
     assert tags.subjects
+    assert tags.subject_words is not None
     tags.subjects.bias.assign([3.0, 0.0])
     tags.subject_words.assign([[0.5, 0, 0], [0, 0.5, 0]])
     photo = _features(1)
