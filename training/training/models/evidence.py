@@ -5,11 +5,9 @@ zebra looks it would have to learn from the few captions that speak of one. The 
 linear classifier on its features finds the tags, and the decoder learns only when to trust it: semantic attention (You
 et al. 2016; Gan et al. 2017), with tags added to the scores of words as in copying (Yao et al. 2017).
 
-Evidence is a number for each tag: the log-odds that a caption of the photo has the word. Tags are judged by themselves,
-so that what captions seldom name stays below what they often do. A photo's *subject* is one of several kinds that
-exclude each other: a softmax over these is far surer that it is a monkey and no dog. What it says is added to the odds
-of the words that name the kind. Shapes: P photos, G tags, S kinds of subject, N grid cells, D units, V words of the
-vocabulary.
+Evidence is a number for each tag: the log-odds that a caption of the photo has the word. A tagger may also know kinds
+of subjects, of which a photo shows one: what it thinks of each adds to the words that name it. Shapes: P photos, G
+tags, K kinds, N grid cells, D units, V words of the vocabulary.
 """
 
 from collections.abc import Sequence
@@ -22,7 +20,7 @@ from keras import ops
 Tensor = Any  # a tensor of whichever backend runs
 
 _LIMIT = 6.0  # of evidence as an addition to logits: e^6 says it all
-_SURE = 7.0  # a subject's log-odds are within ±this
+_LIMIT_OF_KINDS = 7.0
 _TINY = 1e-6
 
 
@@ -37,29 +35,37 @@ def pool(features: Tensor) -> Tensor:
 class Evidence(keras.layers.Layer):  # type: ignore[misc]  # Keras is untyped
     """A decoder's tags: their classifier, what the photo's vector gets of them, and what their words' logits get."""
 
-    def __init__(self, tags: Sequence[int], words: int, units: int, subjects: int = 0) -> None:
-        """`tags`: the token ids of the tags, among those of `words` words; `subjects`: how many kinds of subject."""
+    def __init__(self, tags: Sequence[int], words: int, units: int, kinds: int = 0) -> None:
+        """`tags`: the token ids of the tags, among those of `words` words; `kinds`: how many kinds the tagger knows."""
         super().__init__(name="evidence")
         self.tags, self._scale = np.asarray(tags, np.int32), units**0.5
         self._places = np.full(words, len(tags), np.int32)
         self._places[self.tags] = np.arange(len(tags))
         self.tagger = keras.layers.Dense(len(tags), name="tagger")
         self.tagger.trainable = False  # it is fitted by itself: captions would teach it what is said, not what is seen
-        self.subjects = keras.layers.Dense(subjects, name="subjects") if subjects else None
-        self.subject_words = None  # [S, G]: what a kind's log-odds add to those of a tag
-        if self.subjects:
-            self.subjects.trainable = False
-            self.subject_words = self.add_weight((subjects, len(tags)), "zeros", trainable=False, name="subject_words")
+        self.kinds = keras.layers.Dense(kinds, name="kinds", trainable=False) if kinds else None
+        self.of_kinds = (
+            self.add_weight(shape=(kinds, len(tags)), initializer="zeros", trainable=False, name="of_kinds")
+            if kinds
+            else None
+        )
         self.gist = keras.layers.Dense(units, use_bias=False, kernel_initializer="zeros", name="gist")
         self.trust = keras.layers.Dense(1, activation="softplus", name="trust")
         self.built = True  # its parts are when they are used
 
     def recognise(self, features: Tensor) -> Tensor:
         """Evidence [P, G] of features [P, N, channels]."""
-        photo = pool(features)
-        if self.subjects is None:
-            return self.tagger(photo)
-        return self.tagger(photo) + ops.matmul(_log_odds(self.subjects(photo)), self.subject_words)
+        return self.recognise_pooled(pool(features))
+
+    def recognise_pooled(self, pooled: Tensor) -> Tensor:
+        """Evidence [P, G] of features that are pooled [P, channels]."""
+        evidence = self.tagger(pooled)
+        return evidence if self.kinds is None else evidence + ops.matmul(self._weigh_kinds(pooled), self.of_kinds)
+
+    def _weigh_kinds(self, pooled: Tensor) -> Tensor:
+        """The log-odds [P, K] of each kind among all, within ±7."""
+        shares = ops.log_softmax(self.kinds(pooled), axis=-1)
+        return ops.clip(shares - ops.log(1 - ops.exp(shares) + _TINY), -_LIMIT_OF_KINDS, _LIMIT_OF_KINDS)
 
     def summarise(self, evidence: Tensor, table: Tensor) -> Tensor:
         """The vectors [P, D] of the probable tags of photos, added up, from the table [V, D] of word vectors."""
@@ -75,9 +81,3 @@ class Evidence(keras.layers.Layer):  # type: ignore[misc]  # Keras is untyped
         """Logits [P·Q, V] with the evidence for words [P, V], as far as states [P·Q, D] trust it."""
         trust = ops.reshape(self.trust(states), (ops.shape(words)[0], -1, 1))
         return logits + ops.reshape(trust * words[:, None], (-1, words.shape[-1]))
-
-
-def _log_odds(logits: Tensor) -> Tensor:
-    """Of each of several things that exclude each other [P, S]: log p / (1 - p), p their softmax."""
-    logs = ops.log_softmax(logits, axis=-1)
-    return ops.clip(logs - ops.log(1 - ops.exp(logs) + _TINY), -_SURE, _SURE)
