@@ -347,10 +347,10 @@ class TestLimits:
     def test_scans_count_by_the_pixels_that_they_go_through(self) -> None:
         data = jpeg_scanned_again(14)
         scanned = 20 * 1_000_000  # six scans are there anyway
-        decode(data, ImageLimits(max_held_pixels=scanned // 15 + 1))
+        decode(data, ImageLimits(max_pixels=scanned // 6 + 1))
 
         with pytest.raises(ImageTooLargeError, match="20 times through its 1000 × 1000 pixels"):
-            decode(data, ImageLimits(max_held_pixels=scanned // 15 - 1))
+            decode(data, ImageLimits(max_pixels=scanned // 6 - 1))
 
     @pytest.mark.parametrize(
         ("format_name", "options", "is_long"),

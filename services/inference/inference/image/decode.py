@@ -88,10 +88,10 @@ _NATIVE = {
 }  # fmt: skip
 
 # A scan of a progressive JPEG costs half a nanosecond a pixel; programs write about ten.
-_MOST_SCANS_OF_LARGEST = 15
+_MOST_SCANS_OF_LARGEST = 6
 # What takes less than a tenth of a second, and most photos have: see `brief`.
 _BRIEF_HELD = 4_000_000  # pixels
-_BRIEF_SCANNED = 60_000_000
+_BRIEF_SCANNED = 40_000_000
 _BRIEF_BYTES = 8 * 2**20
 
 _TURNS = {
@@ -300,7 +300,7 @@ def _check_scans(plain: Plain, size: tuple[int, int], format_name: str, limits: 
         return 0
     scans = count_scans(plain.data)
     scanned = size[0] * size[1] * scans
-    if scans > 1 and scanned > _MOST_SCANS_OF_LARGEST * limits.max_held_pixels:
+    if scans > 1 and scanned > _MOST_SCANS_OF_LARGEST * limits.max_pixels:
         msg = f"The picture goes {scans} times through its {size[0]} × {size[1]} pixels: save it as an ordinary JPEG."
         raise ImageTooLargeError(msg)
     return scanned
