@@ -60,12 +60,9 @@ class Evidence(keras.layers.Layer):  # type: ignore[misc]  # Keras is untyped
     def recognise_pooled(self, pooled: Tensor) -> Tensor:
         """Evidence [P, G] of features that are pooled [P, channels]."""
         evidence = self.tagger(pooled)
-        return evidence if self.kinds is None else evidence + ops.matmul(self._weigh_kinds(pooled), self.of_kinds)
-
-    def _weigh_kinds(self, pooled: Tensor) -> Tensor:
-        """The log-odds [P, K] of each kind among all, within ±7."""
-        shares = ops.log_softmax(self.kinds(pooled), axis=-1)
-        return ops.clip(shares - ops.log(1 - ops.exp(shares) + _TINY), -_LIMIT_OF_KINDS, _LIMIT_OF_KINDS)
+        if self.kinds is None:
+            return evidence
+        return evidence + ops.matmul(_weigh_kinds(self.kinds(pooled)), self.of_kinds)
 
     def summarise(self, evidence: Tensor, table: Tensor) -> Tensor:
         """The vectors [P, D] of the probable tags of photos, added up, from the table [V, D] of word vectors."""
@@ -81,3 +78,9 @@ class Evidence(keras.layers.Layer):  # type: ignore[misc]  # Keras is untyped
         """Logits [P·Q, V] with the evidence for words [P, V], as far as states [P·Q, D] trust it."""
         trust = ops.reshape(self.trust(states), (ops.shape(words)[0], -1, 1))
         return logits + ops.reshape(trust * words[:, None], (-1, words.shape[-1]))
+
+
+def _weigh_kinds(logits: Tensor) -> Tensor:
+    """The log-odds [P, K] of each kind among all that exclude each other, within ±7."""
+    shares = ops.log_softmax(logits, axis=-1)
+    return ops.clip(shares - ops.log(1 - ops.exp(shares) + _TINY), -_LIMIT_OF_KINDS, _LIMIT_OF_KINDS)
