@@ -102,6 +102,14 @@ def submitter(scheduler: Scheduler, describer: GatedDescriber) -> Submit:
     return start
 
 
+async def warm_up(describer: GatedDescriber, submit: Submit) -> None:
+    """Have a photo take long enough for its time to tell turns apart."""
+    warm = submit("warm")
+    await asyncio.sleep(0.3)
+    describer.gate.set()
+    await warm
+
+
 async def until(condition: Callable[[], bool]) -> None:
     async with asyncio.timeout(PATIENCE):
         while not condition():
@@ -230,10 +238,7 @@ async def test_two_workers_caption_two_batches_at_the_same_time(describer: Gated
 async def test_a_single_photo_passes_the_later_photos_of_a_large_request(describer: GatedDescriber) -> None:
     async with Scheduler(queue_size=9, batch_size=1, workers=1, decode_threads=1) as scheduler:
         submit = submitter(scheduler, describer)
-        warm = submit("warm")
-        await asyncio.sleep(0.3)
-        describer.gate.set()
-        await warm
+        await warm_up(describer, submit)
         describer.gate.clear()
 
         many = [submit(f"many{position}", position=position) for position in range(4)]
@@ -253,10 +258,7 @@ async def test_a_single_photo_is_decoded_before_the_later_photos(
 ) -> None:
     async with Scheduler(queue_size=9, batch_size=1, workers=1, decode_threads=1) as scheduler:
         submit = submitter(scheduler, describer)
-        warm = submit("warm")
-        await asyncio.sleep(0.3)
-        describer.gate.set()
-        await warm
+        await warm_up(describer, submit)
 
         describer.decode_gate.clear()
         many = [submit(f"many{n}", client="many", position=n if same_request else 0) for n in range(4)]

@@ -83,13 +83,7 @@ def _add_results(group: argparse._ArgumentGroup) -> None:
         help="where there is a caption: leave it (skip, the default), put ours in its place (replace) or behind it "
         "(append), or leave it unless it is ours (renew)",
     )
-    group.add_argument(
-        "--min-confidence",
-        type=_share,
-        default=0.0,
-        metavar="SHARE",
-        help="leave captions below it, 0 to 1, to a person",
-    )
+    _add_threshold(group)
     group.add_argument(
         "--alternatives",
         type=_number(0, MOST_ALTERNATIVES),
