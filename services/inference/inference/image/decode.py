@@ -3,7 +3,7 @@
 The format is judged by the first bytes, never by a name or header, and only that format's decoder gets to see them, and
 of them only what pixels need: a module for each format takes that out (`jpeg`, `png`, `gif`, `tiff`, `webp`, `boxes`),
 reads orientation and colour profile, and refuses by name the kinds that are not read. Structure and size are checked
-before any pixel is decoded. Of a picture with several frames the first is read.
+before any pixel is decoded. Of a picture with several frames the first is read. docs/formats.md has the whole table.
 
 What Pillow raises on damaged bytes goes well beyond what it documents: OSError, SyntaxError, ValueError, IndexError and
 others were seen. So here, and only here, every exception of a library is taken for a verdict on its input.
