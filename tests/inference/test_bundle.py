@@ -12,7 +12,9 @@ import pytest
 from support.tiny_bundle import WORDS, write_manifest, write_tiny_bundle
 
 from inference.errors import BundleError
+from inference.model import bundle as bundle_module
 from inference.model.bundle import digest_files, file_entry, load_bundle
+from inference.model.manifest import Manifest
 
 Damage = Callable[[Path], object]
 
@@ -165,3 +167,26 @@ def test_digests_name_everything_but_the_manifest(tmp_path: Path) -> None:
     assert files["saved_model/graph"] == file_entry(directory / "saved_model" / "graph")
     assert files["saved_model/graph"].size == 3
     assert files["saved_model/graph"].sha256 == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+
+
+def test_a_bundle_that_is_replaced_while_it_is_loaded_is_read_again(
+    bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    newer = shutil.copytree(bundle, tmp_path / "newer")
+    (newer / "MODEL_CARD.md").write_text("newer")
+    edit_manifest(newer, lambda manifest: manifest["files"].update({"MODEL_CARD.md": entry_of(newer)}))
+    verify = bundle_module._verify_files
+
+    def replace_once(path: Path, manifest: Manifest) -> None:
+        if newer.exists():
+            shutil.rmtree(bundle)
+            newer.rename(bundle)
+        verify(path, manifest)
+
+    monkeypatch.setattr(bundle_module, "_verify_files", replace_once)
+
+    assert load_bundle(bundle).card == "newer"
+
+
+def entry_of(bundle: Path) -> dict[str, Any]:
+    return file_entry(bundle / "MODEL_CARD.md").model_dump()

@@ -33,6 +33,7 @@ _SHIPPED_BUNDLE = Path("artifacts", "default")
 _REQUIRED = (ENCODER, DECODER_START, DECODER_STEP, VOCABULARY)
 _MOST_MANIFEST_BYTES = 4 * 2**20
 _LONGEST_WORD = 100
+_MOST_REPLACEMENTS = 9  # while one bundle is loaded
 _WORDS = TypeAdapter(list[str])
 
 
@@ -71,8 +72,29 @@ def find_bundle() -> Path:
 def load_bundle(path: Path) -> Bundle:
     """Verify a bundle and read its manifest and vocabulary.
 
-    Raises BundleError, one line naming the file and the reason.
+    One that is replaced meanwhile is read again: what was read of it is of two bundles, or of one half deleted. Raises
+    BundleError, one line naming the file and the reason.
     """
+    for _ in range(_MOST_REPLACEMENTS):
+        directory = _identify(path)
+        try:
+            return _load(path)
+        except BundleError:
+            if _identify(path) == directory:
+                raise
+    return _load(path)
+
+
+def _identify(path: Path) -> tuple[int, ...] | None:
+    """Which directory lies there: a later one may have the number of one that was deleted, but not its times."""
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino, status.st_ctime_ns
+
+
+def _load(path: Path) -> Bundle:
     if not path.is_dir():
         raise _refusal(path, "no such directory")
     manifest = _parse_manifest(path, _read(path, MANIFEST_NAME, _MOST_MANIFEST_BYTES))
