@@ -88,8 +88,8 @@ class Server:
     def stop(self) -> None:
         """Make `run` return soon; safe in a signal handler and from another thread."""
         if not self._stopping:
+            self._server.pull_trigger()  # ends the wait of the loop, which may close the trigger once it is told to stop
             self._stopping = True
-            self._server.pull_trigger()  # ends the wait of the loop
 
     def _turn(self) -> None:
         wasyncore.loop(timeout=_POLL_SECONDS, use_poll=True, map=self._channels, count=1)
