@@ -68,7 +68,7 @@ def test_too_few_threads_are_named(tiny_bundle: Path) -> None:
         "OPENBLAS_NUM_THREADS": "1",
         "PYTHONPATH": os.pathsep.join(sys.path),
     }
-    little = 'ulimit -s 1048576 && ulimit -v 33554432 && exec "$0" -m inference'  # a gigabyte for each of some 30 threads
+    little = 'ulimit -s 1048576 && ulimit -v 33554432 && exec "$0" -m inference'  # some 30 threads of a gigabyte each
 
     done = subprocess.run(
         ["sh", "-c", little, sys.executable], env=environment, capture_output=True, text=True, timeout=60

@@ -34,7 +34,7 @@ class Server:
     """The listening socket and its loop; stops when told to, after the answers under way."""
 
     def __init__(self, app: Flask, settings: Settings) -> None:
-        """Listen at once. Raises `OSError` when the address is taken, or there cannot be so many connections or threads."""
+        """Listen at once. Raises `OSError` when the address is taken, or connections or threads are too many."""
         _reserve_files(_FILES_A_CONNECTION * (settings.max_connections + _NEWCOMERS) + _OTHER_FILES)
         family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
         self._listener = socket.create_server((settings.host, settings.port), family=family)
@@ -91,7 +91,7 @@ class Server:
     def stop(self) -> None:
         """Make `run` return soon; safe in a signal handler and from another thread."""
         if not self._stopping:
-            self._server.pull_trigger()  # ends the wait of the loop, which may close the trigger once it is told to stop
+            self._server.pull_trigger()  # ends the wait of the loop, which may close it once it is told to stop
             self._stopping = True
 
     def _turn(self) -> None:
