@@ -122,7 +122,24 @@ class TestFurther:
 
         assert widest(read(data), palette[values[:, :, 0]].astype(np.uint8)) == 0
 
-    @pytest.mark.parametrize(("alpha", "seen"), [(0, 100), (2, 193)])
+    @pytest.mark.parametrize("planar", [False, True])
+    @pytest.mark.parametrize("rows", [1, 7, HEIGHT])
+    def test_bigtiff(self, order: str, deflated: bool, planar: bool, rows: int) -> None:
+        pixels = make_pixels(3)
+        data = tiff_of(
+            pixels,
+            2,
+            order=order,
+            deflated=deflated,
+            planar=planar,
+            rows_per_strip=rows,
+            tags={274: (3, [3])},
+            big=True,
+        )
+
+        assert widest(read(data), pixels[::-1, ::-1]) == 0
+
+    @pytest.mark.parametrize(("alpha", "seen"), [(0, 100), (2, 193), (999, 100)])
     def test_grey_with_a_second_channel(self, order: str, deflated: bool, alpha: int, seen: int) -> None:
         values = np.full((HEIGHT, WIDTH, 2), 100, np.uint8)
         data = tiff_of(values, 1, order=order, deflated=deflated, tags={338: (3, [alpha])})

@@ -34,7 +34,8 @@ from inference.errors import (
     UnsupportedImageError,
 )
 from inference.image import boxes
-from inference.image.boxes import read_avif, read_heic
+from inference.image.avif import read_avif
+from inference.image.boxes import read_heic
 from inference.image.colour import GROUND, to_colour, to_grey, to_rgb
 from inference.image.exif import ORIENTATION
 from inference.image.gif import read_gif
@@ -210,6 +211,9 @@ def _decode_plain(
         if format_name == "AVIF":  # whose decoder gives its properties so
             orientation, profile = image.getexif().get(ORIENTATION, 1), image.info.get("icc_profile", b"")
             plain = replace(plain, orientation=orientation, profile=profile)
+        if plain.aperture is not None:
+            _check_sides(*image.size, limits)
+            plain = replace(plain, canvas=plain.aperture.place(*image.size))
         width, height = image.size if plain.canvas is None else plain.canvas[:2]
         _check_sides(width, height, limits)
         if sufficient_side is not None:
