@@ -31,6 +31,7 @@ from support.tiny_bundle import write_tiny_bundle
 from inference.image.decode import decode
 
 _SIDE = 64
+_SUFFICIENT_SIDE = 512
 _ALIKE = 6.0
 _PATIENCE = 60.0
 
@@ -89,7 +90,7 @@ def _judge(client: httpx.Client, path: Path) -> Verdict:
     if answer.status_code != 200:
         kind, detail = path.suffix.lower().removeprefix("."), str(answer.json()["detail"]).partition("At most")[0]
         return Verdict(path, kind, answer.status_code, detail, seconds, any(True for _ in others), None)
-    picture, info = decode(data, sufficient_side=_SIDE)
+    picture, info = decode(data, sufficient_side=_SUFFICIENT_SIDE)
     ours, nearest = _shrink(picture), None
     for other in others:
         difference = float(np.abs(ours - other).mean())

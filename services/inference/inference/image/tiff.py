@@ -36,7 +36,7 @@ _READ = {  # bits of a value and how they are meant, by what they are
     _LAB: {(8, _UNSIGNED)},
 }
 _READ[_BLACK_IS_ZERO] = _READ[_WHITE_IS_ZERO]
-_READ_COMPRESSIONS = frozenset({1, 2, 3, 4, 5, 6, 7, 8, 32771, 32773, 32946, 34925, 50000, 50001})
+_READ_COMPRESSIONS = frozenset({1, 2, 3, 4, 5, 6, 7, 8, 32771, 32773, 32946, 34925, 50000})
 _JPEG = frozenset({6, 7})
 _SEPARATE = 2
 _SHORT, _LONG = 3, 4
@@ -102,6 +102,8 @@ class _Pixels:
             raise _refuse(f"compression {self.compression}")
         if not self.even or (self.bits, self.format) not in _READ.get(self.photometric, ()):
             raise _refuse(self._describe())
+        if self.compression in _JPEG and self.bits != 8:
+            raise _refuse(f"{self._describe()}, JPEG")
         further = self.samples - _CHANNELS.get(self.photometric, 1)
         if further < 0 or (further and not self._reads_further(further)) or self.inks != 1:
             raise _refuse(f"{self._describe()} in {self.samples} channels")
