@@ -28,7 +28,9 @@ from PIL import Image
 from support.service_process import run_service
 from support.tiny_bundle import write_tiny_bundle
 
-from inference.image.decode import decode
+from inference.caption import PictureInfo
+from inference.errors import ImageError
+from inference.image.decode import ImageLimits, decode
 
 _SIDE = 64
 _SUFFICIENT_SIDE = 512
@@ -90,7 +92,7 @@ def _judge(client: httpx.Client, path: Path) -> Verdict:
     if answer.status_code != 200:
         kind, detail = path.suffix.lower().removeprefix("."), str(answer.json()["detail"]).partition("At most")[0]
         return Verdict(path, kind, answer.status_code, detail, seconds, any(True for _ in others), None)
-    picture, info = decode(data, sufficient_side=_SUFFICIENT_SIDE)
+    picture, info = _decode(data)
     ours, nearest = _shrink(picture), None
     for other in others:
         difference = float(np.abs(ours - other).mean())
@@ -98,6 +100,14 @@ def _judge(client: httpx.Client, path: Path) -> Verdict:
         if nearest <= _ALIKE:
             break
     return Verdict(path, info.format, answer.status_code, "", seconds, nearest is not None, nearest)
+
+
+def _decode(data: bytes) -> tuple[Image.Image, PictureInfo]:
+    """The picture, smaller where it is only read so: where one pixel is missing, say."""
+    try:
+        return decode(data, sufficient_side=_SUFFICIENT_SIDE)
+    except ImageError:
+        return decode(data, sufficient_side=_SIDE)
 
 
 def _read_elsewhere(path: Path) -> Iterator[Values]:
@@ -111,6 +121,8 @@ def _read_elsewhere(path: Path) -> Iterator[Values]:
 def _read_by_libvips(path: Path) -> Image.Image | None:
     try:
         image = pyvips.Image.new_from_buffer(path.read_bytes(), "").autorot()
+        if image.width * image.height > ImageLimits().max_pixels:
+            return None
         if image.get_typeof("icc-profile-data") or image.interpretation == "cmyk":
             image = image.icc_transform("srgb", embedded=True, input_profile="cmyk")
         if image.hasalpha():
