@@ -34,29 +34,32 @@ class Server:
     """The listening socket and its loop; stops when told to, after the answers under way."""
 
     def __init__(self, app: Flask, settings: Settings) -> None:
-        """Listen at once. Raises `OSError` when the address is taken, or so many connections cannot be open."""
+        """Listen at once. Raises `OSError` when the address is taken, or connections or threads are too many."""
         _reserve_files(_FILES_A_CONNECTION * (settings.max_connections + _NEWCOMERS) + _OTHER_FILES)
         family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
         self._listener = socket.create_server((settings.host, settings.port), family=family)
         self._channels: dict[int, Any] = {}
-        server = create_server(
-            app,
-            map=self._channels,
-            sockets=[self._listener],
-            threads=settings.threads,
-            connection_limit=settings.max_connections + _NEWCOMERS,
-            inbuf_overflow=_NEVER,
-            outbuf_overflow=_NEVER,
-            outbuf_high_watermark=_NEVER,
-            channel_timeout=settings.idle_seconds,
-            cleanup_interval=5,
-            # A form that is a little too large still gets a page that says so; a much larger one is cut off.
-            max_request_body_size=2 * settings.max_form_bytes,
-            max_request_header_size=_MAX_HEADER_BYTES,
-            asyncore_use_poll=True,
-            ident=None,
-            clear_untrusted_proxy_headers=False,
-        )
+        try:
+            server = create_server(
+                app,
+                map=self._channels,
+                sockets=[self._listener],
+                threads=settings.threads,
+                connection_limit=settings.max_connections + _NEWCOMERS,
+                inbuf_overflow=_NEVER,
+                outbuf_overflow=_NEVER,
+                outbuf_high_watermark=_NEVER,
+                channel_timeout=settings.idle_seconds,
+                cleanup_interval=5,
+                # A form that is a little too large still gets a page that says so; a much larger one is cut off.
+                max_request_body_size=2 * settings.max_form_bytes,
+                max_request_header_size=_MAX_HEADER_BYTES,
+                asyncore_use_poll=True,
+                ident=None,
+                clear_untrusted_proxy_headers=False,
+            )
+        except RuntimeError as error:
+            raise OSError(f"FRONTEND_THREADS: {settings.threads} cannot be started here: {error}") from error
         if not isinstance(server, TcpWSGIServer):
             raise TypeError(type(server))
         server.channel_class = TimedChannel
@@ -88,7 +91,7 @@ class Server:
     def stop(self) -> None:
         """Make `run` return soon; safe in a signal handler and from another thread."""
         if not self._stopping:
-            self._server.pull_trigger()  # ends the wait of the loop, which may close the trigger once it is told to stop
+            self._server.pull_trigger()  # ends the wait of the loop, which may close it once it is told to stop
             self._stopping = True
 
     def _turn(self) -> None:

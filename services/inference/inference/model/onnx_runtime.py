@@ -10,6 +10,7 @@ import onnxruntime
 
 from inference.errors import BundleError
 from inference.model.bundle import DECODER_START, DECODER_STEP, ENCODER, Bundle
+from inference.model.cpu import may_start_threads
 from inference.model.external_data import has_external_data
 from inference.model.runtime import DecoderStart, DecoderStep, Floats, Tensors
 
@@ -17,6 +18,7 @@ _CONTEXT = "context_"
 _STATE = "state_"
 _NEXT = "next_"
 _SILENT = 4
+_OTHER_THREADS = 16  # that the process has beside those of a session, or will have
 
 
 class ModelFiles(Protocol):
@@ -108,6 +110,12 @@ def open_session(files: ModelFiles, name: str, *, threads: int) -> onnxruntime.I
     try:
         if has_external_data(model):
             raise _refusal(files, name, "keeps weights in other files, which no manifest vouches for")
+        if threads > 1 and not may_start_threads(threads + _OTHER_THREADS):  # ONNX Runtime would wait for ever
+            reason = (
+                f"wants {threads} threads, more than the system lets this process start: raise its limit of processes "
+                "(pids), or have fewer threads (CAPTION_THREADS)"
+            )
+            raise _refusal(files, name, reason)
         session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
     except BundleError:
         raise
