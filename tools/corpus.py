@@ -22,15 +22,15 @@ from pathlib import Path
 import httpx
 import numpy as np
 import numpy.typing as npt
-import pyvips
 from chaos.figures import Resources
 from PIL import Image
+from support.libvips import read_by_libvips
 from support.service_process import run_service
 from support.tiny_bundle import write_tiny_bundle
 
 from inference.caption import PictureInfo
 from inference.errors import ImageError
-from inference.image.decode import ImageLimits, decode
+from inference.image.decode import decode
 
 _SIDE = 64
 _SUFFICIENT_SIDE = 512
@@ -112,37 +112,20 @@ def _decode(data: bytes) -> tuple[Image.Image, PictureInfo]:
 
 def _read_elsewhere(path: Path) -> Iterator[Values]:
     """What each other reader sees, small; those that see nothing are left out."""
-    for read in (_read_by_libvips, _read_by_imagemagick):
-        picture = read(path)
+    data = path.read_bytes()
+    for read in (read_by_libvips, _read_by_imagemagick):
+        picture = read(data)
         if picture is not None:
             yield _shrink(picture)
 
 
-def _read_by_libvips(path: Path) -> Image.Image | None:
-    try:
-        image = pyvips.Image.new_from_buffer(path.read_bytes(), "").autorot()
-        if image.width * image.height > ImageLimits().max_pixels:
-            return None
-        if image.get_typeof("icc-profile-data") or image.interpretation == "cmyk":
-            image = image.icc_transform("srgb", embedded=True, input_profile="cmyk")
-        if image.hasalpha():
-            image = image.flatten(background=[255 * 257 if image.format == "ushort" else 255])
-        pixels = image.colourspace("srgb").cast("uchar").numpy()
-    except pyvips.Error:
-        return None
-    pixels = pixels.reshape(image.height, image.width, -1)
-    return Image.fromarray(pixels[:, :, :3] if pixels.shape[2] >= 3 else pixels[:, :, 0])
-
-
-def _read_by_imagemagick(path: Path) -> Image.Image | None:
+def _read_by_imagemagick(data: bytes) -> Image.Image | None:
     program = shutil.which("magick") or shutil.which("convert")
     if program is None:
         return None
     options = ["-auto-orient", "-colorspace", "sRGB", "-background", "white", "-alpha", "remove", "-depth", "8"]
     try:
-        run = subprocess.run(
-            [program, "-[0]", *options, "ppm:-"], input=path.read_bytes(), capture_output=True, timeout=_PATIENCE
-        )
+        run = subprocess.run([program, "-[0]", *options, "ppm:-"], input=data, capture_output=True, timeout=_PATIENCE)
         return Image.open(io.BytesIO(run.stdout))
     except (OSError, subprocess.TimeoutExpired):  # what it does not read it writes nothing of
         return None

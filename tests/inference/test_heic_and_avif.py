@@ -15,6 +15,7 @@ from PIL import Image, ImageCms
 from support.hostile_images import make_boxed_seeds, mutate
 from support.odd_files import avif_seen_through, box, exif_of, in_boxes
 from support.photos import encode_photo
+from support.profiles import profile_of_swapped_colours
 
 from inference.errors import ImageError, ImageTooLargeError, UndecodableImageError, UnsupportedImageError
 from inference.image.avif import read_avif
@@ -106,20 +107,11 @@ class TestPixels:
     def test_colours_are_converted_by_their_profile(self, format_name: str) -> None:
         profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB"))
         assert decode(encode_photo(PICTURE, format_name, icc_profile=profile.tobytes()))[0]  # of no use: left alone
-        narrow = encode_photo(PICTURE, "PNG", icc_profile=wide_gamut())
-        data = encode_photo(PICTURE, format_name, quality=95, icc_profile=wide_gamut())
+        narrow = encode_photo(PICTURE, "PNG", icc_profile=profile_of_swapped_colours())
+        data = encode_photo(PICTURE, format_name, quality=95, icc_profile=profile_of_swapped_colours())
 
         assert difference(decode(narrow)[0], PICTURE) > 4
         assert difference(decode(data)[0], decode(narrow)[0]) < 3
-
-
-def wide_gamut() -> bytes:
-    """A profile of red, green and blue in another order than sRGB's, which nobody can overlook."""
-    profile = bytearray(ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes())
-    tags = {bytes(profile[place : place + 4]): place + 4 for place in range(132, 132 + 12 * profile[131], 12)}
-    red, green = tags[b"rXYZ"], tags[b"gXYZ"]
-    profile[red : red + 8], profile[green : green + 8] = profile[green : green + 8], profile[red : red + 8]
-    return bytes(profile).replace("sRGB".encode("utf-16-be"), "test".encode("utf-16-be")).replace(b"sRGB", b"test")
 
 
 class TestAperture:

@@ -7,10 +7,11 @@ import struct
 import numpy as np
 from PIL import Image
 
+from support.libvips import read_by_libvips
 from support.odd_files import box
 from support.photos import encode_photo
 from support.siblings.exif import make_exif
-from support.siblings.picture import Pixels, Sibling, make_pixels, read_by_libvips, turn
+from support.siblings.picture import Pixels, Sibling, make_pixels, turn
 
 _FILLER = b"MM\0*\0\0\0\x08" + bytes(6) + b"\xa5" * 60
 
@@ -69,4 +70,4 @@ def _write_boxed(format_name: str) -> tuple[bytes, Pixels]:
     rows, columns, channels = np.mgrid[:64, :96, :3]
     smooth = (64 + rows * (channels != 1) + columns * 0.7 * (channels != 2)).astype(np.uint8)
     data = encode_photo(Image.fromarray(smooth), format_name, quality=95, exif=b"Exif\0\0" + _FILLER)
-    return data, read_by_libvips(data) if format_name == "AVIF" else smooth
+    return data, np.asarray(read_by_libvips(data)) if format_name == "AVIF" else smooth

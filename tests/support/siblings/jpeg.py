@@ -4,12 +4,14 @@ import functools
 import random
 from typing import Any
 
+import numpy as np
 from PIL import Image
 
+from support.libvips import read_by_libvips
 from support.odd_files import jpeg_segment
 from support.photos import encode_photo
 from support.siblings.exif import make_exif
-from support.siblings.picture import Pixels, Sibling, make_pixels, read_by_libvips, turn
+from support.siblings.picture import Pixels, Sibling, make_pixels, turn
 
 _JPEGS: list[tuple[str, dict[str, Any]]] = [
     ("RGB", {}), ("RGB", {"progressive": True}), ("RGB", {"restart_marker_rows": 1}), ("RGB", {"subsampling": 0}),
@@ -56,4 +58,4 @@ def _spoil_segment(chance: random.Random) -> bytes:
 def _read_jpegs() -> list[tuple[bytes, Pixels]]:
     picture = Image.fromarray(make_pixels())
     files = [encode_photo(picture.convert(mode), "JPEG", quality=95, **options) for mode, options in _JPEGS]
-    return [(data, read_by_libvips(data)) for data in files]
+    return [(data, np.asarray(read_by_libvips(data))) for data in files]

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-import pyvips
 
 Pixels = npt.NDArray[np.uint8]
 
@@ -41,8 +40,3 @@ def make_pixels(channels: int = 3) -> Pixels:
 def turn(pixels: Pixels, orientation: int) -> Pixels:
     """Pixels as they are seen that are stored in an orientation of EXIF."""
     return _TURNS[orientation](pixels) if orientation in _TURNS else pixels
-
-
-def read_by_libvips(data: bytes) -> Pixels:
-    """What another reader sees in a file."""
-    return np.asarray(pyvips.Image.new_from_buffer(data, "").colourspace("srgb").numpy(), np.uint8)

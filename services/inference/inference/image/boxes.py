@@ -91,5 +91,5 @@ def walk_boxes(data: bytes, begin: int, end: int) -> Iterator[Box]:
 
 def _refuse(format_name: str, kind: str) -> UnsupportedImageError:
     return UnsupportedImageError(
-        f"The picture is a {format_name} of a kind that is not read ({kind}): save it as a JPEG."
+        f"The picture is {format_name} of a kind that is not read ({kind}): save it as a JPEG."
     )

@@ -57,6 +57,7 @@ TiffImagePlugin.READ_LIBTIFF = True
 
 FORMATS = ("JPEG", "PNG", "WebP", "HEIC", "AVIF", "GIF", "BMP", "TIFF")
 
+_NO_BMP, _NO_COLOURS = "Unsupported BMP ", "Conversion from YUV failed"
 _TOO_LARGE = (Image.DecompressionBombError, Image.DecompressionBombWarning, MemoryError)
 _PATIENCE = {"HEIC": 3.0, "AVIF": 3.0}
 _WEIGHTS = {"WebP": 2.0, "HEIC": 0.5}
@@ -149,12 +150,19 @@ def decode(
         if isinstance(error, _TOO_LARGE) or "memory" in str(error).lower():
             msg = f"The picture is too large. {_describe(limits)}"
             raise ImageTooLargeError(msg) from error
-        if str(error).startswith("Unsupported BMP"):
-            msg = f"The picture is a BMP of a kind that is not read ({str(error).removeprefix('Unsupported BMP ')})."
+        if kind := _name_kind(str(error)):
+            msg = f"The picture is {format_name} of a kind that is not read ({kind}): save it as a JPEG."
             raise UnsupportedImageError(msg) from error
         msg = f"The picture looks like {format_name}, but it is damaged or incomplete."
         raise UndecodableImageError(msg) from error
     return image, PictureInfo(*size, format_name)
+
+
+def _name_kind(reason: str) -> str | None:
+    """What a decoder says that it has no way to read; None for anything else that it says."""
+    if reason.startswith(_NO_COLOURS):
+        return "the matrix of its colours"
+    return reason.removeprefix(_NO_BMP) if reason.startswith(_NO_BMP) else None
 
 
 def get_patience(data: bytes) -> float:
