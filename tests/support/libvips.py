@@ -7,7 +7,7 @@ MOST_PIXELS = 50_000_000
 
 
 def read_by_libvips(data: bytes) -> Image.Image | None:
-    """The picture as a browser shows it on white, its colours in sRGB; None where libvips reads none, or not all of it."""
+    """The picture as a browser shows it on white, in sRGB; None where libvips reads none, or not all of it."""
     try:
         image = pyvips.Image.new_from_buffer(data, "", fail_on="error").autorot()
         if image.width * image.height > MOST_PIXELS:
