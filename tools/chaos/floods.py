@@ -17,7 +17,6 @@ from pathlib import Path
 
 from support.frontend_process import run_frontend
 from support.odd_files import jpeg_scanned_again
-from support.raw_http import request_head
 from support.service_process import run_service
 
 from chaos.figures import Figures, Resources
@@ -33,7 +32,7 @@ _MEGABYTE = 2**20
 _LIVE = b"GET /health/live HTTP/1.1\r\nHost: a\r\n\r\n"
 _LARGE_ANSWER = b"GET /docs/swagger-ui-bundle.js HTTP/1.1\r\nHost: a\r\n\r\n"
 _CHUNKED = b"POST /caption HTTP/1.1\r\nHost: a\r\nContent-Type: image/png\r\nTransfer-Encoding: chunked\r\n\r\n"
-_FORM = b'--x\r\nContent-Disposition: form-data; name="photo"; filename="a.jpg"\r\n\r\n\xff\xd8\xff%b\r\n--x--\r\n'
+_FORM = b'--x\r\nContent-Disposition: form-data; name="photo"; filename="a.jpg"\r\n\r\n%b\r\n--x--\r\n'
 _PAGE = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
 
 
@@ -114,17 +113,23 @@ async def _stay_idle(connection: _Connection) -> None:
 
 
 def _head(length: int, kind: bytes = b"image/jpeg", path: bytes = b"/api/caption") -> bytes:
-    return b"POST %b HTTP/1.1\r\nHost: a\r\nContent-Type: %b\r\nContent-Length: %d\r\n\r\n" % (path, kind, length)
+    lines = b"Host: a\r\nConnection: close\r\nContent-Type: %b\r\nContent-Length: %d\r\n\r\n" % (kind, length)
+    return b"POST %b HTTP/1.1\r\n" % path + lines
 
 
-def _form(size: int) -> bytes:
-    body = _FORM % bytes(size)
+def _form(photo: bytes) -> bytes:
+    body = _FORM % photo
     return _head(len(body), b"multipart/form-data; boundary=x", b"/") + body
+
+
+def _large(megabytes: int) -> bytes:
+    """What looks like a JPEG to whoever does not decode it."""
+    return b"\xff\xd8\xff" + bytes(megabytes * _MEGABYTE)
 
 
 def _list_floods() -> Iterator[Flood]:
     slow = jpeg_scanned_again(9, (5400, 3700))
-    photo = request_head(len(slow)) + slow
+    photo = _head(len(slow), path=b"/caption") + slow
     trailers = _send_and_hold(_CHUNKED + b"5\r\nhello\r\n0\r\n", b"a:b\r\n" * 2_000_000)
     yield Flood("trailers", ((4, trailers),))
     yield Flood("unread answers", ((512, _send_and_hold(_LARGE_ANSWER * 8)),))
@@ -135,15 +140,17 @@ def _list_floods() -> Iterator[Flood]:
     yield Flood(
         "bursts beside decoders that run away", (bursts, (2, _send_and_hold(photo))), decode_seconds=0.05, files=1_024
     )
-    yield Flood("more slow photos than the queue holds", ((100, _send_and_hold(photo, seconds=10)),))
-    forms = _send_and_hold(_form(6 * _MEGABYTE) + _PAGE * 100)
-    yield Flood("page: unread forms", ((16, forms),), page=True)
-    yield Flood("page: refused forms", ((16, _send_and_read(_form(23 * _MEGABYTE))),), page=True)
-    yield Flood("page: large forms", ((8, _send_and_read(_form(9 * _MEGABYTE))),), page=True)
+    yield Flood("more slow photos than the queue holds", ((100, _send_and_read(photo)),))
+    unread = _send_and_hold(_form(_large(6)) + _PAGE * 100)
+    yield Flood("page: unread forms", ((16, unread),), page=True)
+    yield Flood("page: refused forms", ((16, _send_and_read(_form(_large(23)))),), page=True)
+    yield Flood("page: large forms", ((8, _send_and_read(_form(_large(9)))),), page=True)
     uploads = _trickle(_head(9 * _MEGABYTE) + bytes(8 * _MEGABYTE))
     yield Flood("page: slow large uploads", ((30, uploads),), page=True)
     yield Flood("page: slow uploads", ((100, _trickle(_head(10_000))),), page=True)
-    yield Flood("page: slow photos", ((60, _send_and_hold(_head(len(slow)) + slow, seconds=10)),), page=True)
+    photos = (60, _send_and_read(_head(len(slow)) + slow))
+    forms = (16, _send_and_read(_form(slow + bytes(_MEGABYTE))))
+    yield Flood("page: slow photos", (photos, forms), page=True)
     yield Flood("page: a byte of a header", ((1_010, _send_and_hold(b"G")),), page=True)
 
 
@@ -219,4 +226,3 @@ async def _recover(url: str, photo: str, probes: list[str]) -> float:
         if not witness.failures and max(witness.photos) < _PHOTO_SECONDS:
             break
     return time.perf_counter() - start
-

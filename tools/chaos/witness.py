@@ -2,6 +2,7 @@
 
 import asyncio
 import collections
+import math
 import statistics
 import time
 from collections.abc import Awaitable, Sequence
@@ -34,9 +35,7 @@ class Witness:
             while not self.photos or time.perf_counter() < end:
                 for probe in probes:
                     await self._time(self.probes, client.get(probe))
-                await self._time(
-                    self.photos, client.post(photo, content=_PHOTO, headers={"Content-Type": "image/png"})
-                )
+                await self._time(self.photos, client.post(photo, content=_PHOTO, headers={"Content-Type": "image/png"}))
                 await asyncio.sleep(0.02)
 
     def report(
@@ -67,4 +66,4 @@ class Witness:
 
 
 def _p99(times: Sequence[float]) -> float:
-    return sorted(times)[int(0.99 * (len(times) - 1))]
+    return sorted(times)[math.ceil(0.99 * len(times)) - 1]
