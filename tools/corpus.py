@@ -62,11 +62,11 @@ class Verdict:
         return "read alike" if self.difference <= _ALIKE else "read otherwise"
 
 
-def main() -> int:
+def main(arguments: list[str] | None = None) -> int:
     """Print the tables; the exit code is 1 where a file made the service fail."""
     parser = argparse.ArgumentParser(prog="python -m corpus", description=__doc__)
     parser.add_argument("folder", type=Path)
-    folder = parser.parse_args().folder
+    folder = parser.parse_args(arguments).folder
     paths = sorted(path for path in folder.rglob("*") if path.is_file() and ".git" not in path.parts)
     with (
         tempfile.TemporaryDirectory() as made,
@@ -126,7 +126,7 @@ def _read_by_imagemagick(data: bytes) -> Image.Image | None:
     options = ["-auto-orient", "-colorspace", "sRGB", "-background", "white", "-alpha", "remove", "-depth", "8"]
     try:
         run = subprocess.run([program, "-[0]", *options, "ppm:-"], input=data, capture_output=True, timeout=_PATIENCE)
-        return Image.open(io.BytesIO(run.stdout))
+        return Image.open(io.BytesIO(run.stdout)).convert("RGB")
     except (OSError, subprocess.TimeoutExpired):  # what it does not read it writes nothing of
         return None
 

@@ -51,6 +51,7 @@ def _associations(data: bytes, begin: int, item: int) -> Iterator[int]:
             most = (1 << (8 * property_size - 1)) - 1  # the highest bit says whether it is essential
             for at in range(place, place + count * property_size, property_size):
                 yield int.from_bytes(data[at : at + property_size]) & most
+            return
         place += count * property_size
 
 
