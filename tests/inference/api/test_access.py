@@ -7,6 +7,7 @@ from support.problems import check_problem
 from support.serving import Serve
 
 from inference import keys
+from inference.api.access import name_network
 
 pytestmark = pytest.mark.anyio
 
@@ -103,3 +104,18 @@ async def test_pages_of_a_named_origin_are(serve: Serve) -> None:
     assert friend.headers["access-control-allow-origin"] == ORIGIN
     assert "access-control-allow-origin" not in stranger.headers
     assert error.headers["access-control-allow-origin"] == ORIGIN
+
+
+@pytest.mark.parametrize(
+    ("address", "network"),
+    [
+        ("192.0.2.7", "192.0.2.7"),
+        ("::ffff:192.0.2.7", "192.0.2.7"),
+        ("2001:db8:0:1:2::3", "2001:db8:0:1::/64"),
+        ("2001:db8:0:1:ffff::1", "2001:db8:0:1::/64"),
+        ("fe80::1%eth0", "fe80::/64"),
+        ("", ""),
+    ],
+)
+async def test_whoever_has_a_network_of_addresses_is_one_client(address: str, network: str) -> None:
+    assert name_network(address) == network

@@ -8,6 +8,8 @@ import hmac
 import math
 import time
 from dataclasses import dataclass
+from functools import lru_cache
+from ipaddress import IPv6Address, IPv6Network
 from typing import Annotated
 
 from fastapi import Depends, Request
@@ -17,6 +19,7 @@ from inference.api.problems import RATE_LIMITED, UNAUTHORIZED, ProblemError
 from inference.serving.settings import Settings
 
 _MINUTE = 60.0
+_IPV6_PREFIX = 64  # bits, of the network that a provider gives to one customer
 
 _bearer = HTTPBearer(auto_error=False, description="Needed only where the operator has set API keys.")
 
@@ -84,9 +87,23 @@ async def require_access(
 def charge_photos(request: Request, count: int) -> str:
     """Count the photos that a request brought against its key's rate; the name of the client that they are of."""
     gatekeeper: Gatekeeper = request.app.state.gatekeeper
+    gatekeeper.charge(request.state.key_name, count - 1)  # one was paid for at the door
+    return name_client(request)
+
+
+def name_client(request: Request) -> str:
+    """Whose photos the request brings: the name of the key, or where it comes from."""
     name: str | None = request.state.key_name
-    gatekeeper.charge(name, count - 1)  # one was paid for at the door
-    return name or (request.client.host if request.client else "")
+    return name or name_network(request.client.host if request.client else "")
+
+
+@lru_cache(maxsize=4096)
+def name_network(address: str) -> str:
+    """What whoever has this address has to themselves: with IPv6 it is one of very many that they may take."""
+    if ":" not in address:
+        return address
+    sixteen = IPv6Address(address.partition("%")[0])
+    return str(sixteen.ipv4_mapped or IPv6Network((sixteen, _IPV6_PREFIX), strict=False))
 
 
 def _split(entry: str) -> tuple[str, str]:
