@@ -126,8 +126,8 @@ def _read_by_imagemagick(data: bytes) -> Image.Image | None:
     options = ["-auto-orient", "-colorspace", "sRGB", "-background", "white", "-alpha", "remove", "-depth", "8"]
     try:
         run = subprocess.run([program, "-[0]", *options, "ppm:-"], input=data, capture_output=True, timeout=_PATIENCE)
-        return Image.open(io.BytesIO(run.stdout)).convert("RGB")
-    except (OSError, subprocess.TimeoutExpired):  # what it does not read it writes nothing of
+        return None if run.returncode else Image.open(io.BytesIO(run.stdout)).convert("RGB")
+    except (OSError, subprocess.TimeoutExpired):
         return None
 
 

@@ -208,10 +208,11 @@ class TestMetadata:
         assert difference(decode(FILES[format_name] + film)[0], PICTURE) < 2
 
     @BOTH
-    def test_a_file_is_known_by_any_brand_that_names_it(self, format_name: str) -> None:
+    @pytest.mark.parametrize("brand", [b"mif1", b"mif2", b"miaf"])
+    def test_a_file_is_known_by_any_brand_that_names_it(self, format_name: str, brand: bytes) -> None:
         data = FILES[format_name]
 
-        assert difference(decode(data[:8] + b"mif1" + data[12:])[0], PICTURE) < 2
+        assert difference(decode(data[:8] + brand + data[12:])[0], PICTURE) < 2
 
 
 class TestRefusals:

@@ -216,6 +216,13 @@ def test_each_compression_that_is_named_is_there(compression: str) -> None:
     assert widest(read(encode_photo(picture, "TIFF", compression=compression)), make_pixels(3)) == 0
 
 
+def test_canons_raw_photos_are_named() -> None:
+    data = tiff_of(make_pixels(3), 2)
+
+    with pytest.raises(UnsupportedImageError, match="raw photo"):
+        decode(data[:8] + b"CR\2\0" + data[12:])
+
+
 def test_values_of_12_bits_are_not_read() -> None:
     with pytest.raises(UnsupportedImageError, match="grey of 12 bits"):
         decode(tiff_of(make_pixels(1).astype(np.uint16) * 16, 1, bits=12))

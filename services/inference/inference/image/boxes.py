@@ -15,7 +15,9 @@ MOST_BOXES = 4_000  # a photo of 48 megapixels in tiles has some 250 items
 MOST_BRANDS = 32
 
 _AVIF = frozenset({b"avif", b"avis"})
-_HEIC = frozenset({b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs", b"mif1", b"msf1"})
+_HEIC = frozenset({b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs"})
+_YOUNGER = frozenset({b"mif2", b"miaf"})  # than Pillow
+_EITHER = frozenset({b"mif1", b"msf1"}) | _YOUNGER
 _METADATA = frozenset({b"Exif", b"mime", b"uri "})
 _BRIGHTENED = b"tmap"  # the brand of files that say how to brighten the picture, which nobody needs to understand
 _HIDDEN = b"free"  # an item of a type that means nothing
@@ -33,9 +35,9 @@ def recognise(data: bytes) -> str | None:
         return None
     end = min(int.from_bytes(data[:4]), len(data), 16 + 4 * MOST_BRANDS)
     major, *others = [data[8:12], *(data[place : place + 4] for place in range(16, end, 4))]
-    if major in _AVIF or (major in {b"mif1", b"msf1"} and _AVIF & set(others)):
+    if major in _AVIF or (major in _EITHER and _AVIF & set(others)):
         return "AVIF"
-    return "HEIC" if major in _HEIC else None
+    return "HEIC" if major in _HEIC | _EITHER else None
 
 
 def read_heic(data: bytes) -> Plain:
@@ -46,6 +48,8 @@ def read_heic(data: bytes) -> Plain:
 def hide_metadata(data: bytes, format_name: str, coding: bytes) -> Plain:
     """The file without what its pixels, in a coding, do not need. Raises as `read_heic`."""
     plain = bytearray(data)
+    if data[8:12] in _YOUNGER:
+        plain[8:12] = b"mif1"
     boxes = {kind: (begin, end) for kind, begin, end in walk_boxes(data, 0, len(data))}
     items = list(_walk_items(data, *boxes[b"meta"])) if b"meta" in boxes else []
     for place in items:

@@ -23,6 +23,7 @@ _NAMES = {
     _YCBCR: "YCbCr", _LAB: "Lab", 9: "ICC Lab", 10: "ITU Lab", 32844: "LogL", 32845: "LogLuv",
 }  # fmt: skip
 _RAW = frozenset({32803, 34892})  # values of a sensor
+_CANON = b"CR\2\0"  # behind the head of a CR2
 _CHANNELS = {_RGB: 3, _CMYK: 4, _YCBCR: 3, _LAB: 3}
 _EXTRAS = frozenset({0, 1, 2})  # of no meaning, premultiplied alpha, and alpha
 _UNSIGNED, _SIGNED, _FLOAT, _UNKNOWN = 1, 2, 3, 4
@@ -47,7 +48,7 @@ _TIFF = 42
 def read_tiff(data: bytes) -> Plain:
     """The first picture of a TIFF. Raises UnsupportedImageError for a kind of TIFF that is not read, ValueError."""
     directory = Directory(data)
-    _refuse_raw(directory)
+    _refuse_raw(directory, is_canon=data.startswith(_CANON, 8))
     pixels = _Pixels.read(directory)
     pixels.check()
     changed: dict[int, tuple[str, list[int]]] = {}
@@ -127,10 +128,10 @@ class _Pixels:
         return f"{name} of {self.bits} bits{', ' * bool(meant)}{meant}"
 
 
-def _refuse_raw(directory: Directory) -> None:
+def _refuse_raw(directory: Directory, *, is_canon: bool) -> None:
     """Refuse what begins with a thumbnail, beside which the values of a camera's sensor are kept."""
     reduced = directory.number(_SUBFILE, 0) & _REDUCED and _SUBDIRECTORIES in directory.tags
-    if _DNG in directory.tags or reduced or directory.number(_PHOTOMETRIC, 0) in _RAW:
+    if is_canon or _DNG in directory.tags or reduced or directory.number(_PHOTOMETRIC, 0) in _RAW:
         msg = "The file is a camera's raw photo (DNG or the like), which is not read: save it as a JPEG."
         raise UnsupportedImageError(msg)
 
