@@ -99,6 +99,13 @@ class Settings(BaseSettings):
     keep_alive_seconds: Annotated[int, Field(ge=1, le=3600)] = Field(
         15, description="How long an idle connection is kept open."
     )
+    trusted_proxies: int = Field(
+        0,
+        ge=0,
+        le=10,
+        description="Reverse proxies in front whose `X-Forwarded-For` is believed, so that clients without keys are "
+        "told apart when the queue is full.",
+    )
     drain_notice_seconds: Annotated[float, Field(ge=0, le=3600)] = Field(
         1, description="How long `/health/ready` says 503 after SIGTERM before the service stops listening."
     )

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from inference.api.access import name_network
+from inference.api.access import find_network
 from inference.api.problems import ProblemResponse, describe
 from inference.errors import ServiceError
 from inference.serving.service import CaptionService
@@ -43,7 +43,7 @@ class FullQueueMiddleware:
 
     def _find_refusal(self, scope: Scope) -> ServiceError | None:
         try:
-            self._service.check_room(name_network(scope["client"][0] if scope["client"] else ""))
+            self._service.check_room(find_network(scope, self._service.settings.trusted_proxies))
         except ServiceError as error:
             return error
         return None
