@@ -39,6 +39,11 @@ class Settings(BaseSettings):
         120, description="Longest that a bundle may take to be loaded and to caption a first photo; then it is refused."
     )
     runtime: Literal["onnx", "tensorflow"] = Field("onnx", description="What runs the model: `onnx` or `tensorflow`.")
+    engine: Literal["auto", "onnxruntime", "openvino"] = Field(
+        "auto",
+        description="What encodes photos for the runtime `onnx`: `onnxruntime`, `openvino`, or `auto` for the one that "
+        "suits the processor.",
+    )
     host: str = Field("127.0.0.1", description="Address to listen on; `0.0.0.0` for all.")
     port: int = Field(8000, ge=0, le=65535, description="Port to listen on; 0 picks a free one and logs it.")
     log_level: Literal["debug", "info", "warning", "error"] = Field(
