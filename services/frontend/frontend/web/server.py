@@ -9,6 +9,7 @@ import resource
 import signal
 import socket
 import time
+from functools import partial
 from types import FrameType
 from typing import Any
 
@@ -25,6 +26,7 @@ _DRAIN_SECONDS = 25.0
 _POLL_SECONDS = 0.5
 _SWEEP_SECONDS = 0.25
 _NEWCOMERS = 200  # who are let in beyond the limit until the next sweep makes room
+_ACCEPTED_AT_ONCE = 16
 _FILES_A_CONNECTION = 2  # itself, and a file that is its answer
 _OTHER_FILES = 128
 _NEVER = 2**62  # bytes: nothing is so large that it is kept in a file, or that a thread waits until the client takes it
@@ -63,6 +65,7 @@ class Server:
         if not isinstance(server, TcpWSGIServer):
             raise TypeError(type(server))
         server.channel_class = TimedChannel
+        server.handle_accept = partial(_accept_some, server)  # type: ignore[method-assign]
         self._limits = ChannelLimits(
             settings.max_connections,
             settings.max_buffered_bytes,
@@ -103,6 +106,12 @@ class Server:
     def _is_busy(self) -> bool:
         channels = [channel for channel in self._channels.values() if isinstance(channel, HTTPChannel)]
         return any(channel.requests or channel.total_outbufs_len for channel in channels)
+
+
+def _accept_some(server: TcpWSGIServer) -> None:
+    """Take several connections in a turn of the loop: at one a turn, who comes behind a burst waits for seconds."""
+    for _ in range(_ACCEPTED_AT_ONCE):
+        TcpWSGIServer.handle_accept(server)
 
 
 def stop_on_signals(server: Server) -> None:

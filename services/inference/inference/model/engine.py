@@ -20,8 +20,8 @@ EngineName = Literal["auto", "onnxruntime", "openvino"]
 ENGINE_VARIABLE = "CAPTION_ENGINE"
 
 # With AMX, OpenVINO takes half of ONNX Runtime's time. With AVX-512 VNNI a caption costs the process 14 % less time of
-# the processor, which does not pay for 66 MB more of memory and a slower start. With less, the two are alike. The
-# figures are in docs/operations.md.
+# the processor, for which one sentence in five would change, and the start takes longer. With less, the two are alike.
+# The figures are in docs/operations.md.
 _FASTER_WITH = (AMX,)
 
 _log = logging.getLogger(__name__)
@@ -38,7 +38,7 @@ def open_encoder(files: ModelFiles, engine: EngineName | None = None, *, threads
         from inference.model.openvino_runtime import OpenVinoEncoder  # whoever does without it has not its memory
 
         try:
-            return OpenVinoEncoder(files, threads=threads, callers=callers)
+            return OpenVinoEncoder(files, threads=threads)
         except ImportError as error:
             if name == "openvino":
                 raise BundleError(f"the engine openvino cannot be loaded: {error}") from error
