@@ -179,7 +179,8 @@ def test_a_heic_of_several_pictures_gets_its_caption_and_keeps_all_else(
         assert tags[0x010F] == "Camera & Co"
         assert tags.get_ifd(0x8769) == make_exif().get_ifd(0x8769)
         assert tags.get_ifd(0x8825) == make_exif().get_ifd(0x8825)
-    assert texts_of(after[0].info["xmp"], _DESCRIPTION) == "A red square."
+    assert texts_of(read_packet(photo), _DESCRIPTION) == "A red square."
+    assert after[0].info["xmp"]
     assert photo.stat().st_mtime == _MADE
     assert photo.read_bytes() == written
 
