@@ -68,6 +68,18 @@ def test_a_photo_gets_the_sentence_that_the_service_gives(
     assert colour in answer["caption"]
 
 
+@pytest.mark.parametrize(("suffix", "format_name"), [("heic", "HEIF"), ("avif", "AVIF")])
+def test_a_photo_as_phones_make_it_is_chosen_and_described(
+    page: Page, tmp_path: Path, suffix: str, format_name: str
+) -> None:
+    photo = tmp_path / f"IMG_0001.{suffix}"
+    photo.write_bytes(photo_bytes("red", format_name))
+
+    page.get_by_label("Choose photos").set_input_files(photo)
+
+    expect(page.locator(".words")).to_have_text("A red square. ")
+
+
 def test_words_show_where_the_model_looked(page: Page, tmp_path: Path) -> None:
     page.get_by_label("Choose photos").set_input_files(save_square(tmp_path, "red"))
 
