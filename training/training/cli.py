@@ -11,10 +11,15 @@ os.environ.setdefault(
     "TF_CPP_MIN_LOG_LEVEL", "2"
 )  # before TensorFlow is imported: it logs a page about CPUs at every start
 
+from typing import TYPE_CHECKING
+
 from inference.errors import CaptionError
 from training.config import load_config
 from training.data.dataset import SPLITS
-from training.errors import TrainingError
+from training.errors import ConfigurationError, TrainingError
+
+if TYPE_CHECKING:
+    from training.data.collection import Source
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -45,16 +50,33 @@ def _build_parser() -> argparse.ArgumentParser:
 
 def _add_train(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--dataset", type=Path, required=True, help="folder with photos and captions, see docs/training.md"
+        "--dataset",
+        action="append",
+        required=True,
+        metavar="FOLDER[=SHARE]",
+        help="photos with captions or with labels, see docs/training.md; once for each folder, each with its share of "
+        "every batch or none",
     )
     parser.add_argument("--out", type=Path, required=True, help="directory of the bundle to publish")
+    parser.add_argument(
+        "--text",
+        type=Path,
+        action="extend",
+        nargs="+",
+        default=[],
+        metavar="FILE",
+        help="gzip files of id<tab>caption: captions without photos, from which language is learnt",
+    )
     parser.add_argument("--config", type=Path, help="TOML file that overrides the defaults of training/config.py")
     parser.add_argument("--runs", type=Path, default=Path("runs"), help="where run directories go (default: runs)")
     parser.add_argument(
         "--cache", type=Path, default=Path(".cache/training"), help="weights and features (default: .cache/training)"
     )
     parser.add_argument(
-        "--start", type=Path, metavar="FOLDER", help="begin with what `caption-train end-to-end` left there"
+        "--start",
+        type=Path,
+        metavar="FOLDER",
+        help="begin with a bundle, such as artifacts/default, or with what `caption-train end-to-end` left",
     )
     parser.add_argument(
         "--saved-model", action="store_true", help="put a SavedModel for the TensorFlow runtime into the bundle too"
@@ -123,15 +145,38 @@ def _add_datasets(parser: argparse.ArgumentParser) -> None:
 
 def _train(options: argparse.Namespace) -> None:
     config = load_config(options.config, options.settings)
+    from training.data.collection import Source
     from training.encoder.pretrained import Start, read_start
-    from training.pipeline import train
-    from training.publish.bundling import (
-        Job,  # after the settings are known to be good: TensorFlow takes seconds to import
+    from training.job import Job
+    from training.pipeline import train  # after the settings are known to be good: TensorFlow takes seconds to import
+
+    try:
+        sources = [Source.parse(text) for text in options.dataset]
+    except ValueError as error:
+        raise ConfigurationError(f"--dataset: {error}") from error
+    start = read_start(options.start) if options.start else Start()
+    command = shlex.join(["caption-train", "train", *_name_data(sources, options.text), *_settings_of(options)])
+    train(
+        Job(
+            sources,
+            options.out,
+            config,
+            options.runs,
+            options.cache,
+            command,
+            tuple(options.text),
+            options.saved_model,
+            start,
+        )
     )
 
-    command = shlex.join(["caption-train", "train", *_settings_of(options)])
-    start = read_start(options.start) if options.start else Start()
-    train(Job(options.dataset, options.out, config, options.runs, options.cache, command, options.saved_model, start))
+
+def _name_data(sources: Sequence["Source"], texts: Sequence[Path]) -> list[str]:
+    """The words of the command that say what to learn from, without paths."""
+    words = []
+    for source in sources:
+        words += ["--dataset", source.name if source.share is None else f"{source.name}={source.share:g}"]
+    return [*words, *(["--text", *(path.name for path in texts)] if texts else [])]
 
 
 def _train_end_to_end(options: argparse.Namespace) -> None:

@@ -19,6 +19,7 @@ from training.encoder.trunk import Folder, split_encoder
 from training.encoder.xception import WEIGHTS_DIGEST
 from training.errors import TrainingError
 from training.fit.checkpoint import Arrays
+from training.publish import onnx_graphs
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +54,17 @@ def export_encoder(
         make_encoder(config, image, chosen, folder / ENCODER, cache, tuned)
     split_encoder(folder)
     return ExportedEncoder(folder, image, _read_feature_spec(folder / ENCODER), tuned)
+
+
+def adopt_encoder(bundle: Path, image: ImageSpec, cache: Path) -> ExportedEncoder:
+    """The encoder of a bundle as it serves, in the cache and in two parts; `image`: what the bundle's manifest says."""
+    graph = (bundle / ENCODER).read_bytes()
+    folder = cache / f"encoder-{hashlib.sha256(graph + fingerprint(image)).hexdigest()[:16]}"
+    if not (folder / ENCODER).exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        onnx_graphs.save(onnx.load_from_string(graph), folder / ENCODER)
+    split_encoder(folder)
+    return ExportedEncoder(folder, image, _read_feature_spec(folder / ENCODER), {})
 
 
 def require_tensorflow(what: str) -> None:

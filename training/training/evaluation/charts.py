@@ -36,7 +36,7 @@ def draw_learning(phases: Mapping[str, Sequence[EpochRecord]]) -> str:
         first = 1
         for name, history in phases.items():
             epochs = range(first, first + len(history))
-            chart.axes.plot(epochs, [record.cider for record in history], marker="o", markersize=3, label=name)
+            chart.axes.plot(epochs, [record.score for record in history], marker="o", markersize=3, label=name)
             first += len(history)
         chart.axes.legend(frameon=False)
     return chart.to_svg()

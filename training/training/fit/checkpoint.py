@@ -29,7 +29,7 @@ class EpochRecord:
 
     epoch: int
     loss: float
-    cider: float
+    score: float
     captions_per_second: float
     reward: float | None = None
 
@@ -44,7 +44,7 @@ class Progress:
     @property
     def best(self) -> EpochRecord | None:
         """The epoch with the highest dev CIDEr, the earliest of equals."""
-        return max(self.history, key=lambda record: (record.cider, -record.epoch), default=None)
+        return max(self.history, key=lambda record: (record.score, -record.epoch), default=None)
 
     @property
     def epochs_since_best(self) -> int:

@@ -191,10 +191,10 @@ def _report(progress: Progress, log: Any) -> None:  # noqa: ANN401 - tensorboard
     record = progress.history[-1]
     best = " (best so far)" if progress.epochs_since_best == 0 else ""
     fitted = f"loss {record.loss:.3f}" if record.reward is None else f"reward {record.reward:.3f}"
-    say(f"epoch {record.epoch + 1}: {fitted}, dev CIDEr {record.cider:.1f}{best}")
+    say(f"epoch {record.epoch + 1}: {fitted}, dev CIDEr {record.score:.1f}{best}")
     log.add_scalar("train/loss", record.loss, record.epoch)
     if record.reward is not None:
         log.add_scalar("train/reward", record.reward, record.epoch)
-    log.add_scalar("dev/CIDEr", record.cider, record.epoch)
+    log.add_scalar("dev/CIDEr", record.score, record.epoch)
     log.add_scalar("train/captions_per_second", record.captions_per_second, record.epoch)
     log.flush()

@@ -62,7 +62,7 @@ class Evidence(keras.layers.Layer):  # type: ignore[misc]  # Keras is untyped
         evidence = self.tagger(pooled)
         if self.kinds is None:
             return evidence
-        return evidence + ops.matmul(_weigh_kinds(self.kinds(pooled)), self.of_kinds)
+        return evidence + ops.matmul(weigh_kinds(self.kinds(pooled)), self.of_kinds)
 
     def summarise(self, evidence: Tensor, table: Tensor) -> Tensor:
         """The vectors [P, D] of the probable tags of photos, added up, from the table [V, D] of word vectors."""
@@ -80,7 +80,7 @@ class Evidence(keras.layers.Layer):  # type: ignore[misc]  # Keras is untyped
         return logits + ops.reshape(trust * words[:, None], (-1, words.shape[-1]))
 
 
-def _weigh_kinds(logits: Tensor) -> Tensor:
+def weigh_kinds(logits: Tensor) -> Tensor:
     """The log-odds [P, K] of each kind among all that exclude each other, within ±7."""
     shares = ops.log_softmax(logits, axis=-1)
     return ops.clip(shares - ops.log(1 - ops.exp(shares) + _TINY), -_LIMIT_OF_KINDS, _LIMIT_OF_KINDS)
