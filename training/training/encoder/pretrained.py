@@ -23,7 +23,8 @@ from training.models.decoder_import import read_decoder
 _ENCODER = "encoder.npz"
 _DECODER = "decoder.npz"
 _RECORD = "start.json"
-_LEARNT_ANEW = ("tagger/", "kinds/", "evidence/")
+_TAGGER = frozenset({"tagger", "kinds", "evidence"})
+_OF_TAGS = _TAGGER | {"gist", "trust"}
 _TABLES = ("embedding/table", "embedding/bias")
 
 
@@ -48,14 +49,15 @@ class Start:
         return len(self.decoder.get("kinds/bias", ()))
 
     def teach(self, decoder: Decoder, *, tagger: bool = True) -> None:
-        """Put the weights into a decoder, whose vocabulary may have more words at its end; those of the tagger where
-        `tagger` says so. Raises TrainingError when they are those of another decoder.
+        """Put the weights into a decoder, whose vocabulary may have more words at its end, and which may have tags
+        where this one has none; those of the tagger where `tagger` says so. Raises TrainingError when they are those of
+        another decoder.
         """
         for variable in decoder.weights:
             name = shorten(variable.path)
-            if name.startswith(_LEARNT_ANEW) and not tagger:
+            layer, known = name.split("/")[0], self.decoder.get(name)
+            if (layer in _TAGGER and not tagger) or (layer in _OF_TAGS and known is None):
                 continue
-            known = self.decoder.get(name)
             if known is not None and name in _TABLES:
                 known = _extend(known, ops.convert_to_numpy(variable))
             if known is None or known.size != np.prod(variable.shape):
