@@ -1,4 +1,4 @@
-"""The programs `caption-train train`, `end-to-end`, `evaluate` and `report`, for people and for the Makefile."""
+"""The programs `caption-train train`, `end-to-end`, `draw`, `evaluate` and `report`, for people and for make."""
 
 import argparse
 import os
@@ -43,6 +43,7 @@ def _build_parser() -> argparse.ArgumentParser:
     _add_end_to_end(
         commands.add_parser("end-to-end", help="train the encoder too, on an accelerator, as a start for `train`")
     )
+    _add_draw(commands.add_parser("draw", help="draw pictures of what is no photo, with captions, to learn from"))
     _add_evaluate(commands.add_parser("evaluate", help="score a bundle on a split of a dataset"))
     _add_report(commands.add_parser("report", help="write a page about a bundle that a person can look at"))
     return parser
@@ -94,6 +95,12 @@ def _add_end_to_end(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--cache", type=Path, default=Path(".cache/training"), help="as for train")
     parser.add_argument("settings", nargs="*", metavar="section.name=value", help="e.g. end_to_end.teachers=1")
     parser.set_defaults(run_command=_train_end_to_end, start=None, saved_model=False)
+
+
+def _add_draw(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--out", type=Path, required=True, help="folder for them")
+    parser.add_argument("--count", type=int, default=400, help="how many (default: 400)")
+    parser.set_defaults(run_command=_draw)
 
 
 def _add_evaluate(parser: argparse.ArgumentParser) -> None:
@@ -185,6 +192,12 @@ def _train_end_to_end(options: argparse.Namespace) -> None:
 
     command = shlex.join(["caption-train", "end-to-end", *_settings_of(options)])
     train_end_to_end(options.dataset, config, options.cache, options.out, command)
+
+
+def _draw(options: argparse.Namespace) -> None:
+    from training.data.drawn import draw_dataset
+
+    draw_dataset(options.out, options.count)
 
 
 def _settings_of(options: argparse.Namespace) -> list[str]:

@@ -325,6 +325,7 @@ class TrainingConfig(Section):
             exclude={
                 "decoder": {"precision"},
                 "end_to_end": True,
+                "reward": True,
                 "self_critical": True,
                 "decoding": {"repeatable_words"},
             }

@@ -3,6 +3,8 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+import numpy as np
+
 from inference.model.beam_search import Hypothesis, SearchOptions, search
 from inference.model.vocabulary import Vocabulary
 from training.config import TrainingConfig
@@ -13,6 +15,7 @@ from training.data.words import TOKENS, known_words, split_words
 from training.evaluation.metrics import score_cider
 from training.models.decoder import Decoder
 from training.models.search_decoder import SearchDecoder
+from training.progress import say
 
 PENALTIES = (0.6, 0.8, 1.0, 1.2, 1.4, 1.6, 1.8, 2.0)
 _SEARCH_BATCH = 250
@@ -21,11 +24,14 @@ _ALL = 1000
 
 @dataclass(frozen=True, slots=True)
 class DevSet:
-    """Photos that judge a decoder: by their captions, or by words that name each, which `accepted` has by hash."""
+    """Photos that judge a decoder: by their captions, or by words that name each, which `accepted` has by hash;
+    `weight`: how much their score counts among those of other sets.
+    """
 
     name: str
     photos: Sequence[Photo]
     accepted: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    weight: float = 1.0
 
     def score(self, captions: Mapping[str, str]) -> float:
         """CIDEr × 100 of captions by the photo's hash, or how many of 100 name what is to be named."""
@@ -38,17 +44,11 @@ class DevSet:
 
 @dataclass(frozen=True, slots=True)
 class Tuned:
-    """A length penalty, and the score that a decoder has with it: the mean of those of the sets, which are in
-    `scores`.
-    """
+    """A length penalty, and the scores that a decoder has with it: of each set, and their weighted mean."""
 
     scores: Mapping[str, float]
+    score: float
     length_penalty: float
-
-    @property
-    def score(self) -> float:
-        """The mean of the scores of the sets."""
-        return sum(self.scores.values()) / len(self.scores)
 
     def __str__(self) -> str:
         """The scores as people read them."""
@@ -88,7 +88,10 @@ class DevScore:
         )
 
     def __call__(self, decoder: Decoder) -> float:
-        return self.tune(decoder).score
+        tuned = self.tune(decoder)
+        if len(self._sets) > 1:
+            say(f"dev: {tuned}")
+        return tuned.score
 
     def tune(self, decoder: Decoder) -> Tuned:
         """The best that the decoder reaches, and by which penalty; the smallest of equals."""
@@ -108,4 +111,6 @@ class DevScore:
     def _score(self, found: Mapping[str, Sequence[Hypothesis]], penalty: float) -> Tuned:
         best = {photo: max(hypotheses, key=lambda one: one.rank(penalty)) for photo, hypotheses in found.items()}
         captions = {photo: " ".join(self._vocabulary.decode(one.tokens)) for photo, one in best.items()}
-        return Tuned({one.name: one.score(captions) for one in self._sets}, penalty)
+        scores = {one.name: one.score(captions) for one in self._sets}
+        weights = [one.weight for one in self._sets]
+        return Tuned(scores, float(np.average(list(scores.values()), weights=weights)), penalty)

@@ -8,6 +8,7 @@ highest dev CIDEr: loss on dev keeps falling or starts rising at other times tha
 """
 
 import time
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -80,6 +81,7 @@ def fit(
     `optimizer` of one's own stands in for AdamW on the schedule. Goes on from `run/checkpoint.npz` where there is one;
     writes TensorBoard events to `run/log`.
     """
+    warnings.filterwarnings("ignore", "Gradients do not exist")  # captions without photos have none for what looks
     loss = SmoothedCrossEntropy(config.label_smoothing, never)
     decoder.compile(optimizer=optimizer or _build_optimizer(config, len(batches)), loss=loss)
     decoder.optimizer.build(decoder.trainable_variables)

@@ -70,7 +70,9 @@ def prepare(
     labels = {key: label for one in collections for key, label in one.labels.items()}
     views = [choose_views(photo, config.augmentation) for photo in photos]
     maps = _extract(job, collections, views, encoder)
-    tags = vocabulary.decode(start.tags) if start.bundle else _choose_tags(photos, labels, vocabulary, config)
+    tags = _choose_tags(photos, labels, vocabulary, config)
+    if start.bundle and not labels:  # whose kinds of subjects would be forgotten, were its tagger fitted anew
+        tags = vocabulary.decode(start.tags)
     evidence, tagger, kinds = _judge(photos, views, labels, tags, maps, encoder, start, config)
     texts = list(read_texts(job.texts))
     if labels:
@@ -141,7 +143,7 @@ def _judge(
     pooled = [
         pool_photos(list(zip(photos, of_place, strict=True)), maps, encoder) for of_place in zip(*views, strict=True)
     ]
-    if start.bundle and not labels:  # whose kinds would be forgotten
+    if start.bundle and not labels:
         known = Tagger.of(start.decoder)
         return [known.judge(of_view) for of_view in pooled], None, start.kinds
     seen = {photo.sha256: labels[photo.sha256] for photo in photos if photo.sha256 in labels}
@@ -188,4 +190,4 @@ def _count_by_collection(collections: Sequence[Collection], kept: Sequence[bool]
 
 def _judge_by(one: Collection) -> DevSet:
     accepted = {photo.sha256: one.labels[photo.sha256].accepted for photo in one.dev} if one.labels else {}
-    return DevSet(one.source.name, one.dev, accepted)
+    return DevSet(one.source.name, one.dev, accepted, one.source.share or len(one.train))
