@@ -14,6 +14,8 @@ from training.data.dataset import Dataset, Photo, read_dataset
 from training.data.labelled import LabelledPhoto, is_labelled, read_labelled
 from training.errors import DatasetError
 
+_ROUNDING = 1e-9  # 0.29 of 100 photos are 29
+
 
 @dataclass(frozen=True, slots=True)
 class Source:
@@ -59,9 +61,11 @@ class Collection:
 
 
 def read_collections(sources: Sequence[Source]) -> list[Collection]:
-    """Read and check folders. Raises DatasetError, also where one is named twice or where only some have a share."""
-    if len({source.folder.resolve() for source in sources}) < len(sources):
-        raise DatasetError("a dataset is named twice")
+    """Read and check folders. Raises DatasetError, also where two have one name, by which their scores are told apart,
+    or where only some have a share.
+    """
+    if len({source.name for source in sources}) < len(sources):
+        raise DatasetError("a dataset is named twice, or two are called the same")
     if len({source.share is None for source in sources}) > 1:
         raise DatasetError("give a share to each dataset, or to none")
     collections = [_read(source) for source in sources]
@@ -76,19 +80,20 @@ class Mixture:
     def __init__(
         self, counts: Sequence[int], shares: Sequence[float | None] | None, batch: int, least_batches: int = 1
     ) -> None:
-        """`counts`: photos of each collection, which stand one after the other; `shares` as in `Source`; `batch`:
-        photos of one; `least_batches`: an epoch has so many, however few the photos are.
+        """`counts`: photos of each collection, which stand one after the other; `shares` as in `Source`, of which those
+        of collections without photos go to the others; `batch`: photos of one; `least_batches`: an epoch has so many,
+        however few the photos are.
         """
         self.size = min(batch, sum(counts))
         self.batches = max(sum(counts) // self.size, least_batches)
         self._begins = np.concatenate([[0], np.cumsum(counts)[:-1]])
-        given = np.array(counts if shares is None or None in shares else shares, float)
+        given = np.array(counts if shares is None or None in shares else shares, float) * (np.array(counts) > 0)
         self._counts, self._shares = counts, given / given.sum()
 
     def draw(self, random: np.random.Generator) -> npt.NDArray[np.intp]:
         """Places [batches · size] of an epoch's photos, in no order, each photo of a collection as often as others."""
         total = self.batches * self.size
-        wanted = np.floor(self._shares * total).astype(int)
+        wanted = np.floor(self._shares * total + _ROUNDING).astype(int)
         wanted[np.argmax(self._shares)] += total - wanted.sum()
         parts = [
             begin + np.concatenate([random.permutation(count) for _ in range(-(-want // count))])[:want]
@@ -105,4 +110,6 @@ def _read(source: Source) -> Collection:
     labelled = read_labelled(source.folder)
     train, dev = (labelled.get(split, ()) for split in ("train", "dev"))
     labels = {one.photo.sha256: one for one in (*train, *dev)}
+    if not labels:
+        raise DatasetError(f"{source.folder} has no photo with a label")
     return Collection(source, tuple(one.photo for one in train), tuple(one.photo for one in dev), labels)
