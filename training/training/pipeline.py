@@ -14,6 +14,7 @@ from inference.captioner import Captioner
 from inference.model.manifest import Manifest
 from inference.model.vocabulary import Vocabulary
 from training.data.collection import Collection, read_collections
+from training.data.texts import digest_text
 from training.data.words import build_vocabulary, extend_vocabulary, tokenise
 from training.encoder.cache import ExportedEncoder, adopt_encoder, export_encoder
 from training.errors import DatasetError, TrainingError
@@ -120,7 +121,7 @@ def _open_run(job: Job, collections: Sequence[Collection], encoder: ExportedEnco
     """The directory of this configuration on these datasets: the same command finds it again."""
     parts = [job.config.fit_json(), encoder.path.name]
     parts += [f"{one.digest} {one.source.share}" for one in collections]
-    parts += [hashlib.sha256(path.read_bytes()).hexdigest() for path in job.texts]
+    parts += map(digest_text, job.texts)
     parts += sorted(hashlib.sha256(array.tobytes()).hexdigest() for array in job.start.decoder.values())
     run = job.runs / f"{job.bundle.name}-{hashlib.sha256(' '.join(parts).encode()).hexdigest()[:8]}"
     run.mkdir(parents=True, exist_ok=True)

@@ -3,6 +3,8 @@ photo.
 """
 
 import gzip
+import hashlib
+import zlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -19,5 +21,13 @@ def read_texts(paths: Iterable[Path]) -> Iterator[tuple[str, str]]:
                     if not tab:
                         raise DatasetError(f"{path}, line {number}: expected id<tab>caption, but found {line[:60]!r}")
                     yield f"{path.name} {photo}", caption.strip()
-        except (OSError, EOFError, UnicodeDecodeError) as error:
+        except (OSError, EOFError, UnicodeDecodeError, zlib.error) as error:
             raise DatasetError(f"{path}: {error}") from error
+
+
+def digest_text(path: Path) -> str:
+    """The sha256 of a file of texts, in hex. Raises DatasetError where it cannot be read."""
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError as error:
+        raise DatasetError(f"{path}: {error.strerror}") from error

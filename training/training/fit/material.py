@@ -71,13 +71,16 @@ def prepare(
     views = [choose_views(photo, config.augmentation) for photo in photos]
     maps = _extract(job, collections, views, encoder)
     tags = _choose_tags(photos, labels, vocabulary, config)
-    if start.bundle and not labels:  # whose kinds of subjects would be forgotten, were its tagger fitted anew
+    if start.decoder and not (
+        start.tags and labels
+    ):  # a tagger fitted anew forgets kinds of subjects, and what has none needs none
         tags = vocabulary.decode(start.tags)
     evidence, tagger, kinds = _judge(photos, views, labels, tags, maps, encoder, start, config)
     texts = list(read_texts(job.texts))
     if labels:
         finder = CaptionFinder([caption for _, caption in texts] + _captions_of(photos), tags)
-        photos = caption_labelled(photos, labels, finder, evidence[0])
+        likely = evidence[0] if tags else np.zeros((len(photos), 0), np.float32)
+        photos = caption_labelled(photos, labels, finder, likely)
     known = [place for place, photo in enumerate(photos) if photo.captions]
     counts = _count_by_collection(collections, [bool(photo.captions) for photo in photos])
     if labels:

@@ -15,6 +15,7 @@ from inference.model.bundle import DECODER_START, DECODER_STEP, ENCODER, MODEL_C
 from inference.model.confidence import calibrate
 from inference.model.manifest import DecoderInfo, Decoding, EncoderInfo, Manifest
 from training.data.collection import Collection
+from training.data.texts import digest_text
 from training.data.words import TOKENS, known_words
 from training.encoder import weight_deltas
 from training.encoder.cache import ExportedEncoder, require_tensorflow
@@ -97,6 +98,7 @@ def _keep_differences(job: Job, trained: Trained) -> dict[str, Any]:
 
 def _write_files(job: Job, trained: Trained, folder: Path) -> None:
     from training.encoder.export import build_encoder
+    from training.encoder.plain_encoder import read_tuned
     from training.publish.decoder_export import export_decoder, export_saved_model
 
     (folder / ENCODER).write_bytes(trained.encoder.read(ENCODER))
@@ -104,7 +106,9 @@ def _write_files(job: Job, trained: Trained, folder: Path) -> None:
     words = json.dumps(trained.material.vocabulary.words, ensure_ascii=False, indent=0)
     (folder / VOCABULARY).write_text(words + "\n", encoding="utf-8")
     if job.saved_model:
-        encoder = build_encoder(job.config.encoder.size, job.cache, trained.encoder.tuned)
+        start = job.start
+        tuned = read_tuned(start.bundle, start.manifest) if start.bundle and start.manifest else trained.encoder.tuned
+        encoder = build_encoder(trained.encoder.image.height, job.cache, tuned)
         export_saved_model(encoder, trained.decoder, trained.encoder.image, trained.encoder.features, folder)
 
 
@@ -126,12 +130,18 @@ def _describe(job: Job, trained: Trained, folder: Path, beside: dict[str, Any]) 
         tokens=TOKENS,
         vocabulary_size=len(trained.material.vocabulary),
         decoding=decoding,
-        encoder=EncoderInfo(architecture="xception", precision=config.encoder.precision),
+        encoder=_describe_encoder(job),
         decoder=DecoderInfo(architecture=config.decoder.architecture, attention=trained.decoder.attention is not None),
         confidence=None,
         training=_record(job, trained.material.collections) | beside,
         scores={},
     )
+
+
+def _describe_encoder(job: Job) -> EncoderInfo:
+    if job.start.bundle and job.start.manifest:
+        return job.start.manifest.encoder
+    return EncoderInfo(architecture="xception", precision=job.config.encoder.precision)
 
 
 def _name_version(folder: Path, encoder: ExportedEncoder, decoding: Decoding) -> str:
@@ -160,7 +170,7 @@ def _record(job: Job, collections: Sequence[Collection]) -> dict[str, Any]:
         "config": job.config.model_dump(mode="json"),
         "seed": job.config.fitting.seed,
         "datasets": datasets,
-        "texts": {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in job.texts},
+        "texts": {path.name: digest_text(path) for path in job.texts},
         "photos": {split: sum(len(getattr(one, split)) for one in collections) for split in ("train", "dev")},
         "keras": keras.__version__,
         "backend": keras.backend.backend(),

@@ -96,7 +96,7 @@ def write_model_card(manifest: Manifest, collections: Sequence[Collection], reli
         data="\n".join(f"- {_describe(one)}" for one in collections),
         texts=_TEXTS if training["texts"] else "",
         command=training["command"],
-        start=f" It began with the bundle {training['start']['version']}." if "start" in training else "",
+        start=_describe_start(training.get("start", {})),
         seed=training["seed"],
         scores="\n\n".join(f"{name}:\n\n{_write_table(table)}" for name, table in scores.items()),
         subjects=_write_subjects(manifest),
@@ -106,6 +106,13 @@ def write_model_card(manifest: Manifest, collections: Sequence[Collection], reli
         fine_tuned=_FINE_TUNED if "encoder" in training else "",
         frequent=", ".join(_frequent_words([photo for one in captioned for photo in one.train])),
     )
+
+
+def _describe_start(start: Mapping[str, Any]) -> str:
+    if not start:
+        return ""
+    what = f"the bundle {start['bundle']} {start['version']}" if "bundle" in start else "what end-to-end training left"
+    return f" It began with {what}."
 
 
 def _describe(one: Collection) -> str:
