@@ -71,9 +71,7 @@ def prepare(
     views = [choose_views(photo, config.augmentation) for photo in photos]
     maps = _extract(job, collections, views, encoder)
     tags = _choose_tags(photos, labels, vocabulary, config)
-    if start.decoder and not (
-        start.tags and labels
-    ):  # a tagger fitted anew forgets kinds of subjects, and what has none needs none
+    if start.bundle and not labels:  # whose kinds of subjects would be forgotten, were its tagger fitted anew
         tags = vocabulary.decode(start.tags)
     evidence, tagger, kinds = _judge(photos, views, labels, tags, maps, encoder, start, config)
     texts = list(read_texts(job.texts))
