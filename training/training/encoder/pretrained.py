@@ -58,7 +58,7 @@ class Start:
             layer, known = name.split("/")[0], self.decoder.get(name)
             if (layer in _TAGGER and not tagger) or (layer in _OF_TAGS and known is None):
                 continue
-            if known is not None and name in _TABLES and self.vocabulary:
+            if known is not None and name in _TABLES and self.vocabulary and known.shape[1:] == variable.shape[1:]:
                 known = _extend(known, ops.convert_to_numpy(variable))
             if known is None or known.size != np.prod(variable.shape):
                 raise TrainingError(f"the start's decoder is another one: its {name} does not fit the settings")
