@@ -3,6 +3,8 @@ captions.
 """
 
 import multiprocessing
+import os
+import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
@@ -58,7 +60,16 @@ class RewardPool:
         return lambda: np.array(list(rewards), np.float32)
 
 
+def _end_with_parent() -> None:
+    """Leave when the job has ended in whatever way: the pool's processes would wait for it for ever."""
+    parent = multiprocessing.parent_process()
+    if parent:
+        parent.join()
+        os._exit(1)
+
+
 def _prepare(photos: Sequence[Judged], config: RewardConfig, common: frozenset[str]) -> None:
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     _rewards.append(SentenceReward(photos, config, common))
 
 
