@@ -65,7 +65,7 @@ sizing: $(DEV)/ready ## photos a second, times and memory, for docs/operations.m
 chaos: $(DEV)/ready ## throw hostile photos, requests, clients, load and kills at the service; CHAOS_ARGS="--scale 0.1"
 	@PYTHONPATH=tools:tests $(DEV)/bin/python -m chaos $(CHAOS_ARGS)
 
-corpus: $(DEV)/ready ## CORPUS=…: what becomes of a folder's pictures, compared with what libvips reads in them
+corpus: $(DEV)/ready ## CORPUS=…: what becomes of a folder's pictures, compared with what libvips and ImageMagick read in them
 	@PYTHONPATH=tools:tests $(DEV)/bin/python -m corpus "$(CORPUS)"
 
 prove: $(DEV)/ready ## take out the protections of SECURITY.md one by one and see the tests fail; WORDS="headers" for some

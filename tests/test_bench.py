@@ -6,10 +6,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from bench import latency, machine, plots, report, serving
+from bench import engines, latency, machine, plots, report, serving
 from bench.arithmetic import count_flops
 from bench.batching import SIZES, describe_batches, measure_batches
 from bench.client import Load, run_clients
+from bench.engines import Variant, list_variants
 from bench.loops import Loops
 from bench.photos import distinct, load_examples
 from bench.search import WIDTHS, describe_search, measure_search
@@ -85,7 +86,33 @@ def test_service_and_ways_take_turns_and_all_bars_are_held(
     assert [name for name, _ in seen] == [*names] * 3  # once to warm up
     assert {len(times) for times in measured.times.values()} == {2}
     assert measured.floor == 10
+    assert measured.engines[latency.INT8].startswith("onnxruntime, ")
     assert len(latency.describe_latency(measured).bars) == 4
+
+
+def test_a_processor_shows_openvino_on_its_own_instructions_and_on_lesser_ones() -> None:
+    variants = list_variants("avx512_vnni", 2)
+
+    assert [(one.engine, one.instructions, one.cap) for one in variants if one.threads == 2] == [
+        ("onnxruntime", "avx512_vnni", ""),
+        ("openvino", "avx512_vnni", ""),
+        ("openvino", "avx_vnni", "AVX2_VNNI"),
+        ("openvino", "avx2", "AVX2"),
+    ]
+    assert [one.engine for one in list_variants("aarch64", 1)] == ["onnxruntime"]
+
+
+@pytest.mark.slow
+def test_engines_take_turns_and_those_that_cannot_begin_are_left_out(
+    bundle: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    able, unable = Variant("onnxruntime", "any", 1), Variant("none", "any", 1)
+    monkeypatch.setattr(engines, "list_variants", lambda best, cores: [able, unable])
+
+    costs = engines.measure_engines(bundle, rounds=2)
+
+    assert list(costs) == [able]
+    assert "| onnxruntime | any | 1 |" in "\n".join(engines.describe_engines(costs).lines)
 
 
 @pytest.mark.slow
@@ -148,6 +175,12 @@ def test_the_size_is_that_of_packages_and_code_without_what_the_image_leaves_out
     for path in (packages / "numpy", packages / "pip", packages / "pip-25.0.dist-info"):
         path.mkdir(parents=True)
         (path / "file").write_bytes(bytes(200_000_000))
+    unused = packages / "openvino" / "include"
+    unused.mkdir(parents=True)
+    (unused / "file").write_bytes(bytes(50_000_000))
+    dockerfile = tmp_path / "services/inference/Dockerfile"
+    dockerfile.parent.mkdir(parents=True)
+    dockerfile.write_text("RUN cd /venv && rm -rf openvino/cmake \\\n    openvino/incl*\n", encoding="utf-8")
 
     [bar] = measure_size(tmp_path).bars
 

@@ -1,11 +1,12 @@
 """Threads are counted by what the process may use, not by what the machine has."""
 
 import os
+import threading
 from pathlib import Path
 
 import pytest
 
-from inference.model.cpu import count_cores
+from inference.model.cpu import count_cores, may_start_threads
 
 NOWHERE = Path("/nonexistent")
 
@@ -44,3 +45,26 @@ def test_a_quota_of_cgroup_v1_counts(tmp_path: Path, quota: str, cores: int) -> 
     (tmp_path / "cpu.cfs_period_us").write_text("100000")
 
     assert count_cores(cgroup_v2=NOWHERE, cgroup_v1=tmp_path) == cores
+
+
+def test_threads_that_are_tried_are_gone_afterwards() -> None:
+    before = threading.active_count()
+
+    assert may_start_threads(20)
+
+    assert threading.active_count() == before
+
+
+def test_one_thread_too_many_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = threading.active_count()
+    begin, left = threading.Thread.start, iter(range(5))
+
+    def start(thread: threading.Thread) -> None:
+        if next(left, None) is None:
+            raise RuntimeError("can't start new thread")
+        begin(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", start)
+
+    assert not may_start_threads(6)
+    assert threading.active_count() == before

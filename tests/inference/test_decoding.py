@@ -8,8 +8,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
-from functools import partial
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import numpy as np
@@ -116,7 +115,7 @@ def test_a_decoder_that_runs_away_or_crashes_is_replaced(data: bytes, kind: type
         with pytest.raises(kind, match=reason):
             pool.decode(data, TARGET)
 
-        assert time.monotonic() - begun < 10
+        assert time.monotonic() - begun < 18
         assert len(pool.process_ids) == 1
         assert pool.process_ids != before
         assert pool.decode(PHOTO, TARGET)[1].format == "PNG"
@@ -129,13 +128,13 @@ def test_a_decoder_that_swallows_memory_is_refused_it() -> None:
 
 def test_the_deadline_covers_decoding() -> None:
     with open_pool(deadline_seconds=2) as pool:
-        pool.decode(PHOTO, TARGET)
+        _decode_at_last(pool)
         begun = time.monotonic()
 
         with pytest.raises(DeadlineExceededError):
             pool.decode(b"sleep", TARGET)
 
-        assert 1.5 < time.monotonic() - begun < 8
+        assert 1.5 < time.monotonic() - begun < 12
 
 
 def test_a_process_killed_from_outside_loses_no_photo() -> None:
@@ -148,32 +147,29 @@ def test_a_process_killed_from_outside_loses_no_photo() -> None:
 
 
 def test_a_process_that_is_killed_again_and_again_is_not_the_photo_s_fault() -> None:
-    with open_pool() as pool, ThreadPoolExecutor(1) as threads:
+    with open_pool(deadline_seconds=60) as pool, ThreadPoolExecutor(1) as threads:
         pool.decode(PHOTO, TARGET)
-        busy = None
-        for _ in range(2):
-            killed = pool.process_ids
-            busy = busy or threads.submit(pool.decode, b"sleep", TARGET)
+        busy = threads.submit(pool.decode, b"sleep", TARGET)
+        while not busy.done():
             time.sleep(0.3)
-            os.kill(killed[0], signal.SIGKILL)
-            _wait_for(partial(_differ, pool, killed))
+            for process_id in pool.process_ids:
+                with suppress(ProcessLookupError):
+                    os.kill(process_id, signal.SIGKILL)
 
-        assert busy is not None
-        assert isinstance(busy.exception(timeout=10), DecoderError)
+        assert isinstance(busy.exception(), DecoderError)
 
 
 @pytest.mark.parametrize("data", [b"run away", b"leave", b"crash", b"sleep"])
 def test_a_place_comes_back_though_no_process_can_be_started_for_a_while(data: bytes) -> None:
     with open_pool(deadline_seconds=2) as pool:
-        pool.decode(PHOTO, TARGET)
+        _decode_at_last(pool)
         with files_allowed(1):
             for photo in (data, PHOTO):
                 with pytest.raises((UndecodableImageError, DeadlineExceededError, DecoderError)):
                     pool.decode(photo, TARGET)
             assert not pool.available
 
-        _wait_for(lambda: pool.available)
-        assert pool.decode(PHOTO, TARGET)[1].format == "PNG"
+        _decode_at_last(pool)
         assert len(pool.process_ids) == 1
 
 
@@ -193,7 +189,7 @@ def test_a_pool_that_is_closed_lets_go_of_whoever_waits_for_a_place() -> None:
         time.sleep(0.2)
         pool.__exit__(None, None, None)
 
-        assert all(work.exception(timeout=10) is not None for work in waiting)
+        assert all(work.exception(timeout=60) is not None for work in waiting)
         assert not pool.process_ids or not any(Path(f"/proc/{one}").exists() for one in pool.process_ids)
 
 
@@ -232,7 +228,7 @@ def test_closing_leaves_no_process_behind_though_one_is_busy() -> None:
         time.sleep(0.1)
         pool.__exit__(None, None, None)
 
-        assert busy.exception(timeout=10) is not None
+        assert busy.exception(timeout=60) is not None
         assert not any(Path(f"/proc/{process_id}").exists() for process_id in ids)
 
 
@@ -243,12 +239,18 @@ def test_a_program_that_cannot_be_started_says_so(capfd: pytest.CaptureFixture[s
     assert "support.nothing" in capfd.readouterr().err
 
 
-def _differ(pool: DecodePool, killed: list[int]) -> bool:
-    return pool.process_ids not in ([], killed)
+def _decode_at_last(pool: DecodePool) -> None:
+    """Decode a photo as soon as there is a process that can, which may take a while to start."""
+    limit = time.monotonic() + 60
+    while time.monotonic() < limit:
+        with suppress(DeadlineExceededError, DecoderError):
+            assert pool.decode(PHOTO, TARGET)[1].format == "PNG"
+            return
+    raise AssertionError("no photo is decoded")
 
 
 def _wait_for(condition: Callable[[], bool]) -> None:
-    limit = time.monotonic() + 10
+    limit = time.monotonic() + 60
     while not condition():
         assert time.monotonic() < limit
         time.sleep(0.01)

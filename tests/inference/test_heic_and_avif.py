@@ -13,10 +13,12 @@ import pytest
 import pyvips
 from PIL import Image, ImageCms
 from support.hostile_images import make_boxed_seeds, mutate
-from support.odd_files import box, exif_of, in_boxes
+from support.odd_files import avif_seen_through, box, exif_of, in_boxes
 from support.photos import encode_photo
+from support.profiles import profile_of_swapped_colours
 
 from inference.errors import ImageError, ImageTooLargeError, UndecodableImageError, UnsupportedImageError
+from inference.image.avif import read_avif
 from inference.image.decode import ImageLimits, decode, get_patience
 from inference.image.pool import DecodePool
 from inference.image.worker import Target
@@ -105,23 +107,81 @@ class TestPixels:
     def test_colours_are_converted_by_their_profile(self, format_name: str) -> None:
         profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB"))
         assert decode(encode_photo(PICTURE, format_name, icc_profile=profile.tobytes()))[0]  # of no use: left alone
-        narrow = encode_photo(PICTURE, "PNG", icc_profile=wide_gamut())
-        data = encode_photo(PICTURE, format_name, quality=95, icc_profile=wide_gamut())
+        narrow = encode_photo(PICTURE, "PNG", icc_profile=profile_of_swapped_colours())
+        data = encode_photo(PICTURE, format_name, quality=95, icc_profile=profile_of_swapped_colours())
 
         assert difference(decode(narrow)[0], PICTURE) > 4
         assert difference(decode(data)[0], decode(narrow)[0]) < 3
 
 
-def wide_gamut() -> bytes:
-    """A profile of red, green and blue in another order than sRGB's, which nobody can overlook."""
-    profile = bytearray(ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes())
-    tags = {bytes(profile[place : place + 4]): place + 4 for place in range(132, 132 + 12 * profile[131], 12)}
-    red, green = tags[b"rXYZ"], tags[b"gXYZ"]
-    profile[red : red + 8], profile[green : green + 8] = profile[green : green + 8], profile[red : red + 8]
-    return bytes(profile).replace("sRGB".encode("utf-16-be"), "test".encode("utf-16-be")).replace(b"sRGB", b"test")
+class TestAperture:
+    """What of an AVIF is meant to be seen, in whole pixels of it; HEIC's decoder takes care of that itself."""
+
+    @pytest.mark.parametrize("side", [None, 20])
+    @pytest.mark.parametrize(
+        ("aperture", "seen"),
+        [
+            ((192, 1, 128, 1, 0, 1, 0, 1), (0, 0, 192, 128)),
+            ((100, 1, 60, 1, 0, 1, 0, 1), (46, 34, 146, 94)),
+            ((100, 1, 60, 1, -46, 1, 34, 1), (0, 68, 100, 128)),
+            ((302, 2, 122, 2, -41, 2, 67, 2), (0, 67, 151, 128)),
+        ],
+    )
+    def test_what_lies_outside_is_not_seen(
+        self, aperture: tuple[int, ...], seen: tuple[int, int, int, int], side: int | None
+    ) -> None:
+        picture, info = decode(avif_seen_through(FILES["AVIF"], aperture), sufficient_side=side)
+        expected = PICTURE.crop(seen)
+
+        assert (info.width, info.height) == expected.size
+        assert difference(picture, expected.reduce(max(1, min(expected.size) // (side or 999)))) < 2
+
+    def test_another_reader_agrees(self) -> None:
+        data = avif_seen_through(FILES["AVIF"], (100, 1, 60, 1, -46, 1, 34, 1))
+
+        assert difference(decode(data)[0], Image.fromarray(pyvips.Image.new_from_buffer(data, "").numpy())) < 1
+
+    @pytest.mark.parametrize("orientation", range(2, 9))
+    def test_it_is_taken_before_the_picture_is_turned(self, orientation: int) -> None:
+        turned = encode_photo(PICTURE, "AVIF", quality=95, exif=exif_of(orientation))
+
+        picture, info = decode(avif_seen_through(turned, (100, 1, 60, 1, 0, 1, 0, 1)))
+        whole = decode(turned)[0]
+
+        across, down = (whole.width - picture.width) // 2, (whole.height - picture.height) // 2
+        assert {info.width, info.height} == {100, 60}
+        assert difference(picture, whole.crop((across, down, across + info.width, down + info.height))) == 0
+
+    @pytest.mark.parametrize(
+        "aperture",
+        [
+            (193, 1, 128, 1, 0, 1, 0, 1),
+            (100, 1, 60, 1, 47, 1, 0, 1),
+            (0, 1, 60, 1, 0, 1, 0, 1),
+            (101, 1, 60, 1, 0, 1, 0, 1),
+            (100, 3, 60, 1, 0, 1, 0, 1),
+            (100, 0, 60, 1, 0, 1, 0, 1),
+            (2**32 - 1, 1, 2**32 - 1, 1, -(2**31), 1, 2**31 - 1, 1),
+        ],
+    )
+    def test_one_that_is_no_part_of_the_picture_does_not_matter(self, aperture: tuple[int, ...]) -> None:
+        assert difference(decode(avif_seen_through(FILES["AVIF"], aperture))[0], PICTURE) < 2
+
+    def test_damage_to_it_never_refuses_a_picture_nor_fails(self) -> None:
+        data = avif_seen_through(FILES["AVIF"], (100, 1, 60, 1, 0, 1, 0, 1))
+        begin, end = data.index(b"iprp"), data.index(b"mdat")
+        for place in range(begin, end):
+            for value in (0, 1, 0x7F, 0xFF):
+                with contextlib.suppress(ImageError):
+                    read_avif(data[:place] + bytes([value]) + data[place + 1 :])
 
 
 class TestMetadata:
+    def test_what_brightens_a_picture_is_not_looked_at(self) -> None:
+        data = FILES["AVIF"].replace(b"miafMA1B", b"miaftmap")  # announced, and not there
+
+        assert difference(decode(data)[0], PICTURE) < 2
+
     @BOTH
     def test_exif_has_no_say_in_how_a_picture_is_turned(self, format_name: str) -> None:
         data = encode_photo(PICTURE, format_name, exif=exif_of(6, tag=0x0115))  # encoders take an orientation out
@@ -148,10 +208,11 @@ class TestMetadata:
         assert difference(decode(FILES[format_name] + film)[0], PICTURE) < 2
 
     @BOTH
-    def test_a_file_is_known_by_any_brand_that_names_it(self, format_name: str) -> None:
+    @pytest.mark.parametrize("brand", [b"mif1", b"mif2", b"miaf"])
+    def test_a_file_is_known_by_any_brand_that_names_it(self, format_name: str, brand: bytes) -> None:
         data = FILES[format_name]
 
-        assert difference(decode(data[:8] + b"mif1" + data[12:])[0], PICTURE) < 2
+        assert difference(decode(data[:8] + brand + data[12:])[0], PICTURE) < 2
 
 
 class TestRefusals:

@@ -24,6 +24,7 @@ from support.odd_files import (
     jpeg_marked,
     jpeg_scanned_again,
     jpeg_segment,
+    png_chunk,
     png_claiming,
     png_flooded,
     tiff_flooded,
@@ -144,6 +145,20 @@ class TestModes:
         )
 
         assert pixel(image) == WHITE
+
+    @pytest.mark.parametrize("side", [None, 1])
+    def test_a_transparent_grey_of_16_bits_is_white(self, side: int | None) -> None:
+        values = np.full((4, 4), 0x1234, np.uint16)
+        values[:, 2:] = 0x1235
+        data = encode_photo(Image.fromarray(values))
+        data = data[:33] + png_chunk(b"tRNS", b"\x12\x34") + data[33:]
+
+        image, _ = decode(data, sufficient_side=side)
+
+        if side is None:
+            assert [pixel(image, 0, 0), pixel(image, 3, 0)] == [WHITE, (0x12,) * 3]
+        else:
+            assert pixel(image)[0] == pytest.approx((255 + 0x12) // 2, abs=1)
 
     def test_what_is_half_transparent_is_half_white(self) -> None:
         image, _ = decode(encode_photo(Image.new("RGBA", (8, 8), (255, 0, 0, 128))))

@@ -1,8 +1,11 @@
 """`python -m inference`: starts that fail say why in one line, with an exit code."""
 
 import json
+import os
 import shutil
 import socket
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -54,6 +57,26 @@ def test_an_address_in_use_is_named(tiny_bundle: Path) -> None:
 
     assert code == 1
     assert f"cannot listen on 127.0.0.1 port {port}" in line
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere a thread's memory does not come from this limit")
+def test_too_few_threads_are_named(tiny_bundle: Path) -> None:
+    environment = os.environ | {
+        "CAPTION_BUNDLE": str(tiny_bundle),
+        "CAPTION_PORT": "0",
+        "CAPTION_THREADS": "64",
+        "OPENBLAS_NUM_THREADS": "1",
+        "PYTHONPATH": os.pathsep.join(sys.path),
+    }
+    little = 'ulimit -s 1048576 && ulimit -v 33554432 && exec "$0" -m inference'  # some 30 threads of a gigabyte each
+
+    done = subprocess.run(
+        ["sh", "-c", little, sys.executable], env=environment, capture_output=True, text=True, timeout=60
+    )
+
+    assert done.returncode == 1
+    assert "encoder.onnx: wants 64 threads, more than" in done.stderr
+    assert done.stderr.count("\n") == 1
 
 
 def test_everything_logged_is_json(tiny_bundle: Path) -> None:

@@ -69,6 +69,17 @@ class TestJpeg:
 
         assert cut_off.tobytes() == whole.tobytes()
 
+    @pytest.mark.parametrize("side", [None, 100])
+    def test_the_last_square_may_lack_something(self, side: int | None) -> None:
+        jpeg = encode_photo(make_picture(640, 480), "JPEG", quality=95)
+        whole = np.asarray(decode(jpeg, sufficient_side=side)[0], np.int16)
+
+        cut_off = np.asarray(decode(jpeg[:-7], sufficient_side=side)[0], np.int16)
+
+        assert ((cut_off != whole).any(axis=2)).sum() * 1000 <= whole.size // 3
+        with pytest.raises(UndecodableImageError):
+            decode(jpeg[:-300], sufficient_side=side)
+
     @pytest.mark.parametrize("jpeg", [JPEG, RESTARTED], ids=["baseline", "restarts"])
     def test_a_picture_that_lacks_pixels_is_refused_wherever_it_was_cut(self, jpeg: bytes) -> None:
         scan = jpeg.index(b"\xff\xda")

@@ -169,6 +169,29 @@ async def test_a_photo_beyond_the_queue_is_refused_with_the_time_to_wait(
     assert await submit("f") == "f"
 
 
+async def test_in_a_full_queue_who_has_most_makes_room(
+    scheduler: Scheduler, submit: Submit, describer: GatedDescriber
+) -> None:
+    many = [submit(f"{number}", client="greedy") for number in range(4)]
+    await until(lambda: scheduler.depth == 4)
+
+    with pytest.raises(QueueFullError):
+        scheduler.check_room("greedy")
+    one, two = submit("one", client="honest"), submit("two", client="honest")
+
+    with pytest.raises(QueueFullError, match="others wait") as refused:
+        await many[3]
+    assert refused.value.retry_after >= 1
+    with pytest.raises(QueueFullError, match="others wait"):
+        await many[2]
+    assert scheduler.depth == 4
+    with pytest.raises(QueueFullError, match="4 photos"):  # who has as many as anybody gets no place of others
+        await submit("three", client="honest")
+    describer.gate.set()
+    assert await asyncio.gather(*many[:2], one, two) == ["0", "1", "one", "two"]
+    assert scheduler.depth == 0
+
+
 async def test_the_time_to_wait_grows_with_the_queue_and_the_service_time(
     submit: Submit, scheduler: Scheduler, describer: GatedDescriber
 ) -> None:

@@ -13,6 +13,7 @@ import httpx
 import pytest
 from support.photos import photo_bytes
 from support.problems import check_problem
+from support.raw_http import RawConnection, request_head
 from support.service_process import ServiceProcess, run_service
 
 pytestmark = pytest.mark.slow
@@ -50,7 +51,7 @@ def check_left_undone(accepted: list[Future[httpx.Response]]) -> None:
 
 def test_it_answers_while_the_model_is_still_warming_up(tiny_bundle: Path) -> None:
     with ServiceProcess(tiny_bundle, slow=3.0) as service:
-        check_problem(httpx.get(f"{service.url}/health/ready"), 503, "not-ready")
+        check_problem(httpx.get(f"{service.url}/health/ready", timeout=60), 503, "not-ready")
         check_problem(post(service, "red"), 503, "not-ready")
 
         service.wait_until_ready()
@@ -62,7 +63,7 @@ def test_sigterm_lets_accepted_photos_finish_and_refuses_new_ones(tiny_bundle: P
     with run_service(tiny_bundle, slow=0.8) as service, ThreadPoolExecutor(len(COLOURS)) as pool:
         accepted = post_all(service, pool)
         service.terminate()
-        wait_for(lambda: httpx.get(f"{service.url}/health/ready").status_code == 503)
+        wait_for(lambda: httpx.get(f"{service.url}/health/ready", timeout=60).status_code == 503)
 
         check_problem(post(service, "red"), 503, "not-ready")
         assert [request.result().json()["caption"] for request in accepted] == [
@@ -77,14 +78,14 @@ def test_an_idle_service_stops_after_its_notice(tiny_bundle: Path) -> None:
         start = time.monotonic()
         assert service.wait() == 0
 
-    assert 0.4 < time.monotonic() - start < 5
+    assert 0.4 < time.monotonic() - start < 20
 
 
 def test_a_second_signal_stops_at_once_and_says_so(tiny_bundle: Path) -> None:
     with run_service(tiny_bundle, slow=1.0, drain_notice_seconds=30) as service, ThreadPoolExecutor(8) as pool:
         accepted = post_all(service, pool)
         service.terminate()
-        wait_for(lambda: httpx.get(f"{service.url}/health/ready").status_code == 503)
+        wait_for(lambda: httpx.get(f"{service.url}/health/ready", timeout=60).status_code == 503)
         service.terminate()
 
         assert service.wait(seconds=10) == 1
@@ -101,7 +102,7 @@ def test_work_that_outlasts_the_grace_period_is_left(tiny_bundle: Path) -> None:
         code = service.wait()
 
         assert code == 1
-        assert time.monotonic() - start < 10
+        assert time.monotonic() - start < 25
         check_left_undone(accepted)
 
 
@@ -116,7 +117,7 @@ def test_a_new_bundle_is_taken_up_on_sighup_without_losing_a_photo(tiny_bundle: 
         before = post_all(service, pool)
         set_version(bundle, "0.0.2")
         service.process.send_signal(signal.SIGHUP)
-        wait_for(lambda: httpx.get(f"{service.url}/model").json()["version"] == "0.0.2")
+        wait_for(lambda: httpx.get(f"{service.url}/model", timeout=60).json()["version"] == "0.0.2")
         after = post(service, "red")
 
     assert [request.result().status_code for request in before] == [200] * len(COLOURS)
@@ -133,19 +134,23 @@ def test_a_damaged_bundle_leaves_the_old_model_serving(tiny_bundle: Path, tmp_pa
 
         assert "encoder.onnx" in service.log[-1]
         assert post(service, "red").json()["caption"] == "a red square"
-        assert httpx.get(f"{service.url}/health/ready").status_code == 200
+        assert httpx.get(f"{service.url}/health/ready", timeout=60).status_code == 200
 
 
 def test_a_client_that_hangs_up_gives_its_place_back(tiny_bundle: Path) -> None:
-    with run_service(tiny_bundle, slow=3.0, workers=1) as service:
-        for _ in range(6):
-            with pytest.raises(httpx.ReadTimeout):
-                httpx.post(f"{service.url}/caption", content=photo_bytes("red"), headers=PNG, timeout=0.05)
-
-        wait_for(lambda: service.metric("caption_queue_depth") == 0)
+    with run_service(tiny_bundle, slow=6.0, workers=1) as service:
         begun = service.metric("caption_batch_size_count")
+        photo = photo_bytes("red")
+        for number in range(6):
+            with RawConnection(service.port) as client:
+                client.send(request_head(len(photo)) + photo)
+                wait_for(lambda: service.metric("caption_queue_depth") == 1)
+                if number == 0:
+                    wait_for(lambda: service.metric("caption_batch_size_count") == begun + 1)
+            wait_for(lambda: service.metric("caption_queue_depth") == 0)
 
-    assert begun == 1  # the one that was under way: the photos behind it were dropped unseen
+        # The first one was under way: the photos behind it were dropped unseen.
+        assert service.metric("caption_batch_size_count") == begun + 1
 
 
 def children(service: ServiceProcess) -> list[int]:
@@ -191,16 +196,16 @@ def test_sigterm_ends_it_though_it_has_lost_its_decoders(tiny_bundle: Path) -> N
         client.close()
         service.terminate()
 
-        assert service.wait(15) == 0
+        assert service.wait(45) == 0
         assert len(service.log) < 30
 
 
 def test_sigterm_ends_it_though_the_model_never_comes_to_an_end(tiny_bundle: Path) -> None:
     with ServiceProcess(tiny_bundle, slow=3600, drain_seconds=1) as service:
-        wait_for(lambda: httpx.get(f"{service.url}/health/live").status_code == 200)
+        wait_for(lambda: httpx.get(f"{service.url}/health/live", timeout=60).status_code == 200)
         service.terminate()
 
-        assert service.wait(20) == 1
+        assert service.wait(45) == 1
 
 
 def test_a_signal_to_load_anew_before_there_is_anything_to_load_does_no_harm(tiny_bundle: Path) -> None:

@@ -5,6 +5,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pytest
+from PIL import Image
+from support.photos import encode_photo
 from support.tiff_files import tiff_of
 
 from inference.errors import UnsupportedImageError
@@ -122,7 +124,24 @@ class TestFurther:
 
         assert widest(read(data), palette[values[:, :, 0]].astype(np.uint8)) == 0
 
-    @pytest.mark.parametrize(("alpha", "seen"), [(0, 100), (2, 193)])
+    @pytest.mark.parametrize("planar", [False, True])
+    @pytest.mark.parametrize("rows", [1, 7, HEIGHT])
+    def test_bigtiff(self, order: str, deflated: bool, planar: bool, rows: int) -> None:
+        pixels = make_pixels(3)
+        data = tiff_of(
+            pixels,
+            2,
+            order=order,
+            deflated=deflated,
+            planar=planar,
+            rows_per_strip=rows,
+            tags={274: (3, [3])},
+            big=True,
+        )
+
+        assert widest(read(data), pixels[::-1, ::-1]) == 0
+
+    @pytest.mark.parametrize(("alpha", "seen"), [(0, 100), (2, 193), (999, 100)])
     def test_grey_with_a_second_channel(self, order: str, deflated: bool, alpha: int, seen: int) -> None:
         values = np.full((HEIGHT, WIDTH, 2), 100, np.uint8)
         data = tiff_of(values, 1, order=order, deflated=deflated, tags={338: (3, [alpha])})
@@ -179,6 +198,8 @@ class TestFurther:
         (make_pixels(3), 2, {50706: (1, [1, 4, 0, 0])}, "raw photo"),
         (make_pixels(3), 2, {254: (4, [1]), 330: (4, [8])}, "raw photo"),
         (make_pixels(3), 2, {259: (3, [34712])}, "compression 34712"),
+        (make_pixels(3), 2, {259: (3, [50001])}, "compression 50001"),
+        (make_pixels(1).astype(np.uint16), 1, {259: (3, [7])}, "grey of 16 bits, JPEG"),
     ],
 )
 def test_kinds_that_are_not_read_are_named(
@@ -186,6 +207,20 @@ def test_kinds_that_are_not_read_are_named(
 ) -> None:
     with pytest.raises(UnsupportedImageError, match=name):
         decode(tiff_of(values, photometric, tags=tags))
+
+
+@pytest.mark.parametrize("compression", ["lzma", "zstd", "packbits", "tiff_lzw", "tiff_adobe_deflate", "tiff_deflate"])
+def test_each_compression_that_is_named_is_there(compression: str) -> None:
+    picture = Image.fromarray(make_pixels(3))
+
+    assert widest(read(encode_photo(picture, "TIFF", compression=compression)), make_pixels(3)) == 0
+
+
+def test_canons_raw_photos_are_named() -> None:
+    data = tiff_of(make_pixels(3), 2)
+
+    with pytest.raises(UnsupportedImageError, match="raw photo"):
+        decode(data[:8] + b"CR\2\0" + data[12:])
 
 
 def test_values_of_12_bits_are_not_read() -> None:

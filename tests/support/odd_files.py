@@ -99,3 +99,32 @@ def animation(format_name: str, colours: list[str]) -> bytes:
     stream = io.BytesIO()
     first.save(stream, format_name, save_all=True, append_images=others, duration=100)
     return stream.getvalue()
+
+
+def avif_seen_through(avif: bytes, aperture: tuple[int, ...]) -> bytes:
+    """An AVIF of one picture with a clean aperture: the numerators and denominators of its size and of its offsets."""
+    clean = box(b"clap", struct.pack(">IIIIiIiI", *aperture))
+    meta, ipco, ipma, iloc = (avif.index(kind) - 4 for kind in (b"meta", b"ipco", b"ipma", b"iloc"))
+    end = ipco + int.from_bytes(avif[ipco : ipco + 4])
+    properties = avif[ipco:end]
+    kinds = []
+    place = 8
+    while place < len(properties):
+        kinds.append(properties[place + 4 : place + 8])
+        place += int.from_bytes(properties[place : place + 4])
+    number = bytes([0x80 | (len(kinds) + 1)])  # essential
+    association = ipma + 19 + avif[ipma + 18]
+    grown = bytearray(avif)
+    grown[association:association] = number
+    grown[ipma + 18] += 1
+    grown[end:end] = clean
+    _grow(grown, ipma + len(clean), 1)
+    _grow(grown, ipco, len(clean))
+    _grow(grown, avif.index(b"iprp") - 4, len(clean) + 1)
+    _grow(grown, meta, len(clean) + 1)
+    _grow(grown, iloc + 22, len(clean) + 1)  # the only offset
+    return bytes(grown)
+
+
+def _grow(data: bytearray, place: int, more: int) -> None:
+    struct.pack_into(">I", data, place, more + int.from_bytes(data[place : place + 4]))

@@ -95,7 +95,7 @@ class ServiceProcess:
 
     def metric(self, sample: str) -> float:
         """The value of a metric now."""
-        lines = httpx.get(f"{self.url}/metrics").text.splitlines()
+        lines = httpx.get(f"{self.url}/metrics", timeout=60).text.splitlines()
         return next((float(line.rpartition(" ")[2]) for line in lines if line.startswith(f"{sample} ")), 0.0)
 
     def megabytes(self) -> float:

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 Values = npt.NDArray[Any]
 
-_CODES = {1: "B", 3: "H", 4: "I"}
+_CODES = {1: "B", 3: "H", 4: "I", 16: "Q"}
 
 
 def tiff_of(
@@ -22,10 +22,12 @@ def tiff_of(
     deflated: bool = False,
     rows_per_strip: int = 7,
     tags: dict[int, tuple[int, list[int]]] | None = None,
+    big: bool = False,
 ) -> bytes:
     """A TIFF of `values` [height, width, channels], whose type gives the size and format of a value.
 
-    `bits`: of a value, where that is less than its type has; `tags`: further tags, as kind and numbers.
+    `bits`: of a value, where that is less than its type has; `tags`: further tags, as kind and numbers; `big`: a
+    BigTIFF, with offsets of 64 bits.
     """
     height, width, channels = values.shape
     size = bits or values.dtype.itemsize * 8
@@ -45,7 +47,7 @@ def tiff_of(
         339: (3, [sample_format] * channels),
         **(tags or {}),
     }  # fmt: skip
-    return _assemble(order, entries, strips)
+    return _assemble(order, entries, strips, big=big)
 
 
 def _cut(values: Values, bits: int, planar: bool, rows: int) -> list[bytes]:
@@ -66,18 +68,21 @@ def _pack(row: Values, bits: int) -> bytes:
     return bytes(int(text[begin : begin + 8], 2) for begin in range(0, len(text), 8))
 
 
-def _assemble(order: str, entries: dict[int, tuple[int, list[int]]], strips: list[bytes]) -> bytes:
-    data = struct.pack(order + "2sHI", b"II" if order == "<" else b"MM", 42, 0)
+def _assemble(order: str, entries: dict[int, tuple[int, list[int]]], strips: list[bytes], *, big: bool) -> bytes:
+    offset, count, size = ("Q", "Q", 8) if big else ("I", "H", 4)
+    data = struct.pack(order + "2sH", b"II" if order == "<" else b"MM", 43 if big else 42)
+    data += struct.pack(order + "HH", 8, 0) * big + bytes(size)
     offsets = []
     for strip in strips:
         offsets.append(len(data))
         data += strip + bytes(len(strip) % 2)
-    entries[273] = (4, offsets)
+    entries[273] = (16 if big else 4, offsets)
     directory = b""
     for tag, (kind, numbers) in sorted(entries.items()):
         content = struct.pack(f"{order}{len(numbers)}{_CODES[kind]}", *numbers)
-        if len(content) > 4:
-            data, content = data + content + bytes(len(content) % 2), struct.pack(order + "I", len(data))
-        directory += struct.pack(order + "HHI", tag, kind, len(numbers)) + content.ljust(4, b"\0")
-    directory = struct.pack(order + "H", len(entries)) + directory + bytes(4)
-    return data[:4] + struct.pack(order + "I", len(data)) + data[8:] + directory
+        if len(content) > size:
+            data, content = data + content + bytes(len(content) % 2), struct.pack(order + offset, len(data))
+        directory += struct.pack(order + "HH" + offset, tag, kind, len(numbers)) + content.ljust(size, b"\0")
+    directory = struct.pack(order + count, len(entries)) + directory + bytes(size)
+    head = 8 if big else 4
+    return data[:head] + struct.pack(order + offset, len(data)) + data[head + size :] + directory

@@ -1,5 +1,6 @@
 """Both layouts are read alike, and whatever is missing or malformed is named before any work starts."""
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -276,6 +277,19 @@ def test_text_that_is_no_utf8_is_named_with_its_line(kaggle: Path) -> None:
 
     with pytest.raises(DatasetError, match=r"captions\.txt, line 2: not UTF-8"):
         read_dataset(kaggle)
+
+
+@pytest.mark.parametrize("name", ["Flicker8k_Dataset/one.jpg", "Flickr8k_text/Flickr8k.token.txt"])
+@pytest.mark.parametrize("special", ["pipe", "device"])
+def test_what_never_comes_to_an_end_is_refused(original: Path, name: str, special: str) -> None:
+    (original / name).unlink()
+    if special == "pipe":
+        os.mkfifo(original / name)
+    else:
+        (original / name).symlink_to("/dev/zero")
+
+    with pytest.raises(DatasetError, match="is not a regular file"):
+        read_dataset(original)
 
 
 def test_a_folder_that_is_no_dataset_is_told_what_one_looks_like(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 from bench import machine, plots, report, serving
 from bench.batching import describe_batches, measure_batches
+from bench.engines import describe_engines, measure_engines
 from bench.latency import describe_latency, measure_latency
 from bench.loops import Loops
 from bench.search import describe_search, measure_search
@@ -42,11 +43,12 @@ def _measure(options: argparse.Namespace, folder: Path) -> list[Section]:
     """All sections, in the document's order. Those that want a machine at rest are measured first."""
     start = attempt("start", lambda: [serving.measure_start(options.bundle)])
     latency = attempt("latency", lambda: [_measure_latency(options, folder)])
+    engines = attempt("engines", lambda: [describe_engines(measure_engines(options.bundle))])
     search = attempt("search", lambda: _measure_model(options, folder))
     served = attempt("load", lambda: _measure_serving(options, folder))
     training = attempt("training", lambda: [measure_training(Captioner.load(options.bundle))])
     size = attempt("size", lambda: [measure_size(_ROOT)])
-    return [*latency, *served, *search, *training, *start, *size]
+    return [*latency, *engines, *served, *search, *training, *start, *size]
 
 
 def _measure_latency(options: argparse.Namespace, folder: Path) -> Section:

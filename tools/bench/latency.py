@@ -2,7 +2,7 @@
 
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import closing
 from dataclasses import dataclass
 from itertools import islice
@@ -18,6 +18,7 @@ from bench.serving import STAGES, Lone
 from bench.tutorial import TensorFlowCaptioner
 from inference.caption import CaptionOptions, PreparedImage
 from inference.captioner import Captioner
+from inference.model.instructions import find_instructions
 from training.encoder.plain_encoder import cached_plain_encoder, with_plain_encoder
 
 SERVER = "server"
@@ -38,9 +39,13 @@ _IN_A_ROW = 3  # photos that the service gets in each turn, as one client sends 
 
 @dataclass(frozen=True, slots=True)
 class Latency:
-    """What the turns gave: milliseconds by way, one each turn, and what they are held against."""
+    """What the turns gave: milliseconds by way, one each turn, and what they are held against.
+
+    `engines`: what encodes, by way, with the best of the processor's instructions that it may use.
+    """
 
     times: dict[str, list[float]]
+    engines: dict[str, str]
     stages: dict[str, float]
     flops: float
     peak: float
@@ -78,7 +83,13 @@ def measure_latency(service: ServiceProcess, captioner: Captioner, cache: Path, 
             times[SEARCH].append(_time_search(captioner, photo))
     stages = {stage: lone.median(stage) for stage in STAGES}
     size = captioner.bundle.manifest.image.height
-    return Latency(times, stages, count_flops(cached_plain_encoder(captioner.bundle, cache), size), peak)
+    return Latency(
+        times,
+        _name_engines(captioner, ways),
+        stages,
+        count_flops(cached_plain_encoder(captioner.bundle, cache), size),
+        peak,
+    )
 
 
 def _open_ways(captioner: Captioner, cache: Path) -> dict[str, Way]:
@@ -92,6 +103,12 @@ def _open_ways(captioner: Captioner, cache: Path) -> dict[str, Way]:
         GRAPHS: lambda image, words: tensorflow.search_in_graphs(image.pixels, words + 1),
         TUTORIAL: lambda image, words: tensorflow.predict_greedily(image.pixels, words),
     }
+
+
+def _name_engines(captioner: Captioner, ways: Iterable[str]) -> dict[str, str]:
+    ours = f"{captioner.engine}, {captioner.instructions}"
+    others = {GRAPHS: "tensorflow", TUTORIAL: "tensorflow", FLOAT32: "onnxruntime", FLOAT32_ENCODER: "onnxruntime"}
+    return {way: f"{others[way]}, {find_instructions()}" if way in others else ours for way in (SERVER, SEARCH, *ways)}
 
 
 def _time(way: Way, photo: PreparedImage, words: int) -> float:
@@ -115,8 +132,8 @@ def describe_latency(latency: Latency) -> Section:
     section.say(
         f"The encoder takes {latency.flops / 1e9:.1f} GFLOP a photo; a float32 matrix product reached "
         f"{latency.peak / 1e9:.0f} GFLOP/s, the best of the run: the floor of the encoder alone is "
-        f"{latency.floor:.0f} ms. Server time of `POST /caption`, 1-megapixel JPEG, beam 3: "
-        f"{latency.median(SERVER):.0f} ms (median of {len(latency.times[SERVER])})."
+        f"{latency.floor:.0f} ms. Server time of `POST /caption`, 1-megapixel JPEG, beam 3, "
+        f"{latency.engines[SERVER]}: {latency.median(SERVER):.0f} ms (median of {len(latency.times[SERVER])})."
     )
     section.tabulate(["stage", "ms", "of the floor"], _stage_rows(latency))
     section.say("The stage `connection` is what a client that keeps its connection waits beyond the server's time.")
@@ -125,7 +142,7 @@ def describe_latency(latency: Latency) -> Section:
         "two in TensorFlow take a decoder of the same sizes and as many steps as the bundle's caption has words and an "
         "end."
     )
-    section.tabulate(["way", "ms", "times as long as int8"], _way_rows(latency))
+    section.tabulate(["way", "encoded by", "ms", "times as long as int8"], _way_rows(latency))
     _hold(section, latency)
     return section
 
@@ -136,7 +153,7 @@ def _stage_rows(latency: Latency) -> list[list[object]]:
 
 def _way_rows(latency: Latency) -> list[list[object]]:
     ways = (TUTORIAL, GRAPHS, FLOAT32, INT8, FLOAT32_ENCODER, INT8_ENCODER, SEARCH)
-    return [[way, latency.median(way), f"{latency.ratio(way, INT8):.2f}"] for way in ways]
+    return [[way, latency.engines[way], latency.median(way), f"{latency.ratio(way, INT8):.2f}"] for way in ways]
 
 
 def _hold(section: Section, latency: Latency) -> None:

@@ -3,6 +3,7 @@
 import os
 import platform
 import time
+from importlib import metadata
 from pathlib import Path
 
 import numpy as np
@@ -26,8 +27,16 @@ def describe() -> str:
     return (
         f"{fields.get('model name', platform.machine())}, {count_cores()} cores for this process, "
         f"{', '.join(flags)}; {gigabytes:.0f} GB of memory; load average {os.getloadavg()[0]:.1f} at the start; "
-        f"Python {platform.python_version()}, ONNX Runtime {onnxruntime.__version__}, NumPy {np.__version__}"
+        f"Python {platform.python_version()}, ONNX Runtime {onnxruntime.__version__}, "
+        f"OpenVINO {_find_version('openvino')}, NumPy {np.__version__}"
     )
+
+
+def _find_version(package: str) -> str:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return "none"
 
 
 def measure_peak(rounds: int = _ROUNDS) -> float:

@@ -3,16 +3,18 @@
 import argparse
 import asyncio
 import random
+import re
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Coroutine
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from support.tiny_bundle import write_tiny_bundle
 
-from chaos import exchanges, greedy, images, overload, restarts, slow_clients
+from chaos import exchanges, floods, greedy, images, overload, restarts, slow_clients
 from chaos.figures import Figures, sum_up
 
 _IMAGES = 20_000
@@ -20,6 +22,7 @@ _EXCHANGES = 5_000
 _SLOW_CLIENTS = 200
 _GREEDY_CLIENTS = 16
 _GREEDY_SECONDS = 10.0
+_FLOOD_SECONDS = 10.0
 _OVERLOAD_SECONDS = 20.0
 _RESTARTS = 40  # half of them are kills
 
@@ -56,6 +59,10 @@ def _scenarios(bundle: Path, options: argparse.Namespace) -> list[Scenario]:
         "exchanges": lambda: exchanges.run(bundle, scaled(_EXCHANGES, 100), chance),
         "slow-clients": lambda: slow_clients.run(bundle, scaled(_SLOW_CLIENTS, 20), chance),
         "greedy": lambda: greedy.run(bundle, _GREEDY_CLIENTS, max(4.0, _GREEDY_SECONDS * scale)),
+        **{
+            re.sub(r"\W+", "-", name): partial(floods.run, bundle, flood, max(4.0, _FLOOD_SECONDS * scale))
+            for name, flood in floods.FLOODS.items()
+        },
         "overload": lambda: overload.run(bundle, max(4.0, _OVERLOAD_SECONDS * scale)),
         "overload-served": lambda: overload.run(
             _SERVED_BUNDLE,
@@ -81,7 +88,8 @@ def _parse() -> argparse.Namespace:
     parser.add_argument(
         "only",
         nargs="*",
-        help="images, exchanges, slow-clients, greedy, overload, overload-served, restarts; all by default",
+        help="images, exchanges, slow-clients, greedy, overload, overload-served, restarts, or a kind of flood as "
+        "trailers or page-slow-photos; all by default",
     )
     parser.add_argument("--scale", type=float, default=1.0, help="share of the full numbers")
     parser.add_argument("--seed", type=int, default=int(time.time()), help="repeats what an earlier run sent")

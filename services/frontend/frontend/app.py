@@ -13,9 +13,10 @@ from frontend.inference.client import InferenceClient
 from frontend.presentation import failures
 from frontend.presentation.failures import Failure
 from frontend.settings import Settings
-from frontend.state import CLIENT_KEY, SETTINGS_KEY
+from frontend.state import CLIENT_KEY, LARGE_FORMS_KEY, SETTINGS_KEY
 from frontend.views import about, captioning, developers, health, options, script_api
 from frontend.web.compression import compress_responses
+from frontend.web.places import Places
 from frontend.web.request_log import log_requests
 from frontend.web.security import protect
 from frontend.web.tracing import trace_requests
@@ -25,6 +26,7 @@ if TYPE_CHECKING:  # an extra, which need not be there
     from opentelemetry.trace import TracerProvider
 
 _STATIC = Path(__file__).parent / "static"
+_LARGE_FORMS = 8
 _YEAR_SECONDS = 365 * 24 * 3600
 
 
@@ -47,6 +49,7 @@ def create_app(
     )
     app.extensions[SETTINGS_KEY] = settings
     app.extensions[CLIENT_KEY] = client or InferenceClient(settings)
+    app.extensions[LARGE_FORMS_KEY] = Places(min(_LARGE_FORMS, max(1, settings.threads - settings.concurrent_captions)))
     trace_requests(app, tracer_provider)
     _add_pages(app)
     if settings.trusted_proxies:

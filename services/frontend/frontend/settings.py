@@ -30,7 +30,7 @@ class Settings(BaseSettings):
 
     host: str = Field("127.0.0.1", description="Address to listen on; `0.0.0.0` for all.")
     port: int = Field(8080, ge=0, le=65535, description="Port to listen on; 0 picks a free one and logs it.")
-    threads: int = Field(16, ge=2, le=256, description="Requests answered at the same time.")
+    threads: int = Field(24, ge=2, le=256, description="Requests answered at the same time.")
     max_connections: int = Field(
         1000, ge=10, description="Open connections; beyond it one that is sending, reading or idle makes room."
     )
@@ -58,7 +58,9 @@ class Settings(BaseSettings):
     connect_seconds: Seconds = Field(2, description="Longest wait for a connection to the inference service.")
     deadline_seconds: Seconds = Field(30, description="Longest wait for a caption, the second try included; then 504.")
     concurrent_captions: Count = Field(
-        12, description="Captions asked for at the same time; below `FRONTEND_THREADS`, so that pages stay quick."
+        12,
+        description="Captions asked for at the same time, three quarters of them by one address; at most half "
+        "of `FRONTEND_THREADS`, so that pages stay quick.",
     )
 
     max_photo_bytes: int = Field(

@@ -1,12 +1,16 @@
-"""What the views share: the settings and the one client of the inference service, kept on the Flask application."""
+"""What the views share, kept on the Flask application: the settings, the one client of the inference service, and the
+places for large forms.
+"""
 
 from flask import current_app
 
 from frontend.inference.client import InferenceClient
 from frontend.settings import Settings
+from frontend.web.places import Places
 
 SETTINGS_KEY = "frontend_settings"
 CLIENT_KEY = "frontend_inference_client"
+LARGE_FORMS_KEY = "frontend_large_forms"
 
 
 def get_settings() -> Settings:
@@ -19,3 +23,9 @@ def get_client() -> InferenceClient:
     """Its client of the inference service."""
     client: InferenceClient = current_app.extensions[CLIENT_KEY]
     return client
+
+
+def get_large_forms() -> Places:
+    """For forms that are captioned one after the other, and hold a thread while they wait."""
+    places: Places = current_app.extensions[LARGE_FORMS_KEY]
+    return places

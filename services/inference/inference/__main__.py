@@ -43,6 +43,7 @@ def main() -> int:
                 Captioner.load,
                 settings.bundle,
                 runtime=settings.runtime,
+                engine=settings.engine,
                 threads=settings.threads,
                 callers=settings.workers,
                 decode=decoders.decode,

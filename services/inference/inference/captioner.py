@@ -9,7 +9,7 @@ from dataclasses import asdict, fields
 from functools import partial
 from pathlib import Path
 from time import perf_counter
-from typing import Literal, Self
+from typing import TYPE_CHECKING, Literal, Self
 
 import numpy as np
 
@@ -31,8 +31,12 @@ from inference.model import cpu
 from inference.model.beam_search import Hypothesis, SearchOptions, search
 from inference.model.bundle import Bundle, find_bundle, load_bundle
 from inference.model.confidence import rate
+from inference.model.instructions import find_capped_instructions, find_instructions
 from inference.model.runtime import Decoder, Encoder, Floats
 from inference.model.sentence import write_alt_text, write_caption
+
+if TYPE_CHECKING:
+    from inference.model.engine import EngineName
 
 RuntimeName = Literal["onnx", "tensorflow"]
 
@@ -67,6 +71,7 @@ class Captioner:
         path: Path | None = None,
         *,
         runtime: RuntimeName = "onnx",
+        engine: "EngineName | None" = None,
         threads: int | None = None,
         callers: int = 1,
         limits: ImageLimits = _LIMITS,
@@ -74,13 +79,25 @@ class Captioner:
     ) -> Self:
         """Verify the bundle, without a `path` the one of `find_bundle`, and load its weights.
 
-        `threads`: cores that the model may use; None takes all that the process has. `callers`: how many batches are
-        captioned at the same time when it is crowded, each with its share of the cores. `decode`: what decodes
-        photos, such as a `DecodePool`'s; None does it in this process, within `limits`. Raises BundleError.
+        `engine`: what encodes for the runtime `onnx`; None takes what the variable CAPTION_ENGINE says, else the one
+        that suits the processor. `threads`: cores that the model may use; None takes all that the process has.
+        `callers`: how many batches are captioned at the same time when it is crowded, each with its share of the cores.
+        `decode`: what decodes photos, such as a `DecodePool`'s; None does it in this process, within `limits`. Raises
+        BundleError.
         """
         bundle = load_bundle(path or find_bundle())
-        encoder, decoder = _open_runtime(bundle, runtime, threads or cpu.count_cores(), callers)
+        encoder, decoder = _open_runtime(bundle, runtime, engine, threads or cpu.count_cores(), callers)
         return cls(bundle, encoder, decoder, limits, decode)
+
+    @property
+    def engine(self) -> str:
+        """The library that encodes: `onnxruntime`, `openvino` or `tensorflow`."""
+        return self.encoder.engine
+
+    @property
+    def instructions(self) -> str:
+        """The best that the processor has for the encoder's arithmetic and the engine may use, such as avx512_vnni."""
+        return find_capped_instructions() if self.engine == "openvino" else find_instructions()
 
     def prepare(self, data: bytes, sha256: str | None = None, *, brief: bool = False) -> PreparedImage:
         """Decode a photo and bring it to the encoder's input size; `sha256` of it, in hex, where it is known already.
@@ -163,14 +180,17 @@ class Captioner:
         )
 
 
-def _open_runtime(bundle: Bundle, runtime: RuntimeName, threads: int, callers: int) -> tuple[Encoder, Decoder]:
+def _open_runtime(
+    bundle: Bundle, runtime: RuntimeName, engine: "EngineName | None", threads: int, callers: int
+) -> tuple[Encoder, Decoder]:
     if runtime == "tensorflow":
         from inference.model.tensorflow_runtime import open_saved_model  # TensorFlow is optional, and slow to import
 
         return open_saved_model(bundle, threads=threads)
-    from inference.model.onnx_runtime import OnnxDecoder, OnnxEncoder  # whoever loads no model does without its memory
+    from inference.model.engine import open_encoder  # whoever loads no model does without its memory
+    from inference.model.onnx_runtime import OnnxDecoder
 
-    return OnnxEncoder(bundle, threads=threads, callers=callers), OnnxDecoder(bundle)
+    return open_encoder(bundle, engine, threads=threads, callers=callers), OnnxDecoder(bundle)
 
 
 def _pair_words(words: Sequence[str], hypothesis: Hypothesis) -> list[Word]:

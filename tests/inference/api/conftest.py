@@ -40,8 +40,10 @@ def serve(model: GatedCaptioner) -> Serve:
             client.service = service  # type: ignore[attr-defined]  # for tests that look behind the API
             if start:
                 await service.start()
-            yield client
-            model.gate.set()
+            try:
+                yield client
+            finally:
+                model.gate.set()
 
     return serve
 

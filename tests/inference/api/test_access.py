@@ -7,6 +7,7 @@ from support.problems import check_problem
 from support.serving import Serve
 
 from inference import keys
+from inference.api.access import find_network, name_network
 
 pytestmark = pytest.mark.anyio
 
@@ -103,3 +104,39 @@ async def test_pages_of_a_named_origin_are(serve: Serve) -> None:
     assert friend.headers["access-control-allow-origin"] == ORIGIN
     assert "access-control-allow-origin" not in stranger.headers
     assert error.headers["access-control-allow-origin"] == ORIGIN
+
+
+@pytest.mark.parametrize(
+    ("address", "network"),
+    [
+        ("192.0.2.7", "192.0.2.7"),
+        ("::ffff:192.0.2.7", "192.0.2.7"),
+        ("2001:db8:0:1:2::3", "2001:db8:0:1::/64"),
+        ("2001:db8:0:1:ffff::1", "2001:db8:0:1::/64"),
+        ("fe80::1%eth0", "fe80::/64"),
+        ("no address: at all", "no address: at all"),
+        ("", ""),
+    ],
+)
+async def test_whoever_has_a_network_of_addresses_is_one_client(address: str, network: str) -> None:
+    assert name_network(address) == network
+
+
+@pytest.mark.parametrize(
+    ("proxies", "forwarded", "network"),
+    [
+        (0, ["192.0.2.7"], "198.51.100.1"),
+        (1, [], "198.51.100.1"),
+        (1, ["192.0.2.6, 192.0.2.7"], "192.0.2.7"),
+        (1, ["192.0.2.6", "2001:db8::1"], "2001:db8::/64"),
+        (2, ["192.0.2.5, 192.0.2.6, 192.0.2.7"], "192.0.2.6"),
+        (2, ["192.0.2.7"], "192.0.2.7"),
+    ],
+)
+async def test_proxies_that_are_trusted_tell_whose_request_it_is(
+    proxies: int, forwarded: list[str], network: str
+) -> None:
+    headers = [(b"x-forwarded-for", value.encode()) for value in forwarded]
+    scope = {"type": "http", "client": ("198.51.100.1", 5000), "headers": headers}
+
+    assert find_network(scope, proxies) == network

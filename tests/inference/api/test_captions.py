@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import hashlib
+from collections.abc import AsyncIterator
 
 import httpx
 import pytest
@@ -16,6 +17,7 @@ pytestmark = pytest.mark.anyio
 RED = photo_bytes("red")
 BLUE = photo_bytes("blue", "JPEG", size=(120, 80))
 PNG = {"Content-Type": "image/png"}
+FORM = {"Content-Type": "multipart/form-data; boundary=x"}
 
 
 def parts(*photos: bytes, name: str = "image") -> list[tuple[str, tuple[str, bytes]]]:
@@ -137,10 +139,70 @@ async def test_a_missing_part_is_named(client: httpx.AsyncClient) -> None:
     assert "'image' is missing" in check_problem(response, 400, "malformed-request")["detail"]
 
 
-async def test_a_part_without_a_filename_is_no_photo(client: httpx.AsyncClient) -> None:
-    response = await client.post("/caption", files={"image": (None, b"text")})
+def form(*parts: bytes, before: bytes = b"", boundary: bytes = b"x", after: bytes = b"") -> bytes:
+    """A multipart body, part by part: headers, an empty line, content."""
+    return before + b"".join(b"--%b\r\n%b\r\n" % (boundary, part) for part in parts) + b"--%b--\r\n" % boundary + after
 
-    assert "filename" in check_problem(response, 400, "malformed-request")["detail"]
+
+@pytest.mark.parametrize("photo", [RED, photo_bytes("red", "JPEG") + bytes(20_000)], ids=["short", "long"])
+@pytest.mark.parametrize(
+    "more",
+    [
+        b"; filename*=UTF-8''d%C3%B6g.png",
+        b"; FileName*=UTF-8''a.png",
+        b'; filename*0="a"; filename*1=".png"',
+        b"",
+        b"\r\nContent-Type: image/png",
+        b"\r\nContent-Type: application/octet-stream",
+        b'; filename=""',
+        b"; filename=a.png; filename*=UTF-8''b.png",
+    ],
+)
+async def test_a_photo_needs_no_plain_filename(client: httpx.AsyncClient, more: bytes, photo: bytes) -> None:
+    part = b'Content-Disposition: form-data; name="file"%b\r\n\r\n%b' % (more, photo)
+
+    response = await client.post("/caption", content=form(part), headers=FORM)
+
+    assert response.json()["caption"] == "a red square"
+
+
+@pytest.mark.parametrize("text", [b"", b"photo.jpg", b"x" * 5_000])
+@pytest.mark.parametrize("name", ["image", "file", "photo"])
+async def test_a_text_is_no_photo_however_long_it_is(client: httpx.AsyncClient, name: str, text: bytes) -> None:
+    response = await client.post("/caption", files={name: (None, text)})
+
+    assert "is not a file but text" in check_problem(response, 400, "malformed-request")["detail"]
+
+
+async def test_other_fields_are_texts_and_bounded(client: httpx.AsyncClient) -> None:
+    short = await client.post("/caption", files=[*parts(RED), ("note", (None, b"x" * 4_000))])
+    long = await client.post("/caption", files=[*parts(RED), ("note", (None, b"x" * 5_000))])
+
+    assert short.json()["caption"] == "a red square"
+    assert "4KB" in check_problem(long, 400, "malformed-request")["detail"]
+
+
+PREAMBLES = [
+    b"\r\n", b"A message in MIME format.\r\n", b"--\r\n", b"--y\r\n", b" --x\r\n", b"-\r\n-\r\n", b"\r\n-\r\n--\r\n",
+    b"\n--x\r\n", b"x" * 900 + b"\r\n", b"\r\n" * 900,
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("preamble", PREAMBLES)
+@pytest.mark.parametrize("piece", [1, 7, 10**6])
+async def test_what_stands_before_the_first_boundary_is_not_looked_at(
+    client: httpx.AsyncClient, preamble: bytes, piece: int
+) -> None:
+    part = b"Content-Disposition: form-data; name=image; filename=a\r\n\r\n" + RED
+    whole = form(part, before=preamble, after=b"and after it")
+
+    async def send() -> AsyncIterator[bytes]:
+        for begin in range(0, len(whole), piece):
+            yield whole[begin : begin + piece]
+
+    response = await client.post("/caption", content=send(), headers=FORM)
+
+    assert response.json()["caption"] == "a red square"
 
 
 async def test_two_photos_are_one_too_many(client: httpx.AsyncClient) -> None:

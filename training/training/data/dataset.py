@@ -97,6 +97,7 @@ def read_captions(folder: Path, split: Split) -> list[str]:
 
 def read_image(path: Path) -> Image.Image:
     """A photo in RGB, shrunk while it is read where it is much larger than training needs. Raises DatasetError."""
+    _refuse_special(path)
     try:
         image, _ = decode(path.read_bytes(), sufficient_side=_SUFFICIENT_SIDE)
     except FileNotFoundError:
@@ -124,6 +125,7 @@ def _read_original(folder: Path) -> tuple[Path, list[Row], dict[Split, list[Row]
     photos = _find_folder(folder, _PHOTO_FOLDERS)
     text = folder / _TEXT_FOLDER
     rows = []
+    _refuse_special(text / _CAPTION_FILE)
     for source, line in read_lines(text / _CAPTION_FILE):
         name, tab, caption = line.partition("\t")
         photo, hash_sign, _ = name.rpartition("#")
@@ -238,6 +240,12 @@ def hash_photo(path: Path) -> str:
     """Decode a photo, to know that it can be, and return the sha256 of its bytes."""
     read_image(path)
     return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def _refuse_special(path: Path) -> None:
+    """Raise DatasetError for what is there but no file: pipes and devices may never come to an end."""
+    if path.exists() and not path.is_file():
+        raise DatasetError(f"{path} is not a regular file")
 
 
 def compose(name: str) -> str:

@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
-from threading import BoundedSemaphore
 from typing import Literal, TypeVar
 
 import requests
@@ -21,6 +20,7 @@ from frontend.inference.errors import AwayError, BusyError, GarbledError, Refuse
 from frontend.inference.exchange import Reply, exchange, make_session
 from frontend.inference.shared import Shared
 from frontend.settings import Settings
+from frontend.web.places import Places
 from frontend.web.tracing import trace_call
 
 RETRY_PAUSE_SECONDS = 0.2
@@ -57,27 +57,27 @@ class InferenceClient:
         self._connect_seconds = settings.connect_seconds
         self._deadline_seconds = settings.deadline_seconds
         self._circuit = circuit or Circuit()
-        self._slots = BoundedSemaphore(settings.concurrent_captions)
+        self._places = Places(settings.concurrent_captions)
         self._model = Shared[ModelFacts]()
         self._ready = Shared[Literal[True]]()
         self._session = make_session(settings.concurrent_captions)
 
-    def caption(self, photo: bytes, options: Options, request_id: str) -> Caption:
-        """Caption the bytes of a photo. Raises an `InferenceError`."""
+    def caption(self, photo: bytes, options: Options, request_id: str, address: str = "") -> Caption:
+        """Caption the bytes of a photo, for whoever has `address`. Raises an `InferenceError`."""
         request = self._request("POST", "/caption", request_id)
         request.params = options.as_query()
         request.data = photo
         # Inference judges the format by content; any image type selects the form of the request without parts.
         request.headers["Content-Type"] = "image/jpeg"
-        with self._slot():
+        with self._place(address):
             return _parse(Caption, self._ask(request, self._deadline_seconds))
 
-    def ask_plainly(self, photo: bytes, request_id: str) -> bytes:
+    def ask_plainly(self, photo: bytes, request_id: str, address: str = "") -> bytes:
         """The answer to a photo without any options, as it comes. Raises an `InferenceError`."""
         request = self._request("POST", "/caption", request_id)
         request.data = photo
         request.headers["Content-Type"] = "image/jpeg"
-        with self._slot():
+        with self._place(address):
             return self._ask(request, self._deadline_seconds).body
 
     def model(self, request_id: str) -> ModelFacts:
@@ -104,13 +104,11 @@ class InferenceClient:
         return requests.Request(method, self._base + path, headers=headers)
 
     @contextmanager
-    def _slot(self) -> Iterator[None]:
-        if not self._slots.acquire(blocking=False):  # whoever waited would hold a thread that pages need
-            raise BusyError
-        try:
+    def _place(self, address: str) -> Iterator[None]:
+        with self._places.take(address) as taken:
+            if not taken:  # whoever waited would hold a thread that pages need
+                raise BusyError
             yield
-        finally:
-            self._slots.release()
 
     def _ask(self, request: requests.Request, seconds: float) -> Reply:
         """Send `request`, a second time where that may help: captioning a photo twice does no harm."""

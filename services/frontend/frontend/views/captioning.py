@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from http import HTTPStatus
-from threading import BoundedSemaphore, Lock
+from threading import Lock
 
 from flask import Blueprint, current_app, make_response, render_template, request
 from flask.typing import ResponseReturnValue
@@ -15,7 +15,7 @@ from frontend.presentation.alternatives import Runner, list_alternatives
 from frontend.presentation.confidence_label import Certainty, describe
 from frontend.presentation.examples import find_example, load_examples, read_example
 from frontend.presentation.failures import Failure
-from frontend.state import get_client, get_settings
+from frontend.state import get_client, get_large_forms, get_settings
 from frontend.views.options import read_options
 from frontend.views.photos import Photo, read_form_photos
 from frontend.web.request_log import current_request_id
@@ -24,7 +24,6 @@ blueprint = Blueprint("captioning", __name__)
 
 # A form is in memory several times over while it becomes a page: a large one has that to itself, and few wait for it.
 _LARGE_BYTES = 2**20
-_large_forms = BoundedSemaphore(8)
 _turn = Lock()
 _TOO_LARGE = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
 
@@ -64,13 +63,11 @@ def caption_form() -> ResponseReturnValue:
     """The page with a caption, or a reason, for each photo of the form."""
     if (request.content_length or 0) <= _LARGE_BYTES:
         return _caption_photos()
-    if not _large_forms.acquire(blocking=False):
-        return _render_page(failure=failures.explain(BusyError(), max_bytes=get_settings().max_photo_bytes))
-    try:
+    with get_large_forms().take(request.remote_addr or "") as taken:
+        if not taken:
+            return _render_page(failure=failures.explain(BusyError(), max_bytes=get_settings().max_photo_bytes))
         with _turn:
             return make_response(_caption_photos())
-    finally:
-        _large_forms.release()
 
 
 def _caption_photos() -> ResponseReturnValue:
@@ -97,7 +94,8 @@ def _caption(photo: Photo, options: Options) -> Outcome:
     if len(photo.data) > limit:
         return Outcome(photo, failure=failures.too_large(limit))
     try:
-        return Outcome(photo, caption=get_client().caption(photo.data, options, current_request_id()))
+        caption = get_client().caption(photo.data, options, current_request_id(), request.remote_addr or "")
+        return Outcome(photo, caption=caption)
     except InferenceError as error:
         current_app.logger.warning("no caption: %s", error)
         return Outcome(photo, failure=failures.explain(error, max_bytes=limit, photo=photo.data))

@@ -35,7 +35,8 @@ def caption_photo() -> ResponseReturnValue:
     if not photo:
         return answer_problem(failures.empty_photo())
     try:
-        answer = get_client().caption(photo, read_options(request.args, attention=True), current_request_id())
+        options = read_options(request.args, attention=True)
+        answer = get_client().caption(photo, options, current_request_id(), request.remote_addr or "")
     except InferenceError as error:
         current_app.logger.warning("no caption: %s", error)
         return answer_problem(failures.explain(error, max_bytes=limit, photo=photo))
@@ -49,7 +50,7 @@ def try_example(name: str) -> ResponseReturnValue:
     if example is None:
         raise NotFound
     try:
-        answer = get_client().ask_plainly(read_example(example), current_request_id())
+        answer = get_client().ask_plainly(read_example(example), current_request_id(), request.remote_addr or "")
     except InferenceError as error:
         return answer_problem(failures.explain(error, max_bytes=get_settings().max_photo_bytes))
     return Response(answer, mimetype="application/json")

@@ -16,6 +16,7 @@ from waitress.channel import HTTPChannel
 from waitress.receiver import ChunkedReceiver
 from waitress.task import ErrorTask
 
+from frontend.web.places import name_network
 from frontend.web.security import DOCUMENT_HEADERS, HEADERS
 
 _FRAMING_BYTES = 32 * 2**10
@@ -50,8 +51,8 @@ class TimedChannel(HTTPChannel):
 
     @property
     def address(self) -> str:
-        """Whose connection it is."""
-        return str(self.addr[0])
+        """Whose connection it is, as far as that can be told."""
+        return name_network(str(self.addr[0]))
 
     @property
     def held_bytes(self) -> int:

@@ -9,6 +9,7 @@ import resource
 import signal
 import socket
 import time
+from functools import partial
 from types import FrameType
 from typing import Any
 
@@ -25,6 +26,7 @@ _DRAIN_SECONDS = 25.0
 _POLL_SECONDS = 0.5
 _SWEEP_SECONDS = 0.25
 _NEWCOMERS = 200  # who are let in beyond the limit until the next sweep makes room
+_ACCEPTED_AT_ONCE = 16
 _FILES_A_CONNECTION = 2  # itself, and a file that is its answer
 _OTHER_FILES = 128
 _NEVER = 2**62  # bytes: nothing is so large that it is kept in a file, or that a thread waits until the client takes it
@@ -34,32 +36,36 @@ class Server:
     """The listening socket and its loop; stops when told to, after the answers under way."""
 
     def __init__(self, app: Flask, settings: Settings) -> None:
-        """Listen at once. Raises `OSError` when the address is taken, or so many connections cannot be open."""
+        """Listen at once. Raises `OSError` when the address is taken, or connections or threads are too many."""
         _reserve_files(_FILES_A_CONNECTION * (settings.max_connections + _NEWCOMERS) + _OTHER_FILES)
         family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
         self._listener = socket.create_server((settings.host, settings.port), family=family)
         self._channels: dict[int, Any] = {}
-        server = create_server(
-            app,
-            map=self._channels,
-            sockets=[self._listener],
-            threads=settings.threads,
-            connection_limit=settings.max_connections + _NEWCOMERS,
-            inbuf_overflow=_NEVER,
-            outbuf_overflow=_NEVER,
-            outbuf_high_watermark=_NEVER,
-            channel_timeout=settings.idle_seconds,
-            cleanup_interval=5,
-            # A form that is a little too large still gets a page that says so; a much larger one is cut off.
-            max_request_body_size=2 * settings.max_form_bytes,
-            max_request_header_size=_MAX_HEADER_BYTES,
-            asyncore_use_poll=True,
-            ident=None,
-            clear_untrusted_proxy_headers=False,
-        )
+        try:
+            server = create_server(
+                app,
+                map=self._channels,
+                sockets=[self._listener],
+                threads=settings.threads,
+                connection_limit=settings.max_connections + _NEWCOMERS,
+                inbuf_overflow=_NEVER,
+                outbuf_overflow=_NEVER,
+                outbuf_high_watermark=_NEVER,
+                channel_timeout=settings.idle_seconds,
+                cleanup_interval=5,
+                # A form that is a little too large still gets a page that says so; a much larger one is cut off.
+                max_request_body_size=2 * settings.max_form_bytes,
+                max_request_header_size=_MAX_HEADER_BYTES,
+                asyncore_use_poll=True,
+                ident=None,
+                clear_untrusted_proxy_headers=False,
+            )
+        except RuntimeError as error:
+            raise OSError(f"FRONTEND_THREADS: {settings.threads} cannot be started here: {error}") from error
         if not isinstance(server, TcpWSGIServer):
             raise TypeError(type(server))
         server.channel_class = TimedChannel
+        server.handle_accept = partial(_accept_some, server)  # type: ignore[method-assign]
         self._limits = ChannelLimits(
             settings.max_connections,
             settings.max_buffered_bytes,
@@ -88,7 +94,7 @@ class Server:
     def stop(self) -> None:
         """Make `run` return soon; safe in a signal handler and from another thread."""
         if not self._stopping:
-            self._server.pull_trigger()  # ends the wait of the loop, which may close the trigger once it is told to stop
+            self._server.pull_trigger()  # ends the wait of the loop, which may close it once it is told to stop
             self._stopping = True
 
     def _turn(self) -> None:
@@ -100,6 +106,12 @@ class Server:
     def _is_busy(self) -> bool:
         channels = [channel for channel in self._channels.values() if isinstance(channel, HTTPChannel)]
         return any(channel.requests or channel.total_outbufs_len for channel in channels)
+
+
+def _accept_some(server: TcpWSGIServer) -> None:
+    """Take several connections in a turn of the loop: at one a turn, who comes behind a burst waits for seconds."""
+    for _ in range(_ACCEPTED_AT_ONCE):
+        TcpWSGIServer.handle_accept(server)
 
 
 def stop_on_signals(server: Server) -> None:

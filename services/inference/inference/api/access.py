@@ -8,15 +8,21 @@ import hmac
 import math
 import time
 from dataclasses import dataclass
+from functools import lru_cache
+from ipaddress import IPv6Address, IPv6Network
 from typing import Annotated
 
 from fastapi import Depends, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from starlette.datastructures import Headers
+from starlette.types import Scope
 
 from inference.api.problems import RATE_LIMITED, UNAUTHORIZED, ProblemError
 from inference.serving.settings import Settings
 
 _MINUTE = 60.0
+_LONGEST_ADDRESS = 64
+_IPV6_PREFIX = 64  # bits, of the network that a provider gives to one customer
 
 _bearer = HTTPBearer(auto_error=False, description="Needed only where the operator has set API keys.")
 
@@ -84,9 +90,35 @@ async def require_access(
 def charge_photos(request: Request, count: int) -> str:
     """Count the photos that a request brought against its key's rate; the name of the client that they are of."""
     gatekeeper: Gatekeeper = request.app.state.gatekeeper
+    gatekeeper.charge(request.state.key_name, count - 1)  # one was paid for at the door
+    return name_client(request)
+
+
+def name_client(request: Request) -> str:
+    """Whose photos the request brings: the name of the key, or where it comes from."""
     name: str | None = request.state.key_name
-    gatekeeper.charge(name, count - 1)  # one was paid for at the door
-    return name or (request.client.host if request.client else "")
+    return name or find_network(request.scope, request.app.state.service.settings.trusted_proxies)
+
+
+def find_network(scope: Scope, proxies: int) -> str:
+    """Where a request comes from, as the first of so many proxies in front tells it."""
+    address = scope["client"][0] if scope["client"] else ""
+    if proxies:
+        forwarded = ",".join(Headers(scope=scope).getlist("x-forwarded-for")).split(",")
+        address = forwarded[-proxies:][0].strip()[:_LONGEST_ADDRESS] or address
+    return name_network(address)
+
+
+@lru_cache(maxsize=4096)
+def name_network(address: str) -> str:
+    """What whoever has this address has to themselves: with IPv6 it is one of very many that they may take."""
+    if ":" not in address:
+        return address
+    try:
+        sixteen = IPv6Address(address.partition("%")[0])
+    except ValueError:
+        return address
+    return str(sixteen.ipv4_mapped or IPv6Network((sixteen, _IPV6_PREFIX), strict=False))
 
 
 def _split(entry: str) -> tuple[str, str]:

@@ -6,8 +6,8 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue, WithJsonSchema
 
 from inference.api.problems import Absent, Problem
 from inference.caption import MOST_ALTERNATIVES, MOST_BEAMS, Alternative, Caption, ImageInfo, Word
+from inference.captioner import Captioner
 from inference.image.decode import FORMATS
-from inference.model.bundle import Bundle
 from inference.model.manifest import Manifest
 from inference.serving.service import Answer
 from inference.serving.settings import Settings
@@ -192,6 +192,15 @@ class LimitsSchema(BaseModel):
     max_alternatives: int = MOST_ALTERNATIVES
 
 
+class EngineSchema(BaseModel):
+    """What encodes photos on this machine."""
+
+    name: str = Field(description="The library: `onnxruntime`, `openvino` or `tensorflow`.")
+    instructions: str = Field(
+        description="The best of the processor's instructions for it, such as `avx512_vnni`, or the kind of processor."
+    )
+
+
 class ModelResponse(BaseModel):
     """The public part of the bundle's manifest, its model card, and the limits of this service."""
 
@@ -202,6 +211,7 @@ class ModelResponse(BaseModel):
     encoder: str
     precision: str
     decoder: str
+    engine: EngineSchema
     attention_grid: GridSchema | None
     decoding: DecodingSchema
     scores: dict[str, JsonValue]
@@ -210,7 +220,8 @@ class ModelResponse(BaseModel):
     limits: LimitsSchema
 
     @classmethod
-    def of(cls, bundle: Bundle, settings: Settings) -> Self:
+    def of(cls, captioner: Captioner, settings: Settings) -> Self:
+        bundle = captioner.bundle
         manifest = bundle.manifest
         return cls(
             name=manifest.name,
@@ -220,6 +231,7 @@ class ModelResponse(BaseModel):
             encoder=manifest.encoder.architecture,
             precision=manifest.encoder.precision,
             decoder=manifest.decoder.architecture,
+            engine=EngineSchema(name=captioner.engine, instructions=captioner.instructions),
             attention_grid=_model_grid(manifest),
             decoding=DecodingSchema(**manifest.decoding.model_dump()),
             scores=manifest.scores,

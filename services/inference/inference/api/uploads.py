@@ -5,30 +5,18 @@ Everything stays in memory, which `middleware.body_limit` bounds: the service ru
 
 from fastapi import Request
 from starlette.datastructures import UploadFile
-from starlette.formparsers import MultiPartException, MultiPartParser
+from starlette.formparsers import MultiPartException
 
 from inference.api import problems
+from inference.api.multipart import MemoryParser
 from inference.api.problems import ProblemError
 
 PART = "image"
 PARTS = (PART, "file", "photo")  # what other programs call it
 JSON = "application/json"
 _MULTIPART = "multipart/form-data"
+_HEAD = 4096  # bytes
 _RAW = ("", "application/octet-stream")  # no name at all for the type: the content says
-_MAX_OTHER_FIELDS = 16
-_MAX_FIELD_BYTES = 4096
-
-
-class _MemoryParser(MultiPartParser):
-    spool_max_size = 0  # the standard library's spelling of "never move to a file"
-    ended = False
-
-    def on_end(self) -> None:
-        self.ended = True
-
-    def close(self) -> None:
-        for file in self._files_to_close_on_error:
-            file.close()
 
 
 def require_content(photo: bytes) -> bytes:
@@ -80,13 +68,7 @@ def refuse_compressed(request: Request) -> None:
 
 
 async def _read_parts(request: Request, max_photos: int) -> list[bytes]:
-    parser = _MemoryParser(
-        request.headers,
-        request.stream(),
-        max_files=max_photos,
-        max_fields=_MAX_OTHER_FIELDS,
-        max_part_size=_MAX_FIELD_BYTES,
-    )
+    parser = MemoryParser(request.headers, request.stream(), file_fields=PARTS, max_files=max_photos)
     try:
         return await _collect(parser)
     except MultiPartException as error:
@@ -97,18 +79,25 @@ async def _read_parts(request: Request, max_photos: int) -> list[bytes]:
         parser.close()
 
 
-async def _collect(parser: _MemoryParser) -> list[bytes]:
+async def _collect(parser: MemoryParser) -> list[bytes]:
     form = await parser.parse()
-    parts = [part for name, part in form.multi_items() if name in PARTS]
-    photos = [await part.read() for part in parts if isinstance(part, UploadFile)]
+    parts = [part for name, part in form.multi_items() if name in PARTS and isinstance(part, UploadFile)]
     if not parser.ended:
         raise ProblemError(problems.MALFORMED, "The multipart body ends before its closing boundary.")
-    if len(photos) < len(parts):
-        detail = f"The part '{PART}' is not a file: give it a filename, as browsers and curl do."
+    photos = [await part.read() for part in parts]
+    if any(_is_text(photo) for part, photo in zip(parts, photos, strict=True) if part in parser.nameless):
+        detail = (
+            f"The part '{PART}' is not a file but text: send the photo itself, as `curl -F {PART}=@photo.jpg` does."
+        )
         raise ProblemError(problems.MALFORMED, detail)
     if not photos:
         raise ProblemError(problems.MALFORMED, f"The part '{PART}' is missing: send the photo in a part of that name.")
     return photos
+
+
+def _is_text(content: bytes) -> bool:
+    """Whether it is no picture for certain: each format has a zero byte near its beginning."""
+    return b"\0" not in content[:_HEAD]
 
 
 def _explain(message: str, max_photos: int) -> str:

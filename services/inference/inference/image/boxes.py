@@ -15,8 +15,11 @@ MOST_BOXES = 4_000  # a photo of 48 megapixels in tiles has some 250 items
 MOST_BRANDS = 32
 
 _AVIF = frozenset({b"avif", b"avis"})
-_HEIC = frozenset({b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs", b"mif1", b"msf1"})
+_HEIC = frozenset({b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs"})
+_YOUNGER = frozenset({b"mif2", b"miaf"})  # than Pillow
+_EITHER = frozenset({b"mif1", b"msf1"}) | _YOUNGER
 _METADATA = frozenset({b"Exif", b"mime", b"uri "})
+_BRIGHTENED = b"tmap"  # the brand of files that say how to brighten the picture, which nobody needs to understand
 _HIDDEN = b"free"  # an item of a type that means nothing
 _CODINGS = {
     b"hvc1": "HEVC", b"av01": "AV1", b"avc1": "AVC", b"evc1": "EVC", b"vvc1": "VVC", b"jpeg": "JPEG",
@@ -32,27 +35,28 @@ def recognise(data: bytes) -> str | None:
         return None
     end = min(int.from_bytes(data[:4]), len(data), 16 + 4 * MOST_BRANDS)
     major, *others = [data[8:12], *(data[place : place + 4] for place in range(16, end, 4))]
-    if major in _AVIF or (major in {b"mif1", b"msf1"} and _AVIF & set(others)):
+    if major in _AVIF or (major in _EITHER and _AVIF & set(others)):
         return "AVIF"
-    return "HEIC" if major in _HEIC else None
+    return "HEIC" if major in _HEIC | _EITHER else None
 
 
 def read_heic(data: bytes) -> Plain:
     """The file with its metadata hidden. Raises UnsupportedImageError; ValueError for boxes without end."""
-    return _hide_metadata(data, "HEIC", b"hvc1")
+    return hide_metadata(data, "HEIC", b"hvc1")
 
 
-def read_avif(data: bytes) -> Plain:
-    """The file with its metadata hidden. Raises UnsupportedImageError; ValueError for boxes without end."""
-    return _hide_metadata(data, "AVIF", b"av01")
-
-
-def _hide_metadata(data: bytes, format_name: str, coding: bytes) -> Plain:
+def hide_metadata(data: bytes, format_name: str, coding: bytes) -> Plain:
+    """The file without what its pixels, in a coding, do not need. Raises as `read_heic`."""
     plain = bytearray(data)
-    boxes = {kind: (begin, end) for kind, begin, end in _walk_boxes(data, 0, len(data))}
+    if data[8:12] in _YOUNGER:
+        plain[8:12] = b"mif1"
+    boxes = {kind: (begin, end) for kind, begin, end in walk_boxes(data, 0, len(data))}
     items = list(_walk_items(data, *boxes[b"meta"])) if b"meta" in boxes else []
     for place in items:
         if data[place : place + 4] in _METADATA:
+            plain[place : place + 4] = _HIDDEN
+    for place in range(16, boxes.get(b"ftyp", (0, 0))[1], 4):
+        if data[place : place + 4] == _BRIGHTENED:
             plain[place : place + 4] = _HIDDEN
     codings = {data[place : place + 4] for place in items} & _CODINGS.keys()
     if codings and coding not in codings:
@@ -64,15 +68,15 @@ def _hide_metadata(data: bytes, format_name: str, coding: bytes) -> Plain:
 
 def _walk_items(data: bytes, begin: int, end: int) -> Iterator[int]:
     """Where the type of each item stands."""
-    for kind, inner_begin, inner_end in _walk_boxes(data, begin + 4, end):
+    for kind, inner_begin, inner_end in walk_boxes(data, begin + 4, end):
         if kind == b"iinf":
             entries = inner_begin + (6 if data[inner_begin] == 0 else 8)
-            for entry, place, _ in _walk_boxes(data, entries, inner_end):
+            for entry, place, _ in walk_boxes(data, entries, inner_end):
                 if entry == b"infe":
                     yield place + (10 if data[place] > 2 else 8)
 
 
-def _walk_boxes(data: bytes, begin: int, end: int) -> Iterator[Box]:
+def walk_boxes(data: bytes, begin: int, end: int) -> Iterator[Box]:
     """Kind of each box between two offsets, and where its content begins and ends. Raises ValueError."""
     for _ in range(MOST_BOXES):
         if begin + 8 > end:
@@ -91,5 +95,5 @@ def _walk_boxes(data: bytes, begin: int, end: int) -> Iterator[Box]:
 
 def _refuse(format_name: str, kind: str) -> UnsupportedImageError:
     return UnsupportedImageError(
-        f"The picture is a {format_name} of a kind that is not read ({kind}): save it as a JPEG."
+        f"The picture is {format_name} of a kind that is not read ({kind}): save it as a JPEG."
     )

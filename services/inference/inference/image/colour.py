@@ -72,12 +72,21 @@ def _convert(image: Image.Image, profile: bytes) -> Image.Image:
 def _widen(image: Image.Image) -> Image.Image:
     """Modes whose values cannot be averaged, turned into ones whose can: palettes, single bits, 16 bits."""
     if image.mode.startswith("I;16"):
-        return image.convert("I").point(_FIRST_EIGHT_BITS, "L")
+        return _take_first_eight_bits(image)
     if image.mode in {"P", "PA"}:
         return image.convert("RGBA" if image.has_transparency_data else "RGB")
     if "transparency" in image.info:
         return image.convert("RGBA")
     return image.convert("L") if image.mode == "1" else image
+
+
+def _take_first_eight_bits(image: Image.Image) -> Image.Image:
+    wide = image.convert("I")
+    grey, transparent = wide.point(_FIRST_EIGHT_BITS, "L"), image.info.get("transparency")
+    if not isinstance(transparent, int):
+        return grey
+    opacity = wide.point([255 * (value != transparent) for value in range(2**16)], "L")
+    return Image.merge("LA", (grey, opacity))
 
 
 def _take_high_bits(image: Image.Image) -> Image.Image:

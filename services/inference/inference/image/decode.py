@@ -19,6 +19,7 @@ from PIL import (
     BmpImagePlugin,  # noqa: F401
     GifImagePlugin,  # noqa: F401
     Image,
+    ImageChops,
     JpegImagePlugin,
     PngImagePlugin,  # noqa: F401
     TiffImagePlugin,
@@ -34,7 +35,8 @@ from inference.errors import (
     UnsupportedImageError,
 )
 from inference.image import boxes
-from inference.image.boxes import read_avif, read_heic
+from inference.image.avif import read_avif
+from inference.image.boxes import read_heic
 from inference.image.colour import GROUND, to_colour, to_grey, to_rgb
 from inference.image.exif import ORIENTATION
 from inference.image.gif import read_gif
@@ -55,6 +57,7 @@ TiffImagePlugin.READ_LIBTIFF = True
 
 FORMATS = ("JPEG", "PNG", "WebP", "HEIC", "AVIF", "GIF", "BMP", "TIFF")
 
+_NO_BMP, _NO_COLOURS = "Unsupported BMP ", "Conversion from YUV failed"
 _TOO_LARGE = (Image.DecompressionBombError, Image.DecompressionBombWarning, MemoryError)
 _PATIENCE = {"HEIC": 3.0, "AVIF": 3.0}
 _WEIGHTS = {"WebP": 2.0, "HEIC": 0.5}
@@ -89,6 +92,8 @@ _NATIVE = {
 
 # A scan of a progressive JPEG costs half a nanosecond a pixel; programs write about ten.
 _MOST_SCANS_OF_LARGEST = 6
+# Some cameras leave out the end of a JPEG, and the last bits of its last square.
+_PIXELS_A_MISSING_ONE = 1_000
 # What takes less than a tenth of a second, and most photos have: see `brief`.
 _BRIEF_HELD = 4_000_000  # pixels
 _BRIEF_SCANNED = 40_000_000
@@ -145,12 +150,19 @@ def decode(
         if isinstance(error, _TOO_LARGE) or "memory" in str(error).lower():
             msg = f"The picture is too large. {_describe(limits)}"
             raise ImageTooLargeError(msg) from error
-        if str(error).startswith("Unsupported BMP"):
-            msg = f"The picture is a BMP of a kind that is not read ({str(error).removeprefix('Unsupported BMP ')})."
+        if kind := _name_kind(str(error)):
+            msg = f"The picture is {format_name} of a kind that is not read ({kind}): save it as a JPEG."
             raise UnsupportedImageError(msg) from error
         msg = f"The picture looks like {format_name}, but it is damaged or incomplete."
         raise UndecodableImageError(msg) from error
     return image, PictureInfo(*size, format_name)
+
+
+def _name_kind(reason: str) -> str | None:
+    """What a decoder says that it has no way to read; None for anything else that it says."""
+    if reason.startswith(_NO_COLOURS):
+        return "the matrix of its colours"
+    return reason.removeprefix(_NO_BMP) if reason.startswith(_NO_BMP) else None
 
 
 def get_patience(data: bytes) -> float:
@@ -182,11 +194,16 @@ def _load(
     picture, (width, height), orientation = _decode_plain(plain, format_name, limits, sufficient_side, brief=brief)
     if format_name == "JPEG" and not is_whole(data):
         again, *_ = _decode_plain(replace(plain, data=end_otherwise(plain.data)), format_name, limits, sufficient_side)
-        if again.tobytes() != picture.tobytes():
+        if _count_differing(picture, again) * _PIXELS_A_MISSING_ONE > picture.width * picture.height:
             raise ValueError("cut off before its last pixel")
     if orientation in _TURNS:
         picture = picture.transpose(_TURNS[orientation])
     return picture, (height, width) if orientation in _SIDEWAYS else (width, height)
+
+
+def _count_differing(picture: Image.Image, other: Image.Image) -> int:
+    difference = ImageChops.difference(picture, other)
+    return max(sum(band.histogram()[1:]) for band in difference.split())
 
 
 def _decode_heic(
@@ -210,6 +227,9 @@ def _decode_plain(
         if format_name == "AVIF":  # whose decoder gives its properties so
             orientation, profile = image.getexif().get(ORIENTATION, 1), image.info.get("icc_profile", b"")
             plain = replace(plain, orientation=orientation, profile=profile)
+        if plain.aperture is not None:
+            _check_sides(*image.size, limits)
+            plain = replace(plain, canvas=plain.aperture.place(*image.size))
         width, height = image.size if plain.canvas is None else plain.canvas[:2]
         _check_sides(width, height, limits)
         if sufficient_side is not None:

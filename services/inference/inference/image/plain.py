@@ -1,6 +1,27 @@
 """What a decoder gets to see of a file: nothing but what the pixels need."""
 
 from dataclasses import dataclass
+from fractions import Fraction
+
+
+@dataclass(frozen=True, slots=True)
+class Aperture:
+    """The part of a picture that is meant to be seen: its size, and how far its centre is from the picture's."""
+
+    width: Fraction
+    height: Fraction
+    across: Fraction
+    down: Fraction
+
+    def place(self, width: int, height: int) -> tuple[int, int, int, int] | None:
+        """The part of a picture of that size, as a `canvas`; None where that is no part of it, in whole pixels."""
+        left = Fraction(width) / 2 + self.across - self.width / 2
+        top = Fraction(height) / 2 + self.down - self.height / 2
+        sides = self.width, self.height, left, top
+        inside = 0 <= left <= width - self.width < width and 0 <= top <= height - self.height < height
+        if not inside or any(side.denominator > 1 for side in sides):
+            return None
+        return int(self.width), int(self.height), -int(left), -int(top)
 
 
 @dataclass(frozen=True, slots=True)
@@ -8,14 +29,15 @@ class Plain:
     """A file without its metadata, and what was read of that.
 
     `orientation`: as EXIF numbers it; `profile`: the ICC profile of its colours, empty where there is none; `canvas`:
-    width and height of the picture that the decoded pixels are a part of, and where they begin there, None where they
-    are all of it; `inverted`: whether the decoded grey is a negative; `unsigned`: whether integers of 32 bits have no
-    sign.
+    width and height of the picture that the decoded pixels belong to, and where they begin there, None where they are
+    all of it; `aperture`: what of them is seen, None for all; `inverted`: whether the decoded grey is a negative;
+    `unsigned`: whether integers of 32 bits have no sign.
     """
 
     data: bytes
     orientation: int = 1
     profile: bytes = b""
     canvas: tuple[int, int, int, int] | None = None
+    aperture: Aperture | None = None
     inverted: bool = False
     unsigned: bool = False

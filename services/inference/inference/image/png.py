@@ -29,8 +29,10 @@ def read_png(data: bytes) -> Plain:
         if kind == b"PLTE" and colour_type == _PALETTE:
             colours = len(content) // 3
             pieces.append(chunk)
-        elif kind in _CRITICAL or (kind == b"tRNS" and _is_sound_transparency(chunk, colour_type, colours)):
+        elif kind in _CRITICAL:
             pieces.append(chunk)
+        elif kind == b"tRNS" and _is_sound_transparency(chunk, colour_type, colours):
+            pieces.append(chunk if colour_type == _PALETTE else _scale_transparency(content, bits=data[24]))
         elif kind == b"eXIf":
             orientation = read_orientation(content.removeprefix(b"Exif\0\0"))
         elif kind == b"iCCP":
@@ -57,6 +59,17 @@ def _is_sound_transparency(chunk: bytes, colour_type: int, colours: int) -> bool
     size = len(chunk) - _OVERHEAD
     fits = 0 < size <= colours if colour_type == _PALETTE else size == _TRANSPARENT_SIZES.get(colour_type)
     return fits and zlib.crc32(chunk[4:-4]) == int.from_bytes(chunk[-4:])
+
+
+def _scale_transparency(content: bytes, bits: int) -> bytes:
+    """The colour that is transparent as Pillow has its pixels: of 8 bits, but for grey of 16."""
+    values = [int.from_bytes(content[place : place + 2]) for place in range(0, len(content), 2)]
+    if bits < 8:
+        values = [value * 255 // ((1 << bits) - 1) & 0xFF for value in values]
+    elif bits == 16 and len(values) > 1:
+        values = [value >> 8 for value in values]
+    chunk = b"tRNS" + struct.pack(f">{len(values)}H", *values)
+    return struct.pack(">I", len(content)) + chunk + struct.pack(">I", zlib.crc32(chunk))
 
 
 def _read_profile(content: bytes) -> bytes:

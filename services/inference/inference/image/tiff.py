@@ -23,7 +23,9 @@ _NAMES = {
     _YCBCR: "YCbCr", _LAB: "Lab", 9: "ICC Lab", 10: "ITU Lab", 32844: "LogL", 32845: "LogLuv",
 }  # fmt: skip
 _RAW = frozenset({32803, 34892})  # values of a sensor
+_CANON = b"CR\2\0"  # behind the head of a CR2
 _CHANNELS = {_RGB: 3, _CMYK: 4, _YCBCR: 3, _LAB: 3}
+_EXTRAS = frozenset({0, 1, 2})  # of no meaning, premultiplied alpha, and alpha
 _UNSIGNED, _SIGNED, _FLOAT, _UNKNOWN = 1, 2, 3, 4
 _FORMATS = {_SIGNED: "signed", _FLOAT: "floating point"}
 _READ = {  # bits of a value and how they are meant, by what they are
@@ -35,16 +37,18 @@ _READ = {  # bits of a value and how they are meant, by what they are
     _LAB: {(8, _UNSIGNED)},
 }
 _READ[_BLACK_IS_ZERO] = _READ[_WHITE_IS_ZERO]
-_READ_COMPRESSIONS = frozenset({1, 2, 3, 4, 5, 6, 7, 8, 32771, 32773, 32946, 34925, 50000, 50001})
+_READ_COMPRESSIONS = frozenset({1, 2, 3, 4, 5, 6, 7, 8, 32771, 32773, 32946, 34925, 50000})
 _JPEG = frozenset({6, 7})
 _SEPARATE = 2
 _SHORT, _LONG = 3, 4
+_LONGER = frozenset({16, 17, 18})
+_TIFF = 42
 
 
 def read_tiff(data: bytes) -> Plain:
     """The first picture of a TIFF. Raises UnsupportedImageError for a kind of TIFF that is not read, ValueError."""
     directory = Directory(data)
-    _refuse_raw(directory)
+    _refuse_raw(directory, is_canon=data.startswith(_CANON, 8))
     pixels = _Pixels.read(directory)
     pixels.check()
     changed: dict[int, tuple[str, list[int]]] = {}
@@ -53,6 +57,8 @@ def read_tiff(data: bytes) -> Plain:
         changed[_PHOTOMETRIC] = ("H", [_BLACK_IS_ZERO])
     if pixels.photometric == _PALETTE and max(colours := directory.numbers(_COLOURS), default=256) < 256:
         changed[_COLOURS] = ("H", [257 * value for value in colours])  # of 8 bits, as some programs write them
+    if not set(pixels.extra) <= _EXTRAS:
+        changed[_EXTRA] = ("H", [value if value in _EXTRAS else 0 for value in pixels.extra])
     if pixels.format == _UNSIGNED:
         changed[_SAMPLE_FORMAT] = ("H", [])
     unsigned = pixels.bits == 32 and pixels.format == _UNSIGNED
@@ -97,6 +103,8 @@ class _Pixels:
             raise _refuse(f"compression {self.compression}")
         if not self.even or (self.bits, self.format) not in _READ.get(self.photometric, ()):
             raise _refuse(self._describe())
+        if self.compression in _JPEG and self.bits != 8:
+            raise _refuse(f"{self._describe()}, JPEG")
         further = self.samples - _CHANNELS.get(self.photometric, 1)
         if further < 0 or (further and not self._reads_further(further)) or self.inks != 1:
             raise _refuse(f"{self._describe()} in {self.samples} channels")
@@ -107,7 +115,7 @@ class _Pixels:
         """Alpha, and channels that mean nothing; alpha beside ink is not read."""
         if self.bits == 16:
             return self.photometric == _RGB and further == 1
-        alpha = any(self.extra)
+        alpha = not {1, 2}.isdisjoint(self.extra)
         if self.photometric == _CMYK:
             return not alpha and len(self.extra) == further
         if self.planar == _SEPARATE and further > 1:
@@ -120,10 +128,10 @@ class _Pixels:
         return f"{name} of {self.bits} bits{', ' * bool(meant)}{meant}"
 
 
-def _refuse_raw(directory: Directory) -> None:
+def _refuse_raw(directory: Directory, *, is_canon: bool) -> None:
     """Refuse what begins with a thumbnail, beside which the values of a camera's sensor are kept."""
     reduced = directory.number(_SUBFILE, 0) & _REDUCED and _SUBDIRECTORIES in directory.tags
-    if _DNG in directory.tags or reduced or directory.number(_PHOTOMETRIC, 0) in _RAW:
+    if is_canon or _DNG in directory.tags or reduced or directory.number(_PHOTOMETRIC, 0) in _RAW:
         msg = "The file is a camera's raw photo (DNG or the like), which is not read: save it as a JPEG."
         raise UnsupportedImageError(msg)
 
@@ -135,8 +143,10 @@ def _refuse(kind: str) -> UnsupportedImageError:
 
 
 def _rewrite(data: bytes, directory: Directory, changed: dict[int, tuple[str, list[int]]]) -> bytes:
-    """The file with a new directory at its end, of the needed tags alone; values stay where they are."""
-    layout = directory.layout
+    """The file with a new directory at its end, of the needed tags alone; values stay where they are, but for those of
+    a BigTIFF, which becomes a TIFF: Pillow reads no big-endian ones.
+    """
+    layout = Layout(directory.layout.order, "I", "H")
     padding = bytes(-len(data) % 8)
     place = len(data) + len(padding)
     values = b""
@@ -145,24 +155,34 @@ def _rewrite(data: bytes, directory: Directory, changed: dict[int, tuple[str, li
         tag = directory.tags.get(number)
         if number in changed:
             code, numbers = changed[number]
-            value = layout.pack(code, *numbers)
-            if numbers:
-                entry, values = _enter(layout, number, len(numbers), value, place, values)
-                entries.append(entry)
-        elif tag is not None:
-            entries.append(layout.pack("H", number, tag.kind) + layout.pack(layout.offset, tag.count) + tag.value)
+            kind, count, value = _SHORT, len(numbers), layout.pack(code, *numbers)
+        elif tag is not None and directory.layout == layout:
+            entries.append(layout.pack("H", number, tag.kind) + layout.pack("I", tag.count) + tag.value)
+            continue
+        else:
+            kind, count, value = _narrow(directory, number, layout)
+        if count:
+            entry, values = _enter(layout, (number, kind, count), value, place, values)
+            entries.append(entry)
     start = place + len(values)
-    head = data[:4] + (layout.pack("I", start) if layout.offset == "I" else data[4:8] + layout.pack("Q", start))
-    end = layout.pack(layout.count, len(entries)) + b"".join(entries) + layout.pack(layout.offset, 0)
+    head = data[:2] + layout.pack("H", _TIFF) + layout.pack("I", start)
+    end = layout.pack("H", len(entries)) + b"".join(entries) + layout.pack("I", 0)
     return b"".join([head, memoryview(data)[len(head) :], padding, values, end])
 
 
-def _enter(layout: Layout, number: int, count: int, value: bytes, place: int, values: bytes) -> tuple[bytes, bytes]:
-    """A tag of short numbers, and the values that stand beside the directory with its own among them."""
-    head = layout.pack("H", number, _SHORT) + layout.pack(layout.offset, count)
-    size = len(layout.pack(layout.offset, 0))
-    if len(value) <= size:
-        return head + value.ljust(size, b"\0"), values
-    return head + layout.pack(layout.offset, place + len(values)), values + value.ljust(
-        len(value) + len(value) % 2, b"\0"
-    )
+def _narrow(directory: Directory, number: int, layout: Layout) -> tuple[int, int, bytes]:
+    """Kind, count and bytes of a BigTIFF's tag for a TIFF, which has no numbers of 64 bits."""
+    tag = directory.tags[number]
+    content = directory.content(number)
+    if tag.kind not in _LONGER:
+        return tag.kind, tag.count if content else 0, content
+    numbers = directory.numbers(number)
+    return _LONG, len(numbers), layout.pack("I", *numbers)
+
+
+def _enter(layout: Layout, tag: tuple[int, int, int], value: bytes, place: int, values: bytes) -> tuple[bytes, bytes]:
+    """A tag, by number, kind and count, and the values that stand beside the directory with its own among them."""
+    head = layout.pack("H", *tag[:2]) + layout.pack("I", tag[2])
+    if len(value) <= 4:
+        return head + value.ljust(4, b"\0"), values
+    return head + layout.pack("I", place + len(values)), values + value + bytes(len(value) % 2)

@@ -10,6 +10,7 @@ import onnxruntime
 
 from inference.errors import BundleError
 from inference.model.bundle import DECODER_START, DECODER_STEP, ENCODER, Bundle
+from inference.model.cpu import may_start_threads
 from inference.model.external_data import has_external_data
 from inference.model.runtime import DecoderStart, DecoderStep, Floats, Tensors
 
@@ -17,6 +18,7 @@ _CONTEXT = "context_"
 _STATE = "state_"
 _NEXT = "next_"
 _SILENT = 4
+_OTHER_THREADS = 16  # that the process has beside those of a session, or will have
 
 
 class ModelFiles(Protocol):
@@ -38,12 +40,14 @@ class OnnxEncoder:
     Two threads together are not twice as fast as one, so that under load it pays to give each caller a core of its own.
     """
 
+    engine = "onnxruntime"
+
     def __init__(self, files: ModelFiles, *, threads: int, callers: int = 1) -> None:
         """`threads`: cores to use; `callers`: how many share them when it is crowded. Raises BundleError."""
         share = max(1, threads // callers)
         self._alone = open_session(files, ENCODER, threads=threads)
         self._crowded = self._alone if share == threads else open_session(files, ENCODER, threads=share)
-        _check_names(files, ENCODER, self._alone, inputs={"images"}, outputs={"features"})
+        _check_ports(files, ENCODER, self._alone, inputs={"images"}, outputs={"features"})
 
     def encode(self, images: npt.NDArray[np.uint8], *, crowded: bool = False) -> Floats:
         """Features [P, cells, channels] of `images` [P, height, width, 3]; a crowd gets them from fewer cores."""
@@ -86,12 +90,12 @@ class OnnxDecoder:
 
     def _check_contract(self, bundle: Bundle) -> None:
         carried = set(self._started)
-        _check_names(bundle, DECODER_START, self._start, inputs={"features"}, outputs=carried)
+        _check_ports(bundle, DECODER_START, self._start, inputs={"features"}, outputs=carried)
         if not all(name.startswith((_CONTEXT, _STATE)) for name in carried):
-            raise _refusal(bundle, DECODER_START, f"has outputs that are neither {_CONTEXT}* nor {_STATE}*")
+            raise refusal(bundle, DECODER_START, f"has outputs that are neither {_CONTEXT}* nor {_STATE}*")
         outputs = {"log_probabilities"} | {_NEXT + name for name in carried if name.startswith(_STATE)}
         outputs |= {"attention"} if self._has_attention else set()
-        _check_names(bundle, DECODER_STEP, self._step, inputs={"tokens"} | carried, outputs=outputs)
+        _check_ports(bundle, DECODER_STEP, self._step, inputs={"tokens"} | carried, outputs=outputs)
 
 
 def open_session(files: ModelFiles, name: str, *, threads: int) -> onnxruntime.InferenceSession:
@@ -104,30 +108,48 @@ def open_session(files: ModelFiles, name: str, *, threads: int) -> onnxruntime.I
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.add_session_config_entry("session.dynamic_block_base", "4")
     options.log_severity_level = _SILENT
-    model = files.read(name)
+    model = read_model(files, name, threads=threads)
     try:
-        if has_external_data(model):
-            raise _refusal(files, name, "keeps weights in other files, which no manifest vouches for")
         session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
-    except BundleError:
-        raise
     except Exception as error:  # ONNX Runtime's exceptions share no base class of their own
-        raise _refusal(files, name, "is not a model that ONNX Runtime can run") from error
+        raise refusal(files, name, "is not a model that ONNX Runtime can run") from error
     # It would hold the file's bytes for good, to start again with other providers, of which there are none.
     session._model_bytes = None  # noqa: SLF001
     return session
 
 
-def _check_names(
+def read_model(files: ModelFiles, name: str, *, threads: int) -> bytes:
+    """The verified bytes of a model that stands for itself, once the threads that are to run it can be had.
+
+    Raises BundleError.
+    """
+    model = files.read(name)
+    try:
+        elsewhere = has_external_data(model)
+    except ValueError as error:
+        raise refusal(files, name, "is not a model in ONNX's format") from error
+    if elsewhere:
+        raise refusal(files, name, "keeps weights in other files, which no manifest vouches for")
+    if threads > 1 and not may_start_threads(threads + _OTHER_THREADS):  # ONNX Runtime would wait for ever
+        reason = (
+            f"wants {threads} threads, more than the system lets this process start: raise its limit of processes "
+            "(pids), or have fewer threads (CAPTION_THREADS)"
+        )
+        raise refusal(files, name, reason)
+    return model
+
+
+def _check_ports(
     files: ModelFiles, name: str, session: onnxruntime.InferenceSession, *, inputs: set[str], outputs: set[str]
 ) -> None:
-    _check_set(files, name, "inputs", {node.name for node in session.get_inputs()}, inputs)
-    _check_set(files, name, "outputs", set(_output_names(session)), outputs)
+    check_names(files, name, "inputs", {node.name for node in session.get_inputs()}, inputs)
+    check_names(files, name, "outputs", set(_output_names(session)), outputs)
 
 
-def _check_set(files: ModelFiles, name: str, what: str, actual: set[str], expected: set[str]) -> None:
+def check_names(files: ModelFiles, name: str, what: str, actual: set[str], expected: set[str]) -> None:
+    """Raise BundleError unless a model has the inputs, or outputs, that the contract names."""
     if actual != expected:
-        raise _refusal(files, name, f"has the {what} {_join(actual)}, but should have {_join(expected)}")
+        raise refusal(files, name, f"has the {what} {_join(actual)}, but should have {_join(expected)}")
 
 
 def _output_names(session: onnxruntime.InferenceSession) -> Sequence[str]:
@@ -138,5 +160,6 @@ def _join(names: Iterable[str]) -> str:
     return ", ".join(sorted(names))
 
 
-def _refusal(files: ModelFiles, name: str, reason: str) -> BundleError:
+def refusal(files: ModelFiles, name: str, reason: str) -> BundleError:
+    """What is wrong with a file, in one line."""
     return BundleError(f"{files.path / name}: {reason}")

@@ -44,6 +44,11 @@ class DecoderStep:
 class Encoder(Protocol):
     """Reads photos."""
 
+    @property
+    def engine(self) -> str:
+        """The library that does the arithmetic."""
+        ...
+
     def encode(self, images: npt.NDArray[np.uint8], *, crowded: bool = False) -> Floats:
         """Features [P, cells, channels] of `images` [P, height, width, 3] in RGB.
 

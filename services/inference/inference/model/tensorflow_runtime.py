@@ -25,6 +25,8 @@ _SIGNATURES = ("encode", "start", "step")
 class SavedModelEncoder:
     """The signature `encode`."""
 
+    engine = "tensorflow"
+
     def __init__(self, encode: Signature, convert: Callable[[npt.NDArray[Any]], object]) -> None:
         """`convert` makes a tensor of an array."""
         self._encode = encode

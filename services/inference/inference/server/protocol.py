@@ -32,6 +32,7 @@ import uvicorn
 from starlette.types import ASGIApp
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from inference.api.access import name_network
 from inference.api.middleware.security_headers import SECURITY_HEADERS
 from inference.api.problems import HEADERS_TOO_LARGE, MALFORMED, MEDIA_TYPE, QUEUE_FULL, TIMED_OUT, Kind, make_problem
 from inference.server.upgrades import wishes_upgrade, write_plain_head
@@ -97,8 +98,8 @@ class LimitedProtocol(HttpToolsProtocol):
 
     @property
     def address(self) -> str | None:
-        """Whose connection it is."""
-        return self.client[0] if self.client else None
+        """Whose connection it is, as far as that can be told."""
+        return name_network(self.client[0]) if self.client else None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Give the connection a place, if need be that of another."""

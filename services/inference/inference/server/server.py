@@ -136,8 +136,14 @@ class Server(uvicorn.Server):
             self._reloading = False
 
     def _describe_model(self) -> dict[str, str]:
-        manifest = self._service.captioner.bundle.manifest
-        return {"model": manifest.name, "version": manifest.version}
+        captioner = self._service.captioner
+        manifest = captioner.bundle.manifest
+        return {
+            "model": manifest.name,
+            "version": manifest.version,
+            "engine": captioner.engine,
+            "instructions": captioner.instructions,
+        }
 
     async def _drain(self) -> None:
         settings = self._service.settings

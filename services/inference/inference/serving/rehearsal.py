@@ -8,6 +8,7 @@ the first that it ends.
 
 import contextlib
 import math
+import os
 import signal
 import subprocess
 import sys
@@ -16,7 +17,7 @@ from pathlib import Path
 from inference.captioner import Captioner
 from inference.errors import BundleError, CaptionError
 from inference.serving.service import grey_photo
-from inference.serving.settings import Settings
+from inference.serving.settings import Settings, variable_name
 
 _OOM_SCORE = Path("/proc/self/oom_score_adj")
 
@@ -25,7 +26,10 @@ def rehearse(settings: Settings) -> None:
     """Raise BundleError unless the bundle of the settings can be loaded and used, in the time that that may take."""
     bundle, seconds = str(settings.bundle), math.ceil(settings.load_seconds)
     command = [sys.executable, "-m", "inference.serving.rehearsal", bundle, settings.runtime, str(seconds)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603  # our own program
+    environment = {**os.environ, variable_name("engine"): settings.engine}
+    done = subprocess.run(  # noqa: S603  # our own program
+        command, capture_output=True, text=True, check=False, env=environment
+    )
     if done.returncode == -signal.SIGALRM:
         raise BundleError(f"{bundle}: was not loaded and tried within {seconds} seconds")
     if done.returncode:

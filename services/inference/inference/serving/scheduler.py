@@ -4,7 +4,8 @@
 
 A photo's turn is when it came, and later for whoever has others here: the tenth photo of a request, or of a client,
 stands where it would if it had come ten service times later. So neither many photos hold up a single one, nor does
-anybody starve. Photos that take long to decode leave a decoder to all others.
+anybody starve. Photos that take long to decode leave a decoder to all others. When there is no place left, the client
+that has most gives its latest to one that has fewer.
 
 All bookkeeping happens on the event loop, so there are no locks. A deadline and a client that goes away are the same
 thing here: the waiting coroutine is cancelled, and what it waited for is dropped unless it has already started.
@@ -47,6 +48,15 @@ class Scheduled:
 
     caption: Caption
     queue_ms: float
+
+
+@dataclass(slots=True, eq=False)
+class _Place:
+    """A photo of a client, among those that were accepted; `given_up` where it had to make room for another's."""
+
+    client: str
+    timer: asyncio.Timeout | None = None
+    given_up: bool = False
 
 
 @dataclass(slots=True, eq=False)
@@ -95,6 +105,7 @@ class Scheduler:
         self._arrival = asyncio.Event()
         self._idle = asyncio.Event()
         self._idle.set()
+        self._places: dict[str, list[_Place]] = {}  # by client, the latest last
         self._accepted = 0
         self._begun: list[float] = []  # when each batch began that the model works on
         self._seconds_per_photo = 0.0
@@ -125,13 +136,10 @@ class Scheduler:
         now = asyncio.get_running_loop().time()
         return sum(now - begun > seconds for begun in self._begun) == self._workers
 
-    def check_room(self) -> None:
-        """Raise `QueueFullError` when a photo would not be accepted now; asked before an upload is read."""
-        if self._accepted >= self._queue_size:
-            message = (
-                f"The service is busy: {self._queue_size} photos are waiting already. Please try again a little later."
-            )
-            raise QueueFullError(message, retry_after=self.retry_after)
+    def check_room(self, client: str | None = None) -> None:
+        """Raise `QueueFullError` when a photo of `client` would not be accepted now; asked before an upload is read."""
+        if self._accepted >= self._queue_size and self._find_greedy(client) is None:
+            raise self._refuse(f"{self._queue_size} photos are waiting already")
 
     async def caption(
         self,
@@ -151,15 +159,17 @@ class Scheduler:
         are no longer held.
         Raises `QueueFullError`, `DeadlineExceededError`, and what `describer` raises.
         """
-        with self._place(client, position):
+        with self._place(client, position) as place:
             arrival = asyncio.get_running_loop().time()
             turn = arrival + (position + self._requests[client] - 1) * self._seconds_per_photo
             work = self._caption(describer, data, options, sha256, arrival, turn, on_decoded)
             del data  # held by `work` alone, which lets go of it early
             try:
-                async with asyncio.timeout(deadline):
+                async with asyncio.timeout(deadline) as place.timer:
                     return await work
             except TimeoutError:
+                if place.given_up:
+                    raise self._refuse("others wait, who have sent fewer photos") from None
                 message = f"The photo was not captioned within {deadline:g} seconds. Please try again a little later."
                 raise DeadlineExceededError(message) from None
 
@@ -168,19 +178,53 @@ class Scheduler:
         await self._idle.wait()
 
     @contextmanager
-    def _place(self, client: str, position: int) -> Iterator[None]:
-        self.check_room()
+    def _place(self, client: str, position: int) -> Iterator[_Place]:
+        self.check_room(client)
+        if self._accepted >= self._queue_size:
+            self._make_room(client)
+        place = _Place(client)
+        self._places.setdefault(client, []).append(place)
         self._accepted += 1
         self._requests[client] += position == 0
         self._idle.clear()
         try:
-            yield
+            yield place
         finally:
-            self._accepted -= 1
+            self._leave(place)
             self._requests[client] -= position == 0
             self._requests += Counter()  # forgets who has none
-            if not self._accepted:
-                self._idle.set()
+
+    def _find_greedy(self, client: str | None) -> str | None:
+        """Who has most photos here, if `client` would still have fewer with another one."""
+        most = max(self._places, key=lambda name: len(self._places[name]), default=None)
+        if client is None or most is None or len(self._places[most]) <= len(self._places.get(client, ())) + 1:
+            return None
+        return most
+
+    def _make_room(self, client: str) -> None:
+        """Have the latest photo give up its place that is of the client who has most."""
+        place = self._places[self._find_greedy(client) or client][-1]
+        assert place.timer is not None
+        self._leave(place)
+        if not place.timer.expired():
+            place.given_up = True
+            place.timer.reschedule(0)
+
+    def _leave(self, place: _Place) -> None:
+        """Give a place back; harmless when repeated."""
+        held = self._places.get(place.client, [])
+        if place not in held:
+            return
+        held.remove(place)
+        if not held:
+            del self._places[place.client]
+        self._accepted -= 1
+        if not self._accepted:
+            self._idle.set()
+
+    def _refuse(self, reason: str) -> QueueFullError:
+        message = f"The service is busy: {reason}. Please try again a little later."
+        return QueueFullError(message, retry_after=self.retry_after)
 
     async def _caption(
         self,

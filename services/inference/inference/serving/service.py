@@ -144,10 +144,10 @@ class CaptionService:
         if not self._decoding():
             raise NotReadyError(_NONE_DECODES)
 
-    def check_room(self) -> None:
-        """Raise what would keep a photo from being accepted now: `NotReadyError` or `QueueFullError`."""
+    def check_room(self, client: str) -> None:
+        """Raise what would keep a photo of `client` from being accepted now: `NotReadyError` or `QueueFullError`."""
         self.check_ready()
-        self._scheduler.check_room()
+        self._scheduler.check_room(client)
 
     async def caption(
         self,
@@ -165,7 +165,7 @@ class CaptionService:
         Raises the `ImageError`s and `ServiceError`s of `inference.errors`.
         """
         arrival = time.perf_counter()
-        self.check_room()
+        self.check_room(client)
         captioner, cache = self.captioner, self._cache  # a reload replaces both
         key = CacheKey(await self._digest(data), options)
         caption = self._look_up(cache, key)

@@ -39,6 +39,11 @@ class Settings(BaseSettings):
         120, description="Longest that a bundle may take to be loaded and to caption a first photo; then it is refused."
     )
     runtime: Literal["onnx", "tensorflow"] = Field("onnx", description="What runs the model: `onnx` or `tensorflow`.")
+    engine: Literal["auto", "onnxruntime", "openvino"] = Field(
+        "auto",
+        description="What encodes photos for the runtime `onnx`: `onnxruntime`, `openvino`, or `auto` for the one that "
+        "suits the processor.",
+    )
     host: str = Field("127.0.0.1", description="Address to listen on; `0.0.0.0` for all.")
     port: int = Field(8000, ge=0, le=65535, description="Port to listen on; 0 picks a free one and logs it.")
     log_level: Literal["debug", "info", "warning", "error"] = Field(
@@ -93,6 +98,13 @@ class Settings(BaseSettings):
     )
     keep_alive_seconds: Annotated[int, Field(ge=1, le=3600)] = Field(
         15, description="How long an idle connection is kept open."
+    )
+    trusted_proxies: int = Field(
+        0,
+        ge=0,
+        le=10,
+        description="Reverse proxies in front whose `X-Forwarded-For` is believed, so that clients without keys are "
+        "told apart when the queue is full.",
     )
     drain_notice_seconds: Annotated[float, Field(ge=0, le=3600)] = Field(
         1, description="How long `/health/ready` says 503 after SIGTERM before the service stops listening."

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Depends, Request
 from pydantic import BaseModel, ConfigDict, JsonValue
 
 from inference.api import problems
-from inference.api.access import require_access
+from inference.api.access import name_client, require_access
 from inference.api.adapters.adapter import Adapter, Json, document_translated
 from inference.api.adapters.sentences import caption_photos, write_sentences
 from inference.api.dependencies import Service
@@ -46,7 +46,7 @@ def translate(problem: Problem) -> Json:
 )
 async def image_to_text(request: Request, service: Service) -> list[ImageToText]:
     """Send the bytes of a photo, or JSON with its base64 in `inputs`; get a sentence."""
-    service.check_room()
+    service.check_room(name_client(request))
     settings = service.settings
     if read_media_type(request) == JSON:
         body = await read_json(request, ImageToTextRequest)

@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, JsonValue
 
 from inference import __version__
 from inference.api import problems
-from inference.api.access import require_access
+from inference.api.access import name_client, require_access
 from inference.api.adapters.adapter import Adapter, Json, document_translated
 from inference.api.adapters.sentences import caption_photos, name_model, write_sentences
 from inference.api.dependencies import Service
@@ -174,7 +174,7 @@ _CAPTION_RESPONSES = document_translated(translate, *problems.OF_JSON, *problems
 )
 async def generate(request: Request, service: Service) -> Response:
     """A sentence for the `images`, in base64; streamed as lines of JSON unless `stream` is false."""
-    service.check_room()
+    service.check_room(name_client(request))
     body = await read_json(request, GenerateRequest)
     _refuse(body.format)
     text, counts = await _describe(request, service, body.images or [])
@@ -197,7 +197,7 @@ async def generate(request: Request, service: Service) -> Response:
 async def chat(request: Request, service: Service) -> Response:
     """A sentence for the `images` of the last message that has any; streamed as lines of JSON unless `stream` is
     false."""
-    service.check_room()
+    service.check_room(name_client(request))
     body = await read_json(request, ChatRequest)
     _refuse(body.format, body.tools)
     images = next((message.images for message in reversed(body.messages) if message.images), [])

@@ -12,7 +12,7 @@ from fastapi import APIRouter, Depends, Request, Response
 from pydantic import BaseModel, ConfigDict, JsonValue
 
 from inference.api import problems
-from inference.api.access import require_access
+from inference.api.access import name_client, require_access
 from inference.api.adapters.adapter import Adapter, Json, document_translated
 from inference.api.adapters.sentences import caption_photos, name_model, write_sentences
 from inference.api.dependencies import Service
@@ -143,7 +143,7 @@ async def models(service: Service) -> dict[str, Any]:
 )
 async def chat_completions(request: Request, service: Service) -> Response:
     """A sentence for the `image_url` parts of the last message that has any; as server-sent events with `stream`."""
-    service.check_room()
+    service.check_room(name_client(request))
     body = await read_json(request, ChatCompletionRequest)
     _refuse(body)
     settings = service.settings

@@ -6,7 +6,7 @@ https://github.com/cheeaun/img-alt-api
 from fastapi import APIRouter, Depends, Request
 
 from inference.api import problems
-from inference.api.access import require_access
+from inference.api.access import name_client, require_access
 from inference.api.adapters.adapter import Adapter, Json, document_translated
 from inference.api.adapters.sentences import caption_photos, write_sentence
 from inference.api.dependencies import Service
@@ -41,7 +41,7 @@ def translate(problem: Problem) -> Json:
 )  # fmt: skip
 async def describe(request: Request, service: Service) -> Description:
     """Send a photo as `POST /caption` takes it. The language that Phanpy asks for is ignored: captions are English."""
-    service.check_room()
+    service.check_room(name_client(request))
     (answer,) = await caption_photos(request, service, [await read_photo(request)])
     response = CaptionResponse.of(answer)
     return Description(**response.model_dump(), description=write_sentence(answer, service.settings))

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from inference.api.access import find_network
 from inference.api.problems import ProblemResponse, describe
 from inference.errors import ServiceError
 from inference.serving.service import CaptionService
@@ -31,7 +32,7 @@ class FullQueueMiddleware:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer the request, or pass it on."""
         route = self._routes.get(scope["path"]) if scope["type"] == "http" and scope["method"] == "POST" else None
-        refusal = self._find_refusal() if route else None
+        refusal = self._find_refusal(scope) if route else None
         if refusal is None:
             await self._app(scope, receive, send)
             return
@@ -40,9 +41,9 @@ class FullQueueMiddleware:
         self._service.metrics.rejections.labels(problem.type.rpartition(":")[2]).inc()
         await ProblemResponse(problem)(scope, receive, send)
 
-    def _find_refusal(self) -> ServiceError | None:
+    def _find_refusal(self, scope: Scope) -> ServiceError | None:
         try:
-            self._service.check_room()
+            self._service.check_room(find_network(scope, self._service.settings.trusted_proxies))
         except ServiceError as error:
             return error
         return None

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Query, Request, Response
 
 from inference.api import problems
-from inference.api.access import charge_photos, require_access
+from inference.api.access import charge_photos, name_client, require_access
 from inference.api.adapters import photoprism
 from inference.api.adapters.adapter import Json, document_translated, set_error_form
 from inference.api.adapters.photoprism import VisionResponse
@@ -60,7 +60,7 @@ async def caption(
 ) -> CaptionResponse | VisionResponse:
     """Send a photo as a multipart part named `image`, its bytes with any `image/*` content type, or its base64 in JSON;
     get a sentence. JSON with `images` is answered as PhotoPrism wants it."""
-    service.check_room()
+    service.check_room(name_client(request))
     if read_media_type(request) == JSON:
         body = await read_json(request, CaptionRequest)
         if body.images is not None and service.settings.photoprism:
@@ -85,7 +85,7 @@ async def caption(
 )
 async def captions(request: Request, service: Service, query: Options) -> CaptionsResponse:
     """Send photos as multipart parts, each named `image`; get a result or a problem for each, in the same order."""
-    service.check_room()
+    service.check_room(name_client(request))
     photos = await read_photos(request, service.settings.max_images)
     client = charge_photos(request, len(photos))
     items = (_item(request, service, photo, _options(query), client, n) for n, photo in enumerate(photos))

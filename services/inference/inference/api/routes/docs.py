@@ -1,5 +1,6 @@
 """`GET /docs`: the API to read and to try, from files that come with the service; no other host is asked."""
 
+from functools import cache
 from importlib.resources import files
 
 from fastapi import APIRouter
@@ -34,5 +35,10 @@ async def docs_file(name: str) -> Response:
     """A file of the page; names are looked up in a list, never used as paths."""
     if name not in _FILES:
         raise ProblemError(NOT_FOUND, f"There is nothing at /docs/{name}.")
-    folder, media_type = _FILES[name]
-    return Response((folder / name).read_bytes(), media_type=media_type, headers={"Cache-Control": "max-age=86400"})
+    return Response(_read(name), media_type=_FILES[name][1], headers={"Cache-Control": "max-age=86400"})
+
+
+@cache
+def _read(name: str) -> bytes:
+    """A file, in memory once: each of many clients that do not read would have it held anew."""
+    return (_FILES[name][0] / name).read_bytes()

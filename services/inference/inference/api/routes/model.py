@@ -18,4 +18,4 @@ router = APIRouter(tags=["model"], dependencies=[Depends(require_access)])
 )
 async def model(service: Service) -> ModelResponse:
     """The public part of the manifest (name, version, input size, vocabulary, scores), the card and the limits."""
-    return ModelResponse.of(service.captioner.bundle, service.settings)
+    return ModelResponse.of(service.captioner, service.settings)

@@ -1,0 +1,45 @@
+"""Places for work that takes a while, so that no client has all of them."""
+
+import math
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import lru_cache
+from ipaddress import IPv6Address, IPv6Network
+from threading import Lock
+
+_SHARE = 0.75  # of the places, that one client may have
+_IPV6_PREFIX = 64  # bits, of the network that a provider gives to one customer
+
+
+class Places:
+    """`count` places, of which one client may have three quarters; thread-safe. Nobody waits for one."""
+
+    def __init__(self, count: int) -> None:
+        self._count = count
+        self._share = math.ceil(_SHARE * count)
+        self._held = Counter[str]()
+        self._lock = Lock()
+
+    @contextmanager
+    def take(self, address: str) -> Iterator[bool]:
+        """Whether whoever has this address has a place for the length of the block."""
+        client = name_network(address)
+        with self._lock:
+            taken = self._held.total() < self._count and self._held[client] < self._share
+            self._held[client] += taken
+        try:
+            yield taken
+        finally:
+            with self._lock:
+                self._held[client] -= taken
+                self._held += Counter()  # forgets who has none
+
+
+@lru_cache(maxsize=4096)
+def name_network(address: str) -> str:
+    """What whoever has this address has to themselves: with IPv6 it is one of very many that they may take."""
+    if ":" not in address:
+        return address
+    sixteen = IPv6Address(address.partition("%")[0])
+    return str(sixteen.ipv4_mapped or IPv6Network((sixteen, _IPV6_PREFIX), strict=False))

@@ -1,0 +1,228 @@
+"""Clients that would starve others, at the API or at the page, each kind for a while beside an honest one.
+
+They come from another address than the honest client, and from another process, so that it does not wait for them.
+Each takes a connection for a while, again and again.
+"""
+
+import asyncio
+import contextlib
+import multiprocessing
+import resource
+import signal
+import socket
+import time
+from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from support.frontend_process import run_frontend
+from support.odd_files import jpeg_scanned_again
+from support.service_process import run_service
+
+from chaos.figures import Figures, Resources
+from chaos.witness import Witness
+
+_ATTACKER = "127.0.0.2"
+_HOLD_SECONDS = 3.0
+_RECOVERY_SECONDS = 5.0
+_PHOTO_SECONDS = 2.0
+_PROBE_SECONDS = 1.0
+_MEGABYTE = 2**20
+
+_LIVE = b"GET /health/live HTTP/1.1\r\nHost: a\r\n\r\n"
+_LARGE_ANSWER = b"GET /docs/swagger-ui-bundle.js HTTP/1.1\r\nHost: a\r\n\r\n"
+_CHUNKED = b"POST /caption HTTP/1.1\r\nHost: a\r\nContent-Type: image/png\r\nTransfer-Encoding: chunked\r\n\r\n"
+_FORM = b'--x\r\nContent-Disposition: form-data; name="photo"; filename="a.jpg"\r\n\r\n%b\r\n--x--\r\n'
+_PAGE = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
+
+
+class _Connection:
+    """A connection from the attackers' address, which takes in next to nothing that it is not asked to read."""
+
+    def __init__(self) -> None:
+        self._socket = socket.socket()
+        self._socket.setblocking(False)
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, 1400)
+        self._socket.bind((_ATTACKER, 0))
+
+    async def open(self, port: int) -> None:
+        await asyncio.get_running_loop().sock_connect(self._socket, ("127.0.0.1", port))
+
+    async def send(self, data: bytes) -> None:
+        await asyncio.get_running_loop().sock_sendall(self._socket, data)
+
+    async def read(self) -> bytes:
+        return await asyncio.get_running_loop().sock_recv(self._socket, 65536)
+
+    def close(self) -> None:
+        self._socket.close()
+
+
+Attack = Callable[[_Connection], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Flood:
+    """So many connections at once of each kind, to the API or the page; `files`: how many the API may have open."""
+
+    name: str
+    attackers: tuple[tuple[int, Attack], ...]
+    page: bool = False
+    decode_seconds: float = 1.0
+    files: int = 4_096
+
+
+def _send_and_hold(*pieces: bytes, seconds: float = _HOLD_SECONDS) -> Attack:
+    async def attack(connection: _Connection) -> None:
+        for piece in pieces:
+            await connection.send(piece)
+        await asyncio.sleep(seconds)
+
+    return attack
+
+
+def _send_and_read(request: bytes) -> Attack:
+    async def attack(connection: _Connection) -> None:
+        sending = asyncio.create_task(connection.send(request))
+        try:
+            while await connection.read():
+                pass
+        finally:
+            sending.cancel()
+            await asyncio.wait([sending])
+
+    return attack
+
+
+def _trickle(start: bytes) -> Attack:
+    async def attack(connection: _Connection) -> None:
+        await connection.send(start)
+        while True:
+            await connection.send(b".")
+            await asyncio.sleep(0.5)
+
+    return attack
+
+
+async def _stay_idle(connection: _Connection) -> None:
+    while True:
+        await connection.send(_LIVE)
+        await connection.read()
+        await asyncio.sleep(2)
+
+
+def _head(length: int, kind: bytes = b"image/jpeg", path: bytes = b"/api/caption") -> bytes:
+    lines = b"Host: a\r\nConnection: close\r\nContent-Type: %b\r\nContent-Length: %d\r\n\r\n" % (kind, length)
+    return b"POST %b HTTP/1.1\r\n" % path + lines
+
+
+def _form(photo: bytes) -> bytes:
+    body = _FORM % photo
+    return _head(len(body), b"multipart/form-data; boundary=x", b"/") + body
+
+
+def _large(megabytes: int) -> bytes:
+    """What looks like a JPEG to whoever does not decode it."""
+    return b"\xff\xd8\xff" + bytes(megabytes * _MEGABYTE)
+
+
+def _list_floods() -> Iterator[Flood]:
+    slow = jpeg_scanned_again(9, (5400, 3700))
+    photo = _head(len(slow), path=b"/caption") + slow
+    trailers = _send_and_hold(_CHUNKED + b"5\r\nhello\r\n0\r\n", b"a:b\r\n" * 2_000_000)
+    yield Flood("trailers", ((4, trailers),))
+    yield Flood("unread answers", ((512, _send_and_hold(_LARGE_ANSWER * 8)),))
+    yield Flood("pipelined requests", ((60, _send_and_read(_LIVE * 9_500)),))
+    yield Flood("idle connections", ((512, _stay_idle),))
+    yield Flood("a byte of a header", ((1_000, _send_and_hold(b"G")),))
+    bursts = (1_500, _send_and_hold(b"", seconds=1))
+    yield Flood(
+        "bursts beside decoders that run away", (bursts, (2, _send_and_hold(photo))), decode_seconds=0.05, files=1_024
+    )
+    yield Flood("more slow photos than the queue holds", ((100, _send_and_read(photo)),))
+    unread = _send_and_hold(_form(_large(6)) + _PAGE * 100)
+    yield Flood("page: unread forms", ((16, unread),), page=True)
+    yield Flood("page: refused forms", ((16, _send_and_read(_form(_large(23)))),), page=True)
+    yield Flood("page: large forms", ((8, _send_and_read(_form(_large(9)))),), page=True)
+    uploads = _trickle(_head(9 * _MEGABYTE) + bytes(8 * _MEGABYTE))
+    yield Flood("page: slow large uploads", ((30, uploads),), page=True)
+    yield Flood("page: slow uploads", ((100, _trickle(_head(10_000))),), page=True)
+    photos = (60, _send_and_read(_head(len(slow)) + slow))
+    forms = (16, _send_and_read(_form(slow + bytes(_MEGABYTE))))
+    yield Flood("page: slow photos", (photos, forms), page=True)
+    yield Flood("page: a byte of a header", ((1_010, _send_and_hold(b"G")),), page=True)
+
+
+FLOODS = {flood.name: flood for flood in _list_floods()}
+
+
+async def run(bundle: Path, flood: Flood, seconds: float) -> Figures:
+    """Flood the API, or the page, for so long, and see what an honest client gets meanwhile and afterwards."""
+    figures, witness = Figures(f"flood: {flood.name}"), Witness()
+    with contextlib.ExitStack() as stack:
+        service = stack.enter_context(run_service(bundle, cache_size=0, decode_seconds=flood.decode_seconds))
+        service.allow_files(flood.files)
+        url, pid = service.url, service.process.pid
+        photo, probes = "/caption", ["/health/live", "/health/ready"]
+        if flood.page:
+            frontend = stack.enter_context(run_frontend(service.url))
+            url, pid = frontend.url, frontend.process.pid
+            photo, probes = "/api/caption", ["/", "/health"]
+        with _attackers(flood, int(url.rpartition(":")[2])):
+            await asyncio.sleep(2)
+            await witness.watch(url, seconds, photo=photo, probes=probes)
+        recovery = await _recover(url, photo, probes)
+        peak = Resources.of(pid).peak_megabytes
+    figures.values["attackers at once"] = sum(count for count, _ in flood.attackers)
+    figures.values["recovery (s)"] = round(recovery, 2)
+    figures.check_memory(peak)
+    witness.report(figures, p99_photo=_PHOTO_SECONDS, p99_probe=_PROBE_SECONDS)
+    figures.require(recovery < _RECOVERY_SECONDS, "recovery within seconds")
+    return figures
+
+
+@contextlib.contextmanager
+def _attackers(flood: Flood, port: int) -> Iterator[None]:
+    process = multiprocessing.get_context("spawn").Process(target=_attack, args=(flood.name, port))
+    process.start()
+    try:
+        yield
+    finally:
+        process.kill()
+        process.join()
+
+
+def _attack(name: str, port: int) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    soft_and_hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (soft_and_hard[1], soft_and_hard[1]))
+    asyncio.run(_attack_all(FLOODS[name], port))
+
+
+async def _attack_all(flood: Flood, port: int) -> None:
+    await asyncio.gather(*(_repeat(attack, port) for count, attack in flood.attackers for _ in range(count)))
+
+
+async def _repeat(attack: Attack, port: int) -> None:
+    while True:
+        connection = _Connection()
+        try:
+            await connection.open(port)
+            await attack(connection)
+        except OSError:
+            pass
+        finally:
+            connection.close()
+        await asyncio.sleep(0.1)
+
+
+async def _recover(url: str, photo: str, probes: list[str]) -> float:
+    """Seconds until a photo is captioned, and every probe answered, soon."""
+    start = time.perf_counter()
+    while time.perf_counter() - start < 60:
+        witness = Witness()
+        await witness.watch(url, 0.1, photo=photo, probes=probes)
+        if not witness.failures and max(witness.photos) < _PHOTO_SECONDS:
+            break
+    return time.perf_counter() - start
