@@ -108,6 +108,9 @@ class TagsConfig(Section):
     people_weight: float = Field(0.1, ge=0)
     """The same for people, who are in photos of anything."""
 
+    more_trust: tuple[float, ...] = Field((0.0, 0.5, 1.0), min_length=1)
+    """Added to how far the decoder learnt to trust its tags, before the softplus; dev says which, at the end."""
+
     people: str = "man men woman women boy boys girl girls person people child children baby kid kids player players"
     """Words for them."""
 
@@ -325,6 +328,7 @@ class TrainingConfig(Section):
             exclude={
                 "decoder": {"precision"},
                 "end_to_end": True,
+                "tags": {"more_trust"},
                 "reward": True,
                 "self_critical": True,
                 "decoding": {"repeatable_words"},

@@ -72,7 +72,7 @@ def _fit(job: Job, material: Material) -> Trained:
         phases.force()
     if config.self_critical.epochs:
         phases.reinforce()
-    tuned = phases.tune()
+    tuned = phases.finish()
     say(f"Dev scores with length penalty {tuned.length_penalty}: {tuned}")
     if begun and tuned.score <= begun.score:
         raise TrainingError(

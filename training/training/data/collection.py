@@ -4,7 +4,7 @@ captions or labels.
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +13,7 @@ import numpy.typing as npt
 from training.data.dataset import Dataset, Photo, read_dataset
 from training.data.labelled import LabelledPhoto, is_labelled, read_labelled
 from training.errors import DatasetError
+from training.progress import say
 
 _ROUNDING = 1e-9  # 0.29 of 100 photos are 29
 
@@ -68,7 +69,7 @@ def read_collections(sources: Sequence[Source]) -> list[Collection]:
         raise DatasetError("a dataset is named twice, or two are called the same")
     if len({source.share is None for source in sources}) > 1:
         raise DatasetError("give a share to each dataset, or to none")
-    collections = [_read(source) for source in sources]
+    collections = _keep_apart([_read(source) for source in sources])
     if all(collection.labels for collection in collections):
         raise DatasetError("photos with labels alone teach no sentences: name a dataset with captions too")
     return collections
@@ -101,6 +102,16 @@ class Mixture:
             if want
         ]
         return random.permutation(np.concatenate(parts))
+
+
+def _keep_apart(collections: Sequence[Collection]) -> list[Collection]:
+    """The collections, without training photos that judge elsewhere: a folder may hold copies from another."""
+    dev = {photo.sha256 for one in collections for photo in one.dev}
+    kept = [replace(one, train=tuple(photo for photo in one.train if photo.sha256 not in dev)) for one in collections]
+    for before, after in zip(collections, kept, strict=True):
+        if left_out := len(before.train) - len(after.train):
+            say(f"{before.source.folder}: {left_out} training photos are left out, for they are dev photos elsewhere")
+    return kept
 
 
 def _read(source: Source) -> Collection:

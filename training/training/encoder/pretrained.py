@@ -32,7 +32,7 @@ _TABLES = ("embedding/table", "embedding/bias")
 class Start:
     """What is known already: `tuned`, what fine-tuning changed in the encoder (`training.encoder.weight_deltas`); the
     weights of the decoder by the last two parts of their path; a record of how they came about. Of a bundle also where
-    it is, what it says of itself, its words, and the token ids of its tags.
+    it is, what it says of itself, its words, the token ids of its tags, and the heads of its attention.
     """
 
     tuned: Arrays = field(default_factory=dict)
@@ -42,6 +42,7 @@ class Start:
     manifest: Manifest | None = None
     vocabulary: Vocabulary | None = None
     tags: tuple[int, ...] = ()
+    heads: int = 0
 
     @property
     def kinds(self) -> int:
@@ -53,6 +54,9 @@ class Start:
         where this one has none; those of the tagger where `tagger` says so. Raises TrainingError when they are those of
         another decoder.
         """
+        heads = decoder.attention.heads if decoder.attention else 0
+        if self.bundle and heads != self.heads:
+            raise TrainingError(f"the start's decoder has {self.heads} attention heads, and not decoder.heads={heads}")
         for variable in decoder.weights:
             name = shorten(variable.path)
             layer, known = name.split("/")[0], self.decoder.get(name)
@@ -93,7 +97,7 @@ def read_start(folder: Path) -> Start:
     if (folder / MANIFEST_NAME).is_file():
         known = read_decoder(folder)
         record = {"bundle": known.manifest.name, "version": known.manifest.version}
-        return Start({}, known.weights, record, folder, known.manifest, known.vocabulary, known.tags)
+        return Start({}, known.weights, record, folder, known.manifest, known.vocabulary, known.tags, known.heads)
     try:
         tuned, decoder = (read_arrays((folder / name).read_bytes()) for name in (_ENCODER, _DECODER))
         record = json.loads((folder / _RECORD).read_text(encoding="utf-8"))

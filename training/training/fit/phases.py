@@ -97,6 +97,20 @@ class Phases:
         dev = DevScore(self._material.dev, self._load, self._material.vocabulary, self._config, guarded=True)
         return dev.tune(self.decoder)
 
+    def finish(self) -> Tuned:
+        """Have the decoder trust its tags as far as dev is best, and what serving would then score."""
+        evidence = self.decoder.evidence
+        if evidence is None:
+            return self.tune()
+        learnt = evidence.read_trust()
+        tuned = {}
+        for more in self._config.tags.more_trust:
+            evidence.write_trust(learnt + more)
+            tuned[more] = self.tune()
+        best = max(tuned, key=lambda more: tuned[more].score)
+        evidence.write_trust(learnt + best)
+        return tuned[best]
+
     def _keep(self, score: float, phase: str) -> None:
         """Put the decoder back to where it was unless dev gained by a phase."""
         if score > self._score:

@@ -36,12 +36,13 @@ Constants = dict[str, npt.NDArray[Any]]
 @dataclass(frozen=True, slots=True)
 class PublishedDecoder:
     """The decoder of a bundle: its words, the token ids of its tags, and its weights by the last two parts of their
-    Keras path ("lstm_cell/kernel").
+    Keras path ("lstm_cell/kernel"); `heads`: of its attention, 0 where it has none.
     """
 
     manifest: Manifest
     vocabulary: Vocabulary
     tags: tuple[int, ...]
+    heads: int
     weights: Arrays
 
 
@@ -54,6 +55,7 @@ def read_decoder(folder: Path) -> PublishedDecoder:
         bundle.manifest,
         bundle.vocabulary,
         _read_tags(start, len(bundle.vocabulary)) if "tagger/kernel" in weights else (),
+        _read_heads(bundle.read(DECODER_START)),
         weights,
     )
 
@@ -113,6 +115,12 @@ def _read_tags(start: Constants, words: int) -> tuple[int, ...]:
     places = _find(start, "the places of tags", lambda _, value: value.shape == (words,) and value.dtype == np.int32)
     tags = np.flatnonzero(places < places.max())
     return tuple(int(tag) for tag in tags[np.argsort(places[tags])])
+
+
+def _read_heads(start: bytes) -> int:
+    """The second size of the keys that a photo's cells have."""
+    outputs = {output.name: output.type.tensor_type.shape.dim for output in onnx.load_from_string(start).graph.output}
+    return int(outputs["context_keys"][1].dim_value) if "context_keys" in outputs else 0
 
 
 def _read_constants(graph: bytes) -> Constants:

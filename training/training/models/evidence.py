@@ -74,6 +74,14 @@ class Evidence(keras.layers.Layer):  # type: ignore[misc]  # Keras is untyped
         clipped = ops.clip(evidence, -_LIMIT, _LIMIT)
         return ops.take(ops.pad(clipped, ((0, 0), (0, 1))), self._places, axis=1)
 
+    def read_trust(self) -> float:
+        """How far tags are trusted on the average of all states: a bias, before the softplus."""
+        return float(ops.convert_to_numpy(self.trust.bias)[0])
+
+    def write_trust(self, bias: float) -> None:
+        """Trust tags more or less, whatever the state."""
+        self.trust.bias.assign([bias])
+
     def add(self, logits: Tensor, states: Tensor, words: Tensor) -> Tensor:
         """Logits [P·Q, V] with the evidence for words [P, V], as far as states [P·Q, D] trust it."""
         trust = ops.reshape(self.trust(states), (ops.shape(words)[0], -1, 1))
