@@ -9,9 +9,8 @@ from inference.model.vocabulary import Vocabulary
 from training.data.batches import Batches, TrainingPhotos, pad_captions
 from training.data.collection import Mixture
 from training.data.dataset import Photo
-from training.data.views import WHOLE, View
+from training.data.views import WHOLE, PhotoView, View
 from training.data.words import TOKENS
-from training.encoder.feature_maps import PhotoView
 
 
 @pytest.fixture

@@ -14,10 +14,10 @@ from inference.model.manifest import DecoderInfo, Decoding, EncoderInfo, Feature
 from inference.model.vocabulary import Vocabulary
 from training.config import DecoderConfig
 from training.data.words import TOKENS, build_vocabulary, extend_vocabulary
-from training.encoder.pretrained import read_start
 from training.errors import TrainingError
+from training.fit.decoder_import import read_decoder
+from training.fit.start import read_start
 from training.models.decoder import Decoder, build_decoder
-from training.models.decoder_import import read_decoder
 from training.models.search_decoder import SearchDecoder
 from training.publish.decoder_export import export_decoder, round_weights
 from training.publish.publishing import write_manifest

@@ -14,10 +14,10 @@ from support.weights import weights_cache
 from training.config import EndToEndConfig, TrainingConfig, load_config
 from training.data.dataset import read_dataset
 from training.data.jpeg import compress
-from training.data.pixels import PixelPhotos, PixelStore
-from training.encoder.pretrained import read_start
 from training.fit import end_to_end
 from training.fit.end_to_end import EndToEndTraining, train_end_to_end
+from training.fit.pixels import PixelPhotos, PixelStore
+from training.fit.start import read_start
 from training.models.end_to_end_model import (
     AS_IT_IS,
     DRAWN,

@@ -12,8 +12,7 @@ from training.config import TrainingConfig
 from training.data.batches import Batches, TrainingPhotos
 from training.data.collection import Mixture
 from training.data.dataset import Photo
-from training.data.views import WHOLE
-from training.encoder.feature_maps import PhotoView
+from training.data.views import WHOLE, PhotoView
 from training.errors import TrainingError
 from training.fit.checkpoint import Progress, read_weights
 from training.fit.fitting import SmoothedCrossEntropy, fit

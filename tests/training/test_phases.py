@@ -10,11 +10,12 @@ import numpy as np
 import pytest
 
 from inference.model.vocabulary import Vocabulary
+from training.arrays import Arrays
 from training.config import TrainingConfig
 from training.data.dataset import Photo
+from training.data.views import PhotoView
 from training.data.words import TOKENS
-from training.encoder.feature_maps import PhotoView
-from training.fit.checkpoint import Arrays, read_weights
+from training.fit.checkpoint import read_weights
 from training.fit.dev_score import PENALTIES, DevScore, DevSet
 from training.fit.phases import interpolate
 from training.models.decoder import Decoder, build_decoder

@@ -12,9 +12,8 @@ from training.config import RewardConfig, SelfCriticalConfig, TrainingConfig
 from training.data.batches import TrainingPhotos
 from training.data.collection import Mixture
 from training.data.dataset import Photo
-from training.data.views import WHOLE
+from training.data.views import WHOLE, PhotoView
 from training.data.words import TOKENS
-from training.encoder.feature_maps import PhotoView
 from training.fit.fitting import fit
 from training.fit.self_critical import SampledBatches, open_rewards
 from training.models.decoder import Decoder, build_decoder

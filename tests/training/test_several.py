@@ -11,14 +11,14 @@ from support.tiny_bundle import COLOURS, write_tiny_bundle
 
 from inference.captioner import Captioner
 from training.cli import main
+from training.data.content_words import FUNCTION_WORDS, count_found
 from training.data.dataset import Photo, read_captions
 from training.data.labelled import LabelledPhoto
 from training.data.texts import read_texts
+from training.data.trigrams import find_common, find_rare
 from training.errors import DatasetError
-from training.evaluation.content_words import FUNCTION_WORDS, count_found
 from training.evaluation.several import read_sets
 from training.evaluation.subjects import evaluate_subjects
-from training.evaluation.trigrams import find_common, find_rare
 
 
 @pytest.fixture(scope="module")

@@ -6,10 +6,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from training.arrays import Arrays
 from training.config import TrainingConfig
-from training.encoder.pretrained import Start, read_start, shorten, write_start
 from training.errors import TrainingError
-from training.fit.checkpoint import Arrays, read_weights
+from training.fit.checkpoint import read_weights
+from training.fit.start import Start, read_start, shorten, write_start
 from training.models.decoder import build_decoder
 
 TUNED: Arrays = {"block14/kernel": np.ones((2, 3), np.int8), "block14/kernel:step": np.array(0.5, np.float32)}

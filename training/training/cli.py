@@ -153,8 +153,8 @@ def _add_datasets(parser: argparse.ArgumentParser) -> None:
 def _train(options: argparse.Namespace) -> None:
     config = load_config(options.config, options.settings)
     from training.data.collection import Source
-    from training.encoder.pretrained import Start, read_start
-    from training.job import Job
+    from training.fit.job import Job
+    from training.fit.start import Start, read_start
     from training.pipeline import train  # after the settings are known to be good: TensorFlow takes seconds to import
 
     try:
@@ -208,13 +208,13 @@ def _settings_of(options: argparse.Namespace) -> list[str]:
 
 
 def _evaluate(options: argparse.Namespace) -> None:
-    from training.evaluation.commands import print_scores
+    from training.commands import print_scores
 
     print_scores(options)
 
 
 def _report(options: argparse.Namespace) -> None:
-    from training.evaluation.commands import write_page
+    from training.commands import write_page
 
     write_page(options)
 

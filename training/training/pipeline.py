@@ -18,10 +18,11 @@ from training.data.texts import digest_text
 from training.data.words import build_vocabulary, extend_vocabulary, tokenise
 from training.encoder.cache import ExportedEncoder, adopt_encoder, export_encoder
 from training.errors import DatasetError, TrainingError
+from training.evaluation.history import read_phases
 from training.evaluation.report import write_report
+from training.fit.job import Job
 from training.fit.material import Material, prepare
-from training.fit.phases import Phases, read_phases
-from training.job import Job
+from training.fit.phases import Phases
 from training.models.decoder import build_decoder
 from training.progress import say
 from training.publish.bundling import Trained, publish_bundle

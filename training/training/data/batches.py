@@ -13,9 +13,8 @@ from inference.model.vocabulary import Vocabulary
 from training.data.collection import Mixture
 from training.data.dataset import Photo
 from training.data.read_ahead import read_ahead
-from training.data.views import View
+from training.data.views import PhotoView, View
 from training.data.words import TOKENS, encode_caption, tokenise
-from training.encoder.feature_maps import PhotoView
 
 # How far, in words, photos of a batch may differ in the length of their longest caption; more mixes better and pads
 # more.

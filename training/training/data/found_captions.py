@@ -9,10 +9,10 @@ import numpy as np
 import numpy.typing as npt
 
 from inference.model.runtime import Floats
+from training.data.content_words import FUNCTION_WORDS
 from training.data.dataset import Photo
 from training.data.labelled import LabelledPhoto, name_words
 from training.data.words import tokenise
-from training.evaluation.content_words import FUNCTION_WORDS
 
 _FOUND = 5
 _FEWEST = 3  # a photo with fewer has a label of which nobody writes

@@ -14,10 +14,10 @@ import numpy.typing as npt
 
 from inference.model.vocabulary import Vocabulary
 from training.config import TagsConfig
+from training.data.content_words import FUNCTION_WORDS
 from training.data.dataset import Photo
 from training.data.labelled import LabelledPhoto, name_words
 from training.data.words import tokenise
-from training.evaluation.content_words import FUNCTION_WORDS
 
 UNKNOWN = -1.0
 _SURE = 0.8  # that somebody would write a label's own word

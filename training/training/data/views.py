@@ -56,6 +56,8 @@ class View:
 
 WHOLE = View()
 
+PhotoView = tuple[Photo, View]
+
 
 def choose_views(photo: Photo, config: AugmentationConfig) -> tuple[View, ...]:
     """The views of a photo, the whole first. A photo whose captions speak of left or right is not mirrored."""

@@ -12,14 +12,14 @@ import onnx
 
 from inference.model.bundle import ENCODER
 from inference.model.manifest import FeatureSpec, ImageSpec
+from training.arrays import Arrays
 from training.config import EncoderConfig
 from training.data.dataset import Photo
 from training.data.fingerprint import fingerprint
+from training.encoder import onnx_graphs
 from training.encoder.trunk import Folder, split_encoder
 from training.encoder.xception import WEIGHTS_DIGEST
 from training.errors import TrainingError
-from training.fit.checkpoint import Arrays
-from training.publish import onnx_graphs
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,14 +9,14 @@ from inference.model import cpu
 from inference.model.bundle import ENCODER, Bundle
 from inference.model.manifest import Manifest
 from inference.model.onnx_runtime import OnnxEncoder
+from training.arrays import Arrays, read_arrays
+from training.encoder import onnx_graphs
 from training.encoder.export import convert_encoder
 from training.encoder.trunk import Folder
 from training.encoder.weight_deltas import ENCODER_DIFFERENCES, scale, training_folder
 from training.encoder.xception import WEIGHTS_DIGEST
 from training.errors import TrainingError
-from training.fit.checkpoint import Arrays, read_arrays
 from training.progress import say
-from training.publish import onnx_graphs
 
 
 def read_tuned(bundle: Path, manifest: Manifest) -> Arrays:

@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from training.evaluation.calibration import GOOD_CIDER, Bin
-from training.fit.checkpoint import EpochRecord
+from training.evaluation.history import EpochRecord
 
 _STYLE = {"model": "#c2410c", "people": "#64748b", "other": "#0369a1"}
 

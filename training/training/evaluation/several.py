@@ -11,10 +11,10 @@ from inference.captioner import Captioner
 from training.data.dataset import Photo, Split, read_captions, read_dataset
 from training.data.labelled import LabelledPhoto, is_labelled, read_labelled
 from training.data.texts import read_texts
+from training.data.trigrams import Trigrams, find_rare
 from training.errors import DatasetError
 from training.evaluation.evaluate import Evaluation, evaluate
 from training.evaluation.subjects import SubjectEvaluation, evaluate_subjects
-from training.evaluation.trigrams import Trigrams, find_rare
 
 
 @dataclass(frozen=True, slots=True)

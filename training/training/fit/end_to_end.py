@@ -19,19 +19,20 @@ import numpy as np
 
 from inference.model.runtime import Floats
 from inference.model.vocabulary import Vocabulary
+from training.arrays import Arrays
 from training.config import TrainingConfig
 from training.data.batches import Batch, Batches
 from training.data.dataset import Photo, read_dataset
-from training.data.pixels import PixelPhotos, PixelStore
 from training.data.words import build_vocabulary, tokenise
 from training.encoder import weight_deltas
-from training.encoder.pretrained import write_start
 from training.encoder.xception import load_xception
-from training.fit.checkpoint import Arrays, Progress, read_weights, write_weights
+from training.fit.checkpoint import Progress, read_weights, write_weights
 from training.fit.dev_score import DevScore, DevSet
 from training.fit.fitting import BatchSource, SmoothedCrossEntropy, build_schedule, fit
+from training.fit.pixels import PixelPhotos, PixelStore
 from training.fit.self_critical import SampledBatches, open_rewards
 from training.fit.stages import Stages, Taught
+from training.fit.start import write_start
 from training.models.decoder import Decoder, Tensor, build_decoder
 from training.models.end_to_end_model import (
     AS_IT_IS,

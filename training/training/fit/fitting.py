@@ -21,11 +21,11 @@ from tensorboardX import SummaryWriter
 
 from training.data.batches import Batch
 from training.data.words import TOKENS
-from training.fit.checkpoint import EpochRecord, Progress, load_checkpoint, read_weights, save_checkpoint, write_weights
+from training.evaluation.history import CHECKPOINT, EpochRecord
+from training.fit.checkpoint import Progress, load_checkpoint, read_weights, save_checkpoint, write_weights
 from training.models.decoder import Tensor
 from training.progress import say, track
 
-CHECKPOINT = "checkpoint.npz"
 _NEVER = -1e9  # added to a logit: no probability is left, and zero times it is still zero
 
 Learner = Any  # a Keras model that can be reseeded, as `training.models.decoder.Decoder`

@@ -18,16 +18,16 @@ from training.data.imagined import ImaginedPhotos, Spread
 from training.data.labelled import LabelledPhoto
 from training.data.tags import Kinds, choose_tags, find_kinds, set_targets
 from training.data.texts import read_texts
+from training.data.trigrams import find_common
 from training.data.views import WHOLE, View, choose_views
 from training.encoder.cache import ExportedEncoder
 from training.encoder.feature_maps import MapCache
-from training.encoder.pooled import pool_photos
-from training.encoder.pretrained import Start
 from training.encoder.trunk import TRUNK, Trunk
-from training.evaluation.trigrams import find_common
 from training.fit.dev_score import DevSet
+from training.fit.job import Job
+from training.fit.pooled import pool_photos
+from training.fit.start import Start
 from training.fit.tagger import Tagger, fit_tagger, judge_unseen
-from training.job import Job
 from training.progress import say
 
 

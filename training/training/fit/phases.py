@@ -7,26 +7,25 @@ phase did is thrown away where dev does not gain by it.
 import hashlib
 import math
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 
 from inference.model.runtime import Floats
+from training.arrays import Arrays
 from training.config import ScheduleConfig
 from training.data.batches import Batches, TrainingPhotos
 from training.data.collection import Mixture
-from training.encoder.feature_maps import PhotoView
+from training.data.views import PhotoView
 from training.encoder.trunk import LastBlock
-from training.fit.checkpoint import Arrays, EpochRecord, read_history, read_weights, write_weights
+from training.evaluation.history import SELF_CRITICAL
+from training.fit.checkpoint import read_weights, write_weights
 from training.fit.dev_score import DevScore, Tuned
-from training.fit.fitting import CHECKPOINT, Learner, fit
+from training.fit.fitting import Learner, fit
 from training.fit.material import Material
 from training.fit.self_critical import SampledBatches, open_rewards
 from training.models.decoder import Decoder
 from training.models.sampling import NEVER_WRITTEN, Sampler
 from training.progress import say
-
-_SELF_CRITICAL = "self-critical-"
 
 
 class Phases:
@@ -62,7 +61,7 @@ class Phases:
         """Let the decoder learn from captions of its own, and go as far towards what it learns as dev gains by it."""
         config, reward, material = self._config.self_critical, self._config.reward, self._material
         self.decoder.drop_nothing()
-        folder = material.run / f"{_SELF_CRITICAL}{_digest(config.model_dump_json() + reward.model_dump_json())}"
+        folder = material.run / f"{SELF_CRITICAL}{_digest(config.model_dump_json() + reward.model_dump_json())}"
         say(f"Self-critical training: {folder}")
         before = read_weights(self.decoder)
 
@@ -135,12 +134,3 @@ def interpolate(before: Arrays, after: Arrays, share: float) -> Arrays:
 
 def _digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:8]
-
-
-def read_phases(run: Path) -> dict[str, list[EpochRecord]]:
-    """The epochs of a run directory, by phase; a phase that it did not have is empty."""
-    folders = sorted(run.glob(f"{_SELF_CRITICAL}*"), key=lambda folder: folder.stat().st_mtime)
-    return {
-        "teacher forcing": read_history(run / CHECKPOINT),
-        "self-critical": read_history(folders[-1] / CHECKPOINT) if folders else [],
-    }

@@ -13,8 +13,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from training.config import RewardConfig
-from training.evaluation.content_words import FUNCTION_WORDS
-from training.evaluation.trigrams import sequences_of
+from training.data.content_words import FUNCTION_WORDS
+from training.data.trigrams import sequences_of
 
 Words = Sequence[str]
 NGram = tuple[str, ...]

@@ -14,9 +14,9 @@ import numpy.typing as npt
 from keras import ops
 
 from inference.model.runtime import Floats
+from training.arrays import Arrays
 from training.config import TagsConfig
 from training.data.tags import UNKNOWN, Targets
-from training.fit.checkpoint import Arrays
 from training.models.decoder import Tensor
 from training.models.evidence import Evidence, weigh_kinds
 

@@ -25,8 +25,8 @@ from training.evaluation.evaluate import Evaluation
 from training.evaluation.metrics import PROTOCOL
 from training.evaluation.several import PhotoSet, evaluate_set
 from training.evaluation.subjects import SubjectEvaluation
+from training.fit.job import Job
 from training.fit.material import Material
-from training.job import Job
 from training.models.decoder import Decoder
 from training.progress import say
 from training.publish.model_card import write_model_card

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from training.config import TrainingConfig
 from training.data.collection import Source
-from training.encoder.pretrained import Start
+from training.fit.start import Start
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,11 +14,11 @@ from keras import ops
 
 from inference.model.manifest import MANIFEST_NAME, Manifest
 from inference.model.vocabulary import Vocabulary
+from training.arrays import Arrays, read_arrays, save_arrays
 from training.encoder import weight_deltas
 from training.errors import TrainingError
-from training.fit.checkpoint import Arrays, read_arrays, save_arrays
+from training.fit.decoder_import import read_decoder
 from training.models.decoder import Decoder
-from training.models.decoder_import import read_decoder
 
 _ENCODER = "encoder.npz"
 _DECODER = "decoder.npz"

@@ -20,8 +20,8 @@ from inference.model.bundle import DECODER_START, DECODER_STEP, load_bundle
 from inference.model.manifest import Manifest
 from inference.model.runtime import Floats
 from inference.model.vocabulary import Vocabulary
+from training.arrays import Arrays
 from training.errors import TrainingError
-from training.fit.checkpoint import Arrays
 
 _BITS, _HALF, _SCALES = "_bits", "_half", "_scales"
 _MATRIX = 2

@@ -7,8 +7,9 @@ import numpy as np
 from keras import ops
 
 from inference.model.runtime import Floats
+from training.data.views import PhotoView
 from training.encoder.cache import ExportedEncoder
-from training.encoder.feature_maps import MapCache, PhotoView, save_array
+from training.encoder.feature_maps import MapCache, save_array
 from training.encoder.trunk import LastBlock
 from training.models.evidence import pool
 from training.progress import track
