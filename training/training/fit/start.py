@@ -96,7 +96,11 @@ def read_start(folder: Path) -> Start:
     """What a folder has to begin with. Raises TrainingError, and CaptionError of a bundle that is damaged."""
     if (folder / MANIFEST_NAME).is_file():
         known = read_decoder(folder)
-        record = {"bundle": known.manifest.name, "version": known.manifest.version}
+        record = {
+            "bundle": known.manifest.name,
+            "version": known.manifest.version,
+            "training": known.manifest.training,  # and so where that one began
+        }
         return Start({}, known.weights, record, folder, known.manifest, known.vocabulary, known.tags, known.heads)
     try:
         tuned, decoder = (read_arrays((folder / name).read_bytes()) for name in (_ENCODER, _DECODER))
