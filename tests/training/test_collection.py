@@ -132,3 +132,14 @@ def test_what_cannot_be_learnt_from_together_is_refused(tmp_path: Path) -> None:
         read_collections([Source(labelled)])
     with pytest.raises(DatasetError, match="empty has no photo with a label"):
         read_collections([Source(captioned), Source(empty)])
+
+
+def test_a_photo_that_judges_in_one_folder_is_not_learnt_from_in_another(tmp_path: Path) -> None:
+    captioned = _write_captioned(tmp_path / "captioned")
+    labelled = _write_labelled(tmp_path / "labelled", "one.png,boat,object,n1", "two.png,street,scene,")
+    judge = read_collections([Source(captioned)])[0].dev[0]
+    (labelled / "Images" / "one.png").write_bytes(judge.path.read_bytes())
+
+    _, second = read_collections([Source(captioned), Source(labelled)])
+
+    assert judge.sha256 not in {photo.sha256 for photo in second.train}

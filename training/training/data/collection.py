@@ -106,11 +106,15 @@ class Mixture:
 
 def _keep_apart(collections: Sequence[Collection]) -> list[Collection]:
     """The collections, without training photos that judge elsewhere: a folder may hold copies from another."""
-    dev = {photo.sha256 for one in collections for photo in one.dev}
-    kept = [replace(one, train=tuple(photo for photo in one.train if photo.sha256 not in dev)) for one in collections]
-    for before, after in zip(collections, kept, strict=True):
-        if left_out := len(before.train) - len(after.train):
-            say(f"{before.source.folder}: {left_out} training photos are left out, for they are dev photos elsewhere")
+    kept = []
+    for collection in collections:
+        dev = {photo.sha256 for other in collections if other is not collection for photo in other.dev}
+        train = tuple(photo for photo in collection.train if photo.sha256 not in dev)
+        if left_out := len(collection.train) - len(train):
+            say(
+                f"{collection.source.folder}: {left_out} training photos are left out, for they are dev photos elsewhere"
+            )
+        kept.append(replace(collection, train=train))
     return kept
 
 
