@@ -16,8 +16,8 @@ from training.data.dataset import Photo
 from training.data.views import PhotoView
 from training.data.words import TOKENS
 from training.fit.checkpoint import read_weights
-from training.fit.dev_score import PENALTIES, DevScore, DevSet
-from training.fit.phases import interpolate
+from training.fit.dev_score import PENALTIES, DevScore, DevSet, Tuned
+from training.fit.phases import choose_trust, interpolate
 from training.models.decoder import Decoder, build_decoder
 
 
@@ -96,6 +96,20 @@ def test_weights_between_two_are_a_share_of_the_way(decoder: Decoder) -> None:
 
     assert _are_alike(interpolate(before, after, 0.25), {path: np.add(value, 0.25) for path, value in before.items()})
     assert _are_alike(interpolate(before, after, 1.0), after)
+
+
+def test_tags_are_trusted_as_far_as_dev_is_best(config: TrainingConfig, vocabulary: Vocabulary) -> None:
+    evidence = build_decoder(len(vocabulary), 4, 6, config.decoder, seed=3, tags=(4, 5)).evidence
+    assert evidence is not None
+    evidence.write_trust(0.25)
+
+    def tune() -> Tuned:
+        return Tuned({}, -abs(evidence.read_trust() - 1.0), 1.0)
+
+    tuned = choose_trust(evidence, (0.0, 0.5, 1.0), tune)
+
+    assert evidence.read_trust() == pytest.approx(0.75)  # a quarter from the best, as 1.25 is, which comes later
+    assert tuned.score == pytest.approx(-0.25)
 
 
 def _make_ends_likelier(decoder: Decoder) -> None:

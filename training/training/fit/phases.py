@@ -6,7 +6,7 @@ phase did is thrown away where dev does not gain by it.
 
 import hashlib
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -24,6 +24,7 @@ from training.fit.fitting import Learner, fit
 from training.fit.material import Material
 from training.fit.self_critical import SampledBatches, open_rewards
 from training.models.decoder import Decoder
+from training.models.evidence import Evidence
 from training.models.sampling import NEVER_WRITTEN, Sampler
 from training.progress import say
 
@@ -99,16 +100,7 @@ class Phases:
     def finish(self) -> Tuned:
         """Have the decoder trust its tags as far as dev is best, and what serving would then score."""
         evidence = self.decoder.evidence
-        if evidence is None:
-            return self.tune()
-        learnt = evidence.read_trust()
-        tuned = {}
-        for more in self._config.tags.more_trust:
-            evidence.write_trust(learnt + more)
-            tuned[more] = self.tune()
-        best = max(tuned, key=lambda more: tuned[more].score)
-        evidence.write_trust(learnt + best)
-        return tuned[best]
+        return choose_trust(evidence, self._config.tags.more_trust, self.tune) if evidence else self.tune()
 
     def _keep(self, score: float, phase: str) -> None:
         """Put the decoder back to where it was unless dev gained by a phase."""
@@ -125,6 +117,18 @@ class Phases:
 
     def _load(self, photos: Sequence[PhotoView]) -> Floats:
         return self._last_block.encode(self._material.maps.load(photos))
+
+
+def choose_trust(evidence: Evidence, offers: Sequence[float], tune: Callable[[], Tuned]) -> Tuned:
+    """Add to the trust in tags what of `offers` scores best by `tune`, the first of equals; how good that is."""
+    learnt = evidence.read_trust()
+    tuned = {}
+    for more in offers:
+        evidence.write_trust(learnt + more)
+        tuned[more] = tune()
+    best = max(tuned, key=lambda more: tuned[more].score)
+    evidence.write_trust(learnt + best)
+    return tuned[best]
 
 
 def interpolate(before: Arrays, after: Arrays, share: float) -> Arrays:
