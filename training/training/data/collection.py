@@ -112,7 +112,7 @@ def _keep_apart(collections: Sequence[Collection]) -> list[Collection]:
         train = tuple(photo for photo in collection.train if photo.sha256 not in dev)
         if left_out := len(collection.train) - len(train):
             say(
-                f"{collection.source.folder}: {left_out} training photos are left out, for they are dev photos elsewhere"
+                f"{collection.source.folder}: {left_out} training photos are left out: they are dev photos elsewhere"
             )
         kept.append(replace(collection, train=train))
     return kept
