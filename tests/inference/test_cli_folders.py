@@ -1,6 +1,7 @@
 """Which photos of a folder `caption` takes, and what it says of those that it leaves out."""
 
 import os
+import re
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,8 @@ from support.command import run_caption
 
 from inference.cli.folders import PHOTO_SUFFIXES, Choice, list_photos
 from inference.image.decode import FORMATS
+
+DOCUMENT = Path(__file__).parents[2] / "docs" / "command-line.md"
 
 
 @pytest.fixture
@@ -124,3 +127,5 @@ def test_every_suffix_of_the_formats_that_are_read_is_known() -> None:
     }
 
     assert of_formats <= PHOTO_SUFFIXES
+    documented = DOCUMENT.read_text().partition("judged by their suffix:")[2].partition(". A photo")[0]
+    assert set(re.findall(r"`(\.\w+)`", documented)) == PHOTO_SUFFIXES

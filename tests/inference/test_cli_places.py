@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
+import pillow_heif
 import pytest
 from PIL import Image
 from support.command import run_caption
@@ -120,7 +121,7 @@ def make_exif() -> Image.Exif:
 
 
 @needs_exiftool
-@pytest.mark.parametrize("suffix", ["jpg", "png", "webp", "tif"])
+@pytest.mark.parametrize("suffix", ["jpg", "png", "webp", "tif", "avif"])
 def test_the_photo_gets_its_caption_and_keeps_all_else(tmp_path: Path, tiny_bundle: Path, suffix: str) -> None:
     photo = tmp_path / f"caf\u00e9 $1\n'\".{suffix}"
     profile = b"a colour profile of no use" * 9
@@ -149,6 +150,70 @@ def test_the_photo_gets_its_caption_and_keeps_all_else(tmp_path: Path, tiny_bund
     assert (photo.stat().st_mtime, photo.stat().st_mode & 0o777) == (_MADE, 0o640)
     assert photo.read_bytes() == written
     assert [path.name for path in tmp_path.iterdir()] == [photo.name]
+
+
+@needs_exiftool
+@pytest.mark.parametrize("suffix", ["heic", "heif", "hif"])
+@pytest.mark.parametrize("exif", [None, make_exif().tobytes()], ids=["without EXIF", "with EXIF"])
+def test_a_heic_of_several_pictures_gets_its_caption_and_keeps_all_else(
+    tmp_path: Path, tiny_bundle: Path, suffix: str, exif: bytes | None
+) -> None:
+    photo = tmp_path / f"red.{suffix}"
+    pictures = pillow_heif.from_pillow(make_photo("red"))
+    pictures.add_from_pillow(make_photo("blue"))
+    pictures.save(photo, format="HEIF", exif=exif, icc_profile=b"a colour profile of no use" * 9, primary_index=0)
+    os.utime(photo, (_MADE, _MADE))
+    before = read_heic(photo)
+
+    first = run_caption(photo, "--write", bundle=tiny_bundle)
+    written = photo.read_bytes()
+    second = run_caption(photo, "--write", bundle=Path("no model is needed"))
+
+    after = read_heic(photo)
+    assert (first.returncode, first.stderr, second.returncode) == (0, "", 0)
+    assert [picture.to_pillow().tobytes() for picture in after] == [p.to_pillow().tobytes() for p in before]
+    assert after[0].info["icc_profile"] == before[0].info["icc_profile"]
+    tags = after[0].to_pillow().getexif()
+    assert tags[0x010E] == "A red square."
+    if exif:
+        assert tags[0x010F] == "Camera & Co"
+        assert tags.get_ifd(0x8769) == make_exif().get_ifd(0x8769)
+        assert tags.get_ifd(0x8825) == make_exif().get_ifd(0x8825)
+    assert texts_of(read_packet(photo), _DESCRIPTION) == "A red square."
+    assert after[0].info["xmp"]
+    assert photo.stat().st_mtime == _MADE
+    assert photo.read_bytes() == written
+
+
+def read_heic(photo: Path) -> list[pillow_heif.HeifImage]:
+    """Its pictures, as libheif sees them, which ExifTool does not know."""
+    return list(pillow_heif.open_heif(photo.read_bytes()))
+
+
+@needs_exiftool
+@pytest.mark.parametrize("named", ["red.jpg", "red.heic", "red"])
+@pytest.mark.parametrize("format_name", ["JPEG", "PNG", "WEBP", "TIFF", "AVIF"])
+def test_the_name_may_tell_another_format(tmp_path: Path, tiny_bundle: Path, named: str, format_name: str) -> None:
+    photo = tmp_path / named
+    photo.write_bytes(photo_bytes("red", format_name))
+
+    assert run_caption(photo, "--write", bundle=tiny_bundle).returncode == 0
+    with Image.open(photo) as image:
+        assert (image.format, image.getexif()[0x010E]) == (format_name, "A red square.")
+
+
+@needs_exiftool
+def test_what_exiftool_takes_for_a_film_is_a_failure_and_stays_as_it_is(tmp_path: Path, tiny_bundle: Path) -> None:
+    photo = tmp_path / "red.heic"
+    pillow_heif.from_pillow(make_photo("red")).save(photo)
+    photo.write_bytes(photo.read_bytes().replace(b"ftypheic", b"ftypmif2", 1))
+    before = photo.read_bytes()
+
+    for existing in ("skip", "replace"):
+        result = run_caption(photo, "--write", "--existing", existing, bundle=tiny_bundle)
+        assert result.returncode == 2
+        assert "its metadata cannot be written: ExifTool takes it for a film" in result.stderr
+    assert photo.read_bytes() == before
 
 
 def new_tags(after: Image.Image, before: Image.Image) -> dict[int, object]:
@@ -241,7 +306,7 @@ def test_a_format_that_cannot_hold_a_description_is_a_failure_and_stays_as_it_is
     assert (result.returncode, photo.read_bytes()) == (2, before)
     assert (
         result.stderr
-        == f"caption: {photo}: its metadata cannot be written: Writing of BMP files is not yet supported\n"
+        == f"caption: {photo}: its metadata cannot be written: Writing of this type of file is not supported\n"
     )
     assert [path.name for path in tmp_path.iterdir()] == ["red.bmp"]
 

@@ -1,5 +1,7 @@
-"""HTTP exchanges that no honest client has: lies about lengths, broken framing, odd methods, mangled multipart."""
+"""HTTP exchanges that no honest client has: lies about lengths, broken framing, odd methods, mangled bodies."""
 
+import base64
+import json
 import random
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -8,6 +10,9 @@ from support.hostile_images import mutate
 from support.photos import photo_bytes
 
 _PHOTO = photo_bytes("red")
+_BASE64 = base64.b64encode(_PHOTO).decode()
+_URI = f"data:image/png;base64,{_BASE64}"
+_PROBLEM = b"application/problem+json"
 _METHODS = (
     "GET",
     "POST",
@@ -53,12 +58,31 @@ _PART_HEADERS = (
 )
 
 
+# What other programs send.
+_JSON: dict[str, object] = {
+    "/caption": {"image": _URI},
+    "/api/show": {"model": "llava"},
+    "/api/generate": {"model": "llava", "prompt": "What is this?", "images": [_BASE64], "options": {"seed": 1}},
+    "/api/chat": {
+        "messages": [{"role": "user", "content": "And this?", "images": [_BASE64, _BASE64]}],
+        "stream": False,
+    },
+    "/v1/chat/completions": {
+        "messages": [{"role": "user", "content": [{"type": "image_url", "image_url": {"url": _URI}}]}],
+        "stream": True,
+    },
+    "/huggingface": {"inputs": _BASE64, "parameters": {}},
+}
+
+
 @dataclass(frozen=True)
 class Exchange:
-    """Bytes to send in these pieces; `complete` when an answer is due, and not only a closed connection."""
+    """Bytes to send in these pieces; `complete` when an answer is due, and not only a closed connection; `error_type`
+    is the media type of an answer that is an error."""
 
     pieces: tuple[bytes, ...]
     complete: bool = False
+    error_type: bytes = _PROBLEM
 
 
 def exchanges(count: int, chance: random.Random) -> Iterator[Exchange]:
@@ -92,6 +116,21 @@ def _odd_parts(chance: random.Random) -> Exchange:
 def _mutated_parts(chance: random.Random) -> Exchange:
     body = mutate(_multipart(chance), chance)
     return Exchange((_head("/captions", "multipart/form-data; boundary=x", len(body)) + body,), complete=True)
+
+
+def _sound_json(chance: random.Random) -> Exchange:
+    path = chance.choice(tuple(_JSON))
+    return _send_json(path, json.dumps(_JSON[path]).encode())
+
+
+def _mutated_json(chance: random.Random) -> Exchange:
+    path = chance.choice(tuple(_JSON))
+    return _send_json(path, mutate(json.dumps(_JSON[path]).encode(), chance))
+
+
+def _send_json(path: str, body: bytes) -> Exchange:
+    error_type = _PROBLEM if path == "/caption" else b"application/json"
+    return Exchange((_head(path, "application/json", len(body)) + body,), complete=True, error_type=error_type)
 
 
 def _thousands_of_parts(chance: random.Random) -> Exchange:
@@ -141,7 +180,7 @@ def _noise(chance: random.Random) -> Exchange:
 _KINDS: tuple[Callable[[random.Random], Exchange], ...] = (
     _sound, _mutated, _odd_heads, _odd_parts, _mutated_parts, _length_too_long, _length_too_short, _far_too_large,
     _broken_chunks, _in_pieces, _hang_up, _pipelined, _noise, _thousands_of_parts, _mutated, _odd_heads, _odd_parts,
-    _mutated_parts,
+    _mutated_parts, _sound_json, _mutated_json,
 )  # fmt: skip
 
 

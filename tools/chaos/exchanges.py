@@ -49,13 +49,13 @@ async def _exchange_all(service: ServiceProcess, hostile: list[Exchange], figure
         async with at_once:
             try:
                 async with asyncio.timeout(_HANG_SECONDS):
-                    status, is_problem = await _exchange(service.port, exchange)
+                    status, is_framed = await _exchange(service.port, exchange)
             except TimeoutError:
                 hung += 1
                 return
         statuses[status] += 1
         unanswered += exchange.complete and status == _UNANSWERED
-        unframed += status >= 400 and not is_problem
+        unframed += status >= 400 and not is_framed
 
     start = time.perf_counter()
     await asyncio.gather(*(work(exchange) for exchange in hostile))
@@ -66,11 +66,11 @@ async def _exchange_all(service: ServiceProcess, hostile: list[Exchange], figure
     figures.count_statuses(statuses)
     figures.require(hung == 0, f"every exchange ends within {_HANG_SECONDS:g} seconds")
     figures.require(unanswered == 0, f"a complete request is answered; {unanswered} were not")
-    figures.require(unframed == 0, f"every error is problem+json; {unframed} were not")
+    figures.require(unframed == 0, f"every error has the form of its protocol; {unframed} had not")
 
 
 async def _exchange(port: int, exchange: Exchange) -> tuple[int, bool]:
-    """The status of the first answer, 0 when there was none, and whether it is a problem."""
+    """The status of the first answer, 0 when there was none, and whether it is an error of the form that is due."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     try:
         for piece in exchange.pieces:
@@ -83,4 +83,4 @@ async def _exchange(port: int, exchange: Exchange) -> tuple[int, bool]:
         return _UNANSWERED, False
     finally:
         writer.transport.abort()
-    return int(head[9:12]), b"application/problem+json" in head or b" 499 " in head
+    return int(head[9:12]), exchange.error_type in head or b" 499 " in head

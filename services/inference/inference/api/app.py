@@ -105,6 +105,6 @@ def _add_middleware(app: FastAPI, service: CaptionService, adapters: list[Adapte
     app.add_middleware(SecurityHeadersMiddleware)
     app.add_middleware(DrainNoticeMiddleware, service=service)
     app.add_middleware(RequestLogMiddleware, metrics=service.metrics)
-    forms = {path: adapter.translate for adapter in adapters for path in adapter.paths}
+    forms = {adapter.prefix: adapter.translate for adapter in adapters if adapter.prefix}
     app.add_middleware(ErrorFormMiddleware, forms=forms)
     app.add_middleware(PiecesMiddleware)

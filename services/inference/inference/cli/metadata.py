@@ -14,7 +14,6 @@ from pathlib import Path
 
 from inference.caption import Caption
 from inference.cli.exiftool import ExifTool, ExifTools
-from inference.cli.folders import PHOTO_SUFFIXES
 from inference.cli.outcome import Outcome, Status
 from inference.cli.photo import Photo
 from inference.cli.place import Existing
@@ -26,7 +25,8 @@ _ALT_TEXT = "XMP-iptcCore:AltTextAccessibility"
 _WRITER = "XMP-photoshop:CaptionWriter"
 _EXIF = "IFD0:ImageDescription"
 _IPTC = "IPTC:Caption-Abstract"
-_READ = (_DESCRIPTION, _ALT_TEXT, _WRITER, _EXIF, "IPTC:all")
+_TYPE = "File:MIMEType"
+_READ = (_DESCRIPTION, _ALT_TEXT, _WRITER, _EXIF, "IPTC:all", _TYPE)
 _DEFAULT_LANGUAGE = "-x-default"  # leaves other languages as they are
 # What cameras write where a description belongs.
 _FILLERS = ("olympus digital camera", "konica minolta digital camera", "minolta digital camera", "sony dsc", "dcim\\")
@@ -59,14 +59,14 @@ class Metadata:
         ours = _MARK.encode() in data
         if not data or (ours and self._existing == "renew"):
             return None
-        if ours or self._examine(photo, data).text:
+        if ours or self._examine(data).text:
             return Outcome(photo.name, Status.KEPT)
         return None
 
     def keep(self, photo: Photo, caption: Caption, author: str) -> bool:
         """Write the sentence, unless what is there is to stay or says the same."""
         data = self._read(photo)
-        with self._copy(photo, data) as (tool, copy):
+        with self._copy(data) as (tool, copy):
             values = _compose(_read_known(tool, copy), caption.alt_text, author, self._existing)
             if values:
                 tool.write(copy, values)
@@ -77,8 +77,8 @@ class Metadata:
     def note(self, outcome: Outcome) -> None:
         """Nothing: the caption is where it belongs."""
 
-    def _examine(self, photo: Photo, data: bytes) -> _Known:
-        with self._copy(photo, data) as (tool, copy):
+    def _examine(self, data: bytes) -> _Known:
+        with self._copy(data) as (tool, copy):
             return _read_known(tool, copy)
 
     def _target(self, photo: Photo) -> Path:
@@ -93,11 +93,10 @@ class Metadata:
             return b""
 
     @contextmanager
-    def _copy(self, photo: Photo, data: bytes) -> Iterator[tuple[ExifTool, Path]]:
+    def _copy(self, data: bytes) -> Iterator[tuple[ExifTool, Path]]:
         """What is in the file, where ExifTool may have it; nothing where there is nothing."""
         with self._tools.take() as tool:
-            suffix = photo.path.suffix.lower() if photo.path.suffix.lower() in PHOTO_SUFFIXES else ""
-            copy = tool.folder / f"copy{'.xmp' if self._beside else suffix}"
+            copy = tool.folder / ("copy.xmp" if self._beside else "copy")  # a photo's suffix may be another format's
             copy.unlink(missing_ok=True)
             if data:
                 copy.write_bytes(data)
@@ -105,7 +104,11 @@ class Metadata:
 
 
 def _read_known(tool: ExifTool, copy: Path) -> _Known:
+    """What is in the file, if there is one. Raises OSError, also where a description would go to a place where nobody
+    looks for it: a HEIC or AVIF whose brand ExifTool does not know is a film to it."""
     values = tool.read(copy, _READ) if copy.exists() else {}
+    if values.get(_TYPE, "").startswith("video/"):
+        raise OSError(None, "its metadata cannot be written: ExifTool takes it for a film", str(copy))
     texts = [values.get(tag, "").strip() for tag in (_DESCRIPTION, _IPTC, _EXIF, _ALT_TEXT)]
     texts = [text for text in texts if text and not text.lower().startswith(_FILLERS)]
     text = texts[0] if texts else ""

@@ -200,3 +200,15 @@ async def test_requests_are_counted_by_route(plain_client: httpx.AsyncClient) ->
 
     metrics = (await plain_client.get("/metrics")).text
     assert 'caption_requests_total{method="POST",route="/api/generate",status="200"} 1.0' in metrics
+
+
+@pytest.mark.parametrize(
+    "path", ["/api/pull", "/v1/embeddings", "/v1/models/llava", "/huggingface/v1/chat/completions"]
+)
+async def test_what_a_protocol_has_and_the_service_lacks_is_refused_in_the_protocols_form(
+    plain_client: httpx.AsyncClient, path: str
+) -> None:
+    response = await plain_client.post(path, json={})
+
+    assert response.status_code == 404
+    assert find_error(response.json()) == f"There is nothing at {path}."

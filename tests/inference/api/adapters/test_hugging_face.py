@@ -22,6 +22,8 @@ def test_the_client_gets_a_text(served: Served) -> None:
     with pytest.raises(HfHubHTTPError, match="not a picture") as caught:
         client.image_to_text(b"no photo")
     assert caught.value.response.status_code == 415
+    with pytest.raises(HfHubHTTPError, match="There is nothing at /huggingface/v1/chat"):
+        client.chat_completion([{"role": "user", "content": "Hello?"}])
 
 
 @pytest.mark.slow

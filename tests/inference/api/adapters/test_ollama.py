@@ -78,6 +78,10 @@ def test_an_error_is_one_that_the_client_understands(client: ollama.Client, serv
         client.generate("llava", images=[b"no photo"])
     assert caught.value.status_code == 415
 
+    with pytest.raises(ollama.ResponseError, match=r"^There is nothing at /api/pull\. ") as caught:
+        client.pull("llava")
+    assert caught.value.status_code == 404
+
     if served.key:
         with (
             ollama.Client(served.url) as stranger,

@@ -77,6 +77,9 @@ def test_an_error_is_one_that_the_client_understands(client: openai.OpenAI, serv
     with pytest.raises(openai.BadRequestError, match="response_format"):
         client.chat.completions.create(model="x", messages=ask(RED), response_format={"type": "json_object"})
 
+    with pytest.raises(openai.NotFoundError, match="There is nothing at /v1/embeddings"):
+        client.embeddings.create(model="x", input="A dog.")
+
     if served.key:
         with connect(served, "wrong") as stranger, pytest.raises(openai.AuthenticationError, match="not known"):
             stranger.chat.completions.create(model="x", messages=ask(RED))

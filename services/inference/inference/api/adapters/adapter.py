@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from fastapi import APIRouter
-from fastapi.routing import APIRoute
 from starlette.types import Scope
 
 from inference.api.openapi import document_errors
@@ -21,18 +20,15 @@ _FORM_KEY = "inference.error_form"
 class Adapter:
     """One protocol: the setting that switches it, its routes, and a problem in its own form.
 
-    `captioning` are the paths that take photos: refused while the queue is full, before a body is read.
+    `captioning` are the paths that take photos: refused while the queue is full, before a body is read. `prefix` begins
+    every path of the protocol, those that are not served among them: its clients understand no other form of error.
     """
 
     setting: str
     router: APIRouter
     translate: Translate
     captioning: tuple[str, ...] = ()
-
-    @property
-    def paths(self) -> list[str]:
-        """Every path of the protocol."""
-        return [route.path for route in self.router.routes if isinstance(route, APIRoute)]
+    prefix: str | None = None
 
 
 def set_error_form(scope: Scope, translate: Translate) -> None:

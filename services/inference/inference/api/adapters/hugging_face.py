@@ -57,4 +57,4 @@ async def image_to_text(request: Request, service: Service) -> list[ImageToText]
     return [ImageToText(generated_text=text)]
 
 
-ADAPTER = Adapter("hugging_face", router, translate, captioning=("/huggingface",))
+ADAPTER = Adapter("hugging_face", router, translate, captioning=("/huggingface",), prefix="/huggingface")

@@ -273,4 +273,4 @@ def _write_time(moment: datetime) -> str:
     return moment.isoformat().replace("+00:00", "Z")
 
 
-ADAPTER = Adapter("ollama", router, translate, captioning=("/api/generate", "/api/chat"))
+ADAPTER = Adapter("ollama", router, translate, captioning=("/api/generate", "/api/chat"), prefix="/api/")

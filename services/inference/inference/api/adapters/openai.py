@@ -196,4 +196,4 @@ def _write_events(completion: ChatCompletion, *, usage: bool) -> str:
     return "".join(f"data: {json.dumps(head | chunk)}\n\n" for chunk in chunks) + "data: [DONE]\n\n"
 
 
-ADAPTER = Adapter("openai", router, translate, captioning=("/v1/chat/completions",))
+ADAPTER = Adapter("openai", router, translate, captioning=("/v1/chat/completions",), prefix="/v1/")

@@ -47,4 +47,4 @@ async def describe(request: Request, service: Service) -> Description:
     return Description(**response.model_dump(), description=write_sentence(answer, service.settings))
 
 
-ADAPTER = Adapter("phanpy", router, translate, captioning=("/phanpy",))
+ADAPTER = Adapter("phanpy", router, translate, captioning=("/phanpy",), prefix="/phanpy")

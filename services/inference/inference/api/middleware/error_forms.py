@@ -1,7 +1,8 @@
 """Tells problems in the form of the protocol that was asked, wherever they come from.
 
 Problems are written by handlers, by other middlewares and by the last resort for errors that nobody expected; each
-writes RFC 9457. On the paths of another protocol this one, around all of them, translates.
+writes RFC 9457. On the paths of another protocol, whether they are served or not, this one, around all of them,
+translates.
 """
 
 import json
@@ -15,7 +16,7 @@ from inference.api.problems import MEDIA_TYPE, Problem
 
 
 class ErrorFormMiddleware:
-    """Translates problems on the paths of `forms`, and of requests that had their form set."""
+    """Translates problems on paths that begin as `forms` has them, and of requests that had their form set."""
 
     def __init__(self, app: ASGIApp, *, forms: Mapping[str, Translate]) -> None:
         self._app = app
@@ -43,7 +44,8 @@ class ErrorFormMiddleware:
         await self._app(scope, receive, send_translated if scope["type"] == "http" else send)
 
     def _find(self, scope: Scope) -> Translate | None:
-        return find_error_form(scope) or self._forms.get(scope["path"])
+        forms = (translate for prefix, translate in self._forms.items() if scope["path"].startswith(prefix))
+        return find_error_form(scope) or next(forms, None)
 
 
 def _translate(start: Message, body: bytes, translate: Translate) -> tuple[Message, bytes]:
