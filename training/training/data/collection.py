@@ -111,9 +111,7 @@ def _keep_apart(collections: Sequence[Collection]) -> list[Collection]:
         dev = {photo.sha256 for other in collections if other is not collection for photo in other.dev}
         train = tuple(photo for photo in collection.train if photo.sha256 not in dev)
         if left_out := len(collection.train) - len(train):
-            say(
-                f"{collection.source.folder}: {left_out} training photos are left out: they are dev photos elsewhere"
-            )
+            say(f"{collection.source.folder}: {left_out} training photos are left out: they are dev photos elsewhere")
         kept.append(replace(collection, train=train))
     return kept
 
