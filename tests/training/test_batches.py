@@ -7,10 +7,10 @@ import pytest
 
 from inference.model.vocabulary import Vocabulary
 from training.data.batches import Batches, TrainingPhotos, pad_captions
+from training.data.collection import Mixture
 from training.data.dataset import Photo
-from training.data.views import WHOLE, View
+from training.data.views import WHOLE, PhotoView, View
 from training.data.words import TOKENS
-from training.encoder.feature_maps import PhotoView
 
 
 @pytest.fixture
@@ -18,8 +18,8 @@ def batches(photos: list[Photo], vocabulary: Vocabulary) -> Batches:
     def load(batch: Sequence[PhotoView]) -> np.ndarray:
         return np.array([[[int(photo.sha256), view.mirrored]] for photo, view in batch], np.float16)
 
-    source = TrainingPhotos(photos, [[WHOLE, View(mirrored=True)]] * len(photos), load)
-    return Batches(source, vocabulary, max_length=7, photos_per_batch=2, seed=7)
+    source = TrainingPhotos(photos, Mixture([6], None, 2), [[WHOLE, View(mirrored=True)]] * len(photos), load)
+    return Batches(source, vocabulary, max_length=7, seed=7)
 
 
 def test_an_epoch_brings_every_photo_once_with_its_own_captions(

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from training.evaluation.calibration import GOOD_CIDER, bin_by_confidence, fit_calibration
+from training.evaluation.calibration import bin_by_confidence, fit_calibration
 
 
 def _confidence(slope: float, intercept: float, certainty: float) -> float:
@@ -17,7 +17,7 @@ def test_the_fit_recovers_how_often_captions_are_good() -> None:
     certainties = random.uniform(-3, 0, 20_000)
     good = random.random(20_000) < 1 / (1 + np.exp(-(2 + 1.5 * certainties)))
 
-    calibration = fit_calibration(certainties.tolist(), np.where(good, GOOD_CIDER + 1, GOOD_CIDER - 1).tolist())
+    calibration = fit_calibration(certainties.tolist(), [0.0] * len(good), good.tolist())
 
     assert calibration is not None
     assert calibration.slope == pytest.approx(1.5, abs=0.1)
@@ -26,9 +26,9 @@ def test_the_fit_recovers_how_often_captions_are_good() -> None:
 
 def test_the_mean_confidence_is_the_share_of_good_captions() -> None:
     certainties = [-2.0, -1.5, -1.0, -0.5, -0.2, -0.1]
-    ciders = [0.0, 10.0, 90.0, 20.0, 100.0, 150.0]
+    good = [False, False, True, False, True, True]
 
-    calibration = fit_calibration(certainties, ciders)
+    calibration = fit_calibration(certainties, [0.0] * 6, good)
 
     assert calibration is not None
     mean = np.mean([_confidence(calibration.slope, calibration.intercept, certainty) for certainty in certainties])
@@ -40,26 +40,26 @@ def test_evidence_for_the_words_counts_as_much_as_it_tells() -> None:
     certainties, evidence = random.uniform(-3, 0, 20_000), random.normal(0, 2, 20_000)
     good = random.random(20_000) < 1 / (1 + np.exp(-(1 + certainties + 0.5 * evidence)))
 
-    calibration = fit_calibration(certainties.tolist(), np.where(good, 100.0, 0.0).tolist(), evidence.tolist())
+    calibration = fit_calibration(certainties.tolist(), evidence.tolist(), good.tolist())
 
     assert calibration is not None
     assert (calibration.intercept, calibration.slope, calibration.evidence) == pytest.approx((1, 1, 0.5), abs=0.1)
 
 
 def test_a_decoder_without_evidence_is_calibrated_without() -> None:
-    calibration = fit_calibration([-2.0, -1.0, -0.5, -0.1], [0.0, 100.0, 0.0, 100.0], [0.0] * 4)
+    calibration = fit_calibration([-2.0, -1.0, -0.5, -0.1], [0.0] * 4, [False, True, False, True])
 
     assert calibration is not None
     assert calibration.evidence == 0
 
 
-@pytest.mark.parametrize("ciders", [[0.0, 0.0], [200.0, 200.0]])
-def test_nothing_is_fitted_when_all_captions_are_alike(ciders: list[float]) -> None:
-    assert fit_calibration([-1.0, -2.0], ciders) is None
+@pytest.mark.parametrize("good", [False, True])
+def test_nothing_is_fitted_when_all_captions_are_alike(good: bool) -> None:
+    assert fit_calibration([-1.0, -2.0], [0.0, 0.0], [good, good]) is None
 
 
 def test_captions_that_certainty_tells_apart_perfectly_still_give_finite_numbers() -> None:
-    calibration = fit_calibration([-3.0, -2.0, -1.0, -0.5], [0.0, 0.0, 200.0, 200.0])
+    calibration = fit_calibration([-3.0, -2.0, -1.0, -0.5], [0.0] * 4, [False, False, True, True])
 
     assert calibration is not None
     assert math.isfinite(calibration.slope)

@@ -27,7 +27,7 @@ def test_the_command_line_overrides_the_file_which_overrides_the_defaults(tmp_pa
     ("word", "message"),
     [
         ("fitting.epoch=3", "fitting.epoch"),
-        ("fitting.epochs=0", "fitting.epochs"),
+        ("fitting.epochs=-1", "fitting.epochs"),
         ("decoder.architecture=transformer", "decoder.architecture"),
         ("epochs=3", "section.name=value"),
         ("fitting.epochs", "section.name=value"),
@@ -69,3 +69,11 @@ def test_a_file_that_is_no_toml_is_named(tmp_path: Path) -> None:
 
     with pytest.raises(ConfigurationError, match=r"broken\.toml"):
         load_config(path)
+
+
+def test_what_only_the_last_phase_or_serving_reads_does_not_name_the_run() -> None:
+    plain = load_config().fit_json()
+
+    for word in ("reward.naming=3", "self_critical.epochs=1", "decoder.precision=float32"):
+        assert load_config(overrides=[word]).fit_json() == plain
+    assert load_config(overrides=["tags.most=7"]).fit_json() != plain

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from keras import ops
 
+from training.arrays import Arrays, read_arrays
 from training.encoder import weight_deltas
-from training.fit.checkpoint import Arrays, read_arrays
 
 
 def build() -> keras.Model:

@@ -14,25 +14,20 @@ from support.weights import weights_cache
 from training.config import EndToEndConfig, TrainingConfig, load_config
 from training.data.dataset import read_dataset
 from training.data.jpeg import compress
-from training.data.pixels import PixelPhotos, PixelStore
-from training.encoder.pretrained import read_start
 from training.fit import end_to_end
 from training.fit.end_to_end import EndToEndTraining, train_end_to_end
-from training.fit.fitting import SmoothedCrossEntropy
-from training.models.decoder import build_decoder
+from training.fit.pixels import PixelPhotos, PixelStore
+from training.fit.start import read_start
 from training.models.end_to_end_model import (
     AS_IT_IS,
     DRAWN,
     MIRROR,
-    Body,
-    Distillation,
-    EndToEnd,
     RandomView,
     TwoRateAdamW,
     split_xception,
 )
 
-SIZE, SIDE, WORDS, CHANNELS = 75, 60, 9, 2048
+SIZE, SIDE, CHANNELS = 75, 60, 2048
 PLAIN = EndToEndConfig(precision="float32", first_block=14)
 
 
@@ -40,17 +35,6 @@ PLAIN = EndToEndConfig(precision="float32", first_block=14)
 def pixels() -> np.ndarray:
     soft = np.random.default_rng(0).integers(0, 256, (2, 6, 6, 3)).astype(np.uint8)
     return np.stack([np.array(Image.fromarray(picture).resize((SIDE, SIDE))) for picture in soft])
-
-
-def build(config: TrainingConfig, teachers: int) -> EndToEnd:
-    """A model of a small network in two parts, with untaught teachers, all of their weights different."""
-    pictures, grids = keras.Input((SIZE, SIZE, 3)), keras.Input((3, 3, 4))
-    stem = keras.Model(pictures, keras.layers.Conv2D(4, 25, strides=25)(pictures))
-    bodies = []
-    for seed in range(teachers + 1):
-        blocks = keras.Model(grids, keras.layers.Conv2D(6, 1)(grids))
-        bodies.append(Body(blocks, build_decoder(WORDS, 9, 6, config.decoder, seed), f"body_{seed}"))
-    return EndToEnd(RandomView(SIZE, PLAIN), stem, bodies[0], bodies[1:])
 
 
 def draw(**drawn: float) -> np.ndarray:
@@ -137,37 +121,6 @@ def test_stem_and_blocks_make_one_xception(pixels: np.ndarray) -> None:
     assert not any("block13" in variable.path for variable in blocks.trainable_variables)
 
 
-def test_teachers_speak_in_training_alone_and_with_one_voice(config: TrainingConfig, pixels: np.ndarray) -> None:
-    model, tokens = build(config, teachers=2), np.ones((2, 1, 3), np.int32)
-
-    alone, taught = (model((pixels, draw(), tokens), training=training) for training in (False, True))
-
-    assert alone.shape == (2, 1, 3, WORDS)
-    assert taught.shape == (2, 1, 3, 2, WORDS)
-    np.testing.assert_allclose(np.exp(ops.convert_to_numpy(taught)[..., 1, :]).sum(axis=-1), 1, rtol=1e-4)
-
-
-def test_teachers_and_stem_do_not_learn(config: TrainingConfig) -> None:
-    learning = {variable.path for variable in build(config, teachers=1).trainable_variables}
-
-    assert len(learning) == len(build(config, teachers=0).trainable_variables)
-
-
-def test_distillation_is_between_people_and_teachers() -> None:
-    random = np.random.default_rng(0)
-    logits = random.normal(size=(1, 1, 2, WORDS)).astype(np.float32)
-    opinions = ops.convert_to_numpy(ops.log_softmax(random.normal(size=logits.shape).astype(np.float32)))
-    targets = np.array([[[4, 5]]], np.int32)
-    likely = ops.convert_to_numpy(ops.log_softmax(logits))
-
-    people = ops.convert_to_numpy(SmoothedCrossEntropy(0.1).call(targets, logits))
-    taught = -(np.exp(opinions) * likely).sum(axis=-1)
-    both = Distillation(0.1, share=0.25).call(targets, np.stack([logits, opinions], axis=-2))
-
-    np.testing.assert_allclose(ops.convert_to_numpy(both), 0.75 * people + 0.25 * taught, rtol=1e-5)
-    np.testing.assert_allclose(ops.convert_to_numpy(Distillation(0.1, 0.25).call(targets, logits)), people)
-
-
 def test_slow_variables_gather_speed_and_stay_slower() -> None:
     slow, fast = (keras.Variable(np.zeros(3, np.float32), name=name) for name in ("slow", "fast"))
     optimizer = TwoRateAdamW(0.1, slowly=frozenset({slow.path}), rate=0.5, ramp=4, weight_decay=0.0)
@@ -184,7 +137,7 @@ def test_slow_variables_gather_speed_and_stay_slower() -> None:
 def test_only_photos_that_may_be_are_mirrored(shapes: Path) -> None:
     photo = read_dataset(shapes).split("train")[0]
     sided = replace(photo, captions=("a dog looks left",), sha256="0" * 64)
-    photos = PixelPhotos([photo, sided], PixelStore([photo], SIDE))
+    photos = PixelPhotos([photo, sided], PixelStore([photo], SIDE), 2)
 
     draws = np.stack([photos.draw_views(np.random.default_rng(seed)) for seed in range(20)])
     pixels, of_photo = photos.load_inputs(np.array([0]), draws[0])
@@ -209,7 +162,7 @@ def test_from_pixels_to_where_a_job_begins(shapes: Path, tmp_path: Path, monkeyp
     monkeypatch.setattr(end_to_end, "load_xception", lambda size, cache: build_small_encoder(size, cache, PLAIN)[1])
     words = """encoder.size=75 encoder.canonical_size=60 decoder.units=8 decoder.heads=2 vocabulary.min_count=1
         vocabulary.max_length=8 self_critical.samples=2 end_to_end.teachers=2 end_to_end.photos_per_batch=8
-        end_to_end.epochs=1 end_to_end.student_epochs=1 end_to_end.critical_epochs=1 end_to_end.critical_passes=2
+        end_to_end.epochs=1 end_to_end.critical_epochs=1 end_to_end.critical_passes=2
         end_to_end.critical_encoder_rate=1e-3"""
     config = load_config(overrides=words.split())
 
@@ -218,8 +171,6 @@ def test_from_pixels_to_where_a_job_begins(shapes: Path, tmp_path: Path, monkeyp
     start = read_start(tmp_path / "start")
     assert start.tuned.keys() == {f"block14_conv/{name}" for name in ("kernel", "kernel:step", "bias", "bias:step")}
     assert np.abs(start.tuned["block14_conv/kernel"]).max() > 0
-    assert start.taught.keys() == start.decoder.keys()
-    assert any((start.taught[path] != start.decoder[path]).any() for path in start.taught)
     assert all(array.dtype == np.float16 for array in start.decoder.values())
     assert len(start.record["teachers"]) == 2
     assert len(start.record["self_critical"]) == 1
@@ -232,7 +183,6 @@ def check_that_stages_are_found_again(
     """The same command again makes the same, of what it finds; other settings of the end find the teaching alone."""
     before = read_start(tmp_path / "start")
     monkeypatch.setattr(EndToEndTraining, "teach", pytest.fail)
-    monkeypatch.setattr(EndToEndTraining, "distil", pytest.fail)
 
     train_end_to_end(shapes, config, tmp_path, tmp_path / "start", "caption-train end-to-end")
     again = read_start(tmp_path / "start")
@@ -241,5 +191,4 @@ def check_that_stages_are_found_again(
     other = read_start(tmp_path / "start")
 
     assert all((before.decoder[path] == again.decoder[path]).all() for path in before.decoder)
-    assert all((before.taught[path] == other.taught[path]).all() for path in before.taught)
     assert any((before.decoder[path] != other.decoder[path]).any() for path in before.decoder)

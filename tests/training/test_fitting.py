@@ -10,9 +10,9 @@ import pytest
 from inference.model.vocabulary import Vocabulary
 from training.config import TrainingConfig
 from training.data.batches import Batches, TrainingPhotos
+from training.data.collection import Mixture
 from training.data.dataset import Photo
-from training.data.views import WHOLE
-from training.encoder.feature_maps import PhotoView
+from training.data.views import WHOLE, PhotoView
 from training.errors import TrainingError
 from training.fit.checkpoint import Progress, read_weights
 from training.fit.fitting import SmoothedCrossEntropy, fit
@@ -35,10 +35,9 @@ class _Fit:
         self.config = config
         self.decoder = build_decoder(len(vocabulary), 4, 6, config.decoder, config.fitting.seed)
         self.batches = Batches(
-            TrainingPhotos(photos, [[WHOLE]] * len(photos), load),
+            TrainingPhotos(photos, Mixture([len(photos)], None, 2), [[WHOLE]] * len(photos), load),
             vocabulary,
             max_length=6,
-            photos_per_batch=2,
             seed=config.fitting.seed,
         )
 
@@ -110,7 +109,7 @@ def test_the_best_epoch_is_kept_and_the_fit_stops_when_it_gets_no_better(new_fit
     progress = short.run(tmp_path / "short", scores=(1, 5, 2, 3, 9))
     long.run(tmp_path / "long", scores=(1, 5, 2, 3, 1, 1, 1, 1, 1))
 
-    assert [record.cider for record in progress.history] == [1, 5, 2, 3]
+    assert [record.score for record in progress.history] == [1, 5, 2, 3]
     assert progress.best is not None
     assert progress.best.epoch == 1
     assert _same(short.decoder, long.decoder)

@@ -8,8 +8,8 @@ from PIL import Image
 
 from inference.model.manifest import ImageSpec
 from training.data.dataset import Photo, read_dataset
-from training.data.views import WHOLE, View
-from training.encoder.feature_maps import MapCache, PhotoView
+from training.data.views import WHOLE, PhotoView, View
+from training.encoder.feature_maps import MapCache
 
 IMAGE = ImageSpec(height=8, width=8, canonical_size=None, resample="bicubic")
 

@@ -10,13 +10,14 @@ import numpy as np
 import pytest
 
 from inference.model.vocabulary import Vocabulary
+from training.arrays import Arrays
 from training.config import TrainingConfig
 from training.data.dataset import Photo
+from training.data.views import PhotoView
 from training.data.words import TOKENS
-from training.encoder.feature_maps import PhotoView
-from training.fit.checkpoint import Arrays, read_weights, write_weights
-from training.fit.dev_score import PENALTIES, DevScore
-from training.fit.phases import Mixture
+from training.fit.checkpoint import read_weights
+from training.fit.dev_score import PENALTIES, DevScore, DevSet, Tuned
+from training.fit.phases import choose_trust, interpolate
 from training.models.decoder import Decoder, build_decoder
 
 
@@ -37,33 +38,78 @@ def test_an_open_length_penalty_is_the_best_of_all(
 
     def score(penalty: float | None) -> DevScore:
         decoding = config.decoding.model_copy(update={"length_penalty": penalty})
-        return DevScore(photos, load, vocabulary, config.model_copy(update={"decoding": decoding}))
+        return DevScore([DevSet("dev", photos)], load, vocabulary, config.model_copy(update={"decoding": decoding}))
 
     _make_ends_likelier(decoder)  # or all sentences are as long as they may be, whatever the penalty
     each = {penalty: score(penalty)(decoder) for penalty in PENALTIES}
     tuned = score(None).tune(decoder)
 
     assert len(set(each.values())) > 1
-    assert tuned.cider == max(each.values())
-    assert each[tuned.length_penalty] == tuned.cider
+    assert tuned.score == max(each.values())
+    assert each[tuned.length_penalty] == tuned.score
 
 
-def test_a_mixture_is_scored_without_a_trace_and_goes_a_share_of_the_way(decoder: Decoder) -> None:
+def test_several_sets_count_alike_each_by_what_it_has(
+    decoder: Decoder,
+    config: TrainingConfig,
+    photos: list[Photo],
+    features: dict[str, np.ndarray],
+    vocabulary: Vocabulary,
+) -> None:
+    def load(batch: Sequence[PhotoView]) -> np.ndarray:
+        searched.extend(photo.name for photo, _ in batch)
+        return np.stack([features[photo.name] for photo, _ in batch])
+
+    searched: list[str] = []
+    words = frozenset(vocabulary.words) - {"<unknown>"}
+    accepted = {photo.sha256: words if place else frozenset({"zebra"}) for place, photo in enumerate(photos[:4])}
+    sets = [DevSet("captioned", photos), DevSet("labelled", photos[:4], accepted)]
+
+    tuned = DevScore(sets, load, vocabulary, config).tune(decoder)
+    alone = DevScore(sets[:1], load, vocabulary, config)
+    captioned = [alone(decoder)]
+
+    assert sorted(searched) == sorted([photo.name for photo in photos] * 2), "a photo of two sets is captioned once"
+    assert tuned.scores["labelled"] == 75
+    assert tuned.scores["captioned"] <= max(captioned)
+    assert tuned.score == pytest.approx((tuned.scores["captioned"] + 75) / 2)
+    assert str(tuned) == f"captioned {tuned.scores['captioned']:.1f}, labelled 75.0"
+
+
+def test_a_label_is_named_by_any_of_its_words_and_captions_are_compared_with_their_own_photo(
+    photos: list[Photo],
+) -> None:
+    labelled = DevSet(
+        "labelled", photos[:2], {photos[0].sha256: frozenset({"cat", "kitten"}), photos[1].sha256: frozenset({"dog"})}
+    )
+
+    assert labelled.score({photos[0].sha256: "a kitten", photos[1].sha256: "dogs"}) == 50
+    captioned = DevSet("captioned", photos)
+    right = {photo.sha256: photo.captions[0] for photo in photos}
+    wrong = dict(zip(right, [*[*right.values()][1:], "a"], strict=True))
+    assert captioned.score(right) > 5 * captioned.score(wrong)
+
+
+def test_weights_between_two_are_a_share_of_the_way(decoder: Decoder) -> None:
     before = read_weights(decoder)
     after = {path: np.add(value, 1) for path, value in before.items()}
-    mixture = Mixture(before, share=0.25)
-    write_weights(decoder, after)
 
-    def score(mixed: Decoder) -> float:
-        path, value = next(iter(read_weights(mixed).items()))
-        return float(np.subtract(value, before[path]).mean())
+    assert _are_alike(interpolate(before, after, 0.25), {path: np.add(value, 0.25) for path, value in before.items()})
+    assert _are_alike(interpolate(before, after, 1.0), after)
 
-    assert mixture.scored_by(score)(decoder) == pytest.approx(0.25)
-    assert _are_alike(read_weights(decoder), after)
 
-    mixture.stir(decoder)
+def test_tags_are_trusted_as_far_as_dev_is_best(config: TrainingConfig, vocabulary: Vocabulary) -> None:
+    evidence = build_decoder(len(vocabulary), 4, 6, config.decoder, seed=3, tags=(4, 5)).evidence
+    assert evidence is not None
+    evidence.write_trust(0.25)
 
-    assert _are_alike(read_weights(decoder), {path: np.add(value, 0.25) for path, value in before.items()})
+    def tune() -> Tuned:
+        return Tuned({}, -abs(evidence.read_trust() - 1.0), 1.0)
+
+    tuned = choose_trust(evidence, (0.0, 0.5, 1.0), tune)
+
+    assert evidence.read_trust() == pytest.approx(0.75)  # a quarter from the best, as 1.25 is, which comes later
+    assert tuned.score == pytest.approx(-0.25)
 
 
 def _make_ends_likelier(decoder: Decoder) -> None:

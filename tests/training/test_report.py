@@ -12,8 +12,8 @@ from support.tiny_bundle import COLOURS, write_tiny_bundle
 from inference.captioner import Captioner
 from training.data.dataset import Photo
 from training.evaluation.evaluate import Evaluation, evaluate
+from training.evaluation.history import EpochRecord
 from training.evaluation.report import Rival, write_report
-from training.fit.checkpoint import EpochRecord
 
 
 class _Page(HTMLParser):

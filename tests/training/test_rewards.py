@@ -1,12 +1,15 @@
-"""The reward is CIDEr-D as the metrics compute it, and BLEU beside it; an open end costs."""
+"""The reward is CIDEr-D as the metrics compute it, and BLEU beside it; an open end costs, and what nobody would write;
+to name what a label says is rewarded.
+"""
 
 import numpy as np
 import pytest
 from nltk.translate.bleu_score import SmoothingFunction, sentence_bleu
 
+from training.config import RewardConfig
 from training.evaluation.metrics import score_cider
 from training.fit.reward_pool import RewardPool, Written
-from training.fit.rewards import SentenceReward
+from training.fit.rewards import Judged, SentenceReward
 
 REFERENCES = [
     ["a dog runs on the grass", "the brown dog runs", "a dog plays in a green field"],
@@ -17,8 +20,22 @@ REFERENCES = [
 CANDIDATES = ["a dog runs in the grass", "two men in red play", "a bench", "a dog a dog a dog in the water water"]
 
 
+NOTHING = dict.fromkeys(("bleu", "content", "naming", "found", "short", "rare", "repeated"), 0.0)
+
+
+def _config(**weights: float) -> RewardConfig:
+    """Rewards CIDEr and, with these weights, what is named."""
+    return RewardConfig.model_validate(NOTHING | weights)
+
+
+def _judged(accepted: frozenset[str] = frozenset()) -> list[Judged]:
+    """The photos; those from the third on with a label that these words name."""
+    references = [[caption.split() for caption in captions] for captions in REFERENCES]
+    return [Judged(of_photo, accepted if place > 1 else frozenset()) for place, of_photo in enumerate(references)]
+
+
 def _reward(bleu_weight: float) -> SentenceReward:
-    return SentenceReward([[caption.split() for caption in captions] for captions in REFERENCES], bleu_weight)
+    return SentenceReward(_judged(), _config(bleu=bleu_weight))
 
 
 def test_cider_is_that_of_the_metrics_with_the_end_as_a_word() -> None:
@@ -69,7 +86,7 @@ def test_a_pool_gives_the_rewards_that_this_process_would() -> None:
     captions = [[Written(caption.split(), ended) for caption in CANDIDATES for ended in (True, False)]] * len(photos)
     reward = _reward(0.5)
 
-    with RewardPool([[caption.split() for caption in of_photo] for of_photo in REFERENCES], 0.5) as pool:
+    with RewardPool(_judged(), _config(bleu=0.5)) as pool:
         given = pool.submit(photos, captions)()
 
     expected = [
@@ -77,3 +94,52 @@ def test_a_pool_gives_the_rewards_that_this_process_would() -> None:
         for photo, of_photo in zip(photos, captions, strict=True)
     ]
     np.testing.assert_allclose(given, expected, rtol=1e-6)
+
+
+def _gain(name: str, caption: str, place: int = 0, *, common: frozenset[str] = frozenset(), **others: float) -> float:
+    """What a part of the reward with weight 1 adds to the rest of it, for a photo that "bench" or "park" names if it is
+    the third.
+    """
+    accepted = frozenset({"bench", "park"})
+    with_it, without = (
+        SentenceReward(_judged(accepted), _config(**others, **{name: weight}), common) for weight in (1.0, 0.0)
+    )
+    return with_it(place, caption.split(), ended=True) - without(place, caption.split(), ended=True)
+
+
+def test_content_words_are_rewarded_by_the_share_that_somebody_wrote_of_the_photo() -> None:
+    assert _gain("content", "a brown dog in the water") == pytest.approx(2 / 3)
+    assert _gain("content", "in the") == 0
+
+
+def test_to_name_a_label_is_rewarded_once() -> None:
+    assert _gain("naming", "a bench in a park", 2) == 1
+    assert _gain("naming", "a woman sits", 2) == 0
+    assert _gain("naming", "a bench in a park", 0) == 0, "a photo without a label names nothing"
+
+
+def test_a_photo_with_a_label_is_rewarded_for_likeness_as_far_as_found_captions_count() -> None:
+    likeness = _reward(0)(2, ["a", "woman", "sits", "on", "a", "bench"], ended=True)
+
+    assert likeness > 1
+    assert _gain("found", "a woman sits on a bench", 2) == pytest.approx(likeness)
+    assert SentenceReward(_judged(frozenset({"cat"})), _config())(2, ["a", "woman"], ended=True) == 0
+
+
+def test_a_short_caption_of_a_photo_with_a_label_costs_for_each_missing_word() -> None:
+    assert _gain("short", "a bench", 2, least_words=5) == -3
+    assert _gain("short", "a woman in red sits on a bench", 2, least_words=5) == 0
+    assert _gain("short", "a dog", 0, least_words=5) == 0, "its own captions say how long it should be"
+
+
+def test_sequences_that_nobody_writes_cost() -> None:
+    common = frozenset({"a dog runs", "dog runs on"})
+
+    assert _gain("rare", "a dog runs on", common=common) == 0
+    assert _gain("rare", "a dog runs grass on", common=common) == -2
+    assert _gain("rare", "a dog runs grass on") == 0, "without texts nothing is known of what people write"
+
+
+def test_content_words_that_stand_there_again_cost() -> None:
+    assert _gain("repeated", "a dog and a dog and a dog") == -2
+    assert _gain("repeated", "the man in the hat in the rain") == 0

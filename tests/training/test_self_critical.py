@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 
 from inference.model.vocabulary import Vocabulary
-from training.config import SelfCriticalConfig, TrainingConfig
+from training.config import RewardConfig, SelfCriticalConfig, TrainingConfig
 from training.data.batches import TrainingPhotos
+from training.data.collection import Mixture
 from training.data.dataset import Photo
-from training.data.views import WHOLE
+from training.data.views import WHOLE, PhotoView
 from training.data.words import TOKENS
-from training.encoder.feature_maps import PhotoView
 from training.fit.fitting import fit
 from training.fit.self_critical import SampledBatches, open_rewards
 from training.models.decoder import Decoder, build_decoder
@@ -34,12 +34,14 @@ def source(photos: list[Photo], features: dict[str, np.ndarray]) -> TrainingPhot
     def load(batch: Sequence[PhotoView]) -> np.ndarray:
         return np.stack([features[photo.name] for photo, _ in batch])
 
-    return TrainingPhotos(photos, [[WHOLE]] * len(photos), load)
+    return TrainingPhotos(
+        photos, Mixture([len(photos)], None, SETTINGS.photos_per_batch), [[WHOLE]] * len(photos), load
+    )
 
 
 @pytest.fixture
 def batches(decoder: Decoder, source: TrainingPhotos, vocabulary: Vocabulary) -> Iterator[SampledBatches]:
-    with open_rewards(source.photos, SETTINGS) as rewards:
+    with open_rewards(source.photos, RewardConfig()) as rewards:
         yield SampledBatches(Sampler(decoder), source, rewards, vocabulary, SETTINGS, max_length=6, seed=1)
 
 

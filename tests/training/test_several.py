@@ -11,13 +11,14 @@ from support.tiny_bundle import COLOURS, write_tiny_bundle
 
 from inference.captioner import Captioner
 from training.cli import main
+from training.data.content_words import FUNCTION_WORDS, count_found
 from training.data.dataset import Photo, read_captions
 from training.data.labelled import LabelledPhoto
+from training.data.texts import read_texts
+from training.data.trigrams import find_common, find_rare
 from training.errors import DatasetError
-from training.evaluation.content_words import FUNCTION_WORDS, count_found
 from training.evaluation.several import read_sets
 from training.evaluation.subjects import evaluate_subjects
-from training.evaluation.trigrams import find_rare, read_texts
 
 
 @pytest.fixture(scope="module")
@@ -100,12 +101,13 @@ def test_sequences_count_as_found_in_two_different_captions() -> None:
     assert checked.rare == {"red dog flies": 1}
     assert (checked.captions, checked.sequences, checked.captions_with_rare) == (4, 3, 1)
     assert find_rare(["red dog sits"], text).rare == {"red dog sits": 1}
+    assert find_common(text) == {"a red dog", "red dog runs"}
     assert find_rare(["red dog runs"], ["red dog runs red dog runs", "Red dog runs, red dog runs."]).rare
 
 
 def test_texts_are_read_and_a_line_without_a_tab_is_named(tmp_path: Path) -> None:
     path = _write_text(tmp_path / "text.gz", "a dog", "two cats")
-    assert [caption.strip() for caption in read_texts([path])] == ["a dog", "two cats"]
+    assert list(read_texts([path])) == [("text.gz 7", "a dog"), ("text.gz 7", "two cats")]
 
     path.write_bytes(gzip.compress(b"1\ta dog\nno caption\n"))
     with pytest.raises(DatasetError, match=r"text\.gz, line 2"):

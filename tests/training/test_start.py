@@ -1,29 +1,32 @@
 """Where a job can begin is read as it was written, and nothing else is taken for it."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
+from training.arrays import Arrays
 from training.config import TrainingConfig
-from training.encoder.pretrained import Start, read_start, write_start
 from training.errors import TrainingError
-from training.fit.checkpoint import Arrays, read_weights
+from training.fit.checkpoint import read_weights
+from training.fit.start import Start, read_start, shorten, write_start
 from training.models.decoder import build_decoder
 
 TUNED: Arrays = {"block14/kernel": np.ones((2, 3), np.int8), "block14/kernel:step": np.array(0.5, np.float32)}
+TABLE: dict[str, Any] = {"embedding/table": np.ones(2, np.float16)}
 
 
 def test_a_start_is_read_as_it_was_written(config: TrainingConfig, tmp_path: Path) -> None:
     taught, untaught = (build_decoder(9, 4, 6, config.decoder, seed) for seed in (1, 2))
     weights = {path: array.astype(np.float16) for path, array in read_weights(taught).items()}
-    write_start(tmp_path / "start", Start(TUNED, weights, {"table": np.ones(2, np.float16)}, {"command": "made"}))
+    write_start(tmp_path / "start", TUNED, weights, {"command": "made"})
 
     start = read_start(tmp_path / "start")
-    before = start.teach(untaught)
+    start.teach(untaught)
 
     assert start.record == {"command": "made"}
-    assert before["table"].dtype == np.float32
+    assert start.bundle is None
     assert all(np.array_equal(start.tuned[name], TUNED[name]) for name in TUNED)
     for path, array in read_weights(untaught).items():
         np.testing.assert_array_equal(array, weights[path].astype(np.float32))
@@ -31,19 +34,20 @@ def test_a_start_is_read_as_it_was_written(config: TrainingConfig, tmp_path: Pat
 
 def test_a_decoder_of_another_kind_is_refused(config: TrainingConfig) -> None:
     other = build_decoder(9, 4, 6, config.decoder.model_copy(update={"architecture": "pooled"}))
+    weights = {shorten(path): array for path, array in read_weights(other).items()}
 
-    with pytest.raises(TrainingError, match="another model"):
-        Start(decoder=read_weights(other)).teach(build_decoder(9, 4, 6, config.decoder))
+    with pytest.raises(TrainingError, match="does not fit the settings"):
+        Start(decoder=weights).teach(build_decoder(9, 4, 6, config.decoder))
 
 
 @pytest.mark.parametrize("content", [b"what is this?", None])
-@pytest.mark.parametrize("damaged", ["encoder.npz", "decoder.npz", "taught_decoder.npz", "start.json"])
+@pytest.mark.parametrize("damaged", ["encoder.npz", "decoder.npz", "start.json"])
 def test_a_folder_that_is_no_start_is_named(tmp_path: Path, damaged: str, content: bytes | None) -> None:
-    write_start(tmp_path, Start(TUNED, {"table": np.ones(2, np.float16)}))
+    write_start(tmp_path, TUNED, TABLE, {"command": "made"})
     path = tmp_path / damaged
     path.write_bytes(content or path.read_bytes()[:-8])  # other content, or a copy that broke off
 
-    with pytest.raises(TrainingError, match="is not what end-to-end training leaves"):
+    with pytest.raises(TrainingError, match="is neither a bundle nor what end-to-end training leaves"):
         read_start(tmp_path)
 
 

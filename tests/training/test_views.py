@@ -10,7 +10,7 @@ from training.config import AugmentationConfig
 from training.data.dataset import Photo
 from training.data.views import WHOLE, View, choose_views
 
-CONFIG = AugmentationConfig(mirror=True, cuttings=3, worn=1, smallest_side=0.6)
+CONFIG = AugmentationConfig(copies=4, smallest_side=0.6, smallest_scale=0.7, worst_quality=50)
 
 
 def _photo(*captions: str, digest: str = "5e" * 32) -> Photo:
@@ -30,8 +30,8 @@ def test_the_whole_comes_first_and_its_features_keep_the_plain_name() -> None:
     views = choose_views(_photo("a dog"), CONFIG)
 
     assert views[0] == WHOLE
-    assert [view.key == "" for view in views] == [True, *[False] * 5]
-    assert len({view.key for view in views}) == 6
+    assert [view.key == "" for view in views] == [True, *[False] * 4]
+    assert len({view.key for view in views}) == 5
 
 
 def test_a_photo_has_the_same_views_in_every_run_and_another_photo_has_others() -> None:
@@ -48,16 +48,23 @@ def test_a_photo_whose_captions_speak_of_sides_is_never_mirrored(caption: str) -
         assert not any(view.mirrored for view in views)
 
 
-def test_cuttings_lie_within_the_photo_and_are_no_smaller_than_asked() -> None:
+def test_copies_lie_within_the_photo_and_are_no_worse_than_asked() -> None:
+    mirrored = 0
     for number in range(50):
-        for view in choose_views(_photo("a dog", digest=f"{number:016x}" + "0" * 48), CONFIG):
+        _, *copies = choose_views(_photo("a dog", digest=f"{number:016x}" + "0" * 48), CONFIG)
+        mirrored += sum(view.mirrored for view in copies)
+        for view in copies:
             assert 0 <= view.left < view.right <= 1 + 1e-9
             assert 0 <= view.top < view.bottom <= 1 + 1e-9
             assert min(view.right - view.left, view.bottom - view.top) >= 0.6 - 1e-9
+            assert 0.7 <= view.scale <= 1
+            assert view.quality is not None
+            assert 50 <= view.quality <= 95
+    assert 70 < mirrored < 130
 
 
 def test_without_augmentation_there_is_the_whole_alone() -> None:
-    assert choose_views(_photo("a dog"), AugmentationConfig(mirror=False, cuttings=0, worn=0)) == (WHOLE,)
+    assert choose_views(_photo("a dog"), AugmentationConfig(copies=0)) == (WHOLE,)
 
 
 def test_a_view_shows_its_part_of_the_image(row: Image.Image) -> None:
@@ -79,9 +86,9 @@ def test_a_worn_copy_is_smaller_and_has_lost_detail() -> None:
     assert np.asarray(worn).std() < noise.std() / 2
 
 
-def test_one_copy_of_each_photo_is_worn() -> None:
-    worn = choose_views(_photo("a dog"), CONFIG)[-1]
+def test_no_copy_is_mirrored_where_the_settings_say_so() -> None:
+    config = CONFIG.model_copy(update={"mirror": False})
 
-    assert worn.quality is not None
-    assert 0.5 <= worn.scale <= 1
-    assert (worn.left, worn.top, worn.right, worn.bottom) == (0, 0, 1, 1)
+    assert not any(
+        view.mirrored for number in range(9) for view in choose_views(_photo(digest=f"{number:064x}"), config)
+    )

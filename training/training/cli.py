@@ -1,4 +1,4 @@
-"""The programs `caption-train train`, `end-to-end`, `evaluate` and `report`, for people and for the Makefile."""
+"""The programs `caption-train train`, `end-to-end`, `draw`, `evaluate` and `report`, for people and for make."""
 
 import argparse
 import os
@@ -11,10 +11,15 @@ os.environ.setdefault(
     "TF_CPP_MIN_LOG_LEVEL", "2"
 )  # before TensorFlow is imported: it logs a page about CPUs at every start
 
+from typing import TYPE_CHECKING
+
 from inference.errors import CaptionError
 from training.config import load_config
 from training.data.dataset import SPLITS
-from training.errors import TrainingError
+from training.errors import ConfigurationError, TrainingError
+
+if TYPE_CHECKING:
+    from training.data.collection import Source
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -38,6 +43,7 @@ def _build_parser() -> argparse.ArgumentParser:
     _add_end_to_end(
         commands.add_parser("end-to-end", help="train the encoder too, on an accelerator, as a start for `train`")
     )
+    _add_draw(commands.add_parser("draw", help="draw pictures of what is no photo, with captions, to learn from"))
     _add_evaluate(commands.add_parser("evaluate", help="score a bundle on a split of a dataset"))
     _add_report(commands.add_parser("report", help="write a page about a bundle that a person can look at"))
     return parser
@@ -45,16 +51,33 @@ def _build_parser() -> argparse.ArgumentParser:
 
 def _add_train(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--dataset", type=Path, required=True, help="folder with photos and captions, see docs/training.md"
+        "--dataset",
+        action="append",
+        required=True,
+        metavar="FOLDER[=SHARE]",
+        help="photos with captions or with labels, see docs/training.md; once for each folder, each with its share of "
+        "every batch or none",
     )
     parser.add_argument("--out", type=Path, required=True, help="directory of the bundle to publish")
+    parser.add_argument(
+        "--text",
+        type=Path,
+        action="extend",
+        nargs="+",
+        default=[],
+        metavar="FILE",
+        help="gzip files of id<tab>caption: captions without photos, from which language is learnt",
+    )
     parser.add_argument("--config", type=Path, help="TOML file that overrides the defaults of training/config.py")
     parser.add_argument("--runs", type=Path, default=Path("runs"), help="where run directories go (default: runs)")
     parser.add_argument(
         "--cache", type=Path, default=Path(".cache/training"), help="weights and features (default: .cache/training)"
     )
     parser.add_argument(
-        "--start", type=Path, metavar="FOLDER", help="begin with what `caption-train end-to-end` left there"
+        "--start",
+        type=Path,
+        metavar="FOLDER",
+        help="begin with a bundle, such as artifacts/default, or with what `caption-train end-to-end` left",
     )
     parser.add_argument(
         "--saved-model", action="store_true", help="put a SavedModel for the TensorFlow runtime into the bundle too"
@@ -72,6 +95,12 @@ def _add_end_to_end(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--cache", type=Path, default=Path(".cache/training"), help="as for train")
     parser.add_argument("settings", nargs="*", metavar="section.name=value", help="e.g. end_to_end.teachers=1")
     parser.set_defaults(run_command=_train_end_to_end, start=None, saved_model=False)
+
+
+def _add_draw(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--out", type=Path, required=True, help="folder for them")
+    parser.add_argument("--count", type=int, default=400, help="how many (default: 400)")
+    parser.set_defaults(run_command=_draw)
 
 
 def _add_evaluate(parser: argparse.ArgumentParser) -> None:
@@ -123,15 +152,38 @@ def _add_datasets(parser: argparse.ArgumentParser) -> None:
 
 def _train(options: argparse.Namespace) -> None:
     config = load_config(options.config, options.settings)
-    from training.encoder.pretrained import Start, read_start
-    from training.pipeline import train
-    from training.publish.bundling import (
-        Job,  # after the settings are known to be good: TensorFlow takes seconds to import
+    from training.data.collection import Source
+    from training.fit.job import Job
+    from training.fit.start import Start, read_start
+    from training.pipeline import train  # after the settings are known to be good: TensorFlow takes seconds to import
+
+    try:
+        sources = [Source.parse(text) for text in options.dataset]
+    except ValueError as error:
+        raise ConfigurationError(f"--dataset: {error}") from error
+    start = read_start(options.start) if options.start else Start()
+    command = shlex.join(["caption-train", "train", *_name_data(sources, options.text), *_settings_of(options)])
+    train(
+        Job(
+            sources,
+            options.out,
+            config,
+            options.runs,
+            options.cache,
+            command,
+            tuple(options.text),
+            options.saved_model,
+            start,
+        )
     )
 
-    command = shlex.join(["caption-train", "train", *_settings_of(options)])
-    start = read_start(options.start) if options.start else Start()
-    train(Job(options.dataset, options.out, config, options.runs, options.cache, command, options.saved_model, start))
+
+def _name_data(sources: Sequence["Source"], texts: Sequence[Path]) -> list[str]:
+    """The words of the command that say what to learn from, without paths."""
+    words = []
+    for source in sources:
+        words += ["--dataset", source.name if source.share is None else f"{source.name}={source.share:g}"]
+    return [*words, *(["--text", *(path.name for path in texts)] if texts else [])]
 
 
 def _train_end_to_end(options: argparse.Namespace) -> None:
@@ -142,6 +194,12 @@ def _train_end_to_end(options: argparse.Namespace) -> None:
     train_end_to_end(options.dataset, config, options.cache, options.out, command)
 
 
+def _draw(options: argparse.Namespace) -> None:
+    from training.data.drawn import draw_dataset
+
+    draw_dataset(options.out, options.count)
+
+
 def _settings_of(options: argparse.Namespace) -> list[str]:
     """The words of the command that shaped the model; paths are of no use to others."""
     config = ["--config", options.config.name] if options.config else []
@@ -150,13 +208,13 @@ def _settings_of(options: argparse.Namespace) -> list[str]:
 
 
 def _evaluate(options: argparse.Namespace) -> None:
-    from training.evaluation.commands import print_scores
+    from training.commands import print_scores
 
     print_scores(options)
 
 
 def _report(options: argparse.Namespace) -> None:
-    from training.evaluation.commands import write_page
+    from training.commands import write_page
 
     write_page(options)
 

@@ -82,20 +82,56 @@ class VocabularyConfig(Section):
     """Longest caption in words, in training and in serving; 97 in 100 of Flickr8k's are no longer."""
 
 
+class TagsConfig(Section):
+    """The words that a linear tagger looks for in the photo before the decoder writes (`training.models.evidence`)."""
+
+    most: int = Field(1276, ge=0)
+    """How many, the most frequent content words first; 0 leaves the tagger out."""
+
+    least_photos: int = Field(8, ge=1)
+    """Photos that have a word in a caption or label, or else it is no tag."""
+
+    epochs: int = Field(12, ge=1)
+    learning_rate: float = Field(1e-2, gt=0)
+    weight_decay: float = Field(2.0, ge=0)
+    """Far more than for deeper networks: a linear layer on 2,048 features of few photos overfits at once."""
+
+    folds: int = Field(4, ge=2)
+    """Parts of the photos: evidence for each part comes of a tagger that learnt from the others, so that the decoder
+    trusts it as far as that for new photos can be trusted.
+    """
+
+    kinds_weight: float = Field(0.4, ge=0)
+    """How much of the log-odds of a photo's kind of subject the words that name it get: more names more subjects, and
+    makes evidence for these words less true."""
+
+    people_weight: float = Field(0.1, ge=0)
+    """The same for people, who are in photos of anything."""
+
+    more_trust: tuple[float, ...] = Field((0.0, 0.5, 1.0), min_length=1)
+    """Added to how far the decoder learnt to trust its tags, before the softplus; dev says which, at the end."""
+
+    people: str = "man men woman women boy boys girl girls person people child children baby kid kids player players"
+    """Words for them."""
+
+
 class AugmentationConfig(Section):
-    """Views of each training photo, from which a phase may pick at random; each costs a pass of the trunk, once."""
+    """Copies of each training photo as the web wears them, from which a batch picks one or the photo itself."""
+
+    copies: int = Field(1, ge=0)
+    """Of each photo; each costs a pass of the trunk, once, and 100 kB of the cache."""
 
     mirror: bool = True
-    """Add the mirror image, unless a caption of the photo speaks of left or right."""
+    """One copy in two is a mirror image, unless a caption of the photo speaks of left or right."""
 
-    cuttings: int = Field(1, ge=0)
-    """Parts of the photo, at random places and of random shapes, one in two of them mirrored."""
+    smallest_side: float = Field(0.85, gt=0, le=1)
+    """The least share of the photo's width and of its height that a copy shows."""
 
-    worn: int = Field(1, ge=0)
-    """Copies of the whole, made smaller and kept as JPEG: people's photos come in any resolution and quality."""
+    smallest_scale: float = Field(0.6, gt=0, le=1)
+    """The least share of its width and height in pixels that a copy is made smaller to."""
 
-    smallest_side: float = Field(0.75, gt=0, le=1)
-    """The least share of the photo's width and of its height that a part has."""
+    worst_quality: int = Field(40, ge=1, le=95)
+    """The least quality of the JPEG in which a copy was kept."""
 
 
 class ScheduleConfig(Section):
@@ -110,8 +146,8 @@ class ScheduleConfig(Section):
     photos_per_batch: int = Field(32, ge=1)
     """Each brings all of its captions, so that its features are projected once."""
 
-    views: bool = True
-    """Whether a batch picks one of the views of each photo, or takes the whole."""
+    least_batches: int = Field(50, ge=1)
+    """Of an epoch: where photos are few, it goes over them more often."""
 
     learning_rate: float = Field(gt=0)
     """Peak of the one-cycle schedule: linear warm-up, then cosine to zero."""
@@ -137,28 +173,21 @@ class ScheduleConfig(Section):
 
 
 class FittingConfig(ScheduleConfig):
-    """How the decoder learns people's captions, word by word, from features as ImageNet made them."""
+    """How the decoder learns people's captions, word by word."""
 
     seed: int = 1
     """Of everything random, in every phase: weights, order, dropout, samples."""
 
-    epochs: int = Field(12, ge=1)
+    epochs: int = Field(12, ge=0)
     patience: int = Field(4, ge=1)
     learning_rate: float = Field(1e-3, gt=0)
     warmup_epochs: float = Field(1.0, ge=0)
-    views: bool = False
-    """Off: over seven epochs they did not pay on Flickr8k (docs/training.md), and longer was not tried."""
-
     average_decay: float = Field(0.998, ge=0, lt=1)
+    least_photos: int = Field(500, ge=1)
+    """With captions, to learn from: fewer are refused where nothing is known already, for they teach no sentences."""
 
-
-class FineTuningConfig(ScheduleConfig):
-    """How the encoder's last block then learns with the decoder, from the same captions."""
-
-    epochs: int = Field(0, ge=0)
-    """None by default: one epoch on Flickr8k gained nothing on dev (docs/training.md), and takes a CPU ten minutes."""
-
-    learning_rate: float = Field(1e-4, gt=0)
+    texts_share: float = Field(0.25, ge=0, lt=1)
+    """Of the batches: captions without photos, where there are some."""
 
 
 class EndToEndConfig(Section):
@@ -183,14 +212,6 @@ class EndToEndConfig(Section):
     encoder_warmup_epochs: float = Field(3.0, ge=0)
     """Until then the encoder gathers speed: a decoder that knows nothing has nothing to tell it."""
 
-    student_epochs: int = Field(0, ge=0)
-    """Of a student that listens to all teachers and goes on instead of the best; 0 for none, which scored better."""
-
-    student_learning_rate: float = Field(5e-4, gt=0)
-
-    teachers_share: float = Field(0.7, ge=0, le=1)
-    """Of the student's loss: what the teachers think of the next word, beside what people wrote."""
-
     critical_epochs: int = Field(8, ge=1)
     """Of self-critical training at the end, with the settings of `self_critical` but for these."""
 
@@ -200,9 +221,6 @@ class EndToEndConfig(Section):
     critical_learning_rate: float = Field(1e-4, gt=0)
     critical_encoder_rate: float = Field(1e-5, ge=0)
     """Peak learning rate of the encoder meanwhile."""
-
-    critical_bleu_weight: float = Field(1.0, ge=0)
-    """Weight of smoothed BLEU-4 beside CIDEr-D in the reward."""
 
     photos_per_batch: int = Field(64, ge=1)
     warmup_epochs: float = Field(1.0, ge=0)
@@ -224,6 +242,33 @@ class EndToEndConfig(Section):
     """The least quality of the JPEG that every other picture comes out of."""
 
 
+class RewardConfig(Section):
+    """What self-critical training rewards beside CIDEr-D."""
+
+    bleu: float = Field(0.5, ge=0)
+    """Weight of smoothed BLEU-4; CIDEr alone is fond of broken endings."""
+
+    content: float = Field(0.3, ge=0)
+    """For the share of content words that some caption of the photo has; much more, and sentences become short."""
+
+    naming: float = Field(1.5, ge=0)
+    """For naming what the label says, where a photo has one."""
+
+    found: float = Field(0.3, ge=0)
+    """Weight, there, of likeness to the captions that were found for it, which were written of other photos."""
+
+    short: float = Field(0.15, ge=0)
+    """Loss, there, for each word below `least_words`: the label alone is no sentence."""
+
+    least_words: int = Field(8, ge=0)
+
+    rare: float = Field(0.06, ge=0)
+    """Loss for each sequence of three words that hardly anybody wrote in the texts and captions."""
+
+    repeated: float = Field(0.3, ge=0)
+    """Loss for each content word that stands there again."""
+
+
 class SelfCriticalConfig(ScheduleConfig):
     """How the decoder is then rewarded for whole sentences: self-critical training (Rennie et al. 2017)."""
 
@@ -238,13 +283,11 @@ class SelfCriticalConfig(ScheduleConfig):
     samples: int = Field(5, ge=2)
     """Captions sampled from each photo; the mean reward of the others is the baseline of each (Luo 2020)."""
 
-    share: float = Field(0.4, gt=0, le=1)
+    shares: tuple[float, ...] = Field((0.4, 0.6, 0.8, 1.0), min_length=1)
     """How far to go from the weights after teacher forcing to those after this phase (Wortsman et al. 2022): all the
-    way, captions of photos that were not learnt from become short and vague.
+    way, captions of photos that were not learnt from become short and vague. Dev chooses at the end; epochs are judged
+    by the first.
     """
-
-    bleu_weight: float = Field(0.5, ge=0)
-    """Weight of smoothed BLEU-4 beside CIDEr-D in the reward; CIDEr alone is fond of broken endings."""
 
 
 class DecodingConfig(Section):
@@ -269,10 +312,11 @@ class TrainingConfig(Section):
     encoder: EncoderConfig = EncoderConfig()
     decoder: DecoderConfig = DecoderConfig()
     vocabulary: VocabularyConfig = VocabularyConfig()
+    tags: TagsConfig = TagsConfig()
     augmentation: AugmentationConfig = AugmentationConfig()
     end_to_end: EndToEndConfig = EndToEndConfig()
     fitting: FittingConfig = FittingConfig()
-    fine_tuning: FineTuningConfig = FineTuningConfig()
+    reward: RewardConfig = RewardConfig()
     self_critical: SelfCriticalConfig = SelfCriticalConfig()
     decoding: DecodingConfig = DecodingConfig()
 
@@ -284,7 +328,8 @@ class TrainingConfig(Section):
             exclude={
                 "decoder": {"precision"},
                 "end_to_end": True,
-                "fine_tuning": True,
+                "tags": {"more_trust"},
+                "reward": True,
                 "self_critical": True,
                 "decoding": {"repeatable_words"},
             }

@@ -1,4 +1,4 @@
-"""The training job from top to bottom: dataset → encoder → maps → decoder, in phases → bundle.
+"""The training job from top to bottom: datasets → encoder → maps → tagger → decoder, in phases → bundle.
 
 Every stage keeps what it made, so that the same command goes on where it was stopped: the encoder and its trunk's maps
 in the cache, the phases in the run directory. The bundle appears only at the end, whole.
@@ -9,99 +9,126 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import keras
-import numpy as np
-import numpy.typing as npt
 
 from inference.captioner import Captioner
 from inference.model.manifest import Manifest
-from training.data.dataset import Dataset, Photo, read_dataset
-from training.data.views import WHOLE, View
-from training.data.words import build_vocabulary, tokenise
-from training.encoder.cache import ExportedEncoder, export_encoder
-from training.encoder.feature_maps import MapCache
-from training.encoder.trunk import TRUNK, Trunk
+from inference.model.vocabulary import Vocabulary
+from training.data.collection import Collection, read_collections
+from training.data.texts import digest_text
+from training.data.words import build_vocabulary, extend_vocabulary, tokenise
+from training.encoder.cache import ExportedEncoder, adopt_encoder, export_encoder
+from training.errors import DatasetError, TrainingError
+from training.evaluation.history import read_phases
 from training.evaluation.report import write_report
-from training.fit.phases import Material, Phases, read_phases
+from training.fit.job import Job
+from training.fit.material import Material, prepare
+from training.fit.phases import Phases
 from training.models.decoder import build_decoder
 from training.progress import say
-from training.publish.bundling import Job, Trained, publish_bundle
+from training.publish.bundling import Trained, publish_bundle
+
+_FEWEST_PHOTOS = 30
 
 
 def train(job: Job) -> Manifest:
     """Run the job and publish its bundle; what is done already is not done again. Raises TrainingError."""
-    say(f"Reading {job.dataset}")
-    dataset = read_dataset(job.dataset)
-    photos, dev = dataset.split("train"), dataset.split("dev")
-    say(f"{len(photos)} training photos, {len(dev)} dev photos")
-    encoder = export_encoder(job.config.encoder, photos, job.cache, job.config.fitting.seed, job.start.tuned)
-    views = [job.choose_views(photo) for photo in photos]
-    trained = _fit(job, dataset, encoder, views, _extract(encoder, photos, views, dev, job.cache))
+    collections = [_read(collection) for collection in read_collections(job.sources)]
+    _check_enough(job, collections)
+    encoder = _choose_encoder(job, collections)
+    vocabulary = _choose_vocabulary(job, collections)
+    run = _open_run(job, collections, encoder)
+    _make_deterministic()
+    material = prepare(job, collections, encoder, vocabulary, run)
+    trained = _fit(job, material)
     evaluation = publish_bundle(job, trained)
     captioner = Captioner.load(job.bundle)
-    report = trained.run / "report.html"
-    write_report(report, captioner, dev, evaluation, read_phases(trained.run))
+    report = run / "report.html"
+    captioned = next(one for one in collections if not one.labels)
+    write_report(report, captioner, captioned.dev, evaluation, read_phases(run))
     say(f"Published {job.bundle}; the report is {report}")
     return captioner.bundle.manifest
 
 
-def _extract(
-    encoder: ExportedEncoder,
-    photos: Sequence[Photo],
-    views: Sequence[Sequence[View]],
-    dev: Sequence[Photo],
-    cache: Path,
-) -> MapCache:
-    """The maps of all views of the training photos, and of the dev photos as they are."""
-    maps = MapCache.for_trunk(cache / "maps", encoder.read(TRUNK), encoder.image)
-    wanted = [(photo, view) for photo, of_photo in zip(photos, views, strict=True) for view in of_photo]
-    maps.extract([*wanted, *((photo, WHOLE) for photo in dev)], Trunk(encoder.path), encoder.image)
-    return maps
-
-
-def _fit(
-    job: Job, dataset: Dataset, encoder: ExportedEncoder, views: Sequence[Sequence[View]], maps: MapCache
-) -> Trained:
-    """Take a decoder through the phases that the configuration asks for."""
-    config, photos = job.config, dataset.split("train")
-    words = (tokenise(caption) for photo in photos for caption in photo.captions)
-    vocabulary = build_vocabulary(words, config.vocabulary.min_count)
-    say(f"{len(vocabulary)} words, {config.decoder.architecture} decoder")
-    _make_deterministic()
+def _fit(job: Job, material: Material) -> Trained:
+    """Take a decoder through the phases that the configuration asks for. Raises TrainingError where a bundle that it
+    begins with stays better.
+    """
+    config, features = job.config, material.encoder.features
     decoder = build_decoder(
-        len(vocabulary), encoder.features.cells, encoder.features.channels, config.decoder, config.fitting.seed
-    )
-    run = _open_run(job, dataset, encoder)
-    phases = Phases(
-        decoder, encoder, Material(photos, views, dataset.split("dev"), maps, vocabulary, config, run, job.cache)
+        len(material.vocabulary),
+        features.cells,
+        features.channels,
+        config.decoder,
+        config.fitting.seed,
+        material.vocabulary.encode(material.tags),
+        material.kinds,
     )
     if job.start.decoder:
-        phases.begin(job.start)
-    else:
+        job.start.teach(decoder, tagger=material.tagger is None)
+    if material.tagger and decoder.evidence:
+        material.tagger.put_into(decoder.evidence)
+    phases = Phases(decoder, material, started=bool(job.start.decoder))
+    begun = phases.tune() if job.start.bundle else None
+    if config.fitting.epochs and (job.start.bundle or not job.start.decoder):
         phases.force()
-    if config.fine_tuning.epochs:
-        phases.fine_tune()
     if config.self_critical.epochs:
         phases.reinforce()
-    return Trained(decoder, vocabulary, phases.encoder, dataset, run, phases.choose_length_penalty())
+    tuned = phases.finish()
+    say(f"Dev scores with length penalty {tuned.length_penalty}: {tuned}")
+    if begun and tuned.score <= begun.score:
+        raise TrainingError(
+            f"nothing is published: on these dev photos the model that it began with is as good ({begun}) as what it "
+            f"learnt ({tuned}). More photos or more captions may help"
+        )
+    return Trained(decoder, material, tuned.length_penalty)
 
 
-def _open_run(job: Job, dataset: Dataset, encoder: ExportedEncoder) -> Path:
-    """The directory of this configuration on this dataset: the same command finds it again."""
-    parts = (
-        job.config.fit_json(),
-        dataset.digest,
-        encoder.path.name,
-        *sorted(map(_digest, job.start.decoder.values())),
-    )
+def _read(collection: Collection) -> Collection:
+    counts = f"{len(collection.train)} training photos, {len(collection.dev)} dev photos"
+    say(f"{collection.source.folder}: {counts}{', with labels' if collection.labels else ''}")
+    return collection
+
+
+def _check_enough(job: Job, collections: Sequence[Collection]) -> None:
+    photos = sum(len(one.train) for one in collections if not one.labels)
+    if photos < _FEWEST_PHOTOS:
+        raise DatasetError(f"{photos} captioned photos to learn from are too few: it takes {_FEWEST_PHOTOS} or more")
+    if photos < job.config.fitting.least_photos and not job.start.decoder:
+        raise DatasetError(
+            f"{photos} captioned photos teach a model that knows nothing no sentence: begin with one that knows some, "
+            "--start artifacts/default"
+        )
+
+
+def _choose_encoder(job: Job, collections: Sequence[Collection]) -> ExportedEncoder:
+    if job.start.bundle and job.start.manifest:
+        return adopt_encoder(job.start.bundle, job.start.manifest.image, job.cache)
+    photos = [photo for one in collections for photo in one.train]
+    return export_encoder(job.config.encoder, photos, job.cache, job.config.fitting.seed, job.start.tuned)
+
+
+def _choose_vocabulary(job: Job, collections: Sequence[Collection]) -> Vocabulary:
+    """The words that captions have often enough; those of a start first, in their order."""
+    photos = [photo for one in collections for photo in one.train]
+    words = [tokenise(caption) for photo in photos for caption in photo.captions]
+    least = job.config.vocabulary.min_count
+    known = job.start.vocabulary
+    vocabulary = extend_vocabulary(known, words, least) if known else build_vocabulary(words, least)
+    say(f"{len(vocabulary)} words{f', {len(vocabulary) - len(known)} of them new' if known else ''}")
+    return vocabulary
+
+
+def _open_run(job: Job, collections: Sequence[Collection], encoder: ExportedEncoder) -> Path:
+    """The directory of this configuration on these datasets: the same command finds it again."""
+    parts = [job.config.fit_json(), encoder.path.name]
+    parts += [f"{one.digest} {one.source.share}" for one in collections]
+    parts += map(digest_text, job.texts)
+    parts += sorted(hashlib.sha256(array.tobytes()).hexdigest() for array in job.start.decoder.values())
     run = job.runs / f"{job.bundle.name}-{hashlib.sha256(' '.join(parts).encode()).hexdigest()[:8]}"
     run.mkdir(parents=True, exist_ok=True)
     (run / "config.json").write_text(job.config.model_dump_json(indent=2) + "\n", encoding="utf-8")
     say(f"Run directory: {run}")
     return run
-
-
-def _digest(array: npt.NDArray[np.generic]) -> str:
-    return hashlib.sha256(array.tobytes()).hexdigest()
 
 
 def _make_deterministic() -> None:

@@ -10,11 +10,11 @@ import numpy as np
 import numpy.typing as npt
 
 from inference.model.vocabulary import Vocabulary
+from training.data.collection import Mixture
 from training.data.dataset import Photo
 from training.data.read_ahead import read_ahead
-from training.data.views import View
+from training.data.views import PhotoView, View
 from training.data.words import TOKENS, encode_caption, tokenise
-from training.encoder.feature_maps import PhotoView
 
 # How far, in words, photos of a batch may differ in the length of their longest caption; more mixes better and pads
 # more.
@@ -50,7 +50,8 @@ class PhotoSource(Protocol):
     @property
     def photos(self) -> Sequence[Photo]: ...
 
-    def __len__(self) -> int: ...
+    @property
+    def mixture(self) -> Mixture: ...
 
     def draw_views(self, random: np.random.Generator) -> Any:  # noqa: ANN401 - each source has views of its own
         """A view of each photo."""
@@ -61,28 +62,44 @@ class PhotoSource(Protocol):
         ...
 
 
+class TextSource(Protocol):
+    """Captions without photos."""
+
+    def draw(self, random: np.random.Generator) -> Batch:
+        """A batch of them."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class TrainingPhotos:
-    """The training split, the views that each photo has, and how their features are read."""
+    """The training split, the views that each photo has, and how their features are read.
+
+    `evidence`: what a tagger thinks of each view, [P, G], those of all photos' first views first; none where the
+    decoder has no tags.
+    """
 
     photos: Sequence[Photo]
+    mixture: Mixture
     views: Sequence[Sequence[View]]
     load: LoadFeatures
+    evidence: Sequence[Features] = ()
 
-    def __len__(self) -> int:
-        return len(self.photos)
+    def draw_views(self, random: np.random.Generator) -> list[int]:
+        """The place of a view of each photo, each of a photo's views as likely as the others."""
+        return [int(random.integers(len(views))) for views in self.views]
 
-    def draw_views(self, random: np.random.Generator) -> list[View]:
-        """A view of each photo, each of a photo's views as likely as the others."""
-        return [views[int(random.integers(len(views)))] for views in self.views]
-
-    def load_inputs(self, places: Places, views: Sequence[View]) -> Inputs:
-        """Features [P, cells, channels] of the photos at `places`, alone; `views` are those of all photos."""
-        return (self.load([(self.photos[place], views[place]) for place in places]),)
+    def load_inputs(self, places: Places, views: Sequence[int]) -> Inputs:
+        """Features [P, cells, channels] of the photos at `places`, and the evidence for them; `views` are those of all
+        photos.
+        """
+        features = self.load([(self.photos[place], self.views[place][views[place]]) for place in places])
+        if not self.evidence:
+            return (features,)
+        return features, np.stack([self.evidence[views[place]][place] for place in places])
 
 
 class Batches:
-    """The training split with its captions as batches, epoch after epoch."""
+    """The training split with its captions as batches, epoch after epoch, and texts between them."""
 
     def __init__(
         self,
@@ -90,42 +107,59 @@ class Batches:
         vocabulary: Vocabulary,
         *,
         max_length: int,
-        photos_per_batch: int,
         seed: int,
         rounding: int = _ROUNDING,
+        texts: TextSource | None = None,
+        texts_share: float = 0.0,
     ) -> None:
-        """`rounding`: batches have lengths of multiples of this many words, each of which the backend compiles for."""
+        """`rounding`: batches have lengths of multiples of this many words, each of which the backend compiles for;
+        `texts_share`: of all batches.
+        """
         self._photos, self._seed, self._rounding = photos, seed, rounding
-        self._size = min(photos_per_batch, len(photos))
         self._captions = pad_captions(photos.photos, vocabulary, max_length)
         self._lengths = (self._captions[:, :, 1:] != TOKENS.padding).sum(axis=2).max(axis=1)
+        self._texts, photos_batches = texts, photos.mixture.batches
+        self._of_texts = round(photos_batches * texts_share / (1 - texts_share)) if texts else 0
 
     def __len__(self) -> int:
-        """Batches in an epoch: the photos left over by the last whole batch are left out, other ones each time."""
-        return len(self._photos) // self._size
+        """Batches in an epoch."""
+        return self._photos.mixture.batches + self._of_texts
 
     def epoch(self, number: int) -> Iterator[Batch]:
         """The batches of an epoch; the next one is read from disk while one is used."""
         random = np.random.default_rng([self._seed, number])
-        places = self._shuffle(random)
+        places: list[Places | None] = [*self._shuffle(random), *[None] * self._of_texts]
         views = self._photos.draw_views(random)
-        yield from read_ahead(lambda batch: self._gather(batch, views), places)
+        order = random.permutation(len(places))
+        yield from read_ahead(lambda batch: self._gather(batch, views, random), [places[place] for place in order])
 
     def _shuffle(self, random: np.random.Generator) -> list[Places]:
         """Places of the photos of each batch: photos whose captions are about equally long share one, so that little is
         padding.
         """
-        order = random.permutation(len(self._photos))[: len(self) * self._size]
+        order, mixture = self._photos.mixture.draw(random), self._photos.mixture
         similar = order[np.argsort(self._lengths[order] + random.uniform(0, _MIXING, len(order)), kind="stable")]
-        places = similar.reshape(len(self), self._size)
-        return list(places[random.permutation(len(places))])
+        return list(similar.reshape(mixture.batches, mixture.size))
 
-    def _gather(self, places: Places, views: Sequence[View]) -> Batch:
+    def _gather(self, places: Places | None, views: Any, random: np.random.Generator) -> Batch:  # noqa: ANN401
+        if places is None:
+            return self._texts.draw(random)  # type: ignore[union-attr]  # only then there are such places
         longest = int(self._lengths[places].max())
-        captions = self._captions[places, :, : -(-longest // self._rounding) * self._rounding + 1]
-        words = (captions[:, :, 1:] != TOKENS.padding).astype(np.float32)
+        captions = self._captions[places, :, : round_up(longest, self._rounding) + 1]
         inputs = self._photos.load_inputs(places, views)
-        return Batch(inputs, captions[:, :, :-1], captions[:, :, 1:], words / words.sum())
+        return Batch(inputs, captions[:, :, :-1], captions[:, :, 1:], weigh_words(captions[:, :, 1:]))
+
+
+def round_up(length: int, rounding: int = _ROUNDING) -> int:
+    """The length in words that batches have whose longest caption has `length`."""
+    return -(-length // rounding) * rounding
+
+
+def weigh_words(targets: npt.NDArray[np.int32]) -> npt.NDArray[np.float32]:
+    """Weights for targets that make the loss a mean over words."""
+    words: npt.NDArray[np.float32] = (targets != TOKENS.padding).astype(np.float32)
+    words /= words.sum()
+    return words
 
 
 def pad_captions(photos: Sequence[Photo], vocabulary: Vocabulary, max_length: int) -> npt.NDArray[np.int32]:

@@ -22,23 +22,29 @@ from training.data.table import read_text
 from training.data.words import tokenise
 from training.errors import DatasetError
 
-Kinds = Mapping[str, frozenset[str]]
-"""The words that count as naming a class, by its synset."""
+Kinds = Mapping[str, tuple[str, ...]]
+"""The words that count as naming a class, by its synset; people would write the first."""
 
 _LABELS, _KINDS = "labels.csv", "kinds.csv"
+_DOGS = range(2085620, 2113979)
+"""Synsets of breeds of dogs, which have these numbers in WordNet 3.0: labels name the breed, people write "dog"."""
+_DOG_WORDS = ("dog", "dogs", "puppy", "puppies")
 # What the names of scenes end with when they say which of two sorts it is: "bazaar indoor" is a bazaar.
 _SORTS = frozenset({"indoor", "outdoor", "interior", "exterior", "public", "snowy", "deep"})
 
 
 @dataclass(frozen=True, slots=True)
 class LabelledPhoto:
-    """A photo, without captions, and what it shows; `accepted`: the words of which a caption that names it has one."""
+    """A photo, without captions, and what it shows; `accepted`: the words of which a caption that names it has one;
+    `subject`: the one that people would write, empty where nobody says what that is.
+    """
 
     photo: Photo
     label: str
     kind: str
     synset: str
     accepted: frozenset[str]
+    subject: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +86,7 @@ def read_kinds(folder: Path) -> Kinds | None:
     if not path.is_file():
         return None
     return {
-        synset: frozenset(tokenise(accepted))
+        synset: tuple(tokenise(accepted))
         for _, (synset, _, accepted) in _read_cells(path, ("synset", "label", "accepted"), lambda cells: all(cells))
     }
 
@@ -108,12 +114,17 @@ def read_labelled(folder: Path, splits: Iterable[Split] = ("train", "dev")) -> d
 def _read_photos(labels: Sequence[_Label], files: Mapping[str, Path], kinds: Kinds) -> tuple[LabelledPhoto, ...]:
     def read(label: _Label) -> LabelledPhoto:
         path = files[label.image]
-        accepted = kinds.get(label.synset) or name_words(label.label)
+        words = kinds.get(label.synset) or (_DOG_WORDS if _is_dog(label.synset) else ())
         photo = Photo(label.image, path, (), hash_photo(path))
-        return LabelledPhoto(photo, label.label, label.kind, label.synset, accepted)
+        accepted = frozenset(words) or name_words(label.label)
+        return LabelledPhoto(photo, label.label, label.kind, label.synset, accepted, words[0] if words else "")
 
     with ThreadPoolExecutor() as pool:
         return tuple(pool.map(read, labels))
+
+
+def _is_dog(synset: str) -> bool:
+    return synset[1:].isdigit() and int(synset[1:]) in _DOGS
 
 
 def _read_labels(path: Path) -> list[_Label]:

@@ -1,6 +1,6 @@
-"""Views of a training photo: the whole, its mirror image, cuttings, and copies as other programs leave them. Features
-are extracted of each, and a batch picks one anew every time, so that the decoder rarely sees the very same numbers
-twice and says the same of a sharp photo and of a soft one.
+"""Views of a training photo: the whole, and copies as other programs leave them, cropped, mirrored, made smaller and
+kept as JPEG. Features are extracted of each, and a batch picks one anew every time, so that the decoder rarely sees the
+very same numbers twice and says the same of a sharp photo and of a soft one.
 
 Views are drawn from the photo's own hash: every run, on any machine, cuts the same photo in the same way.
 """
@@ -56,14 +56,14 @@ class View:
 
 WHOLE = View()
 
+PhotoView = tuple[Photo, View]
+
 
 def choose_views(photo: Photo, config: AugmentationConfig) -> tuple[View, ...]:
     """The views of a photo, the whole first. A photo whose captions speak of left or right is not mirrored."""
     random = np.random.default_rng(int(photo.sha256[:16], 16))
     mirrors = config.mirror and may_be_mirrored(photo)
-    mirrored = (View(mirrored=True),) if mirrors else ()
-    cuttings = [_cut(random, config.smallest_side, mirrors) for _ in range(config.cuttings)]
-    return (WHOLE, *mirrored, *cuttings, *(_wear(random) for _ in range(config.worn)))
+    return (WHOLE, *(_wear(random, config, mirrors=mirrors) for _ in range(config.copies)))
 
 
 def may_be_mirrored(photo: Photo) -> bool:
@@ -71,18 +71,19 @@ def may_be_mirrored(photo: Photo) -> bool:
     return not any(_SIDES.intersection(tokenise(caption)) for caption in photo.captions)
 
 
-def _cut(random: np.random.Generator, smallest: float, mirrors: bool) -> View:
-    """A part whose sides are `smallest` to 1 of the photo's, anywhere in it; one in two is mirrored where that is
-    allowed.
-    """
-    width, height = random.uniform(smallest, 1, 2)
+def _wear(random: np.random.Generator, config: AugmentationConfig, *, mirrors: bool) -> View:
+    """A part of the photo, anywhere in it, made smaller and kept as JPEG; one in two is mirrored where that may be."""
+    width, height = random.uniform(config.smallest_side, 1, 2)
     left, top = random.uniform(0, 1 - width), random.uniform(0, 1 - height)
-    return View(left, top, left + width, top + height, mirrored=mirrors and bool(random.random() < 0.5))
-
-
-def _wear(random: np.random.Generator) -> View:
-    """The whole, half as large or larger, in a JPEG of any usual quality."""
-    return View(scale=float(random.uniform(0.5, 1)), quality=int(random.integers(30, 96)))
+    return View(
+        left,
+        top,
+        left + width,
+        top + height,
+        mirrored=mirrors and bool(random.random() < 0.5),
+        scale=float(random.uniform(config.smallest_scale, 1)),
+        quality=int(random.integers(config.worst_quality, 96)),
+    )
 
 
 def _keep_as_jpeg(image: Image.Image, quality: int) -> Image.Image:

@@ -44,15 +44,26 @@ def build_vocabulary(captions: Iterable[Sequence[str]], min_count: int) -> Vocab
 
     Raises DatasetError when there is no such word.
     """
-    counts = Counter(word for caption in captions for word in caption)
-    known = sorted(word for word, count in counts.items() if count >= min_count)
+    known = _list_frequent(captions, min_count)
     if not known:
         raise DatasetError(
             f"no word stands {min_count} times in the training captions: add photos and captions, "
             "or lower vocabulary.min_count"
         )
-    known.sort(key=lambda word: -counts[word])
     return Vocabulary((*_SPECIAL_WORDS, *known), TOKENS)
+
+
+def extend_vocabulary(known: Vocabulary, captions: Iterable[Sequence[str]], min_count: int) -> Vocabulary:
+    """The words of a vocabulary, then those that captions have at least `min_count` times and it has not."""
+    new = [word for word in _list_frequent(captions, min_count) if word not in known.words]
+    return Vocabulary((*known.words, *new), TOKENS)
+
+
+def _list_frequent(captions: Iterable[Sequence[str]], min_count: int) -> list[str]:
+    counts = Counter(word for caption in captions for word in caption)
+    return sorted(
+        (word for word, count in counts.items() if count >= min_count), key=lambda word: (-counts[word], word)
+    )
 
 
 def encode_caption(words: Sequence[str], vocabulary: Vocabulary, max_length: int) -> list[int]:

@@ -12,13 +12,14 @@ import onnx
 
 from inference.model.bundle import ENCODER
 from inference.model.manifest import FeatureSpec, ImageSpec
+from training.arrays import Arrays
 from training.config import EncoderConfig
 from training.data.dataset import Photo
 from training.data.fingerprint import fingerprint
+from training.encoder import onnx_graphs
 from training.encoder.trunk import Folder, split_encoder
 from training.encoder.xception import WEIGHTS_DIGEST
 from training.errors import TrainingError
-from training.fit.checkpoint import Arrays
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +54,17 @@ def export_encoder(
         make_encoder(config, image, chosen, folder / ENCODER, cache, tuned)
     split_encoder(folder)
     return ExportedEncoder(folder, image, _read_feature_spec(folder / ENCODER), tuned)
+
+
+def adopt_encoder(bundle: Path, image: ImageSpec, cache: Path) -> ExportedEncoder:
+    """The encoder of a bundle as it serves, in the cache and in two parts; `image`: what the bundle's manifest says."""
+    graph = (bundle / ENCODER).read_bytes()
+    folder = cache / f"encoder-{hashlib.sha256(graph + fingerprint(image)).hexdigest()[:16]}"
+    if not (folder / ENCODER).exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        onnx_graphs.save(onnx.load_from_string(graph), folder / ENCODER)
+    split_encoder(folder)
+    return ExportedEncoder(folder, image, _read_feature_spec(folder / ENCODER), {})
 
 
 def require_tensorflow(what: str) -> None:

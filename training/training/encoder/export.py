@@ -21,13 +21,12 @@ from onnxruntime.quantization.shape_inference import quant_pre_process
 
 from inference.image import preprocessing
 from inference.model.manifest import ImageSpec
+from training.arrays import Arrays
 from training.config import EncoderConfig
 from training.data.dataset import Photo, read_image
-from training.encoder import weight_deltas
+from training.encoder import onnx_graphs, weight_deltas
 from training.encoder.xception import load_xception
-from training.fit.checkpoint import Arrays
 from training.progress import say
-from training.publish import onnx_graphs
 
 # How strongly each further photo moves the calibrated ranges.
 _AVERAGING = 0.05

@@ -20,11 +20,9 @@ from inference.model.manifest import ImageSpec
 from training.data.dataset import Photo, read_image
 from training.data.fingerprint import fingerprint
 from training.data.read_ahead import read_ahead
-from training.data.views import WHOLE, View
+from training.data.views import WHOLE, PhotoView, View
 from training.encoder.trunk import Maps
 from training.progress import track
-
-PhotoView = tuple[Photo, View]
 
 
 class MapsOf(Protocol):

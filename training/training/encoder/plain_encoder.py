@@ -7,27 +7,28 @@ from inference.captioner import Captioner
 from inference.image.decode import ImageLimits
 from inference.model import cpu
 from inference.model.bundle import ENCODER, Bundle
+from inference.model.manifest import Manifest
 from inference.model.onnx_runtime import OnnxEncoder
+from training.arrays import Arrays, read_arrays
+from training.encoder import onnx_graphs
 from training.encoder.export import convert_encoder
 from training.encoder.trunk import Folder
 from training.encoder.weight_deltas import ENCODER_DIFFERENCES, scale, training_folder
 from training.encoder.xception import WEIGHTS_DIGEST
 from training.errors import TrainingError
-from training.fit.checkpoint import Arrays, read_arrays
 from training.progress import say
-from training.publish import onnx_graphs
 
 
-def _read_tuned(bundle: Bundle) -> Arrays:
-    """What fine-tuning changed; nothing where ImageNet's weights are the last word.
+def read_tuned(bundle: Path, manifest: Manifest) -> Arrays:
+    """What fine-tuning changed in the encoder of a bundle; nothing where ImageNet's weights are the last word.
 
     The manifest says under `training.encoder` which file it is and what share of it is in the encoder. Raises
     TrainingError when that file is not beside the bundle.
     """
-    record = bundle.manifest.training.get("encoder")
+    record = manifest.training.get("encoder")
     if not isinstance(record, dict):
         return {}
-    path = training_folder(bundle.path) / ENCODER_DIFFERENCES
+    path = training_folder(bundle) / ENCODER_DIFFERENCES
     try:
         data = path.read_bytes()
     except OSError as error:
@@ -39,7 +40,7 @@ def _read_tuned(bundle: Bundle) -> Arrays:
 
 def cached_plain_encoder(bundle: Bundle, cache: Path) -> Path:
     """The ONNX file of a bundle's encoder in float32, made now if it is not in the cache. Raises WeightsError."""
-    size, tuned = bundle.manifest.image.height, _read_tuned(bundle)
+    size, tuned = bundle.manifest.image.height, read_tuned(bundle.path, bundle.manifest)
     digest = hashlib.sha256(WEIGHTS_DIGEST.encode())
     for name, array in sorted(tuned.items()):
         digest.update(name.encode() + array.tobytes())

@@ -20,7 +20,7 @@ from inference.model import cpu
 from inference.model.bundle import ENCODER
 from inference.model.onnx_runtime import open_session
 from inference.model.runtime import Floats
-from training.publish import onnx_graphs
+from training.encoder import onnx_graphs
 
 TRUNK = "trunk.onnx"
 LAST_BLOCK = "last_block.onnx"

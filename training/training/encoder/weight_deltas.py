@@ -13,7 +13,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from training.fit.checkpoint import Arrays
+from training.arrays import Arrays
 
 ENCODER_DIFFERENCES = "encoder_differences.npz"
 """The file with what fine-tuning changed: for comparison with float32, and to go on from."""

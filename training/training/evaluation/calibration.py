@@ -1,6 +1,7 @@
 """Fits what `confidence` means: the chance that a caption is about as good as a person's.
 
-A caption of the dev split counts as good when its CIDEr reaches `GOOD_CIDER`; logistic regression on the mean
+A caption of the dev split counts as good when its CIDEr reaches `GOOD_CIDER`, or when it names what the photo's label
+says; logistic regression on the mean
 log-probability of its tokens, and on the tagger's evidence for its words where the decoder has a tagger, then says how
 often captions of that certainty are good (Platt 1999).
 """
@@ -23,19 +24,19 @@ _RIDGE = 1e-3
 
 
 def fit_calibration(
-    mean_log_probabilities: Sequence[float], ciders: Sequence[float], evidence: Sequence[float] | None = None
+    mean_log_probabilities: Sequence[float], evidence: Sequence[float], good: Sequence[bool]
 ) -> Calibration | None:
     """Weights by Newton's method; None when all captions are good or none is, which says nothing.
 
-    `evidence`: the mean log-odds that a tagger gives to the words of each caption, where the decoder has one.
+    `evidence`: the mean log-odds that a tagger gives to the words of each caption, all 0 where the decoder has none.
     """
-    good = np.array(ciders) >= GOOD_CIDER
-    if good.all() or not good.any():
+    targets = np.array(good, bool)
+    if targets.all() or not targets.any():
         return None
-    columns = [np.ones(len(good)), np.array(mean_log_probabilities)]
-    if evidence is not None and np.any(evidence):
+    columns = [np.ones(len(targets)), np.array(mean_log_probabilities)]
+    if np.any(evidence):
         columns.append(np.array(evidence))
-    intercept, slope, *others = _fit_logistic(np.stack(columns, axis=1), good)
+    intercept, slope, *others = _fit_logistic(np.stack(columns, axis=1), targets)
     return Calibration(slope=slope, intercept=intercept, evidence=others[0] if others else 0.0)
 
 

@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from training.evaluation.calibration import GOOD_CIDER, Bin
-from training.fit.checkpoint import EpochRecord
+from training.evaluation.history import EpochRecord
 
 _STYLE = {"model": "#c2410c", "people": "#64748b", "other": "#0369a1"}
 
@@ -36,7 +36,7 @@ def draw_learning(phases: Mapping[str, Sequence[EpochRecord]]) -> str:
         first = 1
         for name, history in phases.items():
             epochs = range(first, first + len(history))
-            chart.axes.plot(epochs, [record.cider for record in history], marker="o", markersize=3, label=name)
+            chart.axes.plot(epochs, [record.score for record in history], marker="o", markersize=3, label=name)
             first += len(history)
         chart.axes.legend(frameon=False)
     return chart.to_svg()

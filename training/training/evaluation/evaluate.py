@@ -12,11 +12,11 @@ from inference.captioner import Captioner
 from inference.image.decode import ImageLimits
 from inference.model.manifest import Decoding
 from training.config import read_settings
+from training.data.content_words import RULE
 from training.data.dataset import Photo
 from training.data.words import split_words
 from training.errors import ConfigurationError
 from training.evaluation.calibration import GOOD_CIDER, Bin
-from training.evaluation.content_words import RULE
 from training.evaluation.metrics import CONTENT_WORDS, PROTOCOL, score_captions, score_cider
 from training.progress import track
 

@@ -30,7 +30,7 @@ from pycocoevalcap.meteor.meteor import Meteor
 from pycocoevalcap.rouge.rouge import Rouge
 from pycocoevalcap.tokenizer.ptbtokenizer import PTBTokenizer
 
-from training.evaluation.content_words import count_found
+from training.data.content_words import count_found
 
 PROTOCOL = (
     "COCO caption evaluation (pycocoevalcap 1.2): Penn Treebank tokenisation in lower case without punctuation, "

@@ -10,10 +10,11 @@ from typing import Any
 from inference.captioner import Captioner
 from training.data.dataset import Photo, Split, read_captions, read_dataset
 from training.data.labelled import LabelledPhoto, is_labelled, read_labelled
+from training.data.texts import read_texts
+from training.data.trigrams import Trigrams, find_rare
 from training.errors import DatasetError
 from training.evaluation.evaluate import Evaluation, evaluate
 from training.evaluation.subjects import SubjectEvaluation, evaluate_subjects
-from training.evaluation.trigrams import Trigrams, find_rare, read_texts
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +66,7 @@ def check_trigrams(
     """Compare the captions of all datasets with texts and with the captions that were there to learn from."""
     captions = [one.caption for evaluation in evaluations for one in evaluation.descriptions.values()]
     learnt = [caption for one in sets if one.photos for caption in read_captions(one.folder, "train")]
-    return find_rare(captions, chain(learnt, read_texts(texts)))
+    return find_rare(captions, chain(learnt, (caption for _, caption in read_texts(texts))))
 
 
 def write_json(

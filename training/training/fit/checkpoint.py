@@ -4,34 +4,17 @@ Plain NumPy arrays and JSON; nothing is pickled. A fit that goes on from a check
 because the order of the photos and the dropout of an epoch depend on the seed and the epoch alone.
 """
 
-import io
 import json
-import os
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
 
 import keras
 import numpy as np
-import numpy.typing as npt
 from keras import ops
 
+from training.arrays import Arrays, save_arrays
 from training.errors import TrainingError
-
-Arrays = dict[str, npt.NDArray[Any]]
-
-
-@dataclass(frozen=True, slots=True)
-class EpochRecord:
-    """What one epoch gave: mean training loss (nats a word, smoothed), dev CIDEr × 100, captions a second, and the mean
-    reward of captions that the decoder wrote itself.
-    """
-
-    epoch: int
-    loss: float
-    cider: float
-    captions_per_second: float
-    reward: float | None = None
+from training.evaluation.history import EpochRecord
 
 
 @dataclass(slots=True)
@@ -44,7 +27,7 @@ class Progress:
     @property
     def best(self) -> EpochRecord | None:
         """The epoch with the highest dev CIDEr, the earliest of equals."""
-        return max(self.history, key=lambda record: (record.cider, -record.epoch), default=None)
+        return max(self.history, key=lambda record: (record.score, -record.epoch), default=None)
 
     @property
     def epochs_since_best(self) -> int:
@@ -78,20 +61,6 @@ def save_checkpoint(path: Path, model: keras.Model, progress: Progress) -> None:
     save_arrays(path, arrays)
 
 
-def save_arrays(path: Path, arrays: Arrays) -> None:
-    """Write arrays to a file that appears whole or not at all."""
-    partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
-    with partial.open("wb") as stream:
-        np.savez(stream, allow_pickle=False, **arrays)
-    partial.replace(path)
-
-
-def read_arrays(data: bytes) -> Arrays:
-    """All arrays of a file of plain arrays. Raises ValueError and zipfile.BadZipFile."""
-    with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
-        return {name: arrays[name] for name in arrays.files}
-
-
 def load_checkpoint(path: Path, model: keras.Model) -> Progress:
     """Put a model and its optimizer back where the checkpoint left them; without a file, an untouched start."""
     if not path.exists():
@@ -102,14 +71,6 @@ def load_checkpoint(path: Path, model: keras.Model) -> Progress:
             variable.assign(arrays[f"optimizer/{place}"])
         history = [EpochRecord(**record) for record in json.loads(arrays["history"].tobytes())]
         return Progress(history, _below(arrays, "best/"))
-
-
-def read_history(path: Path) -> list[EpochRecord]:
-    """The epochs that a checkpoint holds; none where there is no file."""
-    if not path.exists():
-        return []
-    with np.load(path, allow_pickle=False) as arrays:
-        return [EpochRecord(**record) for record in json.loads(arrays["history"].tobytes())]
 
 
 def _below(arrays: np.lib.npyio.NpzFile, prefix: str) -> Arrays:

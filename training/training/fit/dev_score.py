@@ -1,7 +1,9 @@
 """Early stopping judges captions, not losses: the dev split, captioned by the search that serves."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+import numpy as np
 
 from inference.model.beam_search import Hypothesis, SearchOptions, search
 from inference.model.vocabulary import Vocabulary
@@ -13,6 +15,7 @@ from training.data.words import TOKENS, known_words, split_words
 from training.evaluation.metrics import score_cider
 from training.models.decoder import Decoder
 from training.models.search_decoder import SearchDecoder
+from training.progress import say
 
 PENALTIES = (0.6, 0.8, 1.0, 1.2, 1.4, 1.6, 1.8, 2.0)
 _SEARCH_BATCH = 250
@@ -20,15 +23,40 @@ _ALL = 1000
 
 
 @dataclass(frozen=True, slots=True)
-class Tuned:
-    """A length penalty, and the dev CIDEr × 100 that a decoder has with it."""
+class DevSet:
+    """Photos that judge a decoder: by their captions, or by words that name each, which `accepted` has by hash;
+    `weight`: how much their score counts among those of other sets.
+    """
 
-    cider: float
+    name: str
+    photos: Sequence[Photo]
+    accepted: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    weight: float = 1.0
+
+    def score(self, captions: Mapping[str, str]) -> float:
+        """CIDEr × 100 of captions by the photo's hash, or how many of 100 name what is to be named."""
+        if self.accepted:
+            named = [not words.isdisjoint(captions[photo].split()) for photo, words in self.accepted.items()]
+            return 100 * sum(named) / len(named)
+        references = {photo.sha256: split_words(photo.captions) for photo in self.photos}
+        return score_cider(references, {photo.sha256: [captions[photo.sha256]] for photo in self.photos})[0]
+
+
+@dataclass(frozen=True, slots=True)
+class Tuned:
+    """A length penalty, and the scores that a decoder has with it: of each set, and their weighted mean."""
+
+    scores: Mapping[str, float]
+    score: float
     length_penalty: float
+
+    def __str__(self) -> str:
+        """The scores as people read them."""
+        return ", ".join(f"{name} {score:.1f}" for name, score in self.scores.items())
 
 
 class DevScore:
-    """CIDEr × 100 of a decoder's captions of the dev split, by the search that serves.
+    """How good a decoder's captions of the dev photos are, by the search that serves.
 
     Words are free to repeat unless it is `guarded`: which ones may is a setting of serving, and must not decide about
     weights. Where the configuration leaves the length penalty open it is the best of `PENALTIES`: a decoder that is
@@ -37,14 +65,14 @@ class DevScore:
 
     def __init__(
         self,
-        photos: Sequence[Photo],
+        sets: Sequence[DevSet],
         load: LoadFeatures,
         vocabulary: Vocabulary,
         config: TrainingConfig,
         *,
         guarded: bool = False,
     ) -> None:
-        self._photos, self._load, self._vocabulary = photos, load, vocabulary
+        self._sets, self._load, self._vocabulary = sets, load, vocabulary
         given, words = config.decoding.length_penalty, config.decoding.repeatable_words
         self._penalties = PENALTIES if given is None else (given,)
         # A penalty ranks finished sentences and says when to stop, but steers nothing: what the search with the largest
@@ -58,30 +86,31 @@ class DevScore:
             if guarded and words is not None
             else None,
         )
-        self._references = {photo.name: split_words(photo.captions) for photo in photos}
 
     def __call__(self, decoder: Decoder) -> float:
-        return self.tune(decoder).cider
+        tuned = self.tune(decoder)
+        if len(self._sets) > 1:
+            say(f"dev: {tuned}")
+        return tuned.score
 
     def tune(self, decoder: Decoder) -> Tuned:
         """The best that the decoder reaches, and by which penalty; the smallest of equals."""
         found = self._search(decoder)
-        return max((Tuned(self._score(found, penalty), penalty) for penalty in self._penalties), key=_by_cider)
+        return max((self._score(found, penalty) for penalty in self._penalties), key=lambda tuned: tuned.score)
 
     def _search(self, decoder: Decoder) -> dict[str, Sequence[Hypothesis]]:
         found: dict[str, Sequence[Hypothesis]] = {}
-        for begin in range(0, len(self._photos), _SEARCH_BATCH):
-            photos = self._photos[begin : begin + _SEARCH_BATCH]
+        listed = list({photo.sha256: photo for one in self._sets for photo in one.photos}.values())
+        for begin in range(0, len(listed), _SEARCH_BATCH):
+            photos = listed[begin : begin + _SEARCH_BATCH]
             features = self._load([(photo, WHOLE) for photo in photos])
             sentences = search(SearchDecoder(decoder), features, self._options, TOKENS)
-            found |= {photo.name: of_photo for photo, of_photo in zip(photos, sentences, strict=True)}
+            found |= {photo.sha256: of_photo for photo, of_photo in zip(photos, sentences, strict=True)}
         return found
 
-    def _score(self, found: Mapping[str, Sequence[Hypothesis]], penalty: float) -> float:
-        best = {name: max(hypotheses, key=lambda one: one.rank(penalty)) for name, hypotheses in found.items()}
-        captions = {name: [" ".join(self._vocabulary.decode(one.tokens))] for name, one in best.items()}
-        return score_cider(self._references, captions)[0]
-
-
-def _by_cider(tuned: Tuned) -> float:
-    return tuned.cider
+    def _score(self, found: Mapping[str, Sequence[Hypothesis]], penalty: float) -> Tuned:
+        best = {photo: max(hypotheses, key=lambda one: one.rank(penalty)) for photo, hypotheses in found.items()}
+        captions = {photo: " ".join(self._vocabulary.decode(one.tokens)) for photo, one in best.items()}
+        scores = {one.name: one.score(captions) for one in self._sets}
+        weights = [one.weight for one in self._sets]
+        return Tuned(scores, float(np.average(list(scores.values()), weights=weights)), penalty)

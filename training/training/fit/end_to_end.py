@@ -1,9 +1,8 @@
 """End-to-end training: the encoder learns together with the decoder, from pixels, on an accelerator.
 
 Several models are taught first, each from ImageNet's weights, with its own seed and its own rate for the encoder, and
-the one with the best captions of dev goes on. Or all of them teach a student, which learns from people's captions and
-from what they think of every next word: an ensemble's judgement in one model (Hinton et al. 2015). At last it is
-rewarded for whole sentences. Every picture is cut, softened, lit and worn anew each time that it is seen.
+the one with the best captions of dev goes on. At last it is rewarded for whole sentences. Every picture is cut,
+softened, lit and worn anew each time that it is seen.
 
 What it leaves is where `caption-train train --start` begins. Everything is written on `keras.ops`, and any backend runs
 it; without an accelerator it would take days.
@@ -20,24 +19,24 @@ import numpy as np
 
 from inference.model.runtime import Floats
 from inference.model.vocabulary import Vocabulary
+from training.arrays import Arrays
 from training.config import TrainingConfig
 from training.data.batches import Batch, Batches
 from training.data.dataset import Photo, read_dataset
-from training.data.pixels import PixelPhotos, PixelStore
 from training.data.words import build_vocabulary, tokenise
 from training.encoder import weight_deltas
-from training.encoder.pretrained import Start, write_start
 from training.encoder.xception import load_xception
-from training.fit.checkpoint import Arrays, Progress, read_weights, write_weights
-from training.fit.dev_score import DevScore
+from training.fit.checkpoint import Progress, read_weights, write_weights
+from training.fit.dev_score import DevScore, DevSet
 from training.fit.fitting import BatchSource, SmoothedCrossEntropy, build_schedule, fit
+from training.fit.pixels import PixelPhotos, PixelStore
 from training.fit.self_critical import SampledBatches, open_rewards
 from training.fit.stages import Stages, Taught
+from training.fit.start import write_start
 from training.models.decoder import Decoder, Tensor, build_decoder
 from training.models.end_to_end_model import (
     AS_IT_IS,
     Body,
-    Distillation,
     EndToEnd,
     RandomView,
     TwoRateAdamW,
@@ -65,8 +64,6 @@ def train_end_to_end(dataset: Path, config: TrainingConfig, cache: Path, folder:
     ]
     best = int(np.argmax([teacher.cider for teacher in teachers]))
     taught = teachers[best]
-    if config.end_to_end.student_epochs:
-        taught = stages.take("student", partial(training.distil, teachers, best, rates[best]))
     say(f"Self-critical training from CIDEr {taught.cider:.1f}")
     progress = training.reinforce(taught, stages.open("self-critical"))
     record = {
@@ -76,14 +73,14 @@ def train_end_to_end(dataset: Path, config: TrainingConfig, cache: Path, folder:
         "backend": keras.backend.backend(),
         "teachers": [teacher.cider for teacher in teachers],
         "taught": taught.cider,
-        "self_critical": [record.cider for record in progress.history],
+        "self_critical": [record.score for record in progress.history],
     }
-    write_start(folder, training.leave(taught, record))
+    training.leave(folder, record)
     say(f"Wrote {folder}: go on with caption-train train --start {folder}")
 
 
 class EndToEndTraining:
-    """One model that goes through all stages of a configuration on one dataset, in the end as the student."""
+    """One model that goes through all stages of a configuration on one dataset."""
 
     def __init__(
         self,
@@ -94,7 +91,11 @@ class EndToEndTraining:
         config: TrainingConfig,
         cache: Path,
     ) -> None:
-        self._photos, self._dev, self._store = PixelPhotos(photos, store), dev, store
+        self._photos, self._dev, self._store = (
+            PixelPhotos(photos, store, config.end_to_end.photos_per_batch),
+            dev,
+            store,
+        )
         self._vocabulary, self._config, self._cache = vocabulary, config, cache
         stem, body = self._build_body("learner")
         self._model = EndToEnd(RandomView(config.encoder.size, config.end_to_end), stem, body)
@@ -121,27 +122,6 @@ class EndToEndTraining:
         _fit(self._model, batches, config.epochs)
         return Taught(read_weights(body), self.judge())
 
-    def distil(self, teachers: Sequence[Taught], best: int, rate: float) -> Taught:
-        """A student that goes on from the best of the teachers and learns from all."""
-        config, body = self._config.end_to_end, self._model.body
-        bodies = []
-        for number, teacher in enumerate(teachers):
-            _, of_teacher = self._build_body(f"teacher_{number}")
-            write_weights(of_teacher, teacher.weights)
-            bodies.append(of_teacher)
-        write_weights(body, teachers[best].weights)
-        say(f"Student of {len(teachers)} teachers")
-        student = EndToEnd(self._model.view, self._model.stem, body, bodies)
-        batches = self._batches(len(teachers))
-        schedule = self._plan(config.student_learning_rate, config.student_epochs, len(batches))
-        student.compile(
-            optimizer=self._optimise(schedule, rate / config.student_learning_rate, ramp=0),
-            loss=Distillation(config.label_smoothing, config.teachers_share),
-            jit_compile=_compiles(),
-        )
-        _fit(student, batches, config.student_epochs)
-        return Taught(read_weights(body), self.judge())
-
     def reinforce(self, taught: Taught, run: Path) -> Progress:
         """Let the model learn from captions of its own (`training.fit.self_critical`), of random views."""
         end_to_end, model = self._config.end_to_end, self._model
@@ -151,12 +131,11 @@ class EndToEndTraining:
             update={
                 "epochs": end_to_end.critical_epochs,
                 "learning_rate": end_to_end.critical_learning_rate,
-                "bleu_weight": end_to_end.critical_bleu_weight,
                 "photos_per_batch": end_to_end.photos_per_batch,
             }
         )
         length = self._config.vocabulary.max_length
-        with open_rewards(self._photos.photos, config) as rewards:
+        with open_rewards(self._photos.photos, self._config.reward) as rewards:
             sampled = SampledBatches(
                 Sampler(model.decoder, model),
                 self._photos,
@@ -180,7 +159,7 @@ class EndToEndTraining:
         """Dev CIDEr × 100 of the model as it is."""
         features = dict(zip((photo.sha256 for photo in self._dev), self.encode(self._dev), strict=True))
         score = DevScore(
-            self._dev,
+            [DevSet("dev", self._dev)],
             lambda photos: np.stack([features[photo.sha256] for photo, _ in photos]),
             self._vocabulary,
             self._config,
@@ -197,12 +176,11 @@ class EndToEndTraining:
             parts.append(self._encoder.predict_on_batch((whole, draws))[: len(pixels)])
         return np.concatenate(parts)
 
-    def leave(self, taught: Taught, record: dict[str, Any]) -> Start:
-        """The model as it is, as the start of a job; `taught`: how it was before self-critical training."""
+    def leave(self, folder: Path, record: dict[str, Any]) -> None:
+        """Write the model as it is, as the start of a job."""
         body = self._model.body
         tuned = weight_deltas.measure(load_xception(self._config.encoder.size, self._cache), body.blocks)
-        decoder = read_weights(body.decoder)
-        return Start(tuned, _halve(decoder), _halve({path: taught.weights[path] for path in decoder}), record)
+        write_start(folder, tuned, _halve(read_weights(body.decoder)), record)
 
     def _build_body(self, name: str) -> tuple[keras.Model, Body]:
         config = self._config
@@ -224,7 +202,6 @@ class EndToEndTraining:
             self._photos,
             self._vocabulary,
             max_length=length,
-            photos_per_batch=self._config.end_to_end.photos_per_batch,
             seed=self._config.fitting.seed + seed,
             rounding=length + 1,
         )

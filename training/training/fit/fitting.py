@@ -8,6 +8,7 @@ highest dev CIDEr: loss on dev keeps falling or starts rising at other times tha
 """
 
 import time
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,11 +21,11 @@ from tensorboardX import SummaryWriter
 
 from training.data.batches import Batch
 from training.data.words import TOKENS
-from training.fit.checkpoint import EpochRecord, Progress, load_checkpoint, read_weights, save_checkpoint, write_weights
+from training.evaluation.history import CHECKPOINT, EpochRecord
+from training.fit.checkpoint import Progress, load_checkpoint, read_weights, save_checkpoint, write_weights
 from training.models.decoder import Tensor
 from training.progress import say, track
 
-CHECKPOINT = "checkpoint.npz"
 _NEVER = -1e9  # added to a logit: no probability is left, and zero times it is still zero
 
 Learner = Any  # a Keras model that can be reseeded, as `training.models.decoder.Decoder`
@@ -80,6 +81,7 @@ def fit(
     `optimizer` of one's own stands in for AdamW on the schedule. Goes on from `run/checkpoint.npz` where there is one;
     writes TensorBoard events to `run/log`.
     """
+    warnings.filterwarnings("ignore", "Gradients do not exist")  # captions without photos have none for what looks
     loss = SmoothedCrossEntropy(config.label_smoothing, never)
     decoder.compile(optimizer=optimizer or _build_optimizer(config, len(batches)), loss=loss)
     decoder.optimizer.build(decoder.trainable_variables)
@@ -191,10 +193,10 @@ def _report(progress: Progress, log: Any) -> None:  # noqa: ANN401 - tensorboard
     record = progress.history[-1]
     best = " (best so far)" if progress.epochs_since_best == 0 else ""
     fitted = f"loss {record.loss:.3f}" if record.reward is None else f"reward {record.reward:.3f}"
-    say(f"epoch {record.epoch + 1}: {fitted}, dev CIDEr {record.cider:.1f}{best}")
+    say(f"epoch {record.epoch + 1}: {fitted}, dev CIDEr {record.score:.1f}{best}")
     log.add_scalar("train/loss", record.loss, record.epoch)
     if record.reward is not None:
         log.add_scalar("train/reward", record.reward, record.epoch)
-    log.add_scalar("dev/CIDEr", record.cider, record.epoch)
+    log.add_scalar("dev/CIDEr", record.score, record.epoch)
     log.add_scalar("train/captions_per_second", record.captions_per_second, record.epoch)
     log.flush()

@@ -3,6 +3,8 @@ captions.
 """
 
 import multiprocessing
+import os
+import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
@@ -13,7 +15,8 @@ import numpy as np
 
 from inference.model import cpu
 from inference.model.runtime import Floats
-from training.fit.rewards import SentenceReward, Words
+from training.config import RewardConfig
+from training.fit.rewards import Judged, SentenceReward, Words
 
 _MOST_PROCESSES = 12
 _rewards: list[SentenceReward] = []  # of a process of the pool: the one that it was started with
@@ -30,14 +33,14 @@ class Written:
 class RewardPool:
     """`SentenceReward` for many captions at a time. Leaving the context ends the processes."""
 
-    def __init__(self, references: Sequence[Sequence[Words]], bleu_weight: float) -> None:
+    def __init__(self, photos: Sequence[Judged], config: RewardConfig, common: frozenset[str] = frozenset()) -> None:
         """As `SentenceReward`."""
         self._processes = min(_MOST_PROCESSES, cpu.count_cores())
         self._pool = ProcessPoolExecutor(
             self._processes,
             mp_context=multiprocessing.get_context("spawn"),  # a fork would copy the threads of the model's backend
             initializer=_prepare,
-            initargs=(references, bleu_weight),
+            initargs=(photos, config, common),
         )
 
     def __enter__(self) -> Self:
@@ -49,7 +52,7 @@ class RewardPool:
         self._pool.shutdown(cancel_futures=True)
 
     def submit(self, photos: Sequence[int], captions: Sequence[Sequence[Written]]) -> Callable[[], Floats]:
-        """Begin with the captions of each of the photos at these places in the references; the result waits for their
+        """Begin with the captions of each of the photos at these places; the result waits for their
         rewards, [P, captions].
         """
         size = -(-len(photos) // self._processes)
@@ -57,8 +60,17 @@ class RewardPool:
         return lambda: np.array(list(rewards), np.float32)
 
 
-def _prepare(references: Sequence[Sequence[Words]], bleu_weight: float) -> None:
-    _rewards.append(SentenceReward(references, bleu_weight))
+def _end_with_parent() -> None:
+    """Leave when the job has ended in whatever way: the pool's processes would wait for it for ever."""
+    parent = multiprocessing.parent_process()
+    if parent:
+        parent.join()
+        os._exit(1)
+
+
+def _prepare(photos: Sequence[Judged], config: RewardConfig, common: frozenset[str]) -> None:
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    _rewards.append(SentenceReward(photos, config, common))
 
 
 def _score(photo: int, captions: Sequence[Written]) -> list[float]:

@@ -1,4 +1,5 @@
-"""How good a sampled caption is, as one number: CIDEr-D mixed with BLEU-4, against the references of its photo.
+"""How good a sampled caption is, as one number: CIDEr-D mixed with BLEU-4, against the references of its photo, and
+what a label asks for; less for what no person would write.
 
 CIDEr-D is that of `training.evaluation.metrics` (Vedantam et al. 2015) with the document frequencies of the training
 captions, computed once: pycocoevalcap's class counts them anew for every set that it scores. The end of a caption is a
@@ -10,6 +11,10 @@ import math
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+
+from training.config import RewardConfig
+from training.data.content_words import FUNCTION_WORDS
+from training.data.trigrams import sequences_of
 
 Words = Sequence[str]
 NGram = tuple[str, ...]
@@ -37,24 +42,45 @@ class _Photo:
     lengths: tuple[int, ...]
 
 
-class SentenceReward:
-    """CIDEr-D, from 0 to 10 and for people about 0.8, plus `bleu_weight` times smoothed BLEU-4, from 0 to 1.
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """A photo's captions, whole sentences as words, and, where it has a label, the words of which one names it."""
 
-    `references`: the words of each caption of each photo, whole sentences.
+    references: Sequence[Words]
+    accepted: frozenset[str] = frozenset()
+
+
+class SentenceReward:
+    """CIDEr-D, from 0 to 10 and for people about 0.8, plus smoothed BLEU-4, from 0 to 1, and what else
+    `training.config.RewardConfig` names.
+
+    `common`: sequences of three words that people write; every sequence is one where there are none.
     """
 
-    def __init__(self, references: Sequence[Sequence[Words]], bleu_weight: float) -> None:
-        self._bleu_weight = bleu_weight
+    def __init__(self, photos: Sequence[Judged], config: RewardConfig, common: frozenset[str] = frozenset()) -> None:
+        self._config, self._common = config, common
+        self._accepted = [photo.accepted for photo in photos]
+        self._written = [frozenset(word for words in photo.references for word in words) for photo in photos]
+        references = [photo.references for photo in photos]
         counted = [[_count((*caption, _END)) for caption in captions] for captions in references]
         self._frequencies = Counter(ngram for captions in counted for ngram in set().union(*captions))
         self._log_photos = math.log(len(references))
         self._photos = [self._prepare(captions) for captions in counted]
 
     def __call__(self, photo: int, words: Words, *, ended: bool) -> float:
-        """The reward of a caption of the photo at a place in the references; `ended` when it came to its end token."""
+        """The reward of a caption of the photo at a place in the photos; `ended` when it came to its end token."""
         counts = _count((*words, _END) if ended else tuple(words))
-        references = self._photos[photo]
-        return self._cider(counts, references) + self._bleu_weight * _bleu(counts, references)
+        references, config = self._photos[photo], self._config
+        likeness = self._cider(counts, references) + config.bleu * _bleu(counts, references)
+        content = [word for word in words if word not in FUNCTION_WORDS]
+        if accepted := self._accepted[photo]:
+            shortness = config.short * max(0, config.least_words - len(words))
+            good = config.naming * (not accepted.isdisjoint(words)) + config.found * likeness - shortness
+        else:
+            found = sum(word in self._written[photo] for word in content) / max(1, len(content))
+            good = likeness + config.content * found
+        rare = len(sequences_of(words) - self._common) if self._common else 0
+        return good - config.rare * rare - config.repeated * (len(content) - len(set(content)))
 
     def _prepare(self, captions: Sequence[Counter[NGram]]) -> _Photo:
         most: Counter[NGram] = Counter()

@@ -11,7 +11,7 @@ missing, which would not have written it, teaches it to write nothing well. And 
 in the loss, or the likelihood of <unknown> would rise for ever, at the cost of all words.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain, pairwise
 
@@ -20,21 +20,33 @@ import numpy.typing as npt
 
 from inference.model.runtime import Floats
 from inference.model.vocabulary import Vocabulary
-from training.config import SelfCriticalConfig
-from training.data.batches import Batch, Inputs, PhotoSource, Places
+from training.config import RewardConfig, SelfCriticalConfig
+from training.data.batches import Batch, Inputs, PhotoSource, Places, round_up
 from training.data.dataset import Photo
 from training.data.read_ahead import read_ahead
 from training.data.words import TOKENS, tokenise
 from training.fit.reward_pool import RewardPool, Written
+from training.fit.rewards import Judged
 from training.models.sampling import Sampler
 
 # Batches have lengths of multiples of this: each length costs the backend a compilation.
 _ROUNDING = 3
 
 
-def open_rewards(photos: Sequence[Photo], config: SelfCriticalConfig) -> RewardPool:
-    """What rewards captions of these photos."""
-    return RewardPool([[tokenise(caption) for caption in photo.captions] for photo in photos], config.bleu_weight)
+def open_rewards(
+    photos: Sequence[Photo],
+    config: RewardConfig,
+    accepted: Mapping[str, frozenset[str]] | None = None,
+    common: frozenset[str] = frozenset(),
+) -> RewardPool:
+    """What rewards captions of these photos. `accepted`: the words that name what a label says, by the photo's hash;
+    `common` as for `training.fit.rewards.SentenceReward`.
+    """
+    judged = [
+        Judged([tokenise(caption) for caption in photo.captions], (accepted or {}).get(photo.sha256, frozenset()))
+        for photo in photos
+    ]
+    return RewardPool(judged, config, common)
 
 
 class SampledBatches:
@@ -59,17 +71,16 @@ class SampledBatches:
         """`rounding`: batches have lengths of multiples of this many words, each of which the backend compiles for."""
         self._sampler, self._photos, self._rewards, self._vocabulary = sampler, photos, rewards, vocabulary
         self._samples, self._max_length, self._seed, self._rounding = config.samples, max_length, seed, rounding
-        self._size = min(config.photos_per_batch, len(photos))
 
     def __len__(self) -> int:
-        """Batches in an epoch: the photos left over by the last whole batch are left out, other ones each time."""
-        return len(self._photos) // self._size
+        """Batches in an epoch."""
+        return self._photos.mixture.batches
 
     def epoch(self, number: int) -> Iterator[Batch]:
         """The batches of an epoch; each is sampled when the one ahead of it is asked for."""
         random = np.random.default_rng([self._seed, number])
-        order = random.permutation(len(self._photos))[: len(self) * self._size]
-        places = list(order.reshape(len(self), self._size))
+        mixture = self._photos.mixture
+        places = list(mixture.draw(random).reshape(mixture.batches, mixture.size))
         views = self._photos.draw_views(random)
         loaded = read_ahead(lambda batch: self._photos.load_inputs(batch, views), places)
         sampled = (self._sample(batch, inputs, random) for batch, inputs in zip(places, loaded, strict=True))
@@ -102,7 +113,7 @@ def _weigh(sampled: _Sampled, rounding: int) -> Batch:
     rewards, tokens = sampled.wait_for_rewards(), sampled.tokens
     others = (rewards.sum(axis=1, keepdims=True) - rewards) / (rewards.shape[1] - 1)
     longest = int((tokens[:, :, 1:] != TOKENS.padding).sum(axis=2).max())
-    length = -(-longest // rounding) * rounding + 1
+    length = round_up(longest, rounding) + 1
     padding = ((0, 0), (0, 0), (0, max(0, length - tokens.shape[2])))
     padded = np.pad(tokens, padding, constant_values=TOKENS.padding)[:, :, :length]
     words = (padded[:, :, 1:] != TOKENS.padding).astype(np.float32)

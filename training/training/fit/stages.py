@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
+from training.arrays import Arrays, read_arrays, save_arrays
 from training.config import TrainingConfig
-from training.fit.checkpoint import Arrays, read_arrays, save_arrays
 from training.progress import say
 
 

@@ -1,5 +1,4 @@
-"""The models of end-to-end training: the encoder and the decoder as one, a student that listens to teachers, and how
-they learn.
+"""The models of end-to-end training: the encoder and the decoder as one, and how they learn.
 
 Shapes: P photos, C captions, T words, S the side of the stored pixels, N grid cells, V words of the vocabulary.
 """
@@ -16,7 +15,6 @@ from keras import ops
 from training.config import EndToEndConfig
 from training.data.jpeg import compress
 from training.encoder.xception import load_xception
-from training.fit.fitting import SmoothedCrossEntropy
 from training.models.decoder import Decoder, Tensor
 
 _MIDDLE = 127.5
@@ -106,11 +104,10 @@ class Body(keras.Model):  # type: ignore[misc]  # Keras is untyped
 class EndToEnd(keras.Model):  # type: ignore[misc]  # Keras is untyped
     """From pixels and words to the next words. The stem, the encoder's first blocks, stays as ImageNet left it."""
 
-    def __init__(self, view: RandomView, stem: keras.Model, body: Body, teachers: Sequence[Body] = ()) -> None:
+    def __init__(self, view: RandomView, stem: keras.Model, body: Body) -> None:
         super().__init__(name="end_to_end")
-        self.view, self.stem, self.body, self.teachers = view, stem, body, list(teachers)
-        for part in (stem, *teachers):
-            part.trainable = False
+        self.view, self.stem, self.body = view, stem, body
+        stem.trainable = False
         self.built = True  # its parts are
 
     @property
@@ -119,18 +116,9 @@ class EndToEnd(keras.Model):  # type: ignore[misc]  # Keras is untyped
         return self.body.decoder
 
     def call(self, inputs: tuple[Tensor, Tensor, Tensor], training: bool = False) -> Tensor:
-        """Logits [P, C, T, V] of pixels uint8 [P, S, S, 3], the draws of their views [P, 9] and tokens [P, C, T].
-
-        In training with teachers [P, C, T, 2, V]: the logits, and the logarithm of the teachers' mean probabilities.
-        """
+        """Logits [P, C, T, V] of pixels uint8 [P, S, S, 3], the draws of their views [P, 9] and tokens [P, C, T]."""
         pixels, draws, tokens = inputs
-        grids = self._begin(pixels, draws)
-        logits = self.body((grids, tokens), training=training)
-        if not (training and self.teachers):
-            return logits
-        opinions = [ops.log_softmax(teacher((grids, tokens), training=False), axis=-1) for teacher in self.teachers]
-        together = ops.logsumexp(ops.stack(opinions), axis=0) - float(np.log(len(opinions)))
-        return ops.stack([logits, ops.stop_gradient(together)], axis=-2)
+        return self.body((self._begin(pixels, draws), tokens), training=training)
 
     def encode(self, pixels: Tensor, draws: Tensor) -> Tensor:
         """Features [P, N, channels] of views of pixels."""
@@ -142,24 +130,6 @@ class EndToEnd(keras.Model):  # type: ignore[misc]  # Keras is untyped
 
     def _begin(self, pixels: Tensor, draws: Tensor) -> Tensor:
         return self.stem(self.view(pixels, draws), training=False)
-
-
-class Distillation(keras.losses.Loss):  # type: ignore[misc]  # Keras is untyped
-    """Cross-entropy with people's words, and with the teachers' probabilities for `share` of it; weighted and summed
-    like `SmoothedCrossEntropy`.
-    """
-
-    def __init__(self, label_smoothing: float, share: float) -> None:
-        super().__init__(name="distillation", reduction="sum")
-        self._people, self._share = SmoothedCrossEntropy(label_smoothing), share
-
-    def call(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
-        """Losses [P, C, T] of targets [P, C, T] under what `EndToEnd` gives; outside of training nobody teaches."""
-        if len(y_pred.shape) == len(y_true.shape) + 1:
-            return self._people.call(y_true, y_pred)
-        logits, opinions = y_pred[..., 0, :], y_pred[..., 1, :]
-        taught = -ops.sum(ops.exp(opinions) * ops.log_softmax(logits, axis=-1), axis=-1)
-        return (1 - self._share) * self._people.call(y_true, logits) + self._share * taught
 
 
 class TwoRateAdamW(keras.optimizers.AdamW):  # type: ignore[misc]  # Keras is untyped

@@ -62,7 +62,7 @@ class Evidence(keras.layers.Layer):  # type: ignore[misc]  # Keras is untyped
         evidence = self.tagger(pooled)
         if self.kinds is None:
             return evidence
-        return evidence + ops.matmul(_weigh_kinds(self.kinds(pooled)), self.of_kinds)
+        return evidence + ops.matmul(weigh_kinds(self.kinds(pooled)), self.of_kinds)
 
     def summarise(self, evidence: Tensor, table: Tensor) -> Tensor:
         """The vectors [P, D] of the probable tags of photos, added up, from the table [V, D] of word vectors."""
@@ -74,13 +74,21 @@ class Evidence(keras.layers.Layer):  # type: ignore[misc]  # Keras is untyped
         clipped = ops.clip(evidence, -_LIMIT, _LIMIT)
         return ops.take(ops.pad(clipped, ((0, 0), (0, 1))), self._places, axis=1)
 
+    def read_trust(self) -> float:
+        """How far tags are trusted on the average of all states: a bias, before the softplus."""
+        return float(ops.convert_to_numpy(self.trust.bias)[0])
+
+    def write_trust(self, bias: float) -> None:
+        """Trust tags more or less, whatever the state."""
+        self.trust.bias.assign([bias])
+
     def add(self, logits: Tensor, states: Tensor, words: Tensor) -> Tensor:
         """Logits [P·Q, V] with the evidence for words [P, V], as far as states [P·Q, D] trust it."""
         trust = ops.reshape(self.trust(states), (ops.shape(words)[0], -1, 1))
         return logits + ops.reshape(trust * words[:, None], (-1, words.shape[-1]))
 
 
-def _weigh_kinds(logits: Tensor) -> Tensor:
+def weigh_kinds(logits: Tensor) -> Tensor:
     """The log-odds [P, K] of each kind among all that exclude each other, within ±7."""
     shares = ops.log_softmax(logits, axis=-1)
     return ops.clip(shares - ops.log(1 - ops.exp(shares) + _TINY), -_LIMIT_OF_KINDS, _LIMIT_OF_KINDS)

@@ -23,7 +23,7 @@ class Encoder(Protocol):
 
 
 class Sampler(keras.Model):  # type: ignore[misc]  # Keras is untyped
-    """Draws captions of a decoder as it is at that moment. Without an encoder it is given features."""
+    """Draws captions of a decoder as it is at that moment. Without an encoder it is given what the decoder reads."""
 
     def __init__(self, decoder: Decoder, encoder: Encoder | None = None) -> None:
         super().__init__(name="sampler")
@@ -47,7 +47,7 @@ class Sampler(keras.Model):  # type: ignore[misc]  # Keras is untyped
         word, from 0 to 1, the drawn one lies.
         """
         *photos, aims = inputs
-        context, state = self._decoder.start(self._encoder.encode(*photos) if self._encoder else photos[0])
+        context, state = self._decoder.start(*([self._encoder.encode(*photos)] if self._encoder else photos))
         captions, length = ops.shape(aims)[:2], aims.shape[2]
         places = ops.arange(length + 1)[None, None]
         written = ops.where(places == 0, TOKENS.start, ops.full((*captions, 1), TOKENS.padding, "int32"))

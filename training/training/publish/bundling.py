@@ -3,28 +3,30 @@
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import keras
 
+from inference.caption import Description
 from inference.captioner import Captioner
 from inference.model.bundle import DECODER_START, DECODER_STEP, ENCODER, MODEL_CARD, VOCABULARY
 from inference.model.confidence import calibrate
 from inference.model.manifest import DecoderInfo, Decoding, EncoderInfo, Manifest
-from inference.model.vocabulary import Vocabulary
-from training.config import TrainingConfig
-from training.data.dataset import Dataset, Photo
-from training.data.views import WHOLE, View, choose_views
+from training.data.collection import Collection
+from training.data.texts import digest_text
 from training.data.words import TOKENS, known_words
 from training.encoder import weight_deltas
 from training.encoder.cache import ExportedEncoder, require_tensorflow
-from training.encoder.pretrained import Start
 from training.encoder.weight_deltas import ENCODER_DIFFERENCES
-from training.evaluation.calibration import bin_by_confidence, fit_calibration
-from training.evaluation.evaluate import Evaluation, evaluate
+from training.evaluation.calibration import GOOD_CIDER, Bin, bin_by_confidence, fit_calibration
+from training.evaluation.evaluate import Evaluation
 from training.evaluation.metrics import PROTOCOL
+from training.evaluation.several import PhotoSet, evaluate_set
+from training.evaluation.subjects import SubjectEvaluation
+from training.fit.job import Job
+from training.fit.material import Material
 from training.models.decoder import Decoder
 from training.progress import say
 from training.publish.model_card import write_model_card
@@ -32,47 +34,21 @@ from training.publish.publishing import publish, staging, write_manifest
 
 
 @dataclass(frozen=True, slots=True)
-class Job:
-    """What to train from, where to put what comes of it, and how it was asked for.
-
-    `bundle`: the directory to publish; `runs` holds a directory for each configuration and dataset, `cache` the
-    encoder's weights, graphs and maps, shared by all runs; `command`: the words that started the job, for the record;
-    `start`: what an accelerator learnt before.
-    """
-
-    dataset: Path
-    bundle: Path
-    config: TrainingConfig
-    runs: Path
-    cache: Path
-    command: str
-    saved_model: bool = False
-    start: Start = field(default_factory=Start)
-
-    def choose_views(self, photo: Photo) -> Sequence[View]:
-        """The views of a training photo that the phases learn from: none where the start is the end of learning."""
-        config = self.config
-        phases = [*(() if self.start.decoder else (config.fitting,)), config.fine_tuning, config.self_critical]
-        phases = [phase for phase in phases if phase.epochs]
-        if any(phase.views for phase in phases):
-            return choose_views(photo, config.augmentation)
-        return [WHOLE] if phases else []
-
-
-@dataclass(frozen=True, slots=True)
 class Trained:
-    """A fitted decoder with all that belongs to it, and the length penalty that suits it."""
+    """A fitted decoder with what it learnt from, and the length penalty that suits it."""
 
     decoder: Decoder
-    vocabulary: Vocabulary
-    encoder: ExportedEncoder
-    dataset: Dataset
-    run: Path
+    material: Material
     length_penalty: float
+
+    @property
+    def encoder(self) -> ExportedEncoder:
+        """What serves in front of the decoder."""
+        return self.material.encoder
 
 
 def publish_bundle(job: Job, trained: Trained) -> Evaluation:
-    """Export, score and publish; what the bundle wrote about the dev photos."""
+    """Export, score and publish; what the bundle wrote about the dev photos of the first dataset with captions."""
     require_tensorflow("Exporting the bundle")
     from training.publish.decoder_export import round_weights  # TensorFlow is needed from here on
 
@@ -83,33 +59,38 @@ def publish_bundle(job: Job, trained: Trained) -> Evaluation:
         _write_files(job, trained, folder)
         manifest = _describe(job, trained, folder, beside)
         write_manifest(folder, manifest)
-        evaluation = evaluate(Captioner.load(folder), trained.dataset.split("dev"))
-        say(evaluation.to_table())
-        ciders = evaluation.ciders()
-        manifest = _record_scores(manifest, evaluation, ciders)
-        photos = trained.dataset
-        confidences = [
-            calibrate(mean, manifest.confidence, evidence=evidence)
-            for mean, evidence in zip(*_read_certainties(evaluation), strict=True)
-        ]
-        card = write_model_card(
-            manifest,
-            photos.split("train"),
-            photos.split("dev"),
-            bin_by_confidence(confidences, ciders),
-            fine_tuned=bool(trained.encoder.tuned),
-        )
+        sets = [_to_set(one) for one in trained.material.collections if one.dev]
+        captioner = Captioner.load(folder)
+        evaluations = [evaluate_set(captioner, photos) for photos in sets]
+        for photos, evaluation in zip(sets, evaluations, strict=True):
+            say(f"{photos.name}, {photos.split}:\n{evaluation.to_table()}")
+        manifest = _record_scores(manifest, sets, evaluations)
+        captioned = [one for one in evaluations if isinstance(one, Evaluation)]
+        card = write_model_card(manifest, trained.material.collections, _bin(manifest, captioned))
         (folder / MODEL_CARD).write_text(card, encoding="utf-8")
         write_manifest(folder, manifest)
         publish(folder, job.bundle)
-    return evaluation
+    return captioned[0]
+
+
+def _to_set(collection: Collection) -> PhotoSet:
+    labelled = tuple(collection.labels[photo.sha256] for photo in collection.dev) if collection.labels else ()
+    return PhotoSet(collection.source.folder, "dev", () if labelled else collection.dev, labelled)
 
 
 def _keep_differences(job: Job, trained: Trained) -> dict[str, Any]:
     """Write what fine-tuning changed in the encoder beside the bundle, and say for the manifest what was written."""
+    path = weight_deltas.training_folder(job.bundle) / ENCODER_DIFFERENCES
+    if job.start.bundle and job.start.manifest:
+        kept = weight_deltas.training_folder(job.start.bundle) / ENCODER_DIFFERENCES
+        if not kept.is_file() or "encoder" not in job.start.manifest.training:
+            return {}
+        if kept.resolve() != path.resolve():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(kept.read_bytes())
+        return {"encoder": job.start.manifest.training["encoder"]}
     if not trained.encoder.tuned:
         return {}
-    path = weight_deltas.training_folder(job.bundle) / ENCODER_DIFFERENCES
     path.parent.mkdir(parents=True, exist_ok=True)
     weight_deltas.save(path, trained.encoder.tuned)
     return {"encoder": {"sha256": hashlib.sha256(path.read_bytes()).hexdigest(), "share": 1.0}}
@@ -117,14 +98,17 @@ def _keep_differences(job: Job, trained: Trained) -> dict[str, Any]:
 
 def _write_files(job: Job, trained: Trained, folder: Path) -> None:
     from training.encoder.export import build_encoder
+    from training.encoder.plain_encoder import read_tuned
     from training.publish.decoder_export import export_decoder, export_saved_model
 
     (folder / ENCODER).write_bytes(trained.encoder.read(ENCODER))
     export_decoder(trained.decoder, trained.encoder.features, job.config.decoder.precision, folder)
-    words = json.dumps(trained.vocabulary.words, ensure_ascii=False, indent=0)
+    words = json.dumps(trained.material.vocabulary.words, ensure_ascii=False, indent=0)
     (folder / VOCABULARY).write_text(words + "\n", encoding="utf-8")
     if job.saved_model:
-        encoder = build_encoder(job.config.encoder.size, job.cache, trained.encoder.tuned)
+        start = job.start
+        tuned = read_tuned(start.bundle, start.manifest) if start.bundle and start.manifest else trained.encoder.tuned
+        encoder = build_encoder(trained.encoder.image.height, job.cache, tuned)
         export_saved_model(encoder, trained.decoder, trained.encoder.image, trained.encoder.features, folder)
 
 
@@ -134,7 +118,7 @@ def _describe(job: Job, trained: Trained, folder: Path, beside: dict[str, Any]) 
         beam_width=config.decoding.beam_width,
         length_penalty=trained.length_penalty,
         max_length=config.vocabulary.max_length,
-        repeatable_words=None if repeatable is None else known_words(repeatable, trained.vocabulary),
+        repeatable_words=None if repeatable is None else known_words(repeatable, trained.material.vocabulary),
     )
     return Manifest(
         schema_version=1,
@@ -144,14 +128,20 @@ def _describe(job: Job, trained: Trained, folder: Path, beside: dict[str, Any]) 
         image=trained.encoder.image,
         features=trained.encoder.features,
         tokens=TOKENS,
-        vocabulary_size=len(trained.vocabulary),
+        vocabulary_size=len(trained.material.vocabulary),
         decoding=decoding,
-        encoder=EncoderInfo(architecture="xception", precision=config.encoder.precision),
+        encoder=_describe_encoder(job),
         decoder=DecoderInfo(architecture=config.decoder.architecture, attention=trained.decoder.attention is not None),
         confidence=None,
-        training=_record(job, trained.dataset) | beside,
+        training=_record(job, trained.material.collections) | beside,
         scores={},
     )
+
+
+def _describe_encoder(job: Job) -> EncoderInfo:
+    if job.start.bundle and job.start.manifest:
+        return job.start.manifest.encoder
+    return EncoderInfo(architecture="xception", precision=job.config.encoder.precision)
 
 
 def _name_version(folder: Path, encoder: ExportedEncoder, decoding: Decoding) -> str:
@@ -163,29 +153,58 @@ def _name_version(folder: Path, encoder: ExportedEncoder, decoding: Decoding) ->
     return digest.hexdigest()[:12]
 
 
-def _record(job: Job, dataset: Dataset) -> dict[str, Any]:
+def _record(job: Job, collections: Sequence[Collection]) -> dict[str, Any]:
     """How the bundle was made, for its manifest."""
+    datasets = {
+        one.source.name: {
+            "digest": one.digest,
+            "share": one.source.share,
+            "train": len(one.train),
+            "dev": len(one.dev),
+            "labels": bool(one.labels),
+        }
+        for one in collections
+    }
     return {
         "command": job.command,
         "config": job.config.model_dump(mode="json"),
         "seed": job.config.fitting.seed,
-        "dataset_digest": dataset.digest,
-        "photos": {split: len(photos) for split, photos in dataset.photos.items()},
+        "datasets": datasets,
+        "texts": {path.name: digest_text(path) for path in job.texts},
+        "photos": {split: sum(len(getattr(one, split)) for one in collections) for split in ("train", "dev")},
         "keras": keras.__version__,
         "backend": keras.backend.backend(),
         **({"start": job.start.record} if job.start.record else {}),
     }
 
 
-def _record_scores(manifest: Manifest, evaluation: Evaluation, ciders: Sequence[float]) -> Manifest:
-    """The manifest with the bundle's dev scores and its calibrated confidence."""
-    scores = {"dev": {"protocol": PROTOCOL, **evaluation.scores}}
-    means, evidence = _read_certainties(evaluation)
-    calibration = fit_calibration(means, ciders, evidence)
+def _record_scores(
+    manifest: Manifest, sets: Sequence[PhotoSet], evaluations: Sequence[Evaluation | SubjectEvaluation]
+) -> Manifest:
+    """The manifest with the bundle's dev scores, those of the first dataset with captions as "dev", and its calibrated
+    confidence.
+    """
+    scores: dict[str, Any] = {}
+    certainties, goods = [], []
+    for photos, one in zip(sets, evaluations, strict=True):
+        certainties += [_read_certainty(description) for description in one.descriptions.values()]
+        if isinstance(one, Evaluation):
+            scores["dev" if "dev" not in scores else f"{photos.name}_dev"] = {"protocol": PROTOCOL, **one.scores}
+            goods += [cider >= GOOD_CIDER for cider in one.ciders()]
+        else:
+            scores[f"{photos.name}_dev"] = one.summary()
+            goods += map(one.is_named, one.descriptions)
+    calibration = fit_calibration([mean for mean, _ in certainties], [one for _, one in certainties], goods)
     return manifest.model_copy(update={"scores": scores, "confidence": calibration})
 
 
-def _read_certainties(evaluation: Evaluation) -> tuple[list[float], list[float]]:
-    """The mean log-probability of each caption's tokens, the end counted, and the evidence for its words."""
-    captions = evaluation.descriptions.values()
-    return [one.log_probability / (len(one.words) + 1) for one in captions], [one.evidence for one in captions]
+def _bin(manifest: Manifest, evaluations: Sequence[Evaluation]) -> list[Bin]:
+    """What the calibrated confidence of captions means."""
+    certainties = [_read_certainty(one) for evaluation in evaluations for one in evaluation.descriptions.values()]
+    confidences = [calibrate(mean, manifest.confidence, evidence=evidence) for mean, evidence in certainties]
+    return bin_by_confidence(confidences, [cider for one in evaluations for cider in one.ciders()])
+
+
+def _read_certainty(description: Description) -> tuple[float, float]:
+    """The mean log-probability of a caption's tokens, the end counted, and the evidence for its words."""
+    return description.log_probability / (len(description.words) + 1), description.evidence

@@ -14,8 +14,8 @@ import tensorflow as tf
 
 from inference.model.bundle import DECODER_START, DECODER_STEP, SAVED_MODEL
 from inference.model.manifest import FeatureSpec, ImageSpec
+from training.encoder import onnx_graphs
 from training.models.decoder import Decoder, Read
-from training.publish import onnx_graphs
 
 _STATES = ("state_h", "state_c")
 

@@ -7,8 +7,10 @@ itself.
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from inference.model.manifest import Manifest
+from training.data.collection import Collection
 from training.data.dataset import Photo
 from training.data.words import tokenise
 from training.evaluation.calibration import GOOD_CIDER, Bin
@@ -18,7 +20,8 @@ a an the in on is are and with of to at his her its their while through as by fo
 off over near next other some one two three 's along around behind front something them she he who each has being
 """
 _FREQUENT = 24
-_FINE_TUNED = ", and fine-tuned on the data above"
+_FINE_TUNED = ", and fine-tuned on photos with captions"
+_TEXTS = "Captions without photos taught it language too. "
 
 _TEMPLATE = """\
 # Model card: {name} {version}
@@ -30,21 +33,24 @@ It writes one lower-case sentence of at most {max_length} words about a photo.
 
 ## Data
 
-{train} training photos with {captions} captions; {dev} dev photos chose the epoch, the search and the confidence.
-Photos and captions are not part of the bundle. Digest of the data: `{digest}`.
+{data}
+
+{texts}The dev photos chose the epoch, the search and the confidence. Photos and captions are not part of the bundle;
+`manifest.json` has digests of them.
 
 ## Creation
 
-Made by the training job of this repository: `{command}`, seed {seed}. Every setting is in `manifest.json` under
+Made by the training job of this repository: `{command}`, seed {seed}.{start} Every setting is in `manifest.json` under
 `training`.
 
 ## Evaluation
 
-On the {dev} dev photos, through the code that serves, × 100:
+On the dev photos, through the code that serves, × 100:
 
 {scores}
 
-Protocol: {protocol}. The dev split chose the weights, so that other photos of the same kind score a little lower.
+{subjects}
+Protocol: {protocol}. The dev photos chose the weights, so that other photos of the same kind score a little lower.
 
 What `confidence` meant there, in ten equal parts of the captions; "good" is a CIDEr of {good}, about that of the median
 caption by a person:
@@ -69,17 +75,16 @@ people, surveillance, or safety.
 ## Licence notes
 
 The encoder's weights are those of Keras Applications' Xception, trained on ImageNet{fine_tuned}. The decoder was
-trained on the data above; Flickr8k, if that is what it was, may be used for research and teaching and is not
-redistributed here.
+trained on the data above, none of which is redistributed here. Flickr8k and Flickr30k may be used for research and
+teaching; COCO's captions are CC BY 4.0, its photos under their authors' Flickr terms; ImageNet's photos for research.
 """
 
 
-def write_model_card(
-    manifest: Manifest, train: Sequence[Photo], dev: Sequence[Photo], reliability: Sequence[Bin], *, fine_tuned: bool
-) -> str:
-    """The card of a bundle in Markdown; `reliability`: the curve on dev; `fine_tuned`: whether its encoder was."""
-    training, scores = manifest.training, manifest.scores["dev"]
-    assert isinstance(scores, dict)
+def write_model_card(manifest: Manifest, collections: Sequence[Collection], reliability: Sequence[Bin]) -> str:
+    """The card of a bundle in Markdown; `reliability`: the curve on dev."""
+    training: Mapping[str, Any] = manifest.training
+    captioned = [one for one in collections if not one.labels]
+    scores = {name: table for name, table in manifest.scores.items() if isinstance(table, dict) and "protocol" in table}
     return _TEMPLATE.format(
         name=manifest.name,
         version=manifest.version,
@@ -88,19 +93,41 @@ def write_model_card(
         decoder=manifest.decoder.architecture,
         words=manifest.vocabulary_size,
         max_length=manifest.decoding.max_length,
-        train=len(train),
-        captions=sum(len(photo.captions) for photo in train),
-        dev=len(dev),
-        digest=training["dataset_digest"],
+        data="\n".join(f"- {_describe(one)}" for one in collections),
+        texts=_TEXTS if training["texts"] else "",
         command=training["command"],
+        start=_describe_start(training.get("start", {})),
         seed=training["seed"],
-        scores=_write_table(scores),
-        protocol=scores["protocol"],
+        scores="\n\n".join(f"{name}:\n\n{_write_table(table)}" for name, table in scores.items()),
+        subjects=_write_subjects(manifest),
+        protocol=next(iter(scores.values()))["protocol"],
         good=f"{GOOD_CIDER:.0f}",
         reliability=_write_reliability(reliability),
-        fine_tuned=_FINE_TUNED if fine_tuned else "",
-        frequent=", ".join(_frequent_words(train)),
+        fine_tuned=_FINE_TUNED if "encoder" in training else "",
+        frequent=", ".join(_frequent_words([photo for one in captioned for photo in one.train])),
     )
+
+
+def _describe_start(start: Mapping[str, Any]) -> str:
+    if not start:
+        return ""
+    what = f"the bundle {start['bundle']} {start['version']}" if "bundle" in start else "what end-to-end training left"
+    return f" It began with {what}."
+
+
+def _describe(one: Collection) -> str:
+    captions = sum(len(photo.captions) for photo in one.train)
+    what = "a label each" if one.labels else f"{captions} captions"
+    return f"{one.source.name}: {len(one.train)} training photos with {what}, {len(one.dev)} dev photos"
+
+
+def _write_subjects(manifest: Manifest) -> str:
+    lines = [
+        f"{name}: {' %, '.join(f'{what} {share:.0f}' for what, share in of_set.items() if share is not None)} %\n"
+        for name, of_set in manifest.scores.items()
+        if isinstance(of_set, dict) and "protocol" not in of_set
+    ]
+    return "\n".join(lines)
 
 
 def _write_table(scores: Mapping[str, object]) -> str:

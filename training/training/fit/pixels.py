@@ -9,6 +9,7 @@ import numpy.typing as npt
 from inference.image import preprocessing
 from inference.model.manifest import ImageSpec
 from training.data.batches import Inputs, Places
+from training.data.collection import Mixture
 from training.data.dataset import Photo, read_image
 from training.data.views import may_be_mirrored
 from training.models.end_to_end_model import AS_IT_IS, MIRROR
@@ -39,16 +40,15 @@ class PixelStore:
 class PixelPhotos:
     """The training split as pixels, with what is drawn for a view of each photo."""
 
-    def __init__(self, photos: Sequence[Photo], store: PixelStore) -> None:
+    def __init__(self, photos: Sequence[Photo], store: PixelStore, batch: int) -> None:
+        """`batch`: photos of one."""
         self.photos, self._store = photos, store
+        self.mixture = Mixture([len(photos)], None, batch)
         self._one_sided = np.array([not may_be_mirrored(photo) for photo in photos])
-
-    def __len__(self) -> int:
-        return len(self.photos)
 
     def draw_views(self, random: np.random.Generator) -> Draws:
         """Draws [photos, 9] of `RandomView`; no mirror image where a caption would be wrong of it."""
-        draws = random.random((len(self), len(AS_IT_IS)), np.float32)
+        draws = random.random((len(self.photos), len(AS_IT_IS)), np.float32)
         draws[self._one_sided, MIRROR] = AS_IT_IS[MIRROR]
         return draws
 

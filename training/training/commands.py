@@ -39,8 +39,8 @@ def write_page(options: argparse.Namespace) -> None:
 
     Raises TrainingError, CaptionError.
     """
+    from training.evaluation.history import read_phases  # Keras takes seconds to import
     from training.evaluation.report import Rival, write_report
-    from training.fit.phases import read_phases  # Keras takes seconds to import
 
     sets = read_sets(options.dataset, options.split)
     if not any(photos.photos for photos in sets):

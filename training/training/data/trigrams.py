@@ -4,15 +4,12 @@ A sequence counts as found when two captions of the text have it that are not th
 often stands in two collections.
 """
 
-import gzip
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from training.data.words import tokenise
-from training.errors import DatasetError
 
 _SHOWN = 5
 
@@ -47,30 +44,24 @@ class Trigrams:
         }
 
 
+def find_common(text: Iterable[str]) -> frozenset[str]:
+    """The sequences that two different captions of `text` hold, or more."""
+    captions = {" ".join(tokenise(caption)) for caption in text}
+    found = Counter(sequence for caption in captions for sequence in sequences_of(caption.split()))
+    return frozenset(sequence for sequence, count in found.items() if count > 1)
+
+
 def find_rare(captions: Sequence[str], text: Iterable[str]) -> Trigrams:
     """The sequences of `captions` that fewer than two different captions of `text` hold."""
-    written = [_sequences(tokenise(caption)) for caption in captions]
+    written = [sequences_of(tokenise(caption)) for caption in captions]
     counts = Counter(sequence for sequences in written for sequence in sequences)
     found: Counter[str] = Counter()
     for caption in {" ".join(tokenise(caption)) for caption in text}:
-        found.update(_sequences(caption.split()) & counts.keys())
+        found.update(sequences_of(caption.split()) & counts.keys())
     rare = {sequence: count for sequence, count in counts.items() if found[sequence] < 2}
     return Trigrams(len(captions), len(counts), rare, sum(not rare.keys().isdisjoint(of_one) for of_one in written))
 
 
-def read_texts(paths: Iterable[Path]) -> Iterator[str]:
-    """The captions of gzip files with lines of `id<TAB>caption`. Raises DatasetError, naming file and line."""
-    for path in paths:
-        try:
-            with gzip.open(path, "rt", encoding="utf-8") as lines:
-                for number, line in enumerate(lines, start=1):
-                    _, tab, caption = line.partition("\t")
-                    if not tab:
-                        raise DatasetError(f"{path}, line {number}: expected id<tab>caption, but found {line[:60]!r}")
-                    yield caption
-        except (OSError, EOFError, UnicodeDecodeError) as error:
-            raise DatasetError(f"{path}: {error}") from error
-
-
-def _sequences(words: Sequence[str]) -> set[str]:
+def sequences_of(words: Sequence[str]) -> set[str]:
+    """The sequences of three words in a caption."""
     return {" ".join(words[begin : begin + 3]) for begin in range(len(words) - 2)}

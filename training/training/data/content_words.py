@@ -22,7 +22,7 @@ FUNCTION_WORDS = frozenset(_LIST.split())
 
 RULE = (
     f"content words: of the captions' words that are not among {len(FUNCTION_WORDS)} function words "
-    "(training/evaluation/content_words.py), the share that any reference of the photo has, x 100"
+    "(training/data/content_words.py), the share that any reference of the photo has, x 100"
 )
 
 

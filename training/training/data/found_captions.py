@@ -1,0 +1,58 @@
+"""Finds captions for photos that have only a label: people's captions of other photos, that name the label and speak of
+nothing for which there is little evidence in the photo.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+import numpy as np
+import numpy.typing as npt
+
+from inference.model.runtime import Floats
+from training.data.content_words import FUNCTION_WORDS
+from training.data.dataset import Photo
+from training.data.labelled import LabelledPhoto, name_words
+from training.data.words import tokenise
+
+_FOUND = 5
+_FEWEST = 3  # a photo with fewer has a label of which nobody writes
+_SHORTEST, _LONGEST = 6, 14  # words
+_NO_TAG = -2.5  # for words that no tagger looks for, in place of the log-probability that somebody would write them
+
+
+class CaptionFinder:
+    """Captions to choose from, ready to be compared with photos."""
+
+    def __init__(self, captions: Sequence[str], tags: Sequence[str]) -> None:
+        words = {" ".join(one): one for one in map(tokenise, captions) if _SHORTEST <= len(one) <= _LONGEST}
+        self._captions = list(words)
+        places = {tag: place for place, tag in enumerate(tags)}
+        self._content = np.full((len(words), _LONGEST), -1, np.int32)
+        holders: dict[str, list[int]] = {}
+        for row, one in enumerate(words.values()):
+            for column, word in enumerate(content := [word for word in one if word not in FUNCTION_WORDS]):
+                self._content[row, column] = places.get(word, len(tags))
+            for word in set(content):
+                holders.setdefault(word, []).append(row)
+        self._holders: dict[str, npt.NDArray[np.intp]] = {word: np.array(rows) for word, rows in holders.items()}
+
+    def find(self, label: LabelledPhoto, evidence: Floats) -> tuple[str, ...]:
+        """The captions that name a label and fit the evidence [G] best; none where hardly any name it."""
+        named = [self._holders[word] for word in {label.subject, *name_words(label.label)} if word in self._holders]
+        rows = np.unique(np.concatenate(named)) if named else np.array([], int)
+        if len(rows) < _FEWEST:
+            return ()
+        likely = np.append(-np.logaddexp(0, -evidence), _NO_TAG)
+        content = self._content[rows]
+        fit = np.where(content >= 0, likely[content], 0).sum(axis=1) / (content >= 0).sum(axis=1)
+        return tuple(self._captions[row] for row in rows[np.argsort(-fit, kind="stable")[:_FOUND]])
+
+
+def caption_labelled(
+    photos: Sequence[Photo], labels: Mapping[str, LabelledPhoto], finder: CaptionFinder, evidence: Floats
+) -> list[Photo]:
+    """The photos, those with labels with the captions found for them by the evidence [P, G]; without where none was."""
+    return [
+        replace(photo, captions=finder.find(labels[photo.sha256], row)) if photo.sha256 in labels else photo
+        for photo, row in zip(photos, evidence, strict=True)
+    ]

@@ -1,0 +1,82 @@
+"""Language from text alone: captions whose photos nobody has, with evidence made up for the words that they hold.
+
+What a tagger thinks of a word, where it is written and where it isn't, is known from real photos; the evidence for a
+caption is drawn from that, right and wrong as often as it would be. Shapes: P photos, G tags.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from inference.model.runtime import Floats
+from inference.model.vocabulary import Vocabulary
+from training.data.batches import Batch, round_up, weigh_words
+from training.data.words import TOKENS, encode_caption, tokenise
+
+_MOST = 5  # captions of a photo
+_ENOUGH = 10.0  # photos with a word, from which on its own mean is trusted more than that of all words
+
+
+@dataclass(frozen=True, slots=True)
+class Spread:
+    """Mean and standard deviation of the evidence [G] for each tag, where captions have the word and where not."""
+
+    present: tuple[Floats, Floats]
+    absent: tuple[Floats, Floats]
+
+    @classmethod
+    def of(cls, evidence: Floats, shown: Floats) -> "Spread":
+        """Of evidence [P, G] that was judged unseen, and the shares of captions with each word [P, G]."""
+        return cls(_describe(evidence, shown > 0), _describe(evidence, shown == 0))
+
+    def draw(self, shown: npt.NDArray[np.bool_], random: np.random.Generator) -> Floats:
+        """Evidence [P, G] for photos whose captions have these words."""
+        noise = random.standard_normal(shown.shape, np.float32)
+        return np.where(shown, self.present[0] + self.present[1] * noise, self.absent[0] + self.absent[1] * noise)
+
+
+def _describe(evidence: Floats, chosen: npt.NDArray[np.bool_]) -> tuple[Floats, Floats]:
+    """Mean and standard deviation of the chosen evidence of each tag, those of rare ones drawn to all tags'."""
+    counts = chosen.sum(axis=0)
+    picked = np.where(chosen, evidence, 0)
+    mean, square = picked.sum() / max(1, counts.sum()), (picked**2).sum() / max(1, counts.sum())
+    means = (picked.sum(axis=0) + _ENOUGH * mean) / (counts + _ENOUGH)
+    squares = ((picked**2).sum(axis=0) + _ENOUGH * square) / (counts + _ENOUGH)
+    return means.astype(np.float32), np.sqrt(np.maximum(squares - means**2, 0)).astype(np.float32)
+
+
+class ImaginedPhotos:
+    """Captions by photo, as an endless supply of batches."""
+
+    def __init__(
+        self,
+        captions: Iterable[tuple[str, str]],
+        vocabulary: Vocabulary,
+        tags: Sequence[str],
+        spread: Spread,
+        *,
+        max_length: int,
+        size: int,
+    ) -> None:
+        """`captions`: ids of photos, with a caption each time; `size`: photos of a batch."""
+        photos: dict[str, list[list[int]]] = {}
+        for photo, caption in captions:
+            photos.setdefault(photo, []).append(encode_caption(tokenise(caption), vocabulary, max_length))
+        self._photos, self._spread, self._size = list(photos.values()), spread, size
+        self._places = np.full(len(vocabulary), len(tags))
+        self._places[vocabulary.encode(tags)] = np.arange(len(tags))
+
+    def draw(self, random: np.random.Generator) -> Batch:
+        """A batch of photos at random, whose one input is evidence."""
+        chosen = [self._photos[place] for place in random.integers(len(self._photos), size=self._size)]
+        longest = max(len(ids) for captions in chosen for ids in captions[:_MOST]) - 1
+        tokens = np.full((self._size, _MOST, round_up(longest) + 1), TOKENS.padding, np.int32)
+        shown = np.zeros((self._size, self._places.max() + 1), bool)
+        for row, captions in enumerate(chosen):
+            for column, ids in enumerate(captions[:_MOST]):
+                tokens[row, column, : len(ids)] = ids
+                shown[row, self._places[ids]] = True
+        evidence = self._spread.draw(shown[:, :-1], random)
+        return Batch((evidence,), tokens[:, :, :-1], tokens[:, :, 1:], weigh_words(tokens[:, :, 1:]))

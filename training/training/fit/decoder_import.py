@@ -1,0 +1,138 @@
+"""Reads a decoder back out of a bundle's ONNX files, so that a training can begin where another one ended.
+
+The inverse of `training.publish.decoder_export`: matrices in bytes come back as numbers, rounded as they were
+published. Constants are found by the names that Keras's layers leave in the graphs, and by their shapes where there is
+none.
+"""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import onnx
+from onnx import numpy_helper
+
+from inference.model.bundle import DECODER_START, DECODER_STEP, load_bundle
+from inference.model.manifest import Manifest
+from inference.model.runtime import Floats
+from inference.model.vocabulary import Vocabulary
+from training.arrays import Arrays
+from training.errors import TrainingError
+
+_BITS, _HALF, _SCALES = "_bits", "_half", "_scales"
+_MATRIX = 2
+_OF_LAYER = re.compile(
+    r"(?:attention(?:_\d+)?/)?([a-z_]+?)(?:_\d+)?/(?:Tensordot/)?(Cast|MatMul|BiasAdd|Add)/ReadVariableOp:0$"
+)
+"""Names of the constants of Keras's layers: "attention_1/query_1/BiasAdd/ReadVariableOp:0"."""
+
+Constants = dict[str, npt.NDArray[Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class PublishedDecoder:
+    """The decoder of a bundle: its words, the token ids of its tags, and its weights by the last two parts of their
+    Keras path ("lstm_cell/kernel"); `heads`: of its attention, 0 where it has none.
+    """
+
+    manifest: Manifest
+    vocabulary: Vocabulary
+    tags: tuple[int, ...]
+    heads: int
+    weights: Arrays
+
+
+def read_decoder(folder: Path) -> PublishedDecoder:
+    """The decoder of the bundle in a folder. Raises `CaptionError` and `TrainingError`."""
+    bundle = load_bundle(folder)
+    start, step = (_read_constants(bundle.read(name)) for name in (DECODER_START, DECODER_STEP))
+    weights = _name_weights(start, step)
+    return PublishedDecoder(
+        bundle.manifest,
+        bundle.vocabulary,
+        _read_tags(start, len(bundle.vocabulary)) if "tagger/kernel" in weights else (),
+        _read_heads(bundle.read(DECODER_START)),
+        weights,
+    )
+
+
+def _name_weights(start: Constants, step: Constants) -> Arrays:
+    """The weights of all layers. Those of Keras's layers are found by name, the others by their shapes."""
+    weights = {
+        f"{layer}/{part}": value for graph in (start, step) for (layer, part), value in _read_layers(graph).items()
+    }
+    table = _find(
+        step, "the table of words", lambda name, value: name.startswith("transpose") and value.ndim == _MATRIX
+    ).T
+    words, units = table.shape
+    weights |= {
+        "embedding/table": table,
+        "embedding/bias": _find(step, "the bias of words", _is_free((words,))),
+        "lstm_cell/kernel": (kernel := _find(start, "the LSTM's kernel", _is_free((units, 4 * units)))),
+        "lstm_cell/bias": _find(start, "the LSTM's bias", _is_free((4 * units,))),
+        "lstm_cell/recurrent_kernel": _find(
+            step,
+            "the LSTM's recurrent kernel",
+            lambda name, value: _is_free(kernel.shape)(name, value) and not np.array_equal(value, kernel),
+        ),
+        "normalise/gamma": _find(start, "gamma", lambda name, _: bool(re.match(r"normalise(_\d+)?/Reshape:0", name))),
+        "normalise/beta": _find(start, "beta", lambda name, _: bool(re.match(r"normalise(_\d+)?/Reshape_1:0", name))),
+    }
+    if "kinds/bias" in weights:
+        shape = (len(weights["kinds/bias"]), len(weights["tagger/bias"]))
+        weights["evidence/of_kinds"] = _find(start, "what kinds say of tags", _is_free(shape))
+    return weights
+
+
+def _read_layers(graph: Constants) -> dict[tuple[str, str], Floats]:
+    """Kernels and biases of Keras's layers, by the layer's name and "kernel" or "bias"."""
+    layers = {}
+    for name, value in graph.items():
+        if match := _OF_LAYER.match(name):
+            layer, operation = match.groups()
+            layers[layer, "bias" if operation in {"BiasAdd", "Add"} else "kernel"] = value
+    return layers
+
+
+def _is_free(shape: tuple[int, ...]) -> Callable[[str, Floats], bool]:
+    """Whether a constant is of no layer, and has a shape."""
+    return lambda name, value: name.endswith("ReadVariableOp:0") and not _OF_LAYER.match(name) and value.shape == shape
+
+
+def _find(graph: Constants, what: str, is_it: Callable[[str, Floats], bool]) -> Floats:
+    found = [value for name, value in graph.items() if is_it(name, value)]
+    if len(found) != 1:
+        raise TrainingError(f"the start's decoder cannot be read: {len(found)} constants may be {what}")
+    return found[0]
+
+
+def _read_tags(start: Constants, words: int) -> tuple[int, ...]:
+    """Token ids of the tags in their order, from the place of each word among them."""
+    places = _find(start, "the places of tags", lambda _, value: value.shape == (words,) and value.dtype == np.int32)
+    tags = np.flatnonzero(places < places.max())
+    return tuple(int(tag) for tag in tags[np.argsort(places[tags])])
+
+
+def _read_heads(start: bytes) -> int:
+    """The second size of the keys that a photo's cells have."""
+    outputs = {output.name: output.type.tensor_type.shape.dim for output in onnx.load_from_string(start).graph.output}
+    return int(outputs["context_keys"][1].dim_value) if "context_keys" in outputs else 0
+
+
+def _read_constants(graph: bytes) -> Constants:
+    """Constants by name, in float32 however they are stored, but for whole numbers."""
+    stored = {tensor.name: numpy_helper.to_array(tensor) for tensor in onnx.load_from_string(graph).graph.initializer}
+    constants = {name.removesuffix(_HALF): _widen(value) for name, value in stored.items() if not name.endswith(_BITS)}
+    for name, bits in stored.items():
+        if name.endswith(_BITS) and bits.dtype == np.int8:  # of a product; rows that are looked up are made of others
+            whole = name.removesuffix(_BITS)
+            constants[whole] = bits * constants[f"{whole}{_SCALES}"]
+    return constants
+
+
+def _widen(value: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    return value.astype(np.float32) if value.dtype == np.float16 else value

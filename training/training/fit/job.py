@@ -1,0 +1,29 @@
+"""What a training is asked for."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from training.config import TrainingConfig
+from training.data.collection import Source
+from training.fit.start import Start
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What to train from, where to put what comes of it, and how it was asked for.
+
+    `texts`: files of captions without photos; `bundle`: the directory to publish; `runs` holds a directory for each
+    configuration and dataset, `cache` the encoder's weights, graphs and maps, shared by all runs; `command`: the words
+    that started the job, for the record; `start`: what is known already.
+    """
+
+    sources: Sequence[Source]
+    bundle: Path
+    config: TrainingConfig
+    runs: Path
+    cache: Path
+    command: str
+    texts: Sequence[Path] = ()
+    saved_model: bool = False
+    start: Start = field(default_factory=Start)

@@ -1,0 +1,194 @@
+"""What the phases learn from, made of datasets: views and their maps, evidence for tags, captions for photos that had
+none, captions without photos.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from inference.model.runtime import Floats
+from inference.model.vocabulary import Vocabulary
+from training.config import TrainingConfig
+from training.data.collection import Collection
+from training.data.dataset import Photo
+from training.data.found_captions import CaptionFinder, caption_labelled
+from training.data.imagined import ImaginedPhotos, Spread
+from training.data.labelled import LabelledPhoto
+from training.data.tags import Kinds, choose_tags, find_kinds, set_targets
+from training.data.texts import read_texts
+from training.data.trigrams import find_common
+from training.data.views import WHOLE, View, choose_views
+from training.encoder.cache import ExportedEncoder
+from training.encoder.feature_maps import MapCache
+from training.encoder.trunk import TRUNK, Trunk
+from training.fit.dev_score import DevSet
+from training.fit.job import Job
+from training.fit.pooled import pool_photos
+from training.fit.start import Start
+from training.fit.tagger import Tagger, fit_tagger, judge_unseen
+from training.progress import say
+
+
+@dataclass(frozen=True, slots=True)
+class Material:
+    """Training photos P, those of one dataset after the other, and all that belongs to them.
+
+    `counts` and `shares` of the datasets; `views` of each photo and `evidence` [P, G] for each place among them;
+    `labels` by photo's hash; `texts`: captions without photos; `common`: the sequences of three words that people
+    write; `dev`: what judges; `tags`: words for which a decoder gets evidence, `kinds` how many kinds their tagger
+    tells apart, and `tagger`, where one was fitted; `run` holds the checkpoints of the phases.
+    """
+
+    photos: Sequence[Photo]
+    counts: Sequence[int]
+    shares: Sequence[float | None]
+    views: Sequence[Sequence[View]]
+    evidence: Sequence[Floats]
+    labels: Mapping[str, LabelledPhoto]
+    texts: ImaginedPhotos | None
+    common: frozenset[str]
+    dev: Sequence[DevSet]
+    maps: MapCache
+    encoder: ExportedEncoder
+    vocabulary: Vocabulary
+    tags: Sequence[str]
+    kinds: int
+    tagger: Tagger | None
+    config: TrainingConfig
+    run: Path
+    collections: Sequence[Collection]
+
+
+def prepare(
+    job: Job, collections: Sequence[Collection], encoder: ExportedEncoder, vocabulary: Vocabulary, run: Path
+) -> Material:
+    """Everything that is the same for all phases. Raises TrainingError."""
+    config, start = job.config, job.start
+    photos = [photo for one in collections for photo in one.train]
+    labels = {key: label for one in collections for key, label in one.labels.items()}
+    views = [choose_views(photo, config.augmentation) for photo in photos]
+    maps = _extract(job, collections, views, encoder)
+    tags = _choose_tags(photos, labels, vocabulary, config)
+    if start.bundle and not labels:  # whose kinds of subjects would be forgotten, were its tagger fitted anew
+        tags = vocabulary.decode(start.tags)
+    evidence, tagger, kinds = _judge(photos, views, labels, tags, maps, encoder, start, config)
+    texts = list(read_texts(job.texts))
+    if labels:
+        finder = CaptionFinder([caption for _, caption in texts] + _captions_of(photos), tags)
+        likely = evidence[0] if tags else np.zeros((len(photos), 0), np.float32)
+        photos = caption_labelled(photos, labels, finder, likely)
+    known = [place for place, photo in enumerate(photos) if photo.captions]
+    counts = _count_by_collection(collections, [bool(photo.captions) for photo in photos])
+    if labels:
+        say(f"Captions were found for {sum(photos[place].sha256 in labels for place in known)} photos with labels")
+    photos, views = [photos[place] for place in known], [views[place] for place in known]
+    evidence = [of_view[known] for of_view in evidence]
+    return Material(
+        photos,
+        counts,
+        [one.source.share for one in collections],
+        views,
+        evidence,
+        labels,
+        _imagine(texts, photos, labels, evidence, tags, vocabulary, config) if texts and tags else None,
+        find_common([caption for _, caption in texts] + _captions_of(photos)) if texts else frozenset(),
+        [_judge_by(one) for one in collections if one.dev],
+        maps,
+        encoder,
+        vocabulary,
+        tags,
+        kinds,
+        tagger,
+        config,
+        run,
+        collections,
+    )
+
+
+def _extract(
+    job: Job, collections: Sequence[Collection], views: Sequence[Sequence[View]], encoder: ExportedEncoder
+) -> MapCache:
+    """The maps of all views of the training photos, and of the dev photos as they are."""
+    maps = MapCache.for_trunk(job.cache / "maps", encoder.read(TRUNK), encoder.image)
+    photos = [photo for one in collections for photo in one.train]
+    wanted = [(photo, view) for photo, of_photo in zip(photos, views, strict=True) for view in of_photo]
+    dev = [(photo, WHOLE) for one in collections for photo in one.dev]
+    maps.extract([*dev, *wanted], Trunk(encoder.path), encoder.image)
+    return maps
+
+
+def _choose_tags(
+    photos: Sequence[Photo], labels: Mapping[str, LabelledPhoto], vocabulary: Vocabulary, config: TrainingConfig
+) -> Sequence[str]:
+    seen = [labels[photo.sha256] for photo in photos if photo.sha256 in labels]
+    return choose_tags(photos, seen, vocabulary, config.tags) if config.tags.most else ()
+
+
+def _judge(
+    photos: Sequence[Photo],
+    views: Sequence[Sequence[View]],
+    labels: Mapping[str, LabelledPhoto],
+    tags: Sequence[str],
+    maps: MapCache,
+    encoder: ExportedEncoder,
+    start: Start,
+    config: TrainingConfig,
+) -> tuple[list[Floats], Tagger | None, int]:
+    """Evidence [P, G] for each view, by a start's tagger or by ones that learn it here; the one that did, and how many
+    kinds it tells apart.
+    """
+    if not tags:
+        return [], None, 0
+    pooled = [
+        pool_photos(list(zip(photos, of_place, strict=True)), maps, encoder) for of_place in zip(*views, strict=True)
+    ]
+    if start.bundle and not labels:
+        known = Tagger.of(start.decoder)
+        return [known.judge(of_view) for of_view in pooled], None, start.kinds
+    seen = {photo.sha256: labels[photo.sha256] for photo in photos if photo.sha256 in labels}
+    kinds = find_kinds(list(seen.values()), config.tags)
+    say(f"A tagger for {len(tags)} words and {len(kinds)} kinds of subjects")
+    targets, of_kinds = set_targets(photos, seen, tags, kinds), kinds.weigh_tags(tags, config.tags)
+    evidence = judge_unseen(pooled, targets, of_kinds, config.tags, config.fitting.seed)
+    everything = targets.repeat(len(pooled))
+    tagger = fit_tagger(np.concatenate(pooled), everything, of_kinds, config.tags, config.fitting.seed)
+    return evidence, tagger, len(kinds)
+
+
+def _imagine(
+    texts: Sequence[tuple[str, str]],
+    photos: Sequence[Photo],
+    labels: Mapping[str, LabelledPhoto],
+    evidence: Sequence[Floats],
+    tags: Sequence[str],
+    vocabulary: Vocabulary,
+    config: TrainingConfig,
+) -> ImaginedPhotos:
+    """Captions without photos, with evidence as it is for photos that people captioned."""
+    captioned = [place for place, photo in enumerate(photos) if photo.sha256 not in labels]
+    shown = set_targets([photos[place] for place in captioned], {}, tags, Kinds()).tags
+    spread = Spread.of(evidence[0][captioned], shown)
+    return ImaginedPhotos(
+        texts,
+        vocabulary,
+        tags,
+        spread,
+        max_length=config.vocabulary.max_length,
+        size=config.fitting.photos_per_batch,
+    )
+
+
+def _captions_of(photos: Sequence[Photo]) -> list[str]:
+    return [caption for photo in photos for caption in photo.captions]
+
+
+def _count_by_collection(collections: Sequence[Collection], kept: Sequence[bool]) -> list[int]:
+    ends = np.cumsum([len(one.train) for one in collections])
+    return [int(part.sum()) for part in np.split(np.array(kept, int), ends[:-1])]
+
+
+def _judge_by(one: Collection) -> DevSet:
+    accepted = {photo.sha256: one.labels[photo.sha256].accepted for photo in one.dev} if one.labels else {}
+    return DevSet(one.source.name, one.dev, accepted, one.source.share or len(one.train))
