@@ -147,7 +147,7 @@ def test_what_is_said_to_be_read_is_read(kind: str) -> None:
         assert image.getpixel((2, 2)) == pytest.approx(CORNERS.get(kind, (254, 0, 0)), abs=12)
 
 
-@pytest.mark.parametrize("kind", READ.keys() - NOT_AGREED)
+@pytest.mark.parametrize("kind", [kind for kind in READ if kind not in NOT_AGREED])
 def test_it_is_read_as_another_reader_has_it(kind: str) -> None:
     files = READ[kind]()
     for data, other in zip(files, map(read_by_libvips, files), strict=True):
