@@ -25,21 +25,25 @@ _ALL = 1000
 @dataclass(frozen=True, slots=True)
 class DevSet:
     """Photos that judge a decoder: by their captions, or by words that name each, which `accepted` has by hash;
-    `weight`: how much their score counts among those of other sets.
+    `weight`: how much their score counts among those of other sets; `beside`: photos whose captions also say how rare
+    words are, for which a few photos are too few.
     """
 
     name: str
     photos: Sequence[Photo]
     accepted: Mapping[str, frozenset[str]] = field(default_factory=dict)
     weight: float = 1.0
+    beside: Sequence[Photo] = ()
 
     def score(self, captions: Mapping[str, str]) -> float:
         """CIDEr × 100 of captions by the photo's hash, or how many of 100 name what is to be named."""
         if self.accepted:
             named = [not words.isdisjoint(captions[photo].split()) for photo, words in self.accepted.items()]
             return 100 * sum(named) / len(named)
-        references = {photo.sha256: split_words(photo.captions) for photo in self.photos}
-        return score_cider(references, {photo.sha256: [captions[photo.sha256]] for photo in self.photos})[0]
+        references = {photo.sha256: split_words(photo.captions) for photo in (*self.photos, *self.beside)}
+        written = {photo.sha256: [captions[photo.sha256]] for photo in self.photos}
+        _, ciders = score_cider(references, written | {photo.sha256: [""] for photo in self.beside})
+        return float(np.mean(ciders[: len(written)]))
 
 
 @dataclass(frozen=True, slots=True)

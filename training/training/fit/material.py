@@ -30,6 +30,8 @@ from training.fit.start import Start
 from training.fit.tagger import Tagger, fit_tagger, judge_unseen
 from training.progress import say
 
+_FEW = 100  # dev photos, whose captions alone say little of how rare words are
+
 
 @dataclass(frozen=True, slots=True)
 class Material:
@@ -191,4 +193,5 @@ def _count_by_collection(collections: Sequence[Collection], kept: Sequence[bool]
 
 def _judge_by(one: Collection) -> DevSet:
     accepted = {photo.sha256: one.labels[photo.sha256].accepted for photo in one.dev} if one.labels else {}
-    return DevSet(one.source.name, one.dev, accepted, one.source.share or len(one.train))
+    beside = one.train if len(one.dev) < _FEW and not one.labels else ()
+    return DevSet(one.source.name, one.dev, accepted, one.source.share or len(one.train), beside)
