@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ from inference.caption import Description
 from inference.captioner import Captioner
 from inference.model.bundle import DECODER_START, DECODER_STEP, ENCODER, MODEL_CARD, VOCABULARY
 from inference.model.confidence import calibrate
-from inference.model.manifest import DecoderInfo, Decoding, EncoderInfo, Manifest
+from inference.model.manifest import Calibration, DecoderInfo, Decoding, EncoderInfo, Manifest
 from training.data.collection import Collection
 from training.data.texts import digest_text
 from training.data.words import TOKENS, known_words
@@ -31,6 +31,8 @@ from training.models.decoder import Decoder
 from training.progress import say
 from training.publish.model_card import write_model_card
 from training.publish.publishing import publish, staging, write_manifest
+
+Scored = Evaluation | SubjectEvaluation
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,11 +64,13 @@ def publish_bundle(job: Job, trained: Trained) -> Evaluation:
         sets = [_to_set(one) for one in trained.material.collections if one.dev]
         captioner = Captioner.load(folder)
         evaluations = [evaluate_set(captioner, photos) for photos in sets]
+        calibration, evaluations = _calibrate(evaluations)
         for photos, evaluation in zip(sets, evaluations, strict=True):
             say(f"{photos.name}, {photos.split}:\n{evaluation.to_table()}")
-        manifest = _record_scores(manifest, sets, evaluations)
+        scores = _list_scores(sets, evaluations)
+        manifest = manifest.model_copy(update={"scores": scores, "confidence": calibration})
         captioned = [one for one in evaluations if isinstance(one, Evaluation)]
-        card = write_model_card(manifest, trained.material.collections, _bin(manifest, captioned))
+        card = write_model_card(manifest, trained.material.collections, _bin(captioned))
         (folder / MODEL_CARD).write_text(card, encoding="utf-8")
         write_manifest(folder, manifest)
         publish(folder, job.bundle)
@@ -178,30 +182,43 @@ def _record(job: Job, collections: Sequence[Collection]) -> dict[str, Any]:
     }
 
 
-def _record_scores(
-    manifest: Manifest, sets: Sequence[PhotoSet], evaluations: Sequence[Evaluation | SubjectEvaluation]
-) -> Manifest:
-    """The manifest with the bundle's dev scores, those of the first dataset with captions as "dev", and its calibrated
-    confidence.
-    """
+def _calibrate(evaluations: Sequence[Scored]) -> tuple[Calibration | None, list[Scored]]:
+    """What confidence means, by all that the bundle wrote, and the evaluations with it."""
+    certainties: list[tuple[float, float]] = []
+    goods: list[bool] = []
+    for one in evaluations:
+        certainties += map(_read_certainty, one.descriptions.values())
+        goods += (
+            [cider >= GOOD_CIDER for cider in one.ciders()]
+            if isinstance(one, Evaluation)
+            else map(one.is_named, one.descriptions)
+        )
+    calibration = fit_calibration([mean for mean, _ in certainties], [one for _, one in certainties], goods)
+
+    def state(description: Description) -> Description:
+        mean, evidence = _read_certainty(description)
+        return replace(description, confidence=calibrate(mean, calibration, evidence=evidence))
+
+    return calibration, [
+        replace(one, descriptions={photo: state(description) for photo, description in one.descriptions.items()})
+        for one in evaluations
+    ]
+
+
+def _list_scores(sets: Sequence[PhotoSet], evaluations: Sequence[Scored]) -> dict[str, Any]:
+    """The scores of each dataset, those of the first with captions as "dev"."""
     scores: dict[str, Any] = {}
-    certainties, goods = [], []
     for photos, one in zip(sets, evaluations, strict=True):
-        certainties += [_read_certainty(description) for description in one.descriptions.values()]
         if isinstance(one, Evaluation):
             scores["dev" if "dev" not in scores else f"{photos.name}_dev"] = {"protocol": PROTOCOL, **one.scores}
-            goods += [cider >= GOOD_CIDER for cider in one.ciders()]
         else:
             scores[f"{photos.name}_dev"] = one.summary()
-            goods += map(one.is_named, one.descriptions)
-    calibration = fit_calibration([mean for mean, _ in certainties], [one for _, one in certainties], goods)
-    return manifest.model_copy(update={"scores": scores, "confidence": calibration})
+    return scores
 
 
-def _bin(manifest: Manifest, evaluations: Sequence[Evaluation]) -> list[Bin]:
-    """What the calibrated confidence of captions means."""
-    certainties = [_read_certainty(one) for evaluation in evaluations for one in evaluation.descriptions.values()]
-    confidences = [calibrate(mean, manifest.confidence, evidence=evidence) for mean, evidence in certainties]
+def _bin(evaluations: Sequence[Evaluation]) -> list[Bin]:
+    """What the confidence of captions means."""
+    confidences = [one.confidence for evaluation in evaluations for one in evaluation.descriptions.values()]
     return bin_by_confidence(confidences, [cider for one in evaluations for cider in one.ciders()])
 
 
