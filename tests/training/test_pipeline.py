@@ -195,7 +195,8 @@ def test_from_a_bundle_new_words_are_learnt_of_another_dataset(finished: _Job, t
     assert "1 of them new" in log
     assert captioner.bundle.vocabulary.words == (*before.vocabulary.words, "yellow")
     assert (captioner.bundle.path / "encoder.onnx").read_bytes() == (before.path / "encoder.onnx").read_bytes()
-    assert manifest.training["start"] == {"bundle": "bundle", "version": before.manifest.version}
+    known = before.manifest
+    assert manifest.training["start"] == {"bundle": "bundle", "version": known.version, "training": known.training}
     assert f"It began with the bundle bundle {before.manifest.version}." in (job.bundle / "MODEL_CARD.md").read_text()
     said = [captioner.caption(encode_photo(draw_shape("yellow", shape, seed=777))).caption for shape in SHAPES]
     assert ["yellow" in caption.split() for caption in said] == [True, True]
