@@ -182,7 +182,6 @@ class FittingConfig(ScheduleConfig):
     patience: int = Field(4, ge=1)
     learning_rate: float = Field(1e-3, gt=0)
     warmup_epochs: float = Field(1.0, ge=0)
-    average_decay: float = Field(0.998, ge=0, lt=1)
     least_photos: int = Field(500, ge=1)
     """With captions, to learn from: fewer are refused where nothing is known already, for they teach no sentences."""
 
