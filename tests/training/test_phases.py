@@ -21,6 +21,22 @@ from training.fit.phases import choose_trust, interpolate
 from training.models.decoder import Decoder, build_decoder
 
 
+class _Load:
+    """Reads the features of photos, and remembers whose."""
+
+    def __init__(self, features: dict[str, np.ndarray]) -> None:
+        self._features, self.searched = features, list[str]()
+
+    def __call__(self, batch: Sequence[PhotoView]) -> np.ndarray:
+        self.searched.extend(photo.name for photo, _ in batch)
+        return np.stack([self._features[photo.name] for photo, _ in batch])
+
+
+@pytest.fixture
+def load(features: dict[str, np.ndarray]) -> _Load:
+    return _Load(features)
+
+
 @pytest.fixture
 def decoder(config: TrainingConfig, vocabulary: Vocabulary) -> Decoder:
     return build_decoder(len(vocabulary), 4, 6, config.decoder, seed=3)
@@ -30,12 +46,9 @@ def test_an_open_length_penalty_is_the_best_of_all(
     decoder: Decoder,
     config: TrainingConfig,
     photos: list[Photo],
-    features: dict[str, np.ndarray],
+    load: _Load,
     vocabulary: Vocabulary,
 ) -> None:
-    def load(batch: Sequence[PhotoView]) -> np.ndarray:
-        return np.stack([features[photo.name] for photo, _ in batch])
-
     def score(penalty: float | None) -> DevScore:
         decoding = config.decoding.model_copy(update={"length_penalty": penalty})
         return DevScore([DevSet("dev", photos)], load, vocabulary, config.model_copy(update={"decoding": decoding}))
@@ -53,14 +66,9 @@ def test_several_sets_count_alike_each_by_what_it_has(
     decoder: Decoder,
     config: TrainingConfig,
     photos: list[Photo],
-    features: dict[str, np.ndarray],
+    load: _Load,
     vocabulary: Vocabulary,
 ) -> None:
-    def load(batch: Sequence[PhotoView]) -> np.ndarray:
-        searched.extend(photo.name for photo, _ in batch)
-        return np.stack([features[photo.name] for photo, _ in batch])
-
-    searched: list[str] = []
     words = frozenset(vocabulary.words) - {"<unknown>"}
     accepted = {photo.sha256: words if place else frozenset({"zebra"}) for place, photo in enumerate(photos[:4])}
     sets = [DevSet("captioned", photos), DevSet("labelled", photos[:4], accepted)]
@@ -69,7 +77,9 @@ def test_several_sets_count_alike_each_by_what_it_has(
     alone = DevScore(sets[:1], load, vocabulary, config)
     captioned = [alone(decoder)]
 
-    assert sorted(searched) == sorted([photo.name for photo in photos] * 2), "a photo of two sets is captioned once"
+    assert sorted(load.searched) == sorted([photo.name for photo in photos] * 2), (
+        "a photo of two sets is captioned once"
+    )
     assert tuned.scores["labelled"] == 75
     assert tuned.scores["captioned"] <= max(captioned)
     assert tuned.score == pytest.approx((tuned.scores["captioned"] + 75) / 2)

@@ -32,7 +32,10 @@ _FEWEST_PHOTOS = 30
 
 def train(job: Job) -> Manifest:
     """Run the job and publish its bundle; what is done already is not done again. Raises TrainingError."""
-    collections = [_read(collection) for collection in read_collections(job.sources)]
+    collections = read_collections(job.sources)
+    for one in collections:
+        counts = f"{len(one.train)} training photos, {len(one.dev)} dev photos"
+        say(f"{one.source.folder}: {counts}{', with labels' if one.labels else ''}")
     _check_enough(job, collections)
     encoder = _choose_encoder(job, collections)
     vocabulary = _choose_vocabulary(job, collections)
@@ -81,12 +84,6 @@ def _fit(job: Job, material: Material) -> Trained:
             f"learnt ({tuned}). More photos or more captions may help"
         )
     return Trained(decoder, material, tuned.length_penalty)
-
-
-def _read(collection: Collection) -> Collection:
-    counts = f"{len(collection.train)} training photos, {len(collection.dev)} dev photos"
-    say(f"{collection.source.folder}: {counts}{', with labels' if collection.labels else ''}")
-    return collection
 
 
 def _check_enough(job: Job, collections: Sequence[Collection]) -> None:

@@ -93,8 +93,7 @@ def _notes(random: Random) -> Drawn:
     """A few large words: a sign, a slide, a cover."""
     image, draw, ink = _take_paper(random)
     if random.random() < 0.5:
-        colour = list(_COLOURS)[int(random.integers(5))]
-        draw.rectangle((0, 0, *image.size), _COLOURS[colour])
+        draw.rectangle((0, 0, *image.size), _choose_colour(random))
         ink = "white"
     size = int(random.integers(26, 52))
     for row in range(int(random.integers(1, 4))):
@@ -115,7 +114,7 @@ def _notes(random: Random) -> Drawn:
 def _screen(random: Random) -> Drawn:
     """A window with a bar, a list and buttons."""
     image, draw, _ = _take_paper(random)
-    bar, accent = int(random.integers(16, 30)), list(_COLOURS.values())[int(random.integers(5))]
+    bar, accent = int(random.integers(16, 30)), _choose_colour(random)
     draw.rectangle((0, 0, image.width, bar), accent)
     side = image.width // int(random.integers(3, 6))
     draw.rectangle((0, bar, side, image.height), "#e8e8ee")
@@ -183,7 +182,7 @@ def _drawing(random: Random) -> Drawn:
     for place, name in enumerate(names):
         side = min(span, image.height) * random.uniform(0.55, 0.85)
         left, top = place * span + (span - side) / 2, random.uniform(0.1, 0.9) * (image.height - side)
-        colour = list(_COLOURS.values())[int(random.integers(5))] if coloured else ink
+        colour = _choose_colour(random) if coloured else ink
         for outline in _OUTLINES[name]:
             draw.line([(left + x * side, top + y * side) for x, y in outline], colour, width, "curve")
     what = " and ".join(
@@ -265,6 +264,11 @@ _OUTLINES: dict[str, tuple[tuple[tuple[float, float], ...], ...]] = {
 def _take_paper(random: Random) -> tuple[Image.Image, ImageDraw.ImageDraw, str]:
     image = Image.new("RGB", _choose_size(random), random.choice(_PAPERS))
     return image, ImageDraw.Draw(image), str(random.choice(_INKS))
+
+
+def _choose_colour(random: Random) -> str:
+    """One that ink on paper may have."""
+    return list(_COLOURS.values())[int(random.integers(5))]
 
 
 def _choose_size(random: Random) -> tuple[int, int]:

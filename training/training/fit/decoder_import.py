@@ -49,13 +49,14 @@ class PublishedDecoder:
 def read_decoder(folder: Path) -> PublishedDecoder:
     """The decoder of the bundle in a folder. Raises `CaptionError` and `TrainingError`."""
     bundle = load_bundle(folder)
-    start, step = (_read_constants(bundle.read(name)) for name in (DECODER_START, DECODER_STEP))
+    graphs = [onnx.load_from_string(bundle.read(name)).graph for name in (DECODER_START, DECODER_STEP)]
+    start, step = map(_read_constants, graphs)
     weights = _name_weights(start, step)
     return PublishedDecoder(
         bundle.manifest,
         bundle.vocabulary,
         _read_tags(start, len(bundle.vocabulary)) if "tagger/kernel" in weights else (),
-        _read_heads(bundle.read(DECODER_START)),
+        _read_heads(graphs[0]),
         weights,
     )
 
@@ -117,15 +118,15 @@ def _read_tags(start: Constants, words: int) -> tuple[int, ...]:
     return tuple(int(tag) for tag in tags[np.argsort(places[tags])])
 
 
-def _read_heads(start: bytes) -> int:
+def _read_heads(start: onnx.GraphProto) -> int:
     """The second size of the keys that a photo's cells have."""
-    outputs = {output.name: output.type.tensor_type.shape.dim for output in onnx.load_from_string(start).graph.output}
+    outputs = {output.name: output.type.tensor_type.shape.dim for output in start.output}
     return int(outputs["context_keys"][1].dim_value) if "context_keys" in outputs else 0
 
 
-def _read_constants(graph: bytes) -> Constants:
+def _read_constants(graph: onnx.GraphProto) -> Constants:
     """Constants by name, in float32 however they are stored, but for whole numbers."""
-    stored = {tensor.name: numpy_helper.to_array(tensor) for tensor in onnx.load_from_string(graph).graph.initializer}
+    stored = {tensor.name: numpy_helper.to_array(tensor) for tensor in graph.initializer}
     constants = {name.removesuffix(_HALF): _widen(value) for name, value in stored.items() if not name.endswith(_BITS)}
     for name, bits in stored.items():
         if name.endswith(_BITS) and bits.dtype == np.int8:  # of a product; rows that are looked up are made of others

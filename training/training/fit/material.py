@@ -37,7 +37,7 @@ _FEW = 100  # dev photos, whose captions alone say little of how rare words are
 class Material:
     """Training photos P, those of one dataset after the other, and all that belongs to them.
 
-    `counts` and `shares` of the datasets; `views` of each photo and `evidence` [P, G] for each place among them;
+    `counts`: of each dataset; `views` of each photo and `evidence` [P, G] for each place among them;
     `labels` by photo's hash; `texts`: captions without photos; `common`: the sequences of three words that people
     write; `dev`: what judges; `tags`: words for which a decoder gets evidence, `kinds` how many kinds their tagger
     tells apart, and `tagger`, where one was fitted; `run` holds the checkpoints of the phases.
@@ -45,7 +45,6 @@ class Material:
 
     photos: Sequence[Photo]
     counts: Sequence[int]
-    shares: Sequence[float | None]
     views: Sequence[Sequence[View]]
     evidence: Sequence[Floats]
     labels: Mapping[str, LabelledPhoto]
@@ -90,7 +89,6 @@ def prepare(
     return Material(
         photos,
         counts,
-        [one.source.share for one in collections],
         views,
         evidence,
         labels,

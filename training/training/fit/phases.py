@@ -112,7 +112,8 @@ class Phases:
 
     def _photos(self, config: ScheduleConfig) -> TrainingPhotos:
         material = self._material
-        mixture = Mixture(material.counts, material.shares, config.photos_per_batch, config.least_batches)
+        shares = [one.source.share for one in material.collections]
+        mixture = Mixture(material.counts, shares, config.photos_per_batch, config.least_batches)
         return TrainingPhotos(material.photos, mixture, material.views, self._load, material.evidence)
 
     def _load(self, photos: Sequence[PhotoView]) -> Floats:
