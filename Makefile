@@ -12,7 +12,7 @@ DEV := $(VENVS)/dev
 # The packages whose dependencies are resolved together, and those with batch, which is alone with Ray in its environments.
 RESOLVED := services/inference services/frontend training
 PACKAGES := $(RESOLVED) services/batch
-SOURCES := services/inference/inference services/frontend/frontend training/training services/batch/batch tools tests
+SOURCES := services/inference/photocaption services/frontend/frontend training/training services/batch/batch tools tests
 REQUIREMENTS := $(PACKAGES:%=%/requirements.txt)
 SPLIT ?= dev
 TEST_PROCESSES ?= 2
@@ -111,10 +111,10 @@ format: $(DEV)/ready ## put the code into the one format
 	$(DEV)/bin/ruff format $(SOURCES)
 
 WHEEL_SOURCE := .cache/wheel
-wheel: $(DEV)/ready ## dist/inference-….whl: one file to install anywhere, with the model of BUNDLE inside
-	@rm -rf $(WHEEL_SOURCE) && mkdir -p $(WHEEL_SOURCE)/inference/artifacts dist
-	@cp -R services/inference/pyproject.toml services/inference/inference $(WHEEL_SOURCE)
-	@cp -R "$(BUNDLE)" $(WHEEL_SOURCE)/inference/artifacts/default
+wheel: $(DEV)/ready ## dist/photocaption-….whl: one file to install anywhere, with the model of BUNDLE inside
+	@rm -rf $(WHEEL_SOURCE) && mkdir -p $(WHEEL_SOURCE)/photocaption/artifacts dist
+	@cp -R services/inference/pyproject.toml services/inference/photocaption $(WHEEL_SOURCE)
+	@cp -R "$(BUNDLE)" $(WHEEL_SOURCE)/photocaption/artifacts/default
 	@$(DEV)/bin/python -m pip wheel --quiet --disable-pip-version-check --no-deps --no-build-isolation -w dist $(WHEEL_SOURCE)
 	@rm -rf $(WHEEL_SOURCE) && ls -sh dist/*.whl
 

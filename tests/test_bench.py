@@ -21,7 +21,7 @@ from PIL import Image
 from support.service_process import run_service
 from support.tiny_bundle import write_tiny_bundle
 
-from inference.captioner import Captioner
+from photocaption.captioner import Captioner
 
 LOOPS = {"float32": 10.0, "int8": 20.0}
 SHARES = {clients: {"float32": [1.4, 0.2, 1.6], "int8": [0.8, 0.9, 1.2]} for clients in serving.HELD}

@@ -72,7 +72,7 @@ def used_clone(tmp_path: Path) -> Path:
     """A clone in which every target has left something."""
     for made in (
         ".venv/dev", ".mypy_cache", ".cache/weights", "runs/first", "dist", "tools/__pycache__", "tests/__pycache__",
-        "services/inference/inference.egg-info", "services/frontend", "services/batch", "training",
+        "services/inference/photocaption.egg-info", "services/frontend", "services/batch", "training",
         "artifacts/mine",
     ):  # fmt: skip
         (tmp_path / made).mkdir(parents=True)

@@ -28,9 +28,9 @@ from support.libvips import read_by_libvips
 from support.service_process import run_service
 from support.tiny_bundle import write_tiny_bundle
 
-from inference.caption import PictureInfo
-from inference.errors import ImageError
-from inference.image.decode import decode
+from photocaption.caption import PictureInfo
+from photocaption.errors import ImageError
+from photocaption.image.decode import decode
 
 _SIDE = 64
 _SUFFICIENT_SIDE = 512

@@ -75,7 +75,7 @@ def main() -> int:
             )
         api.check_free()
         page.check_free()
-        services.append(_start("API", options.inference, "inference", {}))
+        services.append(_start("API", options.inference, "photocaption", {}))
         services.append(_start("page", options.frontend, "frontend", {"FRONTEND_INFERENCE_URL": api.url}))
         _wait_until_ready([f"{api.url}/health/ready", f"{page.url}/health"], services)
         print(

@@ -21,7 +21,7 @@ from batch.photo import Photo
 from batch.plan import Listing, read_unit
 from batch.reading import Reader
 from batch.row import Source, to_parquet
-from inference.captioner import Captioner
+from photocaption.captioner import Captioner
 
 NAMES = ("photos/100% sure?#1.png", "photos/below/b b.png", "photos/below/c.png", "photos/d.png")
 SOURCE = Source("tiny", "0.0.1", "20260101T000000-abcd")

@@ -14,10 +14,10 @@ from batch.outcome import OUTCOMES
 from batch.photo import Photo
 from batch.reading import Reader
 from batch.row import Row, Source
-from inference.api.problems import KINDS as PROBLEMS
-from inference.captioner import Captioner
-from inference.image.decode import ImageLimits
-from inference.image.pool import DecodePool
+from photocaption.api.problems import KINDS as PROBLEMS
+from photocaption.captioner import Captioner
+from photocaption.image.decode import ImageLimits
+from photocaption.image.pool import DecodePool
 
 SOURCE = Source("tiny", "0.0.1", "run")
 COLOURS = ("red", "green", "blue")

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from inference.captioner import Captioner
-from inference.model.bundle import load_bundle
-from inference.model.manifest import Manifest
+from photocaption.captioner import Captioner
+from photocaption.model.bundle import load_bundle
+from photocaption.model.manifest import Manifest
 from training.data.words import TOKENS
 from training.encoder.weight_deltas import ENCODER_DIFFERENCES, training_folder
 

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import yaml
 
-from inference.serving.metrics import Metrics
+from photocaption.serving.metrics import Metrics
 
 _MONITORING = Path(__file__).parents[2] / "deploy" / "monitoring"
 _SUBJECTS = {

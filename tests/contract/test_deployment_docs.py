@@ -20,7 +20,7 @@ def test_the_table_of_variables_is_that_of_the_file() -> None:
 def test_the_variables_of_tracing_are_explained() -> None:
     code = [
         _ROOT / "services" / path
-        for path in ("inference/inference/serving/tracing.py", "frontend/frontend/web/tracing.py")
+        for path in ("inference/photocaption/serving/tracing.py", "frontend/frontend/web/tracing.py")
     ]
     used = {
         name for text in (_COMPOSE, *(path.read_text() for path in code)) for name in re.findall(r"OTEL_[A-Z_]+", text)

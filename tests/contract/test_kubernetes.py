@@ -11,8 +11,8 @@ import pytest
 import yaml
 
 from frontend.settings import Settings as FrontendSettings
-from inference.serving.metrics import Metrics
-from inference.serving.settings import Settings as InferenceSettings
+from photocaption.serving.metrics import Metrics
+from photocaption.serving.settings import Settings as InferenceSettings
 
 _ROOT = Path(__file__).parent.parent.parent
 _MANIFESTS = _ROOT / "deploy" / "kubernetes"

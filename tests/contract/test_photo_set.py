@@ -7,7 +7,7 @@ from photo_set.captions import caption_set, share_agreeing
 from photo_set.photos import REPOSITORY, read_photo_set
 from PIL import Image
 
-from inference.captioner import Captioner
+from photocaption.captioner import Captioner
 
 
 @pytest.mark.xfail(reason="61 % with a model that learns what everyday photos show; one of Flickr8k alone had 82 %")

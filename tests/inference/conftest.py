@@ -6,7 +6,7 @@ import pytest
 from hypothesis import settings
 from support.tiny_bundle import write_tiny_bundle
 
-from inference.captioner import Captioner
+from photocaption.captioner import Captioner
 
 # How long an example takes says more about the machine than about the code.
 settings.register_profile("inference", deadline=None)

@@ -12,7 +12,7 @@ import pytest
 from support.photos import photo_bytes
 from support.service_process import ServiceProcess, run_service
 
-from inference.api.problems import KINDS
+from photocaption.api.problems import KINDS
 
 _DOCS = Path(__file__).parents[2] / "docs"
 _DOCUMENT = (_DOCS / "api.md").read_text(encoding="utf-8")

@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.toy_decoder import TOKENS, VOCABULARY_SIZE, WORDS, ToyDecoder, make_features, score_sentence
 
-from inference.model.beam_search import SearchOptions, search
-from inference.model.runtime import WORDS_CONTEXT, DecoderStart, DecoderStep, Floats, Tensors
+from photocaption.model.beam_search import SearchOptions, search
+from photocaption.model.runtime import WORDS_CONTEXT, DecoderStart, DecoderStep, Floats, Tensors
 
 WIDER_THAN_THE_TREE = 200
 OPTIONS = SearchOptions(beam_width=3, length_penalty=0.7, max_length=4)

@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 from support.tiny_bundle import WORDS, write_manifest, write_tiny_bundle
 
-from inference.errors import BundleError
-from inference.model import bundle as bundle_module
-from inference.model.bundle import digest_files, file_entry, load_bundle
-from inference.model.manifest import Manifest
+from photocaption.errors import BundleError
+from photocaption.model import bundle as bundle_module
+from photocaption.model.bundle import digest_files, file_entry, load_bundle
+from photocaption.model.manifest import Manifest
 
 Damage = Callable[[Path], object]
 

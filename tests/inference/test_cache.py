@@ -4,8 +4,8 @@ from dataclasses import replace
 
 from support.captions import make_caption
 
-from inference.caption import CaptionOptions
-from inference.serving.cache import CacheKey, CaptionCache
+from photocaption.caption import CaptionOptions
+from photocaption.serving.cache import CacheKey, CaptionCache
 
 KEY = CacheKey("00", CaptionOptions())
 

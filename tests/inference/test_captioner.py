@@ -10,9 +10,9 @@ import pytest
 from support.photos import make_photo, photo_bytes
 from support.tiny_bundle import CELLS, COLOURS, GRID, SIDE, write_tiny_bundle
 
-from inference.caption import CaptionOptions, ImageInfo
-from inference.captioner import Captioner
-from inference.errors import UnsupportedImageError
+from photocaption.caption import CaptionOptions, ImageInfo
+from photocaption.captioner import Captioner
+from photocaption.errors import UnsupportedImageError
 
 
 @pytest.mark.parametrize("colour", COLOURS)

@@ -164,7 +164,7 @@ def test_what_cannot_be_done_is_said_in_a_line(
 
 
 def test_a_reader_that_has_seen_enough_ends_the_program_quietly(folder: Path, tiny_bundle: Path) -> None:
-    command = f'"{sys.executable}" -m inference.cli "{folder}" | true; exit ${{PIPESTATUS[0]}}'
+    command = f'"{sys.executable}" -m photocaption.cli "{folder}" | true; exit ${{PIPESTATUS[0]}}'
     environment = os.environ | {"CAPTION_BUNDLE": str(tiny_bundle)}
 
     result = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False, env=environment)
@@ -174,7 +174,7 @@ def test_a_reader_that_has_seen_enough_ends_the_program_quietly(folder: Path, ti
 
 def test_progress_is_shown_on_a_terminal_only(folder: Path, tiny_bundle: Path) -> None:
     terminal, other_end = os.openpty()
-    command = [sys.executable, "-m", "inference.cli", str(folder), "--bundle", str(tiny_bundle)]
+    command = [sys.executable, "-m", "photocaption.cli", str(folder), "--bundle", str(tiny_bundle)]
 
     process = subprocess.run(command, stdout=subprocess.PIPE, stderr=other_end, check=True)
     os.close(other_end)

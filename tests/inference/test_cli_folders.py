@@ -8,8 +8,8 @@ import pytest
 from PIL import Image
 from support.command import run_caption
 
-from inference.cli.folders import PHOTO_SUFFIXES, Choice, list_photos
-from inference.image.decode import FORMATS
+from photocaption.cli.folders import PHOTO_SUFFIXES, Choice, list_photos
+from photocaption.image.decode import FORMATS
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "command-line.md"
 

@@ -315,7 +315,7 @@ def test_a_format_that_cannot_hold_a_description_is_a_failure_and_stays_as_it_is
 @pytest.mark.skipif(shutil.which("setpriv") is None, reason="only Linux ends a program with the one that started it")
 def test_exiftool_ends_with_a_run_that_is_killed(tmp_path: Path) -> None:
     code = (
-        "import os, pathlib; from inference.cli.exiftool import ExifTool; tool = ExifTool();"
+        "import os, pathlib; from photocaption.cli.exiftool import ExifTool; tool = ExifTool();"
         "tool._run(['-ver']); print(tool._process.pid, tool.folder, flush=True); os.kill(os.getpid(), 9)"
     )
 

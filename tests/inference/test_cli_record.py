@@ -17,11 +17,11 @@ from PIL import Image
 from support.command import run_caption
 from support.photos import photo_bytes
 
-from inference.captioner import Captioner
-from inference.cli.outcome import Outcome, Status
-from inference.cli.output import Format, Layout
-from inference.cli.photo import Photo
-from inference.cli.record import ANY_NAME, open_record
+from photocaption.captioner import Captioner
+from photocaption.cli.outcome import Outcome, Status
+from photocaption.cli.output import Format, Layout
+from photocaption.cli.photo import Photo
+from photocaption.cli.record import ANY_NAME, open_record
 
 # KILLED_PHOTOS=10000 makes the run that is killed a long one.
 _KILLED_PHOTOS = int(os.environ.get("KILLED_PHOTOS", "200"))
@@ -221,7 +221,7 @@ def test_a_run_that_is_killed_again_and_again_captions_every_photo_once(tmp_path
         Image.new("RGB", (32, 32), (number % 256, number // 256, 99)).save(photos / f"{number:05}.png")
     output = tmp_path / "out.csv"
     options = [str(photos), "--format", "csv", "--output", str(output)]
-    command = [sys.executable, "-m", "inference.cli", *options, "--bundle", str(tiny_bundle)]
+    command = [sys.executable, "-m", "photocaption.cli", *options, "--bundle", str(tiny_bundle)]
 
     for kill in range(1, _KILLS + 1):
         process = subprocess.Popen(command, stderr=subprocess.DEVNULL)

@@ -6,7 +6,7 @@ import pytest
 from support.command import run_caption
 from support.photos import photo_bytes
 
-from inference.cli.pages import MOST_CHARACTERS, Page, shorten
+from photocaption.cli.pages import MOST_CHARACTERS, Page, shorten
 
 _PAGE = b"""<!doctype html>\r\n<title>caf\xe9 & more</title>
 <!-- <img src="red.png"> --><script>'<img src="red.png">'</script>

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from inference.model.beam_search import Hypothesis
-from inference.model.confidence import rate
-from inference.model.manifest import Calibration
+from photocaption.model.beam_search import Hypothesis
+from photocaption.model.confidence import rate
+from photocaption.model.manifest import Calibration
 
 log_probabilities = st.lists(st.floats(-1e4, 0), min_size=2, max_size=20)
 calibrations = st.none() | st.builds(Calibration, slope=st.floats(0, 1e6), intercept=st.floats(-1e6, 1e6))

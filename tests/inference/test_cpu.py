@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from inference.model.cpu import count_cores, may_start_threads
+from photocaption.model.cpu import count_cores, may_start_threads
 
 NOWHERE = Path("/nonexistent")
 

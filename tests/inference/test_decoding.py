@@ -15,16 +15,16 @@ import numpy as np
 import pytest
 from support.photos import photo_bytes
 
-from inference.errors import (
+from photocaption.errors import (
     DeadlineExceededError,
     DecoderError,
     ImageTooLargeError,
     UndecodableImageError,
     UnsupportedImageError,
 )
-from inference.image.decode import ImageLimits
-from inference.image.pool import DecodePool, decode_here
-from inference.image.worker import Target
+from photocaption.image.decode import ImageLimits
+from photocaption.image.pool import DecodePool, decode_here
+from photocaption.image.worker import Target
 
 pytestmark = pytest.mark.slow
 
@@ -63,7 +63,7 @@ def importable(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(scope="module")
 def pool() -> Iterator[DecodePool]:
-    with open_pool(program="inference.image.worker") as pool:
+    with open_pool(program="photocaption.image.worker") as pool:
         yield pool
 
 
@@ -257,6 +257,6 @@ def _wait_for(condition: Callable[[], bool]) -> None:
 
 
 def test_the_processes_that_decode_do_without_numpy() -> None:
-    program = "import sys, inference.image.worker; sys.exit('numpy' in sys.modules)"
+    program = "import sys, photocaption.image.worker; sys.exit('numpy' in sys.modules)"
 
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0

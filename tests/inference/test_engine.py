@@ -12,14 +12,14 @@ import pytest
 from onnx import TensorProto, helper
 from support.tiny_bundle import CELLS, CHANNELS, SIDE, build_encoder, write_manifest
 
-from inference.captioner import Captioner
-from inference.errors import BundleError
-from inference.model import engine
-from inference.model.bundle import load_bundle
-from inference.model.engine import ENGINE_VARIABLE, open_encoder
-from inference.model.instructions import AMX, AVX2, AVX512_VNNI, find_capped_instructions, find_instructions
-from inference.model.onnx_runtime import OnnxEncoder
-from inference.model.runtime import Floats
+from photocaption.captioner import Captioner
+from photocaption.errors import BundleError
+from photocaption.model import engine
+from photocaption.model.bundle import load_bundle
+from photocaption.model.engine import ENGINE_VARIABLE, open_encoder
+from photocaption.model.instructions import AMX, AVX2, AVX512_VNNI, find_capped_instructions, find_instructions
+from photocaption.model.onnx_runtime import OnnxEncoder
+from photocaption.model.runtime import Floats
 
 ROOT = Path(__file__).parents[2]
 EXAMPLES = sorted((ROOT / "services/frontend/frontend/static/examples").glob("*-small.jpg"))
@@ -199,7 +199,7 @@ def test_openvino_reports_its_use_to_nobody(tmp_path: Path) -> None:
     program = """
 import sys
 sys.addaudithook(lambda event, _: event.startswith(("socket.", "urllib.")) and sys.exit(event))
-from inference.model.openvino_runtime import _import_openvino
+from photocaption.model.openvino_runtime import _import_openvino
 _import_openvino().Core()
 import threading
 sys.exit(threading.active_count() - 1 or [name for name in sys.modules if "telemetry" in name] or 0)

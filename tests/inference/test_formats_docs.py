@@ -14,8 +14,8 @@ from support.photos import encode_photo
 from support.profiles import profile_of_swapped_colours
 from support.tiff_files import tiff_of
 
-from inference.errors import ImageError, ImageTooLargeError, UndecodableImageError, UnsupportedImageError
-from inference.image.decode import decode
+from photocaption.errors import ImageError, ImageTooLargeError, UndecodableImageError, UnsupportedImageError
+from photocaption.image.decode import decode
 
 DOCUMENT = (Path(__file__).parents[2] / "docs/formats.md").read_text(encoding="utf-8")
 PICTURE = Image.new("RGB", (64, 48), "red")

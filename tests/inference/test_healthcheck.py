@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from inference.healthcheck import is_ready
+from photocaption.healthcheck import is_ready
 
 
 @contextmanager

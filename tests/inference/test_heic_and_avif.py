@@ -17,11 +17,11 @@ from support.odd_files import avif_seen_through, box, exif_of, in_boxes
 from support.photos import encode_photo
 from support.profiles import profile_of_swapped_colours
 
-from inference.errors import ImageError, ImageTooLargeError, UndecodableImageError, UnsupportedImageError
-from inference.image.avif import read_avif
-from inference.image.decode import ImageLimits, decode, get_patience
-from inference.image.pool import DecodePool
-from inference.image.worker import Target
+from photocaption.errors import ImageError, ImageTooLargeError, UndecodableImageError, UnsupportedImageError
+from photocaption.image.avif import read_avif
+from photocaption.image.decode import ImageLimits, decode, get_patience
+from photocaption.image.pool import DecodePool
+from photocaption.image.worker import Target
 
 BOTH = pytest.mark.parametrize("format_name", ["HEIF", "AVIF"])
 TARGET = Target(width=32, height=32, canonical_size=24, sufficient_side=36)

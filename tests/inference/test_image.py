@@ -31,18 +31,18 @@ from support.odd_files import (
 )
 from support.photos import encode_photo, make_photo
 
-from inference.errors import (
+from photocaption.errors import (
     ImageError,
     ImageTooLargeError,
     LongDecodingError,
     UndecodableImageError,
     UnsupportedImageError,
 )
-from inference.image.decode import ImageLimits, decode
-from inference.image.preprocessing import prepare
-from inference.model.manifest import ImageSpec
+from photocaption.image.decode import ImageLimits, decode
+from photocaption.image.preprocessing import prepare
+from photocaption.model.manifest import ImageSpec
 
-# `inference.image.decode` silences Pillow for the program; pytest turns every warning into an error again.
+# `photocaption.image.decode` silences Pillow for the program; pytest turns every warning into an error again.
 pytestmark = [
     pytest.mark.filterwarnings(f"ignore:::PIL.{module}")
     for module in ("Image", "JpegImagePlugin", "PngImagePlugin", "TiffImagePlugin")
@@ -259,7 +259,7 @@ class TestRecognition:
 
     def test_only_the_decoders_of_the_allowlist_are_ever_loaded(self) -> None:
         program = (
-            "import sys, io; from PIL import Image; from inference.image.decode import decode\n"
+            "import sys, io; from PIL import Image; from photocaption.image.decode import decode\n"
             "data = io.BytesIO(); Image.new('RGB', (8, 8)).save(data, 'TIFF'); decode(data.getvalue())\n"
             "print([name for name in sys.modules if name.endswith('ImagePlugin')])"
         )

@@ -4,8 +4,8 @@ import hashlib
 
 import pytest
 
-from inference import keys
-from inference.serving.settings import read_settings
+from photocaption import keys
+from photocaption.serving.settings import read_settings
 
 
 def test_the_entry_holds_the_hash_of_the_key_and_is_accepted_as_a_setting() -> None:

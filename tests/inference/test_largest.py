@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from inference.model.top_k import argsort_largest
+from photocaption.model.top_k import argsort_largest
 
 
 @given(

@@ -5,7 +5,7 @@ import threading
 
 import pytest
 
-from inference.server.listener import admit_no_more, open_listener
+from photocaption.server.listener import admit_no_more, open_listener
 
 
 @pytest.fixture

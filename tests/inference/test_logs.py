@@ -5,7 +5,7 @@ import logging
 
 import pytest
 
-from inference.serving.logs import JsonFormatter, current_request_id
+from photocaption.serving.logs import JsonFormatter, current_request_id
 
 
 def make_record(message: str, **extra: object) -> logging.LogRecord:

@@ -1,4 +1,4 @@
-"""`python -m inference`: starts that fail say why in one line, with an exit code."""
+"""`python -m photocaption`: starts that fail say why in one line, with an exit code."""
 
 import json
 import os
@@ -68,7 +68,9 @@ def test_too_few_threads_are_named(tiny_bundle: Path) -> None:
         "OPENBLAS_NUM_THREADS": "1",
         "PYTHONPATH": os.pathsep.join(sys.path),
     }
-    little = 'ulimit -s 1048576 && ulimit -v 33554432 && exec "$0" -m inference'  # some 30 threads of a gigabyte each
+    little = (
+        'ulimit -s 1048576 && ulimit -v 33554432 && exec "$0" -m photocaption'  # some 30 threads of a gigabyte each
+    )
 
     done = subprocess.run(
         ["sh", "-c", little, sys.executable], env=environment, capture_output=True, text=True, timeout=60

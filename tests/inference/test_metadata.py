@@ -10,8 +10,8 @@ from PIL import Image
 from support.odd_files import exif_of, jpeg_segment, png_chunk
 from support.photos import encode_photo
 
-from inference.errors import ImageError, UndecodableImageError, UnsupportedImageError
-from inference.image.decode import decode
+from photocaption.errors import ImageError, UndecodableImageError, UnsupportedImageError
+from photocaption.image.decode import decode
 
 FILLER = b"\xa5" * 400
 

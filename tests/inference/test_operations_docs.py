@@ -5,7 +5,7 @@ from pathlib import Path
 
 from pydantic.fields import FieldInfo
 
-from inference.serving.settings import Settings, variable_name
+from photocaption.serving.settings import Settings, variable_name
 
 _DOCUMENT = Path(__file__).parents[2] / "docs" / "operations.md"
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from inference.image.preprocessing import prepare
-from inference.model.manifest import ImageSpec
+from photocaption.image.preprocessing import prepare
+from photocaption.model.manifest import ImageSpec
 
 XCEPTION = ImageSpec(height=299, width=299, canonical_size=224, resample="bicubic")
 

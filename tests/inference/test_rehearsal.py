@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 from support.tiny_bundle import build_endless_encoder, write_manifest
 
-from inference.errors import BundleError
-from inference.serving.rehearsal import rehearse
-from inference.serving.settings import Settings
+from photocaption.errors import BundleError
+from photocaption.serving.rehearsal import rehearse
+from photocaption.serving.settings import Settings
 
 
 def test_a_sound_bundle_passes(tiny_bundle: Path) -> None:

@@ -18,10 +18,10 @@ from support.tiny_bundle import (
     write_tiny_bundle,
 )
 
-from inference.captioner import Captioner
-from inference.errors import BundleError
-from inference.model.bundle import load_bundle
-from inference.model.onnx_runtime import OnnxDecoder, OnnxEncoder
+from photocaption.captioner import Captioner
+from photocaption.errors import BundleError
+from photocaption.model.bundle import load_bundle
+from photocaption.model.onnx_runtime import OnnxDecoder, OnnxEncoder
 
 
 @pytest.fixture

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from support.captions import make_caption
 
-from inference.caption import Caption, CaptionOptions, ImageInfo, PreparedImage
-from inference.errors import DeadlineExceededError, LongDecodingError, QueueFullError, UndecodableImageError
-from inference.serving.scheduler import Scheduler
+from photocaption.caption import Caption, CaptionOptions, ImageInfo, PreparedImage
+from photocaption.errors import DeadlineExceededError, LongDecodingError, QueueFullError, UndecodableImageError
+from photocaption.serving.scheduler import Scheduler
 
 pytestmark = pytest.mark.anyio
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from inference.model.sentence import write_alt_text, write_caption
+from photocaption.model.sentence import write_alt_text, write_caption
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 
 import pytest
 
-from inference.serving.settings import Settings, SettingsError, read_settings
+from photocaption.serving.settings import Settings, SettingsError, read_settings
 
 
 def test_an_empty_environment_gives_the_defaults() -> None:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from support.siblings import KINDS, make_sibling
 
-from inference.image.decode import decode
+from photocaption.image.decode import decode
 
 COUNT = int(os.environ.get("SIBLINGS", "200"))
 

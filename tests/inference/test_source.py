@@ -9,9 +9,9 @@ import pytest
 from PIL import Image
 from support.photos import encode_photo, make_photo, photo_bytes
 
-from inference.captioner import Captioner
-from inference.image.decode import decode
-from inference.image.source import Photo, read_photo
+from photocaption.captioner import Captioner
+from photocaption.image.decode import decode
+from photocaption.image.source import Photo, read_photo
 
 RED = photo_bytes("red")
 

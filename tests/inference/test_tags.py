@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.odd_files import exif_of, tiff_flooded
 
-from inference.image.exif import count_tags, read_orientation
+from photocaption.image.exif import count_tags, read_orientation
 
 
 def first_directory(order: str, *, claimed: int, tag: bytes = bytes(12)) -> bytes:

@@ -8,11 +8,11 @@ import pytest
 from support.photos import photo_bytes
 from support.tiny_bundle import CELLS, CHANNELS, COLOURS, SIDE, write_manifest
 
-from inference.caption import CaptionOptions
-from inference.captioner import Captioner
-from inference.errors import BundleError
-from inference.model.bundle import load_bundle
-from inference.model.onnx_runtime import OnnxDecoder
+from photocaption.caption import CaptionOptions
+from photocaption.captioner import Captioner
+from photocaption.errors import BundleError
+from photocaption.model.bundle import load_bundle
+from photocaption.model.onnx_runtime import OnnxDecoder
 
 pytest.importorskip("tensorflow")
 

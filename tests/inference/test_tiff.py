@@ -9,8 +9,8 @@ from PIL import Image
 from support.photos import encode_photo
 from support.tiff_files import tiff_of
 
-from inference.errors import UnsupportedImageError
-from inference.image.decode import decode
+from photocaption.errors import UnsupportedImageError
+from photocaption.image.decode import decode
 
 ORDERS = pytest.mark.parametrize("order", ["<", ">"])
 PACKINGS = pytest.mark.parametrize("deflated", [False, True])

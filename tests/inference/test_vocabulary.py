@@ -3,7 +3,7 @@
 import pytest
 from support.tiny_bundle import TOKENS, WORDS
 
-from inference.model.vocabulary import Vocabulary
+from photocaption.model.vocabulary import Vocabulary
 
 VOCABULARY = Vocabulary(WORDS, TOKENS)
 

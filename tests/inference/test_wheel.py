@@ -43,13 +43,13 @@ def run(installed: Path, *arguments: str) -> str:
 
 
 def test_the_program_has_its_model_with_it(installed: Path) -> None:
-    assert run(installed, "-m", "inference.cli", "red.png") == "A red square.\n"
+    assert run(installed, "-m", "photocaption.cli", "red.png") == "A red square.\n"
 
 
 def test_the_library_has_it_too(installed: Path) -> None:
     code = (
-        "import inference, pathlib; assert 'site' in inference.__file__;"
-        "print(inference.Captioner.load().caption(pathlib.Path('red.png').read_bytes()).alt_text)"
+        "import pathlib, photocaption; assert 'site' in photocaption.__file__;"
+        "print(photocaption.Captioner.load().caption(pathlib.Path('red.png').read_bytes()).alt_text)"
     )
 
     assert run(installed, "-c", code) == "A red square.\n"
@@ -57,7 +57,9 @@ def test_the_library_has_it_too(installed: Path) -> None:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells it from what the parent had before it")
 def test_the_import_is_light(installed: Path) -> None:
-    code = "from inference import Captioner; print(open('/proc/self/status').read().partition('VmHWM:')[2].split()[0])"
+    code = (
+        "from photocaption import Captioner; print(open('/proc/self/status').read().partition('VmHWM:')[2].split()[0])"
+    )
 
     assert int(run(installed, "-c", code)) / 1024 < _LARGEST_IMPORT_MEGABYTES
 
@@ -66,7 +68,7 @@ def test_it_serves(installed: Path) -> None:
     environment = {name: value for name, value in os.environ.items() if not name.startswith("CAPTION_")}
     environment |= {"PYTHONPATH": str(installed / "site"), "CAPTION_PORT": "0"}
     process = subprocess.Popen(
-        [sys.executable, "-m", "inference.cli", "serve"],
+        [sys.executable, "-m", "photocaption.cli", "serve"],
         cwd=installed,
         env=environment,
         stdout=subprocess.PIPE,

@@ -1,6 +1,6 @@
 """Captions as values, for tests that need one and no model."""
 
-from inference.caption import Caption, ImageInfo, Timings
+from photocaption.caption import Caption, ImageInfo, Timings
 
 ONE_PIXEL = ImageInfo(width=1, height=1, format="PNG", sha256="00")
 

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from unittest import mock
 
-from inference.cli import main
+from photocaption.cli import main
 
 
 def run_caption(*arguments: str | Path, bundle: Path, stdin: bytes = b"") -> subprocess.CompletedProcess[str]:

@@ -4,11 +4,11 @@ import threading
 from collections.abc import Sequence
 from pathlib import Path
 
-from inference.caption import Caption, CaptionOptions, PreparedImage
-from inference.captioner import Captioner
-from inference.image.decode import ImageLimits
-from inference.model.bundle import load_bundle
-from inference.model.onnx_runtime import OnnxDecoder, OnnxEncoder
+from photocaption.caption import Caption, CaptionOptions, PreparedImage
+from photocaption.captioner import Captioner
+from photocaption.image.decode import ImageLimits
+from photocaption.model.bundle import load_bundle
+from photocaption.model.onnx_runtime import OnnxDecoder, OnnxEncoder
 
 _DEFAULTS = CaptionOptions()
 

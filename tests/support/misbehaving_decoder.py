@@ -6,9 +6,9 @@ import time
 
 from PIL import Image
 
-from inference.caption import PictureInfo
-from inference.image import decode, worker
-from inference.image.decode import ImageLimits
+from photocaption.caption import PictureInfo
+from photocaption.image import decode, worker
+from photocaption.image.decode import ImageLimits
 from support.photos import photo_bytes
 
 _decode = decode.decode

@@ -21,14 +21,14 @@ _START_SECONDS = 60.0
 
 
 class ServiceProcess:
-    """`python -m inference` on a free port; leaving the context kills it if it still runs.
+    """`python -m photocaption` on a free port; leaving the context kills it if it still runs.
 
     `settings` are environment variables without their prefix. With `slow`, the model takes so many seconds for a batch.
     `log` has the lines of standard output, `errors` those of standard error.
     """
 
     def __init__(self, bundle: Path, *, slow: float | None = None, **settings: object) -> None:
-        command = ["-m", "inference"] if slow is None else ["-m", "support.slow_service", str(slow)]
+        command = ["-m", "photocaption"] if slow is None else ["-m", "support.slow_service", str(slow)]
         variables = {"bundle": bundle, "port": 0, "threads": 1, **settings}
         environment = {name: value for name, value in os.environ.items() if not name.startswith("CAPTION_")}
         environment |= {f"CAPTION_{name.upper()}": str(value) for name, value in variables.items()}

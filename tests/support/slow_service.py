@@ -4,12 +4,12 @@ import sys
 import time
 from collections.abc import Sequence
 
-from inference.__main__ import open_decoders
-from inference.caption import Caption, CaptionOptions, PreparedImage
-from inference.captioner import Captioner
-from inference.server.server import serve
-from inference.serving.logs import configure_logging
-from inference.serving.settings import read_settings
+from photocaption.__main__ import open_decoders
+from photocaption.caption import Caption, CaptionOptions, PreparedImage
+from photocaption.captioner import Captioner
+from photocaption.server.server import serve
+from photocaption.serving.logs import configure_logging
+from photocaption.serving.settings import read_settings
 
 _SECONDS = float(sys.argv[1])
 _DEFAULTS = CaptionOptions()

@@ -14,8 +14,8 @@ import numpy as np
 import numpy.typing as npt
 from onnx import ModelProto, TensorProto, checker, helper, numpy_helper
 
-from inference.model.bundle import DECODER_START, DECODER_STEP, ENCODER, MODEL_CARD, VOCABULARY, digest_files
-from inference.model.manifest import (
+from photocaption.model.bundle import DECODER_START, DECODER_STEP, ENCODER, MODEL_CARD, VOCABULARY, digest_files
+from photocaption.model.manifest import (
     SCHEMA_VERSION,
     Calibration,
     DecoderInfo,

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from inference.model.bundle import SAVED_MODEL
+from photocaption.model.bundle import SAVED_MODEL
 from support.tiny_bundle import CELLS, CHANNELS, SIDE, WORDS, start_constants, step_constants, write_manifest
 
 

@@ -3,8 +3,8 @@
 import numpy as np
 import numpy.typing as npt
 
-from inference.model.manifest import SpecialTokens
-from inference.model.runtime import DecoderStart, DecoderStep, Floats, Tensors
+from photocaption.model.manifest import SpecialTokens
+from photocaption.model.runtime import DecoderStart, DecoderStep, Floats, Tensors
 
 TOKENS = SpecialTokens(padding=0, start=1, end=2, unknown=3)
 WORDS = (4, 5, 6)

@@ -10,7 +10,7 @@ import pytest
 from support.shapes import write_shapes
 from support.weights import weights_cache
 
-from inference.model.vocabulary import Vocabulary
+from photocaption.model.vocabulary import Vocabulary
 from training.config import EncoderConfig, TrainingConfig, load_config
 from training.data.dataset import Photo, read_dataset
 from training.data.words import build_vocabulary

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from inference.model.vocabulary import Vocabulary
+from photocaption.model.vocabulary import Vocabulary
 from training.data.batches import Batches, TrainingPhotos, pad_captions
 from training.data.collection import Mixture
 from training.data.dataset import Photo

@@ -7,7 +7,7 @@ import keras
 import numpy as np
 import pytest
 
-from inference.model.beam_search import SearchOptions, search
+from photocaption.model.beam_search import SearchOptions, search
 from training.config import DecoderConfig
 from training.data.words import TOKENS
 from training.models.decoder import Decoder, build_decoder

@@ -7,8 +7,8 @@ import onnx
 import onnxruntime
 import pytest
 
-from inference.model.bundle import DECODER_START, DECODER_STEP
-from inference.model.manifest import FeatureSpec
+from photocaption.model.bundle import DECODER_START, DECODER_STEP
+from photocaption.model.manifest import FeatureSpec
 from training.config import DecoderConfig
 from training.models.decoder import Decoder, build_decoder
 from training.models.search_decoder import SearchDecoder

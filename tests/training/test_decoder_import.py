@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from support.tiny_bundle import build_encoder, write_tiny_bundle
 
-from inference.model.bundle import ENCODER, MODEL_CARD, VOCABULARY
-from inference.model.manifest import DecoderInfo, Decoding, EncoderInfo, FeatureSpec, ImageSpec, Manifest
-from inference.model.vocabulary import Vocabulary
+from photocaption.model.bundle import ENCODER, MODEL_CARD, VOCABULARY
+from photocaption.model.manifest import DecoderInfo, Decoding, EncoderInfo, FeatureSpec, ImageSpec, Manifest
+from photocaption.model.vocabulary import Vocabulary
 from training.config import DecoderConfig
 from training.data.words import TOKENS, build_vocabulary, extend_vocabulary
 from training.errors import TrainingError

@@ -3,7 +3,7 @@
 import pytest
 from support.tiny_bundle import write_tiny_bundle
 
-from inference.captioner import Captioner
+from photocaption.captioner import Captioner
 from training.errors import ConfigurationError
 from training.evaluation.evaluate import search_otherwise
 

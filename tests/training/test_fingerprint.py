@@ -2,8 +2,8 @@
 
 import pytest
 
-from inference.image import preprocessing
-from inference.model.manifest import ImageSpec
+from photocaption.image import preprocessing
+from photocaption.model.manifest import ImageSpec
 from training.config import TrainingConfig
 from training.encoder import cache
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from inference.model.manifest import ImageSpec
+from photocaption.model.manifest import ImageSpec
 from training.data.dataset import Photo, read_dataset
 from training.data.views import WHOLE, PhotoView, View
 from training.encoder.feature_maps import MapCache

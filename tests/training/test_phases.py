@@ -9,7 +9,7 @@ import keras
 import numpy as np
 import pytest
 
-from inference.model.vocabulary import Vocabulary
+from photocaption.model.vocabulary import Vocabulary
 from training.arrays import Arrays
 from training.config import TrainingConfig
 from training.data.dataset import Photo

@@ -18,9 +18,9 @@ from support.photos import encode_photo
 from support.shapes import COLOURS, SHAPES, draw_shape, write_labelled_shapes, write_shapes
 from support.weights import weights_cache
 
-from inference.caption import CaptionOptions
-from inference.captioner import Captioner
-from inference.model.bundle import load_bundle
+from photocaption.caption import CaptionOptions
+from photocaption.captioner import Captioner
+from photocaption.model.bundle import load_bundle
 from training.cli import main
 from training.encoder.cache import ExportedEncoder
 

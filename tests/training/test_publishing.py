@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from support.tiny_bundle import write_tiny_bundle
 
-from inference.model.bundle import load_bundle
-from inference.model.manifest import MANIFEST_NAME, Manifest
+from photocaption.model.bundle import load_bundle
+from photocaption.model.manifest import MANIFEST_NAME, Manifest
 from training.errors import PublishingError
 from training.publish import publishing
 from training.publish.publishing import publish, staging, write_manifest

@@ -9,7 +9,7 @@ from PIL import Image
 from support.photos import encode_photo
 from support.tiny_bundle import COLOURS, write_tiny_bundle
 
-from inference.captioner import Captioner
+from photocaption.captioner import Captioner
 from training.data.dataset import Photo
 from training.evaluation.evaluate import Evaluation, evaluate
 from training.evaluation.history import EpochRecord

@@ -7,7 +7,7 @@ import keras
 import numpy as np
 import pytest
 
-from inference.model.vocabulary import Vocabulary
+from photocaption.model.vocabulary import Vocabulary
 from training.config import RewardConfig, SelfCriticalConfig, TrainingConfig
 from training.data.batches import TrainingPhotos
 from training.data.collection import Mixture

@@ -9,7 +9,7 @@ from PIL import Image
 from support.photos import encode_photo
 from support.tiny_bundle import COLOURS, write_tiny_bundle
 
-from inference.captioner import Captioner
+from photocaption.captioner import Captioner
 from training.cli import main
 from training.data.content_words import FUNCTION_WORDS, count_found
 from training.data.dataset import Photo, read_captions

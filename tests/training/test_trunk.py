@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from support.weights import weights_cache
 
-from inference.model.onnx_runtime import OnnxEncoder
+from photocaption.model.onnx_runtime import OnnxEncoder
 from training.config import EncoderConfig
 from training.data.dataset import read_dataset
 from training.encoder.cache import ExportedEncoder, export_encoder

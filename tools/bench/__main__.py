@@ -16,7 +16,7 @@ from bench.search import describe_search, measure_search
 from bench.sections import Section, attempt
 from bench.size import measure_size
 from bench.training_speed import measure_training
-from inference.captioner import Captioner
+from photocaption.captioner import Captioner
 from training.encoder.plain_encoder import with_plain_encoder
 
 _ROOT = Path(__file__).resolve().parents[2]

@@ -6,7 +6,7 @@ from itertools import islice
 
 from bench.photos import distinct, load_examples
 from bench.sections import Section
-from inference.captioner import Captioner
+from photocaption.captioner import Captioner
 
 SIZES = (1, 2, 4, 8)
 

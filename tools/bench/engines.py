@@ -17,10 +17,10 @@ from typing import get_args
 
 from bench.photos import load_examples
 from bench.sections import Section
-from inference.captioner import Captioner
-from inference.model.cpu import count_cores
-from inference.model.engine import EngineName
-from inference.model.instructions import AMX, AVX2, AVX512_VNNI, AVX_VNNI, find_instructions
+from photocaption.captioner import Captioner
+from photocaption.model.cpu import count_cores
+from photocaption.model.engine import EngineName
+from photocaption.model.instructions import AMX, AVX2, AVX512_VNNI, AVX_VNNI, find_instructions
 
 _ROUNDS = 40
 # From the best down, with the name by which oneDNN is held to it.

@@ -16,9 +16,9 @@ from bench.photos import distinct, load_examples
 from bench.sections import Section
 from bench.serving import STAGES, Lone
 from bench.tutorial import TensorFlowCaptioner
-from inference.caption import CaptionOptions, PreparedImage
-from inference.captioner import Captioner
-from inference.model.instructions import find_instructions
+from photocaption.caption import CaptionOptions, PreparedImage
+from photocaption.captioner import Captioner
+from photocaption.model.instructions import find_instructions
 from training.encoder.plain_encoder import cached_plain_encoder, with_plain_encoder
 
 SERVER = "server"

@@ -8,7 +8,7 @@ import time
 
 import numpy as np
 
-from inference.model.runtime import Encoder
+from photocaption.model.runtime import Encoder
 
 _SECONDS = 1.5
 _IMAGES = 24

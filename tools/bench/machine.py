@@ -10,7 +10,7 @@ import numpy as np
 import onnxruntime
 from onnx import TensorProto, helper
 
-from inference.model.cpu import count_cores
+from photocaption.model.cpu import count_cores
 
 _FLAGS = ("avx2", "fma", "avx512f", "avx512_vnni", "avx_vnni", "amx_int8")
 _SIDE = 2048

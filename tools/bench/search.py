@@ -6,8 +6,8 @@ from itertools import islice
 
 from bench.photos import distinct, load_examples
 from bench.sections import Section
-from inference.caption import CaptionOptions
-from inference.captioner import Captioner
+from photocaption.caption import CaptionOptions
+from photocaption.captioner import Captioner
 
 WIDTHS = (1, 2, 3, 4, 5, 6, 8, 10)
 

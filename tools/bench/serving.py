@@ -16,7 +16,7 @@ from bench.client import Load, run_clients
 from bench.loops import Loops
 from bench.photos import distinct, load_examples
 from bench.sections import Section
-from inference.model.cpu import count_cores
+from photocaption.model.cpu import count_cores
 
 CLIENTS = (1, 2, 4, 8, 16, 32, 64)
 HELD = (16, 64)

@@ -24,7 +24,7 @@ def measure_size(root: Path) -> Section:
     sizes = {
         "packages": sum(_size(path) for path in packages.iterdir() if path.name.split("-")[0] not in _LEFT_OUT)
         - sum(_size(path) for pattern in _find_removed(root) for path in packages.glob(pattern)),
-        "code": _size(root / "services" / "inference" / "inference"),
+        "code": _size(root / "services" / "inference" / "photocaption"),
     }
     section.say("What the image has beside its base: " + ", ".join(f"{name} {mb:.0f} MB" for name, mb in sizes.items()))
     total = sum(sizes.values())

@@ -7,7 +7,7 @@ import numpy as np
 
 from bench.photos import distinct, load_examples
 from bench.sections import Section
-from inference.captioner import Captioner
+from photocaption.captioner import Captioner
 from training.config import DecoderConfig
 from training.fit.fitting import SmoothedCrossEntropy
 from training.models.decoder import build_decoder

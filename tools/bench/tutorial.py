@@ -12,7 +12,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from inference.model.bundle import Bundle
+from photocaption.model.bundle import Bundle
 from training.config import DecoderConfig
 from training.encoder.export import build_encoder
 from training.models.decoder import build_decoder

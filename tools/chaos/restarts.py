@@ -12,7 +12,7 @@ from support.photos import photo_bytes
 from support.service_process import ServiceProcess
 
 from chaos.figures import Figures, Resources
-from inference.api.middleware.request_log import STOPPED
+from photocaption.api.middleware.request_log import STOPPED
 
 _CLIENTS = 8
 _MODEL_SECONDS = 0.02

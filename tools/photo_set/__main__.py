@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from statistics import fmean
 
-from inference.captioner import Captioner
 from photo_set.captions import OTHER_WIDTHS, WIDTHS, SetCaption, caption_set, share_agreeing, share_agreeing_at
 from photo_set.photos import REPOSITORY, read_photo_set
+from photocaption.captioner import Captioner
 
 _PAGE = REPOSITORY / "docs" / "photos.md"
 _HEAD = """\

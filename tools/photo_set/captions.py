@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from inference.caption import Caption
-from inference.captioner import Captioner
 from photo_set.photos import SetPhoto, resize
+from photocaption.caption import Caption
+from photocaption.captioner import Captioner
 
 Widths = tuple[int, ...]
 

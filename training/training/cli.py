@@ -13,7 +13,7 @@ os.environ.setdefault(
 
 from typing import TYPE_CHECKING
 
-from inference.errors import CaptionError
+from photocaption.errors import CaptionError
 from training.config import load_config
 from training.data.dataset import SPLITS
 from training.errors import ConfigurationError, TrainingError

@@ -4,7 +4,7 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from inference.captioner import Captioner
+from photocaption.captioner import Captioner
 from training.errors import EvaluationError, WeightsError
 from training.evaluation.calibration import bin_by_confidence
 from training.evaluation.evaluate import Evaluation, compare_cider, describe_reliability, evaluate, search_otherwise

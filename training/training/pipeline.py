@@ -10,9 +10,9 @@ from pathlib import Path
 
 import keras
 
-from inference.captioner import Captioner
-from inference.model.manifest import Manifest
-from inference.model.vocabulary import Vocabulary
+from photocaption.captioner import Captioner
+from photocaption.model.manifest import Manifest
+from photocaption.model.vocabulary import Vocabulary
 from training.data.collection import Collection, read_collections
 from training.data.texts import digest_text
 from training.data.words import build_vocabulary, extend_vocabulary, tokenise

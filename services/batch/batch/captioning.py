@@ -15,8 +15,8 @@ from batch.outcome import FAILURES, name_failure
 from batch.photo import Photo
 from batch.reading import Load, Reader
 from batch.row import Row, Source, write_caption, write_failure
-from inference.caption import PreparedImage
-from inference.captioner import Captioner
+from photocaption.caption import PreparedImage
+from photocaption.captioner import Captioner
 
 BATCH_SIZE = 16
 

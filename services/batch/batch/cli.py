@@ -21,8 +21,8 @@ from batch.errors import BatchError, RunError
 from batch.inputs import Columns
 from batch.run import Command, run
 from batch.summary import Summary
-from inference.errors import BundleError
-from inference.model.bundle import find_bundle
+from photocaption.errors import BundleError
+from photocaption.model.bundle import find_bundle
 
 _ENDED_EARLY = 1
 _NOT_BEGUN = 2

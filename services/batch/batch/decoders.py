@@ -1,8 +1,8 @@
 """The processes that decode photos: those of the service, with its limits, for these files are no less strange."""
 
-from inference.image.decode import ImageLimits
-from inference.image.pool import DecodePool
-from inference.serving.settings import Settings
+from photocaption.image.decode import ImageLimits
+from photocaption.image.pool import DecodePool
+from photocaption.serving.settings import Settings
 
 _SETTINGS = Settings.model_construct()  # the service's as it comes, whatever the environment says
 _DEADLINE_SECONDS = 300.0  # nobody waits for a photo here, and the machine may be busy

@@ -21,7 +21,7 @@ from batch.listing import File, expand, find, is_glob, walk
 from batch.photo import Photo, make_id
 from batch.storage import open_file
 from batch.tars import list_samples
-from inference.cli.folders import PHOTO_SUFFIXES
+from photocaption.cli.folders import PHOTO_SUFFIXES
 
 _TABLE = ".parquet"
 _TAR = ".tar"

@@ -1,7 +1,7 @@
 """What can come of a photo: a caption, or one of the failures that have a name."""
 
 from batch.reading import TooLargeError, UnreadableError
-from inference import errors
+from photocaption import errors
 
 CAPTIONED = "captioned"
 

@@ -19,8 +19,8 @@ from ray.exceptions import RayError
 from batch.errors import BatchError, RunError
 from batch.outcome import OUTCOMES
 from batch.unit import UNIT, Task, UnitActor
-from inference.errors import CaptionError
-from inference.model.cpu import count_cores
+from photocaption.errors import CaptionError
+from photocaption.model.cpu import count_cores
 
 _OBJECT_STORE_BYTES = 100 * 2**20
 _STARTS = 3

@@ -17,8 +17,8 @@ from batch.photo import Photo, from_table
 from batch.reading import Reader
 from batch.summary import Summary
 from batch.survey import BINS, Captioned, survey
-from inference.image.pool import Decode
-from inference.image.worker import Target
+from photocaption.image.pool import Decode
+from photocaption.image.worker import Target
 
 _SIDE = 320
 _QUALITY = 80

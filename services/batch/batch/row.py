@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from batch.photo import Photo
-from inference.caption import Caption
+from photocaption.caption import Caption
 
 SCHEMA = pa.schema(
     [

@@ -21,7 +21,7 @@ from batch.row import Source
 from batch.summary import Summary
 from batch.to_do import Marks
 from batch.unit import Task
-from inference.model.bundle import load_bundle
+from photocaption.model.bundle import load_bundle
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

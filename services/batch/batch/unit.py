@@ -23,8 +23,8 @@ from batch.output import Output
 from batch.plan import read_unit
 from batch.reading import Reader
 from batch.row import Row, Source, to_parquet
-from inference.captioner import Captioner
-from inference.serving.memory import limit_arenas
+from photocaption.captioner import Captioner
+from photocaption.serving.memory import limit_arenas
 
 UNIT = "unit"
 

@@ -11,7 +11,7 @@ from support.photos import photo_bytes
 from support.report import Report
 from support.waiting import wait_for
 
-from inference.model.bundle import load_bundle
+from photocaption.model.bundle import load_bundle
 from training.publish.publishing import publish, staging, write_manifest
 
 pytestmark = pytest.mark.timeout(1800)

@@ -10,10 +10,10 @@ import pytest
 from support.gated_captioner import GatedCaptioner
 from support.serving import Serve
 
-from inference.api import create_app
-from inference.serving.metrics import Metrics
-from inference.serving.service import CaptionService
-from inference.serving.settings import Settings
+from photocaption.api import create_app
+from photocaption.serving.metrics import Metrics
+from photocaption.serving.service import CaptionService
+from photocaption.serving.settings import Settings
 
 
 @pytest.fixture

@@ -6,8 +6,8 @@ from support.photos import photo_bytes
 from support.problems import check_problem
 from support.serving import Serve
 
-from inference import keys
-from inference.api.access import find_network, name_network
+from photocaption import keys
+from photocaption.api.access import find_network, name_network
 
 pytestmark = pytest.mark.anyio
 
@@ -77,7 +77,7 @@ async def test_a_rate_counts_photos(serve: Serve) -> None:
 
 async def test_a_rate_recovers(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
     now = 1000.0
-    monkeypatch.setattr("inference.api.access.time.monotonic", lambda: now)
+    monkeypatch.setattr("photocaption.api.access.time.monotonic", lambda: now)
     key, entry = keys.make_key("someone")
     async with serve(api_keys=(entry,), rate_limit=1) as client:
         assert (await client.get("/model", headers=bearer(key))).status_code == 200

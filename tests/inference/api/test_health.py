@@ -10,7 +10,7 @@ from support.photos import photo_bytes
 from support.problems import check_problem
 from support.serving import Serve
 
-from inference.serving.service import CaptionService, State
+from photocaption.serving.service import CaptionService, State
 
 pytestmark = pytest.mark.anyio
 

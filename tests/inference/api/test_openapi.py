@@ -6,7 +6,7 @@ from typing import Any
 import httpx
 import pytest
 
-from inference.api import problems
+from photocaption.api import problems
 
 pytestmark = pytest.mark.anyio
 

@@ -6,9 +6,9 @@ import httpx
 import pytest
 from support.problems import check_problem
 
-from inference.api import problems
-from inference.api.problems import ProblemError
-from inference.errors import BundleError, CaptionError, DeadlineExceededError, QueueFullError
+from photocaption.api import problems
+from photocaption.api.problems import ProblemError
+from photocaption.errors import BundleError, CaptionError, DeadlineExceededError, QueueFullError
 
 pytestmark = pytest.mark.anyio
 

@@ -14,7 +14,7 @@ from support.hostile_images import make_seeds
 from support.photos import photo_bytes
 from support.service_process import ServiceProcess, run_service
 
-from inference import keys
+from photocaption import keys
 
 pytestmark = pytest.mark.slow
 

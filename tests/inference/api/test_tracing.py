@@ -15,11 +15,11 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from support.gated_captioner import GatedCaptioner
 from support.photos import photo_bytes
 
-from inference.api import create_app
-from inference.serving.metrics import Metrics
-from inference.serving.service import CaptionService
-from inference.serving.settings import Settings
-from inference.serving.tracing import Tracing, open_tracing, read_trace_id
+from photocaption.api import create_app
+from photocaption.serving.metrics import Metrics
+from photocaption.serving.service import CaptionService
+from photocaption.serving.settings import Settings
+from photocaption.serving.tracing import Tracing, open_tracing, read_trace_id
 
 pytestmark = pytest.mark.anyio
 
@@ -136,6 +136,6 @@ async def test_a_collector_without_the_extra_is_complained_about_and_the_service
 
 
 async def test_nothing_of_the_extra_is_loaded_where_tracing_is_off() -> None:
-    program = "import sys, inference.server.server; sys.exit('opentelemetry.sdk' in sys.modules)"
+    program = "import sys, photocaption.server.server; sys.exit('opentelemetry.sdk' in sys.modules)"
 
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0

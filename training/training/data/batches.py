@@ -9,7 +9,7 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from inference.model.vocabulary import Vocabulary
+from photocaption.model.vocabulary import Vocabulary
 from training.data.collection import Mixture
 from training.data.dataset import Photo
 from training.data.read_ahead import read_ahead

@@ -22,8 +22,8 @@ from typing import Literal, get_args
 
 from PIL import Image
 
-from inference.errors import ImageError
-from inference.image.decode import decode
+from photocaption.errors import ImageError
+from photocaption.image.decode import decode
 from training.data.table import Row, read_lines, read_table
 from training.errors import DatasetError
 from training.progress import say

@@ -3,8 +3,8 @@
 import numpy as np
 from PIL import Image
 
-from inference.image import preprocessing
-from inference.model.manifest import ImageSpec
+from photocaption.image import preprocessing
+from photocaption.model.manifest import ImageSpec
 
 
 def fingerprint(image: ImageSpec) -> bytes:

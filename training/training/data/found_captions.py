@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 
-from inference.model.runtime import Floats
+from photocaption.model.runtime import Floats
 from training.data.content_words import FUNCTION_WORDS
 from training.data.dataset import Photo
 from training.data.labelled import LabelledPhoto, name_words

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from inference.model.runtime import Floats
-from inference.model.vocabulary import Vocabulary
+from photocaption.model.runtime import Floats
+from photocaption.model.vocabulary import Vocabulary
 from training.data.batches import Batch, round_up, weigh_words
 from training.data.words import TOKENS, encode_caption, tokenise
 

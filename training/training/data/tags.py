@@ -12,7 +12,7 @@ from itertools import chain
 import numpy as np
 import numpy.typing as npt
 
-from inference.model.vocabulary import Vocabulary
+from photocaption.model.vocabulary import Vocabulary
 from training.config import TagsConfig
 from training.data.content_words import FUNCTION_WORDS
 from training.data.dataset import Photo

@@ -14,8 +14,8 @@ from collections.abc import Iterable, Sequence
 
 import regex
 
-from inference.model.manifest import SpecialTokens
-from inference.model.vocabulary import Vocabulary
+from photocaption.model.manifest import SpecialTokens
+from photocaption.model.vocabulary import Vocabulary
 from training.errors import DatasetError
 
 TOKENS = SpecialTokens(padding=0, start=1, end=2, unknown=3)

@@ -10,8 +10,8 @@ import keras
 import numpy as np
 import onnx
 
-from inference.model.bundle import ENCODER
-from inference.model.manifest import FeatureSpec, ImageSpec
+from photocaption.model.bundle import ENCODER
+from photocaption.model.manifest import FeatureSpec, ImageSpec
 from training.arrays import Arrays
 from training.config import EncoderConfig
 from training.data.dataset import Photo

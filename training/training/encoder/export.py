@@ -19,8 +19,8 @@ from keras import ops
 from onnxruntime.quantization import CalibrationDataReader, CalibrationMethod, QuantFormat, QuantType, quantize_static
 from onnxruntime.quantization.shape_inference import quant_pre_process
 
-from inference.image import preprocessing
-from inference.model.manifest import ImageSpec
+from photocaption.image import preprocessing
+from photocaption.model.manifest import ImageSpec
 from training.arrays import Arrays
 from training.config import EncoderConfig
 from training.data.dataset import Photo, read_image

@@ -15,8 +15,8 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-from inference.image import preprocessing
-from inference.model.manifest import ImageSpec
+from photocaption.image import preprocessing
+from photocaption.model.manifest import ImageSpec
 from training.data.dataset import Photo, read_image
 from training.data.fingerprint import fingerprint
 from training.data.read_ahead import read_ahead

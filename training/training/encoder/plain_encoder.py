@@ -3,12 +3,12 @@
 import hashlib
 from pathlib import Path
 
-from inference.captioner import Captioner
-from inference.image.decode import ImageLimits
-from inference.model import cpu
-from inference.model.bundle import ENCODER, Bundle
-from inference.model.manifest import Manifest
-from inference.model.onnx_runtime import OnnxEncoder
+from photocaption.captioner import Captioner
+from photocaption.image.decode import ImageLimits
+from photocaption.model import cpu
+from photocaption.model.bundle import ENCODER, Bundle
+from photocaption.model.manifest import Manifest
+from photocaption.model.onnx_runtime import OnnxEncoder
 from training.arrays import Arrays, read_arrays
 from training.encoder import onnx_graphs
 from training.encoder.export import convert_encoder

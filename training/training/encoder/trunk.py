@@ -16,10 +16,10 @@ import onnx
 from onnx import numpy_helper
 from onnx.utils import Extractor
 
-from inference.model import cpu
-from inference.model.bundle import ENCODER
-from inference.model.onnx_runtime import open_session
-from inference.model.runtime import Floats
+from photocaption.model import cpu
+from photocaption.model.bundle import ENCODER
+from photocaption.model.onnx_runtime import open_session
+from photocaption.model.runtime import Floats
 from training.encoder import onnx_graphs
 
 TRUNK = "trunk.onnx"

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from inference.model.manifest import Calibration
+from photocaption.model.manifest import Calibration
 
 GOOD_CIDER = 60.0
 """Per-photo CIDEr × 100: a little below the median (63 and 70 for the first two) of a person's caption on Flickr8k's

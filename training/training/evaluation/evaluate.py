@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 from pydantic import ValidationError
 
-from inference.caption import CaptionOptions, Description
-from inference.captioner import Captioner
-from inference.image.decode import ImageLimits
-from inference.model.manifest import Decoding
+from photocaption.caption import CaptionOptions, Description
+from photocaption.captioner import Captioner
+from photocaption.image.decode import ImageLimits
+from photocaption.model.manifest import Decoding
 from training.config import read_settings
 from training.data.content_words import RULE
 from training.data.dataset import Photo

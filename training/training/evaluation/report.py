@@ -17,10 +17,10 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 from PIL import Image
 
-from inference.caption import CaptionOptions
-from inference.captioner import Captioner
-from inference.image.decode import decode
-from inference.model.manifest import Manifest
+from photocaption.caption import CaptionOptions
+from photocaption.captioner import Captioner
+from photocaption.image.decode import decode
+from photocaption.model.manifest import Manifest
 from training.data.content_words import RULE
 from training.data.dataset import Photo
 from training.data.words import tokenise

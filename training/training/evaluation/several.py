@@ -7,7 +7,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from inference.captioner import Captioner
+from photocaption.captioner import Captioner
 from training.data.dataset import Photo, Split, read_captions, read_dataset
 from training.data.labelled import LabelledPhoto, is_labelled, read_labelled
 from training.data.texts import read_texts

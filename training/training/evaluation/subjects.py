@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from inference.caption import CaptionOptions, Description
-from inference.captioner import Captioner
+from photocaption.caption import CaptionOptions, Description
+from photocaption.captioner import Captioner
 from training.data.labelled import LabelledPhoto
 from training.data.words import tokenise
 from training.evaluation.evaluate import describe

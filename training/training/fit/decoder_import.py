@@ -16,10 +16,10 @@ import numpy.typing as npt
 import onnx
 from onnx import numpy_helper
 
-from inference.model.bundle import DECODER_START, DECODER_STEP, load_bundle
-from inference.model.manifest import Manifest
-from inference.model.runtime import Floats
-from inference.model.vocabulary import Vocabulary
+from photocaption.model.bundle import DECODER_START, DECODER_STEP, load_bundle
+from photocaption.model.manifest import Manifest
+from photocaption.model.runtime import Floats
+from photocaption.model.vocabulary import Vocabulary
 from training.arrays import Arrays
 from training.errors import TrainingError
 

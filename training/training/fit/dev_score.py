@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from inference.model.beam_search import Hypothesis, SearchOptions, search
-from inference.model.vocabulary import Vocabulary
+from photocaption.model.beam_search import Hypothesis, SearchOptions, search
+from photocaption.model.vocabulary import Vocabulary
 from training.config import TrainingConfig
 from training.data.batches import LoadFeatures
 from training.data.dataset import Photo

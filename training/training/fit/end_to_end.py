@@ -17,8 +17,8 @@ from typing import Any
 import keras
 import numpy as np
 
-from inference.model.runtime import Floats
-from inference.model.vocabulary import Vocabulary
+from photocaption.model.runtime import Floats
+from photocaption.model.vocabulary import Vocabulary
 from training.arrays import Arrays
 from training.config import TrainingConfig
 from training.data.batches import Batch, Batches

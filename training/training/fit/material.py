@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from inference.model.runtime import Floats
-from inference.model.vocabulary import Vocabulary
+from photocaption.model.runtime import Floats
+from photocaption.model.vocabulary import Vocabulary
 from training.config import TrainingConfig
 from training.data.collection import Collection
 from training.data.dataset import Photo

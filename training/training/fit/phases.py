@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from inference.model.runtime import Floats
+from photocaption.model.runtime import Floats
 from training.arrays import Arrays
 from training.config import ScheduleConfig
 from training.data.batches import Batches, TrainingPhotos

@@ -6,8 +6,8 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import numpy.typing as npt
 
-from inference.image import preprocessing
-from inference.model.manifest import ImageSpec
+from photocaption.image import preprocessing
+from photocaption.model.manifest import ImageSpec
 from training.data.batches import Inputs, Places
 from training.data.collection import Mixture
 from training.data.dataset import Photo, read_image

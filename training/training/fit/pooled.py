@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 from keras import ops
 
-from inference.model.runtime import Floats
+from photocaption.model.runtime import Floats
 from training.data.views import PhotoView
 from training.encoder.cache import ExportedEncoder
 from training.encoder.feature_maps import MapCache, save_array

@@ -13,8 +13,8 @@ from typing import Self
 
 import numpy as np
 
-from inference.model import cpu
-from inference.model.runtime import Floats
+from photocaption.model import cpu
+from photocaption.model.runtime import Floats
 from training.config import RewardConfig
 from training.fit.rewards import Judged, SentenceReward, Words
 

@@ -18,8 +18,8 @@ from itertools import chain, pairwise
 import numpy as np
 import numpy.typing as npt
 
-from inference.model.runtime import Floats
-from inference.model.vocabulary import Vocabulary
+from photocaption.model.runtime import Floats
+from photocaption.model.vocabulary import Vocabulary
 from training.config import RewardConfig, SelfCriticalConfig
 from training.data.batches import Batch, Inputs, PhotoSource, Places, round_up
 from training.data.dataset import Photo

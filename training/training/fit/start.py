@@ -12,8 +12,8 @@ from zipfile import BadZipFile
 import numpy as np
 from keras import ops
 
-from inference.model.manifest import MANIFEST_NAME, Manifest
-from inference.model.vocabulary import Vocabulary
+from photocaption.model.manifest import MANIFEST_NAME, Manifest
+from photocaption.model.vocabulary import Vocabulary
 from training.arrays import Arrays, read_arrays, save_arrays
 from training.encoder import weight_deltas
 from training.errors import TrainingError

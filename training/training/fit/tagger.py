@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 from keras import ops
 
-from inference.model.runtime import Floats
+from photocaption.model.runtime import Floats
 from training.arrays import Arrays
 from training.config import TagsConfig
 from training.data.tags import UNKNOWN, Targets

@@ -11,14 +11,14 @@ import numpy as np
 import numpy.typing as npt
 from keras import ops
 
-from inference.model.runtime import DecoderStart, DecoderStep, Floats, Tensors
+from photocaption.model.runtime import DecoderStart, DecoderStep, Floats, Tensors
 from training.models.decoder import Decoder, Tensor
 
 _ROUNDING = 64
 
 
 class SearchDecoder:
-    """A Keras decoder behind `inference.model.runtime.Decoder`."""
+    """A Keras decoder behind `photocaption.model.runtime.Decoder`."""
 
     def __init__(self, decoder: Decoder) -> None:
         self._decoder, self._step = decoder, _compile(decoder)

@@ -9,11 +9,11 @@ from typing import Any
 
 import keras
 
-from inference.caption import Description
-from inference.captioner import Captioner
-from inference.model.bundle import DECODER_START, DECODER_STEP, ENCODER, MODEL_CARD, VOCABULARY
-from inference.model.confidence import calibrate
-from inference.model.manifest import Calibration, DecoderInfo, Decoding, EncoderInfo, Manifest
+from photocaption.caption import Description
+from photocaption.captioner import Captioner
+from photocaption.model.bundle import DECODER_START, DECODER_STEP, ENCODER, MODEL_CARD, VOCABULARY
+from photocaption.model.confidence import calibrate
+from photocaption.model.manifest import Calibration, DecoderInfo, Decoding, EncoderInfo, Manifest
 from training.data.collection import Collection
 from training.data.texts import digest_text
 from training.data.words import TOKENS, known_words

@@ -12,8 +12,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from inference.model.bundle import DECODER_START, DECODER_STEP, SAVED_MODEL
-from inference.model.manifest import FeatureSpec, ImageSpec
+from photocaption.model.bundle import DECODER_START, DECODER_STEP, SAVED_MODEL
+from photocaption.model.manifest import FeatureSpec, ImageSpec
 from training.encoder import onnx_graphs
 from training.models.decoder import Decoder, Read
 

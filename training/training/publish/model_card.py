@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from inference.model.manifest import Manifest
+from photocaption.model.manifest import Manifest
 from training.data.collection import Collection
 from training.data.dataset import Photo
 from training.data.words import tokenise

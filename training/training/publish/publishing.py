@@ -13,9 +13,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from inference.errors import BundleError
-from inference.model.bundle import digest_files, load_bundle
-from inference.model.manifest import MANIFEST_NAME, Manifest
+from photocaption.errors import BundleError
+from photocaption.model.bundle import digest_files, load_bundle
+from photocaption.model.manifest import MANIFEST_NAME, Manifest
 from training.errors import PublishingError
 
 _AT_FDCWD = -100

@@ -7,7 +7,7 @@ import pytest
 from support.service_process import run_service
 from support.serving import Served
 
-from inference import keys
+from photocaption import keys
 
 
 @pytest.fixture(scope="module", params=["open", "with keys"])

@@ -11,8 +11,8 @@ from support.gated_captioner import GatedCaptioner
 from support.photos import photo_bytes
 from support.serving import Serve
 
-from inference import keys
-from inference.api.json_body import MOST_VALUES
+from photocaption import keys
+from photocaption.api.json_body import MOST_VALUES
 
 pytestmark = pytest.mark.anyio
 
@@ -146,7 +146,7 @@ async def test_a_body_of_countless_values_is_refused_before_it_is_parsed(
     plain_client: httpx.AsyncClient, filling: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     parsed: list[bytes] = []
-    monkeypatch.setattr("inference.api.adapters.ollama.GenerateRequest.model_validate_json", parsed.append)
+    monkeypatch.setattr("photocaption.api.adapters.ollama.GenerateRequest.model_validate_json", parsed.append)
     body = b'{"context": [' + filling * (MOST_VALUES + 1) + b"0]}"
 
     response = await plain_client.post("/api/generate", content=body, headers={"Content-Type": "application/json"})
@@ -186,7 +186,7 @@ async def test_an_answer_that_nobody_expected_has_the_protocols_form(
     serve: Serve, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with serve() as client:
-        monkeypatch.setattr("inference.api.adapters.ollama.write_sentences", lambda *_: 1 / 0)
+        monkeypatch.setattr("photocaption.api.adapters.ollama.write_sentences", lambda *_: 1 / 0)
         response = await client.post("/api/generate", json=BODIES["/api/generate"])
 
     assert response.status_code == 500

@@ -11,7 +11,7 @@ import pytest
 from support.photos import photo_bytes
 from support.serving import Serve, Served
 
-from inference.api.adapters.sentences import TEXT_ONLY
+from photocaption.api.adapters.sentences import TEXT_ONLY
 
 pytestmark = pytest.mark.anyio
 

@@ -8,7 +8,7 @@ from support.photos import photo_bytes
 from support.problems import check_problem
 from support.serving import Serve
 
-from inference import keys
+from photocaption import keys
 
 pytestmark = pytest.mark.anyio
 

@@ -7,8 +7,8 @@ import pytest
 from support.photos import photo_bytes
 from support.serving import Serve
 
-from inference import keys
-from inference.serving.logs import JsonFormatter
+from photocaption import keys
+from photocaption.serving.logs import JsonFormatter
 
 pytestmark = pytest.mark.anyio
 
@@ -23,7 +23,7 @@ def log(caplog: pytest.LogCaptureFixture) -> pytest.LogCaptureFixture:
 
 
 def access_lines(log: pytest.LogCaptureFixture) -> list[logging.LogRecord]:
-    return [record for record in log.records if record.name == "inference.access"]
+    return [record for record in log.records if record.name == "photocaption.access"]
 
 
 async def test_a_request_is_one_line(client: httpx.AsyncClient, log: pytest.LogCaptureFixture) -> None:

@@ -1,0 +1,28 @@
+"""Turns the bytes of a photo into a caption: as a library, a command-line program and an HTTP service.
+
+from photocaption import Captioner
+Captioner.load().caption("photo.jpg").alt_text
+"""
+
+import os
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from photocaption.captioner import Captioner
+
+__all__ = ["Captioner", "__version__"]
+
+# ONNX Runtime reports its use to its maker, from a thread that its import starts, unless it is told not to before.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+
+__version__ = "0.1.0"
+
+
+def __getattr__(name: str) -> object:
+    """`Captioner`, once it is asked for: most parts of this package, such as the decoders, do without the model."""
+    if name == "Captioner":
+        from photocaption.captioner import Captioner
+
+        return Captioner
+    msg = f"module {__name__!r} has no attribute {name!r}"
+    raise AttributeError(msg)

@@ -1,0 +1,88 @@
+"""`python -m photocaption`: the HTTP service as a process.
+
+Exit codes: 0 after a signal, with accepted work finished; 1 when the bundle or the address cannot be used, or work had
+to be left undone; 2 when a setting is wrong. What is not 0 says why in one line.
+"""
+
+# ruff: noqa: E402
+import signal
+
+signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until there is something to load anew; the rest takes a while to import
+
+import logging
+import os
+import sys
+from functools import partial
+from typing import NoReturn
+
+from photocaption.captioner import Captioner
+from photocaption.errors import CaptionError
+from photocaption.image.decode import ImageLimits
+from photocaption.image.pool import DecodePool
+from photocaption.server.server import AddressError, IncompleteError, serve
+from photocaption.serving.logs import configure_logging
+from photocaption.serving.memory import limit_arenas
+from photocaption.serving.rehearsal import rehearse
+from photocaption.serving.settings import Settings, SettingsError, read_settings
+
+_FAILED = 1
+_WRONG_SETTINGS = 2
+
+
+def main() -> int:
+    """Serve until a signal comes; returns the exit code."""
+    limit_arenas()
+    try:
+        settings = read_settings()
+    except SettingsError as error:
+        return _give_up(str(error), _WRONG_SETTINGS)
+    configure_logging(settings.log_level)
+    try:
+        with open_decoders(settings) as decoders:
+            load = partial(
+                Captioner.load,
+                settings.bundle,
+                runtime=settings.runtime,
+                engine=settings.engine,
+                threads=settings.threads,
+                callers=settings.workers,
+                decode=decoders.decode,
+            )
+            serve(settings, load, decoding=lambda: decoders.available, rehearse=partial(rehearse, settings))
+    except (CaptionError, AddressError, IncompleteError) as error:
+        return _give_up(str(error), _FAILED)
+    except Exception as error:  # an operator gets a line to act on; the log at level debug has the rest
+        logging.getLogger(__name__).debug("cannot start", exc_info=True)
+        return _give_up(f"the model cannot be started: {type(error).__name__}: {error}", _FAILED)
+    return 0
+
+
+def end(code: int) -> NoReturn:
+    """End the process now, also where a thread is still at work on what nobody waits for any more."""
+    logging.shutdown()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
+
+
+def open_decoders(settings: Settings) -> DecodePool:
+    """The processes that decode, one for each photo that is decoded at the same time."""
+    limits = ImageLimits(
+        max_pixels=settings.max_pixels, max_held_pixels=settings.max_held_pixels, max_side=settings.max_side
+    )
+    return DecodePool(
+        settings.decode_threads,
+        limits,
+        photo_seconds=settings.decode_seconds,
+        deadline_seconds=settings.deadline_seconds,
+        max_bytes=settings.max_body_bytes,
+    )
+
+
+def _give_up(reason: str, code: int) -> int:
+    print("photocaption:", " ".join(reason.split()), file=sys.stderr)
+    return code
+
+
+if __name__ == "__main__":
+    end(main())

@@ -1,0 +1,126 @@
+"""Who may use the API: optional keys, known to the service by their hashes alone, and a rate limit for each.
+
+A key is a long random string (`python -m photocaption.keys` makes one), so a plain SHA-256 is as good as a slow hash.
+"""
+
+import hashlib
+import hmac
+import math
+import time
+from dataclasses import dataclass
+from functools import lru_cache
+from ipaddress import IPv6Address, IPv6Network
+from typing import Annotated
+
+from fastapi import Depends, Request
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from starlette.datastructures import Headers
+from starlette.types import Scope
+
+from photocaption.api.problems import RATE_LIMITED, UNAUTHORIZED, ProblemError
+from photocaption.serving.settings import Settings
+
+_MINUTE = 60.0
+_LONGEST_ADDRESS = 64
+_IPV6_PREFIX = 64  # bits, of the network that a provider gives to one customer
+
+_bearer = HTTPBearer(auto_error=False, description="Needed only where the operator has set API keys.")
+
+
+@dataclass(slots=True)
+class _Allowance:
+    """A bucket of photos that refills over a minute; less than nothing where a request brought many."""
+
+    photos: float
+    updated: float
+
+
+class Gatekeeper:
+    """Lets in whom the settings name; without keys in the settings, everyone."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._names = dict(_split(entry) for entry in settings.api_keys)
+        self._rate = settings.rate_limit
+        self._allowances = {name: _Allowance(self._rate, time.monotonic()) for name in self._names.values()}
+
+    def admit(self, key: str | None) -> str | None:
+        """The name of `key`, which pays for a photo; None where no key is needed. Raises a `ProblemError`."""
+        if not self._names:
+            return None
+        name = self._recognise(key or "")
+        if name is None:
+            detail = (
+                "This API key is not known." if key else "Send an API key in the header 'Authorization: Bearer <key>'."
+            )
+            raise ProblemError(UNAUTHORIZED, detail, headers={"WWW-Authenticate": "Bearer"})
+        if self._rate:
+            self._spend(self._allowances[name])
+        return name
+
+    def charge(self, name: str | None, photos: int) -> None:
+        """Have the key of that name pay for so many photos more; it may owe them for a while."""
+        if name is not None and self._rate:
+            self._allowances[name].photos -= photos
+
+    def _recognise(self, key: str) -> str | None:
+        digest = hashlib.sha256(key.encode()).hexdigest()
+        # Every hash is compared, each in constant time, so that the time taken tells nothing.
+        matches = [name for known, name in self._names.items() if hmac.compare_digest(known, digest)]
+        return matches[0] if matches else None
+
+    def _spend(self, allowance: _Allowance) -> None:
+        now = time.monotonic()
+        refill = (now - allowance.updated) * self._rate / _MINUTE
+        allowance.photos, allowance.updated = min(self._rate, allowance.photos + refill), now
+        if allowance.photos < 1:
+            wait = math.ceil((1 - allowance.photos) * _MINUTE / self._rate)
+            detail = f"This API key may send {self._rate} photos a minute. Please try again in {wait} seconds."
+            raise ProblemError(RATE_LIMITED, detail, retry_after=wait)
+        allowance.photos -= 1
+
+
+async def require_access(
+    request: Request, credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
+) -> None:
+    """Dependency of the routes that need a key where keys are set."""
+    gatekeeper: Gatekeeper = request.app.state.gatekeeper
+    request.state.key_name = gatekeeper.admit(credentials.credentials if credentials else None)
+
+
+def charge_photos(request: Request, count: int) -> str:
+    """Count the photos that a request brought against its key's rate; the name of the client that they are of."""
+    gatekeeper: Gatekeeper = request.app.state.gatekeeper
+    gatekeeper.charge(request.state.key_name, count - 1)  # one was paid for at the door
+    return name_client(request)
+
+
+def name_client(request: Request) -> str:
+    """Whose photos the request brings: the name of the key, or where it comes from."""
+    name: str | None = request.state.key_name
+    return name or find_network(request.scope, request.app.state.service.settings.trusted_proxies)
+
+
+def find_network(scope: Scope, proxies: int) -> str:
+    """Where a request comes from, as the first of so many proxies in front tells it."""
+    address = scope["client"][0] if scope["client"] else ""
+    if proxies:
+        forwarded = ",".join(Headers(scope=scope).getlist("x-forwarded-for")).split(",")
+        address = forwarded[-proxies:][0].strip()[:_LONGEST_ADDRESS] or address
+    return name_network(address)
+
+
+@lru_cache(maxsize=4096)
+def name_network(address: str) -> str:
+    """What whoever has this address has to themselves: with IPv6 it is one of very many that they may take."""
+    if ":" not in address:
+        return address
+    try:
+        sixteen = IPv6Address(address.partition("%")[0])
+    except ValueError:
+        return address
+    return str(sixteen.ipv4_mapped or IPv6Network((sixteen, _IPV6_PREFIX), strict=False))
+
+
+def _split(entry: str) -> tuple[str, str]:
+    name, _, digest = entry.partition(":")
+    return digest, name

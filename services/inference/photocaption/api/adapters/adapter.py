@@ -1,0 +1,47 @@
+"""What an adapter consists of."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from fastapi import APIRouter
+from starlette.types import Scope
+
+from photocaption.api.openapi import document_errors
+from photocaption.api.problems import Kind, Problem
+
+Json = dict[str, Any]
+Translate = Callable[[Problem], Json]
+
+_FORM_KEY = "photocaption.error_form"
+
+
+@dataclass(frozen=True, slots=True)
+class Adapter:
+    """One protocol: the setting that switches it, its routes, and a problem in its own form.
+
+    `captioning` are the paths that take photos: refused while the queue is full, before a body is read. `prefix` begins
+    every path of the protocol, those that are not served among them: its clients understand no other form of error.
+    """
+
+    setting: str
+    router: APIRouter
+    translate: Translate
+    captioning: tuple[str, ...] = ()
+    prefix: str | None = None
+
+
+def set_error_form(scope: Scope, translate: Translate) -> None:
+    """Have every problem of this request told in another form, on a path that takes more than one."""
+    scope[_FORM_KEY] = translate
+
+
+def find_error_form(scope: Scope) -> Translate | None:
+    """The form that this request's problems were set to."""
+    form: Translate | None = scope.get(_FORM_KEY)
+    return form
+
+
+def document_translated(translate: Translate, *kinds: Kind) -> dict[int | str, Json]:
+    """The `responses` of a route whose problems are told by `translate`."""
+    return document_errors(*kinds, media_type="application/json", schema={"type": "object"}, write=translate)

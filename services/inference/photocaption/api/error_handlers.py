@@ -1,0 +1,79 @@
+"""Turns whatever a route raises, or the framework raises itself, into a problem."""
+
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
+from starlette.responses import Response
+
+from photocaption.api import problems
+from photocaption.api.problems import Problem, ProblemError, ProblemResponse
+from photocaption.api.schemas import CaptionQuery
+from photocaption.errors import CaptionError
+
+_log = logging.getLogger(__name__)
+
+
+def install_error_handlers(app: FastAPI) -> None:
+    """Make every error of `app` a problem."""
+    app.add_exception_handler(ProblemError, _answer)
+    app.add_exception_handler(CaptionError, _answer)
+    app.add_exception_handler(HTTPException, _answer_framework)
+    app.add_exception_handler(RequestValidationError, _answer_validation)
+    app.add_exception_handler(ClientDisconnect, _answer_nobody)
+
+
+def report(request: Request, error: Exception) -> Problem:
+    """Describe `error` for the client, count it, and log it when it is ours."""
+    problem = problems.describe(error)
+    request.app.state.service.metrics.rejections.labels(problem.type.rpartition(":")[2]).inc()
+    if problem.status == problems.INTERNAL.status:
+        _log.error("unexpected error", exc_info=error)
+    return problem
+
+
+async def _answer(request: Request, error: Exception) -> Response:
+    headers = error.headers if isinstance(error, ProblemError) else None
+    return ProblemResponse(report(request, error), headers)
+
+
+async def _answer_framework(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    return await _answer(request, _translate(request, error))
+
+
+async def _answer_validation(request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)
+    details = "; ".join(_describe(each) for each in error.errors())
+    return await _answer(request, ProblemError(problems.INVALID_PARAMETER, f"{details}."))
+
+
+async def _answer_nobody(_request: Request, _error: Exception) -> Response:
+    return Response(status_code=problems.CLIENT_CLOSED_REQUEST)
+
+
+def _translate(request: Request, error: HTTPException) -> ProblemError:
+    headers = dict(error.headers or {})
+    match error.status_code:
+        case 404:
+            return ProblemError(problems.NOT_FOUND, f"There is nothing at {request.url.path}.")
+        case 405:
+            detail = f"{request.method} is not allowed here; use {headers.get('Allow', 'another method')}."
+            return ProblemError(problems.METHOD_NOT_ALLOWED, detail, headers=headers)
+        case _:
+            return ProblemError(problems.INTERNAL, problems.INTERNAL.example)
+
+
+def _describe(fault: Mapping[str, Any]) -> str:
+    name = ".".join(str(part) for part in fault["loc"][1:])
+    if fault["type"] == "extra_forbidden":  # in a query: JSON may hold more than is read
+        return f"{name}: there is no such parameter; there are {', '.join(CaptionQuery.model_fields)}"
+    return f"{name}: {_lower_first(fault['msg'])}"
+
+
+def _lower_first(text: str) -> str:
+    return text[:1].lower() + text[1:]

@@ -1,0 +1,110 @@
+"""Reads JSON bodies from strangers: bounded in size, in the number of values, and in what the photos take decoded."""
+
+import asyncio
+import base64
+from typing import Any, TypeVar
+
+from fastapi import Request
+from pydantic import BaseModel, ValidationError
+
+from photocaption.api import problems
+from photocaption.api.problems import ProblemError
+from photocaption.api.uploads import JSON, refuse_compressed, require_content
+
+# A parsed value takes up to a hundred times the two or three bytes that it may have in the body. A value needs a comma
+# or a bracket, and base64 has neither.
+MOST_VALUES = 20_000
+# A photo in base64 is a third larger, PHP writes each of its slashes with a backslash, and prompts come along.
+_GROWTH = 1.4
+_BESIDE_PHOTOS = 2**20
+_SHOWN_ERRORS = 3
+_SLICE = 4 * 2**18  # characters decoded at a time, so that other requests go on meanwhile
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+def bound_json(max_photo_bytes: int) -> int:
+    """The largest JSON body that may hold photos of so many bytes in all."""
+    return round(max_photo_bytes * _GROWTH) + _BESIDE_PHOTOS
+
+
+def document_json(model: type[BaseModel], *, raw: bool = False) -> dict[str, Any]:
+    """The request body of a route that takes `model`; with `raw`, the bytes of a photo too."""
+    schema = model.model_json_schema()
+    content: dict[str, Any] = {JSON: {"schema": _inline(schema, schema.pop("$defs", {}))}}
+    if raw:
+        content["image/*"] = {"schema": {"type": "string", "format": "binary"}}
+    return {"requestBody": {"required": True, "content": content}}
+
+
+async def read_json(request: Request, model: type[Model]) -> Model:
+    """The request's body as a `model`. Raises `ProblemError`."""
+    refuse_compressed(request)
+    body = b"".join([chunk async for chunk in request.stream()])
+    if sum(body.count(mark) for mark in (b",", b"[", b"{")) > MOST_VALUES:
+        raise ProblemError(problems.MALFORMED, f"The JSON body has more than {MOST_VALUES} values.")
+    try:
+        return model.model_validate_json(body)
+    except ValidationError as error:
+        raise ProblemError(problems.MALFORMED, _explain(error)) from None
+
+
+async def decode_photos(texts: list[str], *, most: int, most_bytes: int) -> list[bytes]:
+    """The photos of base64 texts or data URIs. Raises `ProblemError`: too many, too large together, empty, or neither.
+
+    An address of a photo is refused too: the service fetches nothing.
+    """
+    if len(texts) > most:
+        count = f"{most} image{'' if most == 1 else 's'}"
+        raise ProblemError(problems.MALFORMED, f"Send at most {count} in a request to this address.")
+    photos = [require_content(await _decode(text)) for text in texts]
+    if sum(map(len, photos)) > most_bytes:
+        raise ProblemError(
+            problems.TOO_LARGE, f"The photos are larger than {most_bytes} bytes, the most that is accepted."
+        )
+    return photos
+
+
+async def _decode(text: str) -> bytes:
+    text = "".join(_strip_head(text).split())
+    text += "=" * (-len(text) % 4)
+    pieces = []
+    try:
+        for first in range(0, len(text), _SLICE):
+            pieces.append(base64.b64decode(text[first : first + _SLICE], validate=True))
+            await asyncio.sleep(0)
+    except ValueError:  # binascii.Error too
+        raise ProblemError(problems.MALFORMED, "A photo is not valid base64.") from None
+    return b"".join(pieces)
+
+
+def _strip_head(text: str) -> str:
+    """What follows the head of a data URI, or all of `text`."""
+    scheme = text[:8].lower()
+    if scheme.startswith(("http:", "https:", "file:", "ftp:")):
+        detail = "Addresses of photos are not fetched: send the photo itself, in base64 or as a data URI."
+        raise ProblemError(problems.MALFORMED, detail)
+    if not scheme.startswith("data:"):
+        return text
+    head, _, data = text.partition(",")
+    if not head.lower().endswith(";base64"):
+        raise ProblemError(problems.MALFORMED, "The data URI is not in base64.")
+    return data
+
+
+def _inline(schema: Any, definitions: dict[str, Any]) -> Any:  # noqa: ANN401
+    """`schema` without references, which would be to another place in the document."""
+    if isinstance(schema, list):
+        return [_inline(part, definitions) for part in schema]
+    if not isinstance(schema, dict):
+        return schema
+    if reference := schema.get("$ref"):
+        return _inline(definitions[reference.rpartition("/")[2]], definitions)
+    return {key: _inline(part, definitions) for key, part in schema.items()}
+
+
+def _explain(error: ValidationError) -> str:
+    found = error.errors(include_url=False, include_input=False, include_context=False)
+    details = [".".join(map(str, each["loc"])) + f": {each['msg'][:1].lower()}{each['msg'][1:]}" for each in found]
+    more = "" if len(details) <= _SHOWN_ERRORS else f"; and {len(details) - _SHOWN_ERRORS} more"
+    return "The JSON body cannot be used: " + "; ".join(details[:_SHOWN_ERRORS]).removeprefix(": ") + more + "."

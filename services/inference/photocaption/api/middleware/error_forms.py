@@ -1,0 +1,60 @@
+"""Tells problems in the form of the protocol that was asked, wherever they come from.
+
+Problems are written by handlers, by other middlewares and by the last resort for errors that nobody expected; each
+writes RFC 9457. On the paths of another protocol, whether they are served or not, this one, around all of them,
+translates.
+"""
+
+import json
+from collections.abc import Mapping
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from photocaption.api.adapters.adapter import Translate, find_error_form
+from photocaption.api.problems import MEDIA_TYPE, Problem
+
+
+class ErrorFormMiddleware:
+    """Translates problems on paths that begin as `forms` has them, and of requests that had their form set."""
+
+    def __init__(self, app: ASGIApp, *, forms: Mapping[str, Translate]) -> None:
+        self._app = app
+        self._forms = forms
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on; hold back an answer that is a problem until it is translated."""
+        start: Message | None = None
+
+        async def send_translated(message: Message) -> None:
+            nonlocal start
+            if message["type"] == "http.response.start" and self._find(scope) and _is_problem(message):
+                start = message
+                return
+            if start is None:
+                await send(message)
+                return
+            translate = self._find(scope)
+            assert translate is not None
+            assert not message.get("more_body"), "a problem is sent in one piece"
+            head, body = _translate(start, message["body"], translate)
+            await send(head)
+            await send({**message, "body": body})
+
+        await self._app(scope, receive, send_translated if scope["type"] == "http" else send)
+
+    def _find(self, scope: Scope) -> Translate | None:
+        forms = (translate for prefix, translate in self._forms.items() if scope["path"].startswith(prefix))
+        return find_error_form(scope) or next(forms, None)
+
+
+def _translate(start: Message, body: bytes, translate: Translate) -> tuple[Message, bytes]:
+    told = json.dumps(translate(Problem.model_validate_json(body)), ensure_ascii=False).encode()
+    headers = MutableHeaders(raw=start["headers"])
+    headers["content-type"] = "application/json"
+    headers["content-length"] = str(len(told))
+    return {**start, "headers": headers.raw}, told
+
+
+def _is_problem(start: Message) -> bool:
+    return Headers(raw=start["headers"]).get("content-type") == MEDIA_TYPE

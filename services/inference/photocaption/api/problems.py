@@ -1,0 +1,206 @@
+"""Every error answer of the service, as RFC 9457 `application/problem+json`, also where the framework raises it.
+
+`KINDS` is the whole list; docs/api.md shows it and the OpenAPI document takes its examples from it.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field
+from pydantic.json_schema import SkipJsonSchema
+from starlette.responses import Response
+
+from photocaption.errors import (
+    CaptionError,
+    DeadlineExceededError,
+    ImageTooLargeError,
+    NotReadyError,
+    QueueFullError,
+    UndecodableImageError,
+    UnsupportedImageError,
+)
+from photocaption.serving.logs import current_request_id
+
+MEDIA_TYPE = "application/problem+json"
+_TYPE_PREFIX = "urn:image-captions:problem:"
+_NOT_READY_RETRY_AFTER = 2
+
+# Nobody reads it: the log should show a client that hung up neither as a success nor as our failure.
+CLIENT_CLOSED_REQUEST = 499
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A kind of problem: `slug` names it for programs, `title` for people; `example` is a possible detail."""
+
+    slug: str
+    status: int
+    title: str
+    example: str
+
+    @property
+    def type(self) -> str:
+        """The URI that identifies the kind."""
+        return _TYPE_PREFIX + self.slug
+
+
+MALFORMED = Kind(
+    "malformed-request",
+    400,
+    "The request is malformed",
+    "The part 'image' is missing: send the photo in a part of that name.",
+)
+INVALID_PARAMETER = Kind(
+    "invalid-parameter", 400, "A query parameter is not valid", "beam_width: input should be less than or equal to 10."
+)
+UNAUTHORIZED = Kind(
+    "unauthorized", 401, "An API key is needed", "Send a valid API key as 'Authorization: Bearer <key>'."
+)
+NOT_FOUND = Kind("not-found", 404, "There is nothing here", "There is nothing at /captoin.")
+METHOD_NOT_ALLOWED = Kind("method-not-allowed", 405, "The method is not allowed", "Use POST here.")
+TIMED_OUT = Kind(
+    "request-timeout", 408, "The request took too long to arrive", "The request did not arrive within 30 seconds."
+)
+TOO_LARGE = Kind("body-too-large", 413, "The request is too large", "The request is larger than 33554432 bytes.")
+UNSUPPORTED_TYPE = Kind(
+    "unsupported-type",
+    415,
+    "The type is not supported",
+    "The file is not a picture of a known format: send JPEG, PNG, WebP, HEIC, AVIF, GIF, BMP or TIFF.",
+)
+UNDECODABLE = Kind(
+    "undecodable-image",
+    422,
+    "The photo cannot be decoded",
+    "The JPEG file is truncated or damaged and cannot be decoded.",
+)
+IMAGE_TOO_LARGE = Kind(
+    "image-too-large", 422, "The photo has too many pixels", "The photo has 120 megapixels; at most 50 are accepted."
+)
+UNSURE = Kind(
+    "unsure",
+    422,
+    "The model is not sure enough",
+    "The model is not sure enough of what this photo shows to describe it.",
+)
+QUEUE_FULL = Kind(
+    "queue-full",
+    429,
+    "The service is busy",
+    "The service is busy: 64 photos are waiting already. Please try again a little later.",
+)
+RATE_LIMITED = Kind(
+    "rate-limited",
+    429,
+    "Too many requests",
+    "This API key may send 60 photos a minute. Please try again in 5 seconds.",
+)
+HEADERS_TOO_LARGE = Kind(
+    "headers-too-large",
+    431,
+    "The request's headers are too large",
+    "The request's headers are larger than 32768 bytes.",
+)
+INTERNAL = Kind(
+    "internal-error", 500, "Something went wrong here", "Something went wrong on our side. Please try again."
+)
+NOT_READY = Kind(
+    "not-ready", 503, "The service is not ready", "The model is still loading. Please try again in a few seconds."
+)
+DEADLINE_EXCEEDED = Kind(
+    "deadline-exceeded",
+    504,
+    "The caption took too long",
+    "The photo was not captioned within 20 seconds. Please try again.",
+)
+
+KINDS = (
+    MALFORMED, INVALID_PARAMETER, UNAUTHORIZED, NOT_FOUND, METHOD_NOT_ALLOWED, TIMED_OUT, TOO_LARGE, UNSUPPORTED_TYPE,
+    UNDECODABLE, IMAGE_TOO_LARGE, UNSURE, QUEUE_FULL, RATE_LIMITED, HEADERS_TOO_LARGE, INTERNAL, NOT_READY,
+    DEADLINE_EXCEEDED,
+)  # fmt: skip
+
+# What can be wrong with any JSON body, and on the way of a photo to its caption where another protocol asks.
+OF_JSON = (MALFORMED, UNAUTHORIZED, TIMED_OUT, TOO_LARGE, UNSUPPORTED_TYPE, INTERNAL)
+OF_CAPTION = (UNDECODABLE, IMAGE_TOO_LARGE, UNSURE, QUEUE_FULL, RATE_LIMITED, NOT_READY, DEADLINE_EXCEEDED)
+
+_KIND_OF_ERROR: dict[type[CaptionError], Kind] = {
+    UnsupportedImageError: UNSUPPORTED_TYPE,
+    UndecodableImageError: UNDECODABLE,
+    ImageTooLargeError: IMAGE_TOO_LARGE,
+    QueueFullError: QUEUE_FULL,
+    DeadlineExceededError: DEADLINE_EXCEEDED,
+    NotReadyError: NOT_READY,
+}
+
+
+Absent = SkipJsonSchema[None]  # of a field that is left out rather than null, as the OpenAPI document then says
+
+
+class Problem(BaseModel):
+    """What went wrong, for a person in `detail` and for a program in `type`."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    type: str = Field(description="URI that identifies the kind of problem; it never changes.")
+    title: str = Field(description="The kind of problem in a few words.")
+    status: int = Field(
+        ge=400, le=599, description="The HTTP status; for one photo of several, the one it would have had alone."
+    )
+    detail: str = Field(description="What went wrong this time, in a sentence or two that a person can be shown.")
+    request_id: str | Absent = Field(None, description="Names the request in the service's logs.")
+    retry_after: Annotated[int, Field(ge=0)] | Absent = Field(
+        None, description="Seconds after which trying again is worth it."
+    )
+
+
+class ProblemError(Exception):
+    """Raised where the HTTP layer itself finds a problem with a request."""
+
+    def __init__(
+        self, kind: Kind, detail: str, *, retry_after: int | None = None, headers: Mapping[str, str] | None = None
+    ) -> None:
+        super().__init__(detail)
+        self.kind = kind
+        self.detail = detail
+        self.retry_after = retry_after
+        self.headers = dict(headers or {})
+
+
+class ProblemResponse(Response):
+    """A problem as the whole answer to a request."""
+
+    media_type = MEDIA_TYPE
+
+    def __init__(self, problem: Problem, headers: Mapping[str, str] | None = None) -> None:
+        retry = {} if problem.retry_after is None else {"Retry-After": str(problem.retry_after)}
+        body = problem.model_dump_json(exclude_none=True)
+        super().__init__(body, problem.status, headers={**retry, **(headers or {})})
+
+
+def describe(error: Exception) -> Problem:
+    """The problem that `error` is to the client. Whatever is not meant for the public becomes an internal error."""
+    match error:
+        case ProblemError():
+            return make_problem(error.kind, error.detail, retry_after=error.retry_after)
+        case QueueFullError():
+            return make_problem(QUEUE_FULL, str(error), retry_after=max(1, round(error.retry_after)))
+        case NotReadyError():
+            return make_problem(NOT_READY, str(error), retry_after=_NOT_READY_RETRY_AFTER)
+        case CaptionError() if type(error) in _KIND_OF_ERROR:
+            return make_problem(_KIND_OF_ERROR[type(error)], str(error))
+        case _:
+            return make_problem(INTERNAL, INTERNAL.example)
+
+
+def make_problem(kind: Kind, detail: str, *, retry_after: int | None = None) -> Problem:
+    """A problem of `kind`."""
+    return Problem(
+        type=kind.type,
+        title=kind.title,
+        status=kind.status,
+        detail=detail,
+        request_id=current_request_id.get(),
+        retry_after=retry_after,
+    )

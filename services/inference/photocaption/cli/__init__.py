@@ -1,0 +1,5 @@
+"""The program `caption`."""
+
+from photocaption.cli.command import main
+
+__all__ = ["main"]

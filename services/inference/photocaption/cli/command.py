@@ -1,0 +1,146 @@
+"""The program `caption`: photos and folders of photos in, sentences out.
+
+    caption dog.jpg
+    caption holiday/ --format csv --output holiday.csv
+    caption holiday/ --exclude '*-edited.*' --newer 2026-01-31 --dry-run
+    caption holiday/ --write
+    curl -s https://example.org/dog.jpg | caption - --alternatives 3
+    caption html site/ --dry-run
+    caption serve
+
+Captions go to the standard output, complaints and progress to the standard error. A photo that cannot be read never
+stops the rest. `caption serve` is the HTTP service, set up by the environment. Exit status: 0 when every photo got its
+caption, 1 when some did not, 2 when none did or nothing could be started.
+"""
+
+import argparse
+import os
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from io import TextIOWrapper
+from itertools import chain
+
+from photocaption.caption import CaptionOptions
+from photocaption.cli.arguments import parse, parse_site
+from photocaption.cli.batch import FEW, Model, Task, map_in_order
+from photocaption.cli.exiftool import ExifTools
+from photocaption.cli.folders import Choice, Listing, list_photos
+from photocaption.cli.messages import complain
+from photocaption.cli.metadata import Metadata
+from photocaption.cli.outcome import Outcome, Status, Tally
+from photocaption.cli.output import Layout
+from photocaption.cli.place import Place, PlaceError
+from photocaption.cli.progress import Progress
+from photocaption.cli.record import ANY_NAME, open_record, read_record
+from photocaption.cli.sidecars import TextSidecars
+from photocaption.cli.site import caption_site
+from photocaption.errors import BundleError
+from photocaption.model.bundle import BUNDLE_VARIABLE, find_bundle
+from photocaption.model.cpu import count_cores
+
+SERVE = "serve"
+HTML = "html"
+
+_INTERRUPTED = 130
+_PIPE_CLOSED = 141
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the program; the exit status comes back."""
+    arguments = sys.argv[1:] if arguments is None else arguments
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors=ANY_NAME)
+    try:
+        return _choose(list(arguments))
+    except (BundleError, PlaceError) as error:
+        complain(str(error))
+        return 2
+    except KeyboardInterrupt:
+        return _INTERRUPTED
+    except BrokenPipeError:  # whoever read our output has seen enough, as `head` does
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return _PIPE_CLOSED
+    except OSError as error:
+        complain(f"{error.filename}: {error.strerror}")
+        return 2
+
+
+def _choose(arguments: Sequence[str]) -> int:
+    if arguments == [SERVE]:
+        return _serve()
+    if arguments[:1] == [HTML]:
+        return caption_site(parse_site(arguments[1:]))
+    return _run(parse(arguments))
+
+
+def _serve() -> int:
+    from photocaption.__main__ import main as serve  # the web framework is slow to import, and photos need none
+
+    os.environ[BUNDLE_VARIABLE] = str(find_bundle())
+    return serve()
+
+
+def _run(options: argparse.Namespace) -> int:
+    listing = list_photos(options.photos, Choice(options.include, options.exclude, options.newer))
+    at_once = min(count_cores(), max(1, len(listing.photos)))
+    settings = CaptionOptions(beam_width=options.beam_width, alternatives=options.alternatives)
+    with (
+        _open_place(options, named=_are_named(options, listing)) as place,
+        Model(options.bundle, options.runtime, at_once, guarded=len(listing.photos) > FEW) as model,
+    ):
+        task = Task(model, settings, place, options.min_confidence, crowded=at_once > 1)
+        work = task.examine if options.dry_run else task.caption
+        outcomes = chain(listing.failures, map_in_order(work, listing.photos, at_once))
+        tally = _report(outcomes, place, len(listing.failures) + len(listing.photos))
+    _sum_up(tally, listing, dry_run=options.dry_run)
+    return tally.exit_status
+
+
+def _are_named(options: argparse.Namespace, listing: Listing) -> bool:
+    """One photo asked for by its name needs no label; several do, and so does whatever a folder held."""
+    return len(options.photos) > 1 or bool(listing.photos != options.photos)
+
+
+@contextmanager
+def _open_place(options: argparse.Namespace, *, named: bool) -> Iterator[Place]:
+    if options.sidecar == "txt":
+        yield TextSidecars(options.existing)
+    elif options.sidecar or options.write:
+        with ExifTools() as tools:
+            yield Metadata(tools, options.existing, beside=not options.write)
+    else:
+        layout = Layout(options.format, alternatives=options.alternatives, named=named)
+        if options.dry_run:
+            yield read_record(options.output, layout, options.existing, options.min_confidence)
+        else:
+            with open_record(options.output, layout, options.existing, options.min_confidence) as record:
+                yield record
+
+
+def _report(outcomes: Iterable[Outcome], place: Place, count: int) -> Tally:
+    """Say what becomes of every photo, as soon as it is known."""
+    progress = Progress(sys.stderr, count)
+    progress.show()
+    tally = Tally()
+    for outcome in outcomes:
+        progress.erase()
+        tally.add(outcome)
+        if outcome.status is Status.WANTED:
+            print(outcome.name)
+        else:
+            place.note(outcome)
+        if outcome.reason:
+            complain(f"{outcome.name}: {outcome.reason}")
+        progress.count(worked=outcome.status is not Status.KEPT)
+    return tally
+
+
+def _sum_up(tally: Tally, listing: Listing, *, dry_run: bool) -> None:
+    lines = [str(tally), listing.sum_up_left_out()]
+    if dry_run:
+        lines = [f"{name}: left out, {reason}" for name, reason in listing.left_out]
+    for line in lines:
+        if line:
+            complain(line)

@@ -1,0 +1,30 @@
+"""Where captions go, as far as a run has to know."""
+
+from typing import Literal, Protocol
+
+from photocaption.caption import Caption
+from photocaption.cli.outcome import Outcome
+from photocaption.cli.photo import Photo
+
+Existing = Literal["skip", "replace", "append", "renew"]
+EXISTING: tuple[Existing, ...] = ("skip", "replace", "append", "renew")
+
+
+class PlaceError(Exception):
+    """Captions cannot go there."""
+
+
+class Place(Protocol):
+    """A table, text files beside the photos, or the photos themselves; threads share it."""
+
+    def find(self, photo: Photo) -> Outcome | None:
+        """What the photo came to before; None where it is to be captioned. Raises OSError."""
+        ...
+
+    def keep(self, photo: Photo, caption: Caption, author: str) -> bool:
+        """Put a caption by this author beside or into the photo; False where it is there already. Raises OSError."""
+        ...
+
+    def note(self, outcome: Outcome) -> None:
+        """Learn, in the order of the photos and in one thread, what became of each. Raises OSError."""
+        ...

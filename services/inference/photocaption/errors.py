@@ -1,0 +1,64 @@
+"""What can go wrong between the bytes of a photo and its caption, told along the dataflow.
+
+    bundle ──▶ loaded                       BundleError: at start, for the operator
+    bytes ──image──▶ pixels                 UnsupportedImageError, UndecodableImageError, ImageTooLargeError,
+                                            DecoderError; LongDecodingError, which stays between the two
+    pixels ──scheduler──▶ worker            QueueFullError, DeadlineExceededError, NotReadyError
+
+Every message is written for the person who sent the photo (or, for a bundle, for the operator): one sentence that says
+what is wrong and, where there is one, the limit that was passed. Nothing internal goes into it. The HTTP status that
+belongs to each class is decided in `photocaption.api.problems`, so that the library does not know HTTP.
+"""
+
+
+class CaptionError(Exception):
+    """Base of all errors that this package raises on purpose; `str(error)` is fit for the public."""
+
+
+class BundleError(CaptionError):
+    """The bundle is missing, damaged, incomplete or of a schema this version does not read."""
+
+
+class ImageError(CaptionError):
+    """The bytes sent do not give a picture that can be captioned."""
+
+
+class UnsupportedImageError(ImageError):
+    """The bytes are not of an image format on the allowlist, judged by content."""
+
+
+class UndecodableImageError(ImageError):
+    """The format is on the allowlist but the bytes are truncated or damaged."""
+
+
+class ImageTooLargeError(ImageError):
+    """The picture has more pixels, or a longer side, than the limits allow; found before decoding."""
+
+
+class LongDecodingError(ImageError):
+    """The picture takes longer to decode than most; it was not begun, since only brief work was asked for."""
+
+
+class ServiceError(CaptionError):
+    """The service cannot take or finish this request now; the photo may be fine."""
+
+
+class QueueFullError(ServiceError):
+    """As many photos wait as the queue holds."""
+
+    def __init__(self, message: str, *, retry_after: float) -> None:
+        """`retry_after`: seconds after which a place is likely to be free."""
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class DeadlineExceededError(ServiceError):
+    """The photo was not captioned within its deadline, counted from arrival."""
+
+
+class NotReadyError(ServiceError):
+    """The model is loading, or the service is draining before it stops."""
+
+
+class DecoderError(NotReadyError):
+    """No process decodes photos now, or the one that had this photo was killed from outside."""

@@ -1,0 +1,339 @@
+"""Decodes the bytes of strangers: an RGB picture comes out, or an error that says what is wrong with the bytes.
+
+The format is judged by the first bytes, never by a name or header, and only that format's decoder gets to see them, and
+of them only what pixels need: a module for each format takes that out (`jpeg`, `png`, `gif`, `tiff`, `webp`, `boxes`),
+reads orientation and colour profile, and refuses by name the kinds that are not read. Structure and size are checked
+before any pixel is decoded. Of a picture with several frames the first is read. docs/formats.md has the whole table.
+
+What Pillow raises on damaged bytes goes well beyond what it documents: OSError, SyntaxError, ValueError, IndexError and
+others were seen. So here, and only here, every exception of a library is taken for a verdict on its input.
+"""
+
+import io
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+# Importing a plugin registers it: Pillow would otherwise load all that it has at the first WebP or TIFF.
+from PIL import (
+    BmpImagePlugin,  # noqa: F401
+    GifImagePlugin,  # noqa: F401
+    Image,
+    ImageChops,
+    JpegImagePlugin,
+    PngImagePlugin,  # noqa: F401
+    TiffImagePlugin,
+    WebPImagePlugin,  # noqa: F401
+)
+
+from photocaption.caption import PictureInfo
+from photocaption.errors import (
+    ImageError,
+    ImageTooLargeError,
+    LongDecodingError,
+    UndecodableImageError,
+    UnsupportedImageError,
+)
+from photocaption.image import boxes
+from photocaption.image.avif import read_avif
+from photocaption.image.boxes import read_heic
+from photocaption.image.colour import GROUND, to_colour, to_grey, to_rgb
+from photocaption.image.exif import ORIENTATION
+from photocaption.image.gif import read_gif
+from photocaption.image.heic import HeicPhoto
+from photocaption.image.jpeg import end_otherwise, is_whole, read_jpeg
+from photocaption.image.plain import Plain
+from photocaption.image.png import read_png
+from photocaption.image.structure import check_structure, count_scans
+from photocaption.image.tiff import read_tiff
+from photocaption.image.webp import read_webp
+
+# Pillow warns of each oddity in a file, and Python remembers every different warning for good: strangers could fill the
+# log with them, and the memory. What matters of it is checked here.
+warnings.filterwarnings("ignore", module=r"PIL\.")
+
+# Pillow's own reading of what is not compressed mixes up planes of 16 bits.
+TiffImagePlugin.READ_LIBTIFF = True
+
+FORMATS = ("JPEG", "PNG", "WebP", "HEIC", "AVIF", "GIF", "BMP", "TIFF")
+
+_NO_BMP, _NO_COLOURS = "Unsupported BMP ", "Conversion from YUV failed"
+_TOO_LARGE = (Image.DecompressionBombError, Image.DecompressionBombWarning, MemoryError)
+_PATIENCE = {"HEIC": 3.0, "AVIF": 3.0}
+_WEIGHTS = {"WebP": 2.0, "HEIC": 0.5}
+_BYTES_A_PIXEL = 9  # see `ImageLimits`
+
+_SIGNATURES = (
+    (b"\xff\xd8\xff", "JPEG"),
+    (b"\x89PNG\r\n\x1a\n", "PNG"),
+    (b"GIF87a", "GIF"),
+    (b"GIF89a", "GIF"),
+    (b"BM", "BMP"),
+    (b"II*\0", "TIFF"),
+    (b"MM\0*", "TIFF"),
+    (b"II+\0", "TIFF"),
+    (b"MM\0+", "TIFF"),
+)
+
+_READERS: dict[str, Callable[[bytes], Plain]] = {
+    "JPEG": read_jpeg,
+    "PNG": read_png,
+    "WebP": read_webp,
+    "GIF": read_gif,
+    "HEIC": read_heic,
+    "AVIF": read_avif,
+    "BMP": Plain,
+    "TIFF": read_tiff,
+}
+# libtiff gives values in the machine's byte order; Pillow takes these for those of the file.
+_NATIVE = {
+    "F;32F": "F;32NF", "F;32BF": "F;32NF", "I;32S": "I;32NS", "I;32BS": "I;32NS", "I;16S": "I;16NS", "I;16BS": "I;16NS",
+}  # fmt: skip
+
+# A scan of a progressive JPEG costs half a nanosecond a pixel; programs write about ten.
+_MOST_SCANS_OF_LARGEST = 6
+# Some cameras leave out the end of a JPEG, and the last bits of its last square.
+_PIXELS_A_MISSING_ONE = 1_000
+# What takes less than a tenth of a second, and most photos have: see `brief`.
+_BRIEF_HELD = 4_000_000  # pixels
+_BRIEF_SCANNED = 40_000_000
+_BRIEF_BYTES = 8 * 2**20
+
+_TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+_SIDEWAYS = frozenset({5, 6, 7, 8})
+
+
+@dataclass(frozen=True, slots=True)
+class ImageLimits:
+    """The largest picture that is decoded, in pixels.
+
+    `max_pixels`: of a JPEG, which is shrunk while it is decoded; `max_held_pixels`: of anything that has to be held in
+    full, which takes up to 9 bytes a pixel, twice as many for WebP and half as many for HEIC: 180 MB. Of a progressive
+    JPEG the coefficients are held, two bytes each. `max_side`: in width or height.
+    """
+
+    max_pixels: int = 50_000_000
+    max_held_pixels: int = 20_000_000
+    max_side: int = 20_000
+
+
+_LIMITS = ImageLimits()
+
+
+def decode(
+    data: bytes, limits: ImageLimits = _LIMITS, *, sufficient_side: int | None = None, brief: bool = False
+) -> tuple[Image.Image, PictureInfo]:
+    """The picture as a person sees it, in RGB, and what the file holds.
+
+    With a `sufficient_side` a large picture comes out smaller than it is, by a whole factor and with no side below
+    that: for whoever resizes it anyway, in a fraction of the time and memory. It may then come in YCbCr, as JPEG keeps
+    it. `PictureInfo` has the full size. With `brief`, a picture that would take longer than most raises
+    LongDecodingError instead.
+
+    Raises UnsupportedImageError, UndecodableImageError, ImageTooLargeError.
+    """
+    format_name = _recognise(data)
+    try:
+        check_structure(data, format_name)
+        image, size = _load(data, format_name, limits, sufficient_side, brief=brief)
+    except ImageError:
+        raise
+    except Exception as error:  # see the module's docstring
+        if isinstance(error, _TOO_LARGE) or "memory" in str(error).lower():
+            msg = f"The picture is too large. {_describe(limits)}"
+            raise ImageTooLargeError(msg) from error
+        if kind := _name_kind(str(error)):
+            msg = f"The picture is {format_name} of a kind that is not read ({kind}): save it as a JPEG."
+            raise UnsupportedImageError(msg) from error
+        msg = f"The picture looks like {format_name}, but it is damaged or incomplete."
+        raise UndecodableImageError(msg) from error
+    return image, PictureInfo(*size, format_name)
+
+
+def _name_kind(reason: str) -> str | None:
+    """What a decoder says that it has no way to read; None for anything else that it says."""
+    if reason.startswith(_NO_COLOURS):
+        return "the matrix of its colours"
+    return reason.removeprefix(_NO_BMP) if reason.startswith(_NO_BMP) else None
+
+
+def get_patience(data: bytes) -> float:
+    """How many times as long as for a JPEG a photo's decoder may take, for what it has to do."""
+    return _PATIENCE.get(boxes.recognise(data) or "", 1.0)
+
+
+def _recognise(data: bytes) -> str:
+    for signature, format_name in _SIGNATURES:
+        if data.startswith(signature):
+            return format_name
+    if data.startswith(b"RIFF") and data[8:12] == b"WEBP":
+        return "WebP"
+    if in_boxes := boxes.recognise(data):
+        return in_boxes
+    known = ", ".join(FORMATS[:-1]) + " or " + FORMATS[-1]
+    reason = "The file is empty" if not data else "The file is not a picture of a known format"
+    msg = f"{reason}: send {known}."
+    raise UnsupportedImageError(msg)
+
+
+def _load(
+    data: bytes, format_name: str, limits: ImageLimits, sufficient_side: int | None, *, brief: bool
+) -> tuple[Image.Image, tuple[int, int]]:
+    """The picture, turned as it should be, and its size before any shrinking."""
+    plain = _READERS[format_name](data)
+    if format_name == "HEIC":
+        return _decode_heic(plain, limits, sufficient_side, brief=brief)
+    picture, (width, height), orientation = _decode_plain(plain, format_name, limits, sufficient_side, brief=brief)
+    if format_name == "JPEG" and not is_whole(data):
+        again, *_ = _decode_plain(replace(plain, data=end_otherwise(plain.data)), format_name, limits, sufficient_side)
+        if _count_differing(picture, again) * _PIXELS_A_MISSING_ONE > picture.width * picture.height:
+            raise ValueError("cut off before its last pixel")
+    if orientation in _TURNS:
+        picture = picture.transpose(_TURNS[orientation])
+    return picture, (height, width) if orientation in _SIDEWAYS else (width, height)
+
+
+def _count_differing(picture: Image.Image, other: Image.Image) -> int:
+    difference = ImageChops.difference(picture, other)
+    return max(sum(band.histogram()[1:]) for band in difference.split())
+
+
+def _decode_heic(
+    plain: Plain, limits: ImageLimits, sufficient_side: int | None, *, brief: bool
+) -> tuple[Image.Image, tuple[int, int]]:
+    photo = HeicPhoto(plain.data)
+    width, height = photo.size
+    _check_sides(width, height, limits)
+    held = _check_held(width * height, photo.size, "HEIC", limits)
+    if brief:
+        _check_brief(plain, held, scanned=0)
+    factor = 1 if sufficient_side is None else max(1, min(photo.size) // sufficient_side)
+    return to_rgb(photo.read(factor), photo.profile), photo.size
+
+
+def _decode_plain(
+    plain: Plain, format_name: str, limits: ImageLimits, sufficient_side: int | None, *, brief: bool = False
+) -> tuple[Image.Image, tuple[int, int], int]:
+    """Picture, size before any shrinking, and orientation."""
+    with _open(plain.data, format_name) as image:
+        if format_name == "AVIF":  # whose decoder gives its properties so
+            orientation, profile = image.getexif().get(ORIENTATION, 1), image.info.get("icc_profile", b"")
+            plain = replace(plain, orientation=orientation, profile=profile)
+        if plain.aperture is not None:
+            _check_sides(*image.size, limits)
+            plain = replace(plain, canvas=plain.aperture.place(*image.size))
+        width, height = image.size if plain.canvas is None else plain.canvas[:2]
+        _check_sides(width, height, limits)
+        if sufficient_side is not None:
+            shrinks = min(width, height) >= 2 * sufficient_side
+            mode = "YCbCr" if shrinks and not plain.profile and _keeps_ycbcr(image) else None
+            image.draft(mode, (sufficient_side, sufficient_side))
+        held = _check_held(_count_held(image, width * height, format_name), (width, height), format_name, limits)
+        scanned = _check_scans(plain, (width, height), format_name, limits)
+        if brief:
+            _check_brief(plain, held, scanned)
+        _use_native_order(image)
+        image.load()
+        pixels = _complete(image, plain)
+    if sufficient_side is None:
+        return to_rgb(pixels, plain.profile), (width, height), plain.orientation
+    return to_colour(pixels, sufficient_side, plain.profile), (width, height), plain.orientation
+
+
+def _open(data: bytes, format_name: str) -> Image.Image:
+    if format_name == "AVIF":
+        from PIL import AvifImagePlugin  # large, and rare
+
+        AvifImagePlugin.DEFAULT_MAX_THREADS = 1  # photos side by side keep the processor busy enough
+    return Image.open(io.BytesIO(data), formats=[format_name])
+
+
+def _use_native_order(image: Image.Image) -> None:
+    if isinstance(image, TiffImagePlugin.TiffImageFile) and image.tile and isinstance(image.tile[0].args, tuple):
+        raw_mode, *others = image.tile[0].args
+        image.tile = [image.tile[0]._replace(args=(_NATIVE.get(raw_mode, raw_mode), *others))]
+
+
+def _complete(image: Image.Image, plain: Plain) -> Image.Image:
+    """What the decoder gave, as the file's metadata says that it is meant."""
+    if plain.inverted or plain.unsigned:
+        return to_grey(image, inverted=plain.inverted, unsigned=plain.unsigned)
+    if plain.canvas is None or plain.canvas == (*image.size, 0, 0):
+        return image
+    width, height, left, top = plain.canvas
+    canvas = Image.new("RGB", (width, height), GROUND)
+    canvas.paste(to_rgb(image), (left, top))
+    return canvas
+
+
+def _keeps_ycbcr(image: Image.Image) -> bool:
+    """Whether a JPEG has its colours in YCbCr for certain: its decoder, which decides by the same marks, gives them as
+    they are or as RGB, and fails when it is asked for YCbCr and has red, green and blue.
+    """
+    if not isinstance(image, JpegImagePlugin.JpegImageFile) or image.mode != "RGB":
+        return False
+    transform = image.info.get("adobe_transform", 1 if "jfif" in image.info else None)
+    return transform == 1 and bytes(component[0] for component in image.layer) != b"RGB"
+
+
+def _check_sides(width: int, height: int, limits: ImageLimits) -> None:
+    if width * height > limits.max_pixels or max(width, height) > limits.max_side:
+        raise _refuse(width, height, limits)
+
+
+def _count_held(image: Image.Image, pixels: int, format_name: str) -> float:
+    """How many pixels' worth has to be held of a picture, after its decoder was told what is sufficient."""
+    if format_name == "GIF":
+        return pixels
+    width, height = image.size
+    if not isinstance(image, JpegImagePlugin.JpegImageFile) or not image.info.get("progressive"):
+        return width * height
+    # Its scans each touch the whole picture, as coefficients of two bytes: it is shrunk only after the last.
+    factors = [(across, down) for _, across, down, _ in image.layer]
+    most = max(across for across, _ in factors) * max(down for _, down in factors)
+    return width * height + pixels * 2 * sum(across * down for across, down in factors) / most / _BYTES_A_PIXEL
+
+
+def _check_held(pixels: float, size: tuple[int, int], format_name: str, limits: ImageLimits) -> float:
+    held = pixels * _WEIGHTS.get(format_name, 1.0)
+    if held > limits.max_held_pixels:
+        raise _refuse(*size, limits)
+    return held
+
+
+def _check_brief(plain: Plain, held: float, scanned: int) -> None:
+    if held > _BRIEF_HELD or scanned > _BRIEF_SCANNED or len(plain.data) > _BRIEF_BYTES:
+        raise LongDecodingError("The picture takes a while to decode.")
+
+
+def _check_scans(plain: Plain, size: tuple[int, int], format_name: str, limits: ImageLimits) -> int:
+    """How many pixels the scans of a JPEG go through, one after the other; 0 for other formats."""
+    if format_name != "JPEG":
+        return 0
+    scans = count_scans(plain.data)
+    scanned = size[0] * size[1] * scans
+    if scans > 1 and scanned > _MOST_SCANS_OF_LARGEST * limits.max_pixels:
+        msg = f"The picture goes {scans} times through its {size[0]} × {size[1]} pixels: save it as an ordinary JPEG."
+        raise ImageTooLargeError(msg)
+    return scanned
+
+
+def _refuse(width: int, height: int, limits: ImageLimits) -> ImageTooLargeError:
+    return ImageTooLargeError(f"The picture has {width} × {height} pixels. {_describe(limits)}")
+
+
+def _describe(limits: ImageLimits) -> str:
+    full, held = limits.max_pixels / 1e6, limits.max_held_pixels / 1e6
+    return (
+        f"At most {limits.max_side} pixels a side are read, and in all {full:g} megapixels of a JPEG, "
+        f"{2 * held:g} of a HEIC, {held:g} of an AVIF, PNG, GIF, BMP or TIFF, {held / 2:g} of a WebP, and about "
+        f"{1.25 * held:g} of a progressive JPEG."
+    )

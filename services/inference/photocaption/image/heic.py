@@ -1,0 +1,61 @@
+"""Reads HEIC photos by libheif and libde265, turned and cropped as the file says.
+
+What is beside the picture, a thumbnail, a map of depths or of brightness, is left alone. The picture is shrunk a few
+rows at a time, for nobody needs all of it in one piece. libheif, and the encoder that comes with it, are loaded for the
+first such photo.
+"""
+
+import io
+from typing import TYPE_CHECKING
+
+from PIL import Image
+
+from photocaption.image.colour import to_rgb
+
+if TYPE_CHECKING:
+    from pillow_heif import HeifImage
+
+_ROWS = 256  # at a time
+
+
+class HeicPhoto:
+    """A file's primary picture, of which nothing is decoded yet. Raises what libheif thinks of it."""
+
+    def __init__(self, data: bytes) -> None:
+        self._picture = _open(data)
+        profile = self._picture.info.get("icc_profile")
+        self.profile = profile if isinstance(profile, bytes) else b""
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height, as seen."""
+        return self._picture.size
+
+    def read(self, factor: int) -> Image.Image:
+        """The picture, shrunk by a whole factor: each pixel is the mean of a square. Raises as libheif does."""
+        content, stride = memoryview(self._picture.data), self._picture.stride
+        width, height = self._picture.size
+        shrunk = Image.new(self._picture.mode, (-(-width // factor), -(-height // factor)))
+        rows = max(factor, _ROWS // factor * factor)
+        for top in range(0, height, rows):
+            bottom = min(top + rows, height)
+            band = self._read_band(content[top * stride : bottom * stride], bottom - top).reduce(factor)
+            if band.mode != shrunk.mode:
+                shrunk = Image.new(band.mode, shrunk.size)
+            shrunk.paste(band, (0, top // factor))
+        return shrunk
+
+    def _read_band(self, content: memoryview, rows: int) -> Image.Image:
+        mode, (width, _) = self._picture.mode, self._picture.size
+        band = Image.frombytes(mode, (width, rows), content, "raw", mode, self._picture.stride)
+        return to_rgb(band) if mode.startswith("I;16") else band
+
+
+def _open(data: bytes) -> "HeifImage":
+    import pillow_heif
+    from pillow_heif import options
+
+    options.DECODE_THREADS = 1  # photos side by side keep the processor busy enough
+    options.THUMBNAILS = options.DEPTH_IMAGES = options.AUX_IMAGES = False
+    file = pillow_heif.open_heif(io.BytesIO(data), convert_hdr_to_8bit=True)
+    return file[file.primary_index]

@@ -1,0 +1,24 @@
+"""Reads orientation and colour profile from a WebP. Format: RFC 9649."""
+
+import struct
+
+from photocaption.image.exif import read_orientation
+from photocaption.image.plain import Plain
+
+_HEADER_SIZE = 12
+_MOST_CHUNKS = 10_000
+
+
+def read_webp(data: bytes) -> Plain:
+    """A WebP as it is: its decoder does not look at metadata."""
+    orientation, profile, position = 1, b"", _HEADER_SIZE
+    for _ in range(_MOST_CHUNKS):
+        if position + 8 > len(data):
+            break
+        kind, size = struct.unpack_from("<4sI", data, position)
+        if kind == b"EXIF":
+            orientation = read_orientation(data[position + 8 : position + 8 + size].removeprefix(b"Exif\0\0"))
+        elif kind == b"ICCP":
+            profile = data[position + 8 : position + 8 + size]
+        position += 8 + size + size % 2
+    return Plain(data, orientation, profile)

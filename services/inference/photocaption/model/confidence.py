@@ -1,0 +1,26 @@
+"""How sure the model is of a sentence, as a number between 0 and 1."""
+
+import math
+
+from photocaption.model.beam_search import Hypothesis
+from photocaption.model.manifest import Calibration
+
+
+def rate(hypothesis: Hypothesis, calibration: Calibration | None) -> float:
+    """Confidence from the mean log-probability of the tokens, the end counted, and the evidence for the words:
+    calibrated where the bundle is.
+    """
+    mean = hypothesis.log_probability / len(hypothesis.log_probabilities)
+    return calibrate(mean, calibration, evidence=hypothesis.evidence)
+
+
+def calibrate(mean: float, calibration: Calibration | None, *, evidence: float = 0.0) -> float:
+    """Confidence from the mean log-probability of a sentence's tokens and the mean log-odds of its words."""
+    if calibration is None:
+        return math.exp(min(mean, 0.0))
+    return _sigmoid(calibration.intercept + calibration.slope * mean + calibration.evidence * evidence)
+
+
+def _sigmoid(x: float) -> float:
+    """Without overflow for any x."""
+    return 0.5 * (1 + math.tanh(x / 2))

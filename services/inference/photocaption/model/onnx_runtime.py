@@ -1,0 +1,165 @@
+"""Runs a bundle's ONNX files on ONNX Runtime: the default, with no training framework in sight."""
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+import onnxruntime
+
+from photocaption.errors import BundleError
+from photocaption.model.bundle import DECODER_START, DECODER_STEP, ENCODER, Bundle
+from photocaption.model.cpu import may_start_threads
+from photocaption.model.external_data import has_external_data
+from photocaption.model.runtime import DecoderStart, DecoderStep, Floats, Tensors
+
+_CONTEXT = "context_"
+_STATE = "state_"
+_NEXT = "next_"
+_SILENT = 4
+_OTHER_THREADS = 16  # that the process has beside those of a session, or will have
+
+
+class ModelFiles(Protocol):
+    """Where ONNX files come from: a bundle, or whatever else keeps them while a bundle is being made."""
+
+    @property
+    def path(self) -> Path:
+        """The directory, for messages."""
+        ...
+
+    def read(self, name: str) -> bytes:
+        """The bytes of a file. Raises BundleError."""
+        ...
+
+
+class OnnxEncoder:
+    """`encoder.onnx`, in whatever precision it was exported.
+
+    Two threads together are not twice as fast as one, so that under load it pays to give each caller a core of its own.
+    """
+
+    engine = "onnxruntime"
+
+    def __init__(self, files: ModelFiles, *, threads: int, callers: int = 1) -> None:
+        """`threads`: cores to use; `callers`: how many share them when it is crowded. Raises BundleError."""
+        share = max(1, threads // callers)
+        self._alone = open_session(files, ENCODER, threads=threads)
+        self._crowded = self._alone if share == threads else open_session(files, ENCODER, threads=share)
+        _check_ports(files, ENCODER, self._alone, inputs={"images"}, outputs={"features"})
+
+    def encode(self, images: npt.NDArray[np.uint8], *, crowded: bool = False) -> Floats:
+        """Features [P, cells, channels] of `images` [P, height, width, 3]; a crowd gets them from fewer cores."""
+        session = self._crowded if crowded else self._alone
+        features: Floats = session.run(["features"], {"images": images})[0]
+        return features
+
+
+class OnnxDecoder:
+    """`decoder_start.onnx` and `decoder_step.onnx`, each on one core: to hand half of so little to another costs more
+    than it saves.
+    """
+
+    def __init__(self, bundle: Bundle) -> None:
+        """Raises BundleError."""
+        self._start = open_session(bundle, DECODER_START, threads=1)
+        self._step = open_session(bundle, DECODER_STEP, threads=1)
+        self._started = _output_names(self._start)
+        self._stepped = _output_names(self._step)
+        self._has_attention = bundle.manifest.decoder.attention
+        self._check_contract(bundle)
+
+    def start(self, features: Floats) -> DecoderStart:
+        """What the steps need, from features [P, cells, channels]."""
+        tensors = dict(zip(self._started, self._start.run(self._started, {"features": features}), strict=True))
+        return DecoderStart(
+            context={name: tensor for name, tensor in tensors.items() if name.startswith(_CONTEXT)},
+            state={name: tensor for name, tensor in tensors.items() if name.startswith(_STATE)},
+        )
+
+    def step(self, tokens: npt.NDArray[np.int32], context: Tensors, state: Tensors) -> DecoderStep:
+        """One word further for every hypothesis; `tokens` [P, K], `state` [P, K, size]."""
+        feeds = {"tokens": tokens, **context, **state}
+        tensors = dict(zip(self._stepped, self._step.run(self._stepped, feeds), strict=True))
+        return DecoderStep(
+            log_probabilities=tensors["log_probabilities"],
+            attention=tensors["attention"] if self._has_attention else None,
+            state={name: tensors[_NEXT + name] for name in state},
+        )
+
+    def _check_contract(self, bundle: Bundle) -> None:
+        carried = set(self._started)
+        _check_ports(bundle, DECODER_START, self._start, inputs={"features"}, outputs=carried)
+        if not all(name.startswith((_CONTEXT, _STATE)) for name in carried):
+            raise refusal(bundle, DECODER_START, f"has outputs that are neither {_CONTEXT}* nor {_STATE}*")
+        outputs = {"log_probabilities"} | {_NEXT + name for name in carried if name.startswith(_STATE)}
+        outputs |= {"attention"} if self._has_attention else set()
+        _check_ports(bundle, DECODER_STEP, self._step, inputs={"tokens"} | carried, outputs=outputs)
+
+
+def open_session(files: ModelFiles, name: str, *, threads: int) -> onnxruntime.InferenceSession:
+    """A session on one of the files, set up as serving needs it. Raises BundleError."""
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    # Threads that spin while they wait for work double the CPU time of a caption, and take it from those that decode
+    # photos. Work dealt out in smaller pieces keeps both cores busy when one of them is taken for a while.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    options.add_session_config_entry("session.dynamic_block_base", "4")
+    options.log_severity_level = _SILENT
+    model = read_model(files, name, threads=threads)
+    try:
+        session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # ONNX Runtime's exceptions share no base class of their own
+        raise refusal(files, name, "is not a model that ONNX Runtime can run") from error
+    # It would hold the file's bytes for good, to start again with other providers, of which there are none.
+    session._model_bytes = None  # noqa: SLF001
+    return session
+
+
+def read_model(files: ModelFiles, name: str, *, threads: int) -> bytes:
+    """The verified bytes of a model that stands for itself, once the threads that are to run it can be had.
+
+    Raises BundleError.
+    """
+    model = files.read(name)
+    try:
+        elsewhere = has_external_data(model)
+    except ValueError as error:
+        raise refusal(files, name, "is not a model in ONNX's format") from error
+    if elsewhere:
+        raise refusal(files, name, "keeps weights in other files, which no manifest vouches for")
+    if threads > 1 and not may_start_threads(threads + _OTHER_THREADS):  # ONNX Runtime would wait for ever
+        reason = (
+            f"wants {threads} threads, more than the system lets this process start: raise its limit of processes "
+            "(pids), or have fewer threads (CAPTION_THREADS)"
+        )
+        raise refusal(files, name, reason)
+    return model
+
+
+def _check_ports(
+    files: ModelFiles, name: str, session: onnxruntime.InferenceSession, *, inputs: set[str], outputs: set[str]
+) -> None:
+    check_names(files, name, "inputs", {node.name for node in session.get_inputs()}, inputs)
+    check_names(files, name, "outputs", set(_output_names(session)), outputs)
+
+
+def check_names(files: ModelFiles, name: str, what: str, actual: set[str], expected: set[str]) -> None:
+    """Raise BundleError unless a model has the inputs, or outputs, that the contract names."""
+    if actual != expected:
+        raise refusal(files, name, f"has the {what} {_join(actual)}, but should have {_join(expected)}")
+
+
+def _output_names(session: onnxruntime.InferenceSession) -> Sequence[str]:
+    return [node.name for node in session.get_outputs()]
+
+
+def _join(names: Iterable[str]) -> str:
+    return ", ".join(sorted(names))
+
+
+def refusal(files: ModelFiles, name: str, reason: str) -> BundleError:
+    """What is wrong with a file, in one line."""
+    return BundleError(f"{files.path / name}: {reason}")

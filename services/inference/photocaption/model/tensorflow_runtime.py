@@ -1,0 +1,103 @@
+"""Runs a bundle's SavedModel on TensorFlow, for those who have it anyway. Slower than ONNX Runtime; the answers are the
+same.
+
+TensorFlow is imported when a bundle is opened and not before. It reads the SavedModel's files from disk itself, after
+`load_bundle` has verified them.
+"""
+
+import contextlib
+from collections.abc import Callable, Mapping
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from photocaption.errors import BundleError
+from photocaption.model.bundle import SAVED_MODEL, Bundle
+from photocaption.model.runtime import DecoderStart, DecoderStep, Floats, Tensors
+
+Signature = Callable[..., Mapping[str, Any]]
+
+_SIGNATURES = ("encode", "start", "step")
+
+
+class SavedModelEncoder:
+    """The signature `encode`."""
+
+    engine = "tensorflow"
+
+    def __init__(self, encode: Signature, convert: Callable[[npt.NDArray[Any]], object]) -> None:
+        """`convert` makes a tensor of an array."""
+        self._encode = encode
+        self._convert = convert
+
+    def encode(self, images: npt.NDArray[np.uint8], *, crowded: bool = False) -> Floats:  # noqa: ARG002
+        """Features [P, cells, channels] of `images` [P, height, width, 3]; TensorFlow's threads serve all callers."""
+        features: Floats = self._encode(images=self._convert(images))["features"].numpy()
+        return features
+
+
+class SavedModelDecoder:
+    """The signatures `start` and `step`."""
+
+    def __init__(self, start: Signature, step: Signature, convert: Callable[[npt.NDArray[Any]], object]) -> None:
+        """`convert` makes a tensor of an array."""
+        self._start = start
+        self._step = step
+        self._convert = convert
+
+    def start(self, features: Floats) -> DecoderStart:
+        """What the steps need, from features [P, cells, channels]."""
+        tensors = {name: tensor.numpy() for name, tensor in self._start(features=self._convert(features)).items()}
+        return DecoderStart(
+            context={name: tensor for name, tensor in tensors.items() if name.startswith("context_")},
+            state={name: tensor for name, tensor in tensors.items() if name.startswith("state_")},
+        )
+
+    def step(self, tokens: npt.NDArray[np.int32], context: Tensors, state: Tensors) -> DecoderStep:
+        """One word further for every hypothesis; `tokens` [P, K], `state` [P, K, size]."""
+        feeds = {name: self._convert(tensor) for name, tensor in {"tokens": tokens, **context, **state}.items()}
+        tensors = {name: tensor.numpy() for name, tensor in self._step(**feeds).items()}
+        return DecoderStep(
+            log_probabilities=tensors["log_probabilities"],
+            attention=tensors.get("attention"),
+            state={name: tensors[f"next_{name}"] for name in state},
+        )
+
+
+def open_saved_model(bundle: Bundle, *, threads: int) -> tuple[SavedModelEncoder, SavedModelDecoder]:
+    """Load `saved_model/`. Raises BundleError when the bundle has none that runs, or TensorFlow is not installed."""
+    if not bundle.has_saved_model():
+        raise _refusal(bundle, "is missing, and the TensorFlow runtime needs it: export it, or use the runtime onnx")
+    tensorflow = _import_tensorflow(bundle)
+    # The pool can only be sized before TensorFlow has run anything in this process; later it is what it is.
+    with contextlib.suppress(RuntimeError):
+        tensorflow.config.threading.set_intra_op_parallelism_threads(threads)
+    signatures = _load_signatures(tensorflow, bundle)
+    convert = tensorflow.convert_to_tensor
+    encode, start, step = (signatures[name] for name in _SIGNATURES)
+    return SavedModelEncoder(encode, convert), SavedModelDecoder(start, step, convert)
+
+
+def _import_tensorflow(bundle: Bundle) -> ModuleType:
+    try:
+        import tensorflow as tf
+    except ImportError as error:
+        raise _refusal(bundle, "needs TensorFlow, which is not installed: use the runtime onnx") from error
+    return tf  # type: ignore[no-any-return]  # untyped
+
+
+def _load_signatures(tensorflow: Any, bundle: Bundle) -> Mapping[str, Signature]:  # noqa: ANN401 (untyped)
+    try:
+        signatures: Mapping[str, Signature] = tensorflow.saved_model.load(str(bundle.path / SAVED_MODEL)).signatures
+    except Exception as error:  # TensorFlow's errors share no base class
+        raise _refusal(bundle, "is not a model that TensorFlow can load") from error
+    missing = [name for name in _SIGNATURES if name not in signatures]
+    if missing:
+        raise _refusal(bundle, f"lacks the signature {missing[0]}")
+    return signatures
+
+
+def _refusal(bundle: Bundle, reason: str) -> BundleError:
+    return BundleError(f"{bundle.path / SAVED_MODEL}: {reason}")

@@ -1,0 +1,347 @@
+"""HTTP/1.1 connections that cannot be held open by sending, or reading, as slowly as one likes.
+
+uvicorn sets no time limit on a request that is arriving and no size limit on its headers. Here every phase of a
+connection has a limit, kept by one timer:
+
+    connected ──▶ headers ──▶ body ──▶ answer ──▶ (reading, where the client is slow to take it) ──▶ idle ──▶ headers …
+
+What a request may weigh beside its body is bounded too, wherever it stands: headers, the framing of chunks, trailers,
+which are refused. A request that is sent before the last one's answer has been read is not looked at: the connection
+closes after that answer, and who sent it asks again on another one, as RFC 9112, section 9.3.2, has it.
+
+A wish for another protocol, as Java's client and `curl --http2` send it along with their first request, is ignored, as
+RFC 9110, section 7.8, allows.
+
+When there are too many connections, one that is not being worked for makes room: see `_choose_to_drop`.
+
+A connection is not closed on a client that is still sending: what arrives after that would reset it, and could take the
+answer with it. So an answer that comes before the whole body waits for the rest of it, for a little while; and who is
+refused is told that no more comes, and has a moment to hear it.
+"""
+
+import asyncio
+import enum
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any
+
+import httptools
+import uvicorn
+from starlette.types import ASGIApp
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from photocaption.api.access import name_network
+from photocaption.api.middleware.security_headers import SECURITY_HEADERS
+from photocaption.api.problems import (
+    HEADERS_TOO_LARGE,
+    MALFORMED,
+    MEDIA_TYPE,
+    QUEUE_FULL,
+    TIMED_OUT,
+    Kind,
+    make_problem,
+)
+from photocaption.server.upgrades import wishes_upgrade, write_plain_head
+
+_LINGER_SECONDS = 2.0  # for a client that goes on sending what nobody wants any more, so that it sees the answer
+_DROPPED_BYTES = 2**20  # of a client that hears nothing, or does not want to
+_BODY_A_FRAMING = 4  # bytes of a body that must come with one of chunked framing, once `header_bytes` are used up
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionLimits:
+    """How much of everything a connection may take.
+
+    `header_bytes`: of a request beside its body; `answer_seconds`: for the work on a request; `reading_seconds`: for
+    the client to take the answer.
+    """
+
+    connections: int
+    header_bytes: int
+    header_seconds: float
+    body_seconds: float
+    answer_seconds: float
+    reading_seconds: float
+    idle_seconds: float
+
+
+class LimitedConfig(uvicorn.Config):
+    """uvicorn's configuration with `limits`, for `LimitedProtocol`."""
+
+    def __init__(self, app: ASGIApp, limits: ConnectionLimits, **options: Any) -> None:  # noqa: ANN401
+        super().__init__(app, http=LimitedProtocol, ws="none", **options)
+        self.limits = limits
+
+
+class _Phase(enum.Enum):
+    CONNECTED = enum.auto()
+    HEADERS = enum.auto()
+    BODY = enum.auto()
+    ANSWER = enum.auto()
+    READING = enum.auto()
+    IDLE = enum.auto()
+    CLOSING = enum.auto()
+
+
+class _Enough(Exception):  # noqa: N818  # it says so to the parser
+    """Raised in what the parser calls, so that it reads no further."""
+
+
+class LimitedProtocol(HttpToolsProtocol):
+    """One connection. The `on_…` methods are called by the parser, the others by the event loop and by uvicorn."""
+
+    def __init__(self, config: uvicorn.Config, *arguments: Any, **options: Any) -> None:  # noqa: ANN401
+        super().__init__(config, *arguments, **options)
+        assert isinstance(config, LimitedConfig)
+        self._limits = config.limits
+        self.phase = _Phase.CONNECTED
+        self.phase_began = 0.0
+        self._deaf = False  # whatever else arrives is dropped
+        self._wishes_upgrade = False
+        self._close_after_body = False
+        self._allowance = config.limits.header_bytes  # bytes that may come beside the body
+        self._timer: asyncio.TimerHandle | None = None
+
+    @property
+    def address(self) -> str | None:
+        """Whose connection it is, as far as that can be told."""
+        return name_network(self.client[0]) if self.client else None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Give the connection a place, if need be that of another."""
+        super().connection_made(transport)
+        transport.set_write_buffer_limits(high=0)  # tells us of each byte that the client does not take
+        self._enter(_Phase.CONNECTED, self._limits.header_seconds)
+        if len(self.connections) > self._limits.connections and not self._make_room():
+            self._refuse(QUEUE_FULL, "The service has too many connections. Please try again a little later.")
+            self.transport.close()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Forget the timer with the connection."""
+        self._enter(_Phase.CLOSING, None)
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Feed the parser, as long as there is not too much beside the body."""
+        self._allowance -= len(data)
+        if self._deaf:
+            if self._allowance < -_DROPPED_BYTES:
+                self.transport.abort()
+            return
+        try:
+            self._parse(data)
+        except httptools.HttpParserError:
+            if not self._deaf:
+                self._refuse(MALFORMED, "This is not a valid HTTP/1.1 request.")
+        if self._allowance < 0 and not self._deaf:
+            self._refuse_headers() if self.phase is not _Phase.BODY else self._refuse_framing()
+
+    def pause_writing(self) -> None:
+        """The client has not taken everything that it was sent."""
+        super().pause_writing()
+        if self.phase in (_Phase.ANSWER, _Phase.IDLE):
+            self._enter(_Phase.READING, self._limits.reading_seconds)
+
+    def resume_writing(self) -> None:
+        """It has, by now."""
+        super().resume_writing()
+        if self.phase is _Phase.READING and self.cycle.response_complete:
+            self._enter(_Phase.IDLE, self._limits.idle_seconds)
+        elif self.phase is _Phase.CLOSING and not self.transport.is_closing():
+            self._enter(_Phase.CLOSING, _LINGER_SECONDS)
+
+    def on_message_begin(self) -> None:
+        """The first byte of a request."""
+        if self.cycle is not None and (not self.cycle.response_complete or self.flow.write_paused):
+            self._hear_no_more()
+            raise _Enough
+        super().on_message_begin()
+        if self.phase is not _Phase.CONNECTED:
+            self._enter(_Phase.HEADERS, self._limits.header_seconds)
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """A header; one that comes after the body is a trailer, for which nothing here has a use."""
+        if self.phase is _Phase.BODY:
+            self._refuse(MALFORMED, "Trailers are not accepted: send everything about the photo before it.")
+            raise _Enough
+        super().on_header(name, value)
+
+    def on_headers_complete(self) -> None:
+        """The application starts here, while the body is still on its way."""
+        size = sum(len(name) + len(value) for name, value in self.headers) + len(self.url)
+        if size > self._limits.header_bytes:
+            self._refuse_headers()
+            raise _Enough
+        self._wishes_upgrade = wishes_upgrade(self.parser, self.headers)
+        if self._wishes_upgrade:
+            return
+        self._grant(size)
+        self._enter(_Phase.BODY, self._limits.body_seconds)
+        super().on_headers_complete()
+        self.cycle.transport = _Exit(self)
+
+    def on_body(self, body: bytes) -> None:
+        """A piece of the body."""
+        self._grant(len(body) + len(body) // _BODY_A_FRAMING)
+        super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        """The last byte of a request."""
+        if self._wishes_upgrade:
+            return
+        super().on_message_complete()
+        self._allowance = self._limits.header_bytes
+        if not self.cycle.response_complete:
+            self._enter(_Phase.ANSWER, self._limits.answer_seconds)
+        elif self._close_after_body:
+            self._close()
+        else:
+            self._enter(_Phase.IDLE, self._limits.idle_seconds)
+        if self.flow.write_paused:
+            self.pause_writing()
+
+    def on_response_complete(self) -> None:
+        """The answer is written, perhaps before the whole body came."""
+        if self.phase is _Phase.CLOSING:
+            return
+        super().on_response_complete()
+        self._unset_keepalive_if_required()  # ours is the timer
+        if self.phase is _Phase.BODY:
+            self._enter(_Phase.BODY, _LINGER_SECONDS)
+        elif not self.flow.write_paused:
+            self._enter(_Phase.IDLE, self._limits.idle_seconds)
+
+    def shutdown(self) -> None:
+        """Close as soon as what is under way is over."""
+        if self.cycle is not None and self.cycle.response_complete:
+            self.close_after_body()
+        else:
+            super().shutdown()
+
+    def close_after_body(self) -> None:
+        """Close now, or when the client has sent the rest of its body."""
+        if self.phase is _Phase.BODY:
+            self._close_after_body = True
+        else:
+            self._close()
+
+    def _parse(self, data: bytes) -> None:
+        """Feed the parser, which stops after the headers of a request for another protocol: it then reads them again
+        without that wish, and what follows.
+        """
+        try:
+            self.parser.feed_data(data)
+        except httptools.HttpParserUpgrade as stop:
+            rest = data[stop.args[0] :]
+            if self._wishes_upgrade:
+                head = write_plain_head(self.parser, self.url, self.headers)
+                self.parser = httptools.HttpRequestParser(self)
+                self.parser.set_dangerous_leniencies(lenient_data_after_close=True)  # as uvicorn has it
+                self._parse(head + rest)
+            elif rest:  # CONNECT
+                self._hear_no_more()
+
+    def _enter(self, phase: _Phase, seconds: float | None) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self.phase = phase
+        self.phase_began = self.loop.time()
+        self._timer = None if seconds is None else self.loop.call_later(seconds, self._expire)
+
+    def _expire(self) -> None:
+        limits = self._limits
+        if self.phase is _Phase.IDLE:
+            self.transport.close()
+        elif self.phase in (_Phase.ANSWER, _Phase.READING, _Phase.CLOSING):
+            self.transport.abort()
+        elif self.phase is _Phase.BODY:
+            self._refuse(TIMED_OUT, f"The request's body did not arrive within {limits.body_seconds:g} seconds.")
+        else:
+            self._refuse(TIMED_OUT, f"The request's headers did not arrive within {limits.header_seconds:g} seconds.")
+
+    def _grant(self, count: int) -> None:
+        self._allowance = min(self._limits.header_bytes, self._allowance + count)
+
+    def _make_room(self) -> bool:
+        """Disconnect another; False when all are being worked for."""
+        dropped = _choose_to_drop(other for other in self.connections if isinstance(other, LimitedProtocol))
+        if dropped is None or dropped is self:
+            return False
+        dropped.transport.abort()
+        return True
+
+    def _hear_no_more(self) -> None:
+        """Close after the answer that is under way."""
+        self._deaf = True
+        self.cycle.keep_alive = False
+        if self.cycle.response_complete:
+            self._close()
+
+    def _close(self) -> None:
+        """Close, or if the client may still be sending: say that no more comes, and wait a little for it to hear it."""
+        unread = self.flow.write_paused
+        self._enter(_Phase.CLOSING, self._limits.reading_seconds if unread else _LINGER_SECONDS)
+        if not self._deaf:
+            self.transport.close()
+        elif not self.transport.is_closing():
+            self.transport.write_eof()
+
+    def _refuse_headers(self) -> None:
+        self._refuse(HEADERS_TOO_LARGE, f"The request's headers are larger than {self._limits.header_bytes} bytes.")
+
+    def _refuse_framing(self) -> None:
+        self._refuse(MALFORMED, "The request's body comes in chunks that are too small.")
+
+    def _refuse(self, kind: Kind, detail: str) -> None:
+        """Answer without the application, unless it has begun to answer already, and close."""
+        self._deaf = True
+        cycle = self.cycle
+        answering = cycle is not None and cycle.response_started and not cycle.response_complete
+        lingering = cycle is not None and cycle.response_complete and self.phase is _Phase.BODY
+        if cycle is not None and not cycle.response_complete:
+            cycle.disconnected = True
+            cycle.message_event.set()
+        if not answering and not lingering:
+            self.transport.write(_render(kind, detail))
+        self._close()
+
+
+class _Exit(asyncio.Transport):
+    """A connection as the answer to a request sees it, which closes it when the client wants no other."""
+
+    def __init__(self, connection: LimitedProtocol) -> None:
+        super().__init__()
+        self._connection = connection
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        self._connection.transport.write(data)
+
+    def is_closing(self) -> bool:
+        return self._connection.transport.is_closing()
+
+    def close(self) -> None:
+        self._connection.close_after_body()
+
+
+def _choose_to_drop(connections: Iterable[LimitedProtocol]) -> LimitedProtocol | None:
+    """Of those whose client is to blame that they stay open: one of the address that has most connections, and of its
+    connections the one that has been where it is for the longest.
+    """
+    those = [connection for connection in connections if not connection.transport.is_closing()]
+    held = Counter(connection.address for connection in those)
+    candidates = (connection for connection in those if connection.phase is not _Phase.ANSWER)
+    return min(candidates, key=lambda other: (-held[other.address], other.phase_began), default=None)
+
+
+def _render(kind: Kind, detail: str) -> bytes:
+    body = make_problem(kind, detail).model_dump_json(exclude_none=True).encode()
+    fields = {
+        "content-type": MEDIA_TYPE,
+        "content-length": str(len(body)),
+        **{name.lower(): value for name, value in SECURITY_HEADERS.items()},
+        "connection": "close",
+    }
+    lines = [f"HTTP/1.1 {kind.status} {HTTPStatus(kind.status).phrase}", *(f"{a}: {b}" for a, b in fields.items())]
+    return "\r\n".join([*lines, "", ""]).encode("ascii") + body
