@@ -20,7 +20,7 @@ REFERENCES = [
 CANDIDATES = ["a dog runs in the grass", "two men in red play", "a bench", "a dog a dog a dog in the water water"]
 
 
-NOTHING = dict.fromkeys(("bleu", "content", "naming", "found", "short", "rare", "repeated"), 0.0)
+NOTHING = dict.fromkeys(("bleu", "right", "wrong", "naming", "found", "short", "rare", "repeated"), 0.0)
 
 
 def _config(**weights: float) -> RewardConfig:
@@ -107,9 +107,16 @@ def _gain(name: str, caption: str, place: int = 0, *, common: frozenset[str] = f
     return with_it(place, caption.split(), ended=True) - without(place, caption.split(), ended=True)
 
 
-def test_content_words_are_rewarded_by_the_share_that_somebody_wrote_of_the_photo() -> None:
-    assert _gain("content", "a brown dog in the water") == pytest.approx(2 / 3)
-    assert _gain("content", "in the") == 0
+def test_content_words_count_by_whether_somebody_wrote_them_of_the_photo() -> None:
+    assert _gain("right", "a brown dog in the water") == pytest.approx(2)
+    assert _gain("right", "in the") == 0
+    assert _gain("wrong", "in the") == 0
+
+
+def test_a_word_that_nobody_wrote_costs_more_the_more_people_could_have() -> None:
+    assert _gain("wrong", "a brown dog in the water") == pytest.approx(-3 / 5), "three captions of five"
+    assert _gain("wrong", "a brown dog in the water", 1) == pytest.approx(-3 * 3 / 5)
+    assert _gain("wrong", "a brown dog in the water", 2) == 0, "a label does not say what else is there"
 
 
 def test_to_name_a_label_is_rewarded_once() -> None:

@@ -247,8 +247,13 @@ class RewardConfig(Section):
     bleu: float = Field(0.5, ge=0)
     """Weight of smoothed BLEU-4; CIDEr alone is fond of broken endings."""
 
-    content: float = Field(0.3, ge=0)
-    """For the share of content words that some caption of the photo has; much more, and sentences become short."""
+    right: float = Field(0.1, ge=0)
+    """For each content word that some caption of the photo has."""
+
+    wrong: float = Field(0.15, ge=0)
+    """Loss for each content word that none has: a word pays from a chance of `wrong / (right + wrong)` on. (A reward
+    for the share of words that are right makes sentences short instead.)
+    """
 
     naming: float = Field(1.5, ge=0)
     """For naming what the label says, where a photo has one."""

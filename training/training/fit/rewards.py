@@ -22,6 +22,7 @@ NGram = tuple[str, ...]
 _ORDERS = (1, 2, 3, 4)
 _SIGMA = 6.0  # of CIDEr-D's penalty for a length, in words, that differs from the reference's
 _END = "<end>"
+_ENOUGH = 5  # captions of a photo: what they lack is wrong; what one person left out, others may have written
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,8 +78,9 @@ class SentenceReward:
             shortness = config.short * max(0, config.least_words - len(words))
             good = config.naming * (not accepted.isdisjoint(words)) + config.found * likeness - shortness
         else:
-            found = sum(word in self._written[photo] for word in content) / max(1, len(content))
-            good = likeness + config.content * found
+            right = sum(word in self._written[photo] for word in content)
+            wrong = config.wrong * min(1.0, len(references.vectors) / _ENOUGH)
+            good = likeness + config.right * right - wrong * (len(content) - right)
         rare = len(sequences_of(words) - self._common) if self._common else 0
         return good - config.rare * rare - config.repeated * (len(content) - len(set(content)))
 

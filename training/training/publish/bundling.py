@@ -183,9 +183,12 @@ def _record(job: Job, collections: Sequence[Collection]) -> dict[str, Any]:
 
 
 def _calibrate(evaluations: Sequence[Scored]) -> tuple[Calibration | None, list[Scored]]:
-    """What confidence means, by all that the bundle wrote, and the evaluations with it."""
+    """What confidence means, by all that the bundle wrote, and the evaluations with it. Each set counts as much as any
+    other, however many photos it has: a model that serves is asked about photos of every kind.
+    """
     certainties: list[tuple[float, float]] = []
     goods: list[bool] = []
+    counts: list[float] = []
     for one in evaluations:
         certainties += map(_read_certainty, one.descriptions.values())
         goods += (
@@ -193,7 +196,9 @@ def _calibrate(evaluations: Sequence[Scored]) -> tuple[Calibration | None, list[
             if isinstance(one, Evaluation)
             else map(one.is_named, one.descriptions)
         )
-    calibration = fit_calibration([mean for mean, _ in certainties], [one for _, one in certainties], goods)
+        counts += [1 / len(one.descriptions)] * len(one.descriptions)
+    means, evidence = zip(*certainties, strict=True)
+    calibration = fit_calibration(means, evidence, goods, counts)
 
     def state(description: Description) -> Description:
         mean, evidence = _read_certainty(description)
