@@ -141,7 +141,7 @@ class ScheduleConfig(Section):
     """Length of the learning-rate schedule; 0 leaves the phase out."""
 
     patience: int = Field(3, ge=1)
-    """Epochs without a better dev CIDEr after which the phase stops."""
+    """Epochs without a better dev score after which the phase stops."""
 
     photos_per_batch: int = Field(32, ge=1)
     """Each brings all of its captions, so that its features are projected once."""

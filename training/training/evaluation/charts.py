@@ -32,7 +32,7 @@ class Chart:
 
 def draw_learning(phases: Mapping[str, Sequence[EpochRecord]]) -> str:
     """Dev CIDEr over the epochs of all phases, one after the other."""
-    with _chart("epoch", "dev CIDEr") as chart:
+    with _chart("epoch", "dev score") as chart:
         first = 1
         for name, history in phases.items():
             epochs = range(first, first + len(history))

@@ -26,7 +26,7 @@ class Progress:
 
     @property
     def best(self) -> EpochRecord | None:
-        """The epoch with the highest dev CIDEr, the earliest of equals."""
+        """The epoch with the highest dev score, the earliest of equals."""
         return max(self.history, key=lambda record: (record.score, -record.epoch), default=None)
 
     @property

@@ -4,7 +4,7 @@ Teacher forcing and self-critical training differ in their batches alone: whose 
 target weighs.
 
 The published weights are the moving average of those along the way (Polyak and Juditsky 1992) at the epoch with the
-highest dev CIDEr: loss on dev keeps falling or starts rising at other times than the quality of sentences does.
+highest dev score: loss on dev keeps falling or starts rising at other times than the quality of sentences does.
 """
 
 import time
@@ -77,7 +77,7 @@ def fit(
 ) -> Progress:
     """Fit a decoder, or a model around one, and leave the best weights in it.
 
-    `score` gives the dev CIDEr × 100 of the decoder as it is; `never` are tokens that the loss does not know; an
+    `score` says how good the decoder is on dev; `never` are tokens that the loss does not know; an
     `optimizer` of one's own stands in for AdamW on the schedule. Goes on from `run/checkpoint.npz` where there is one;
     writes TensorBoard events to `run/log`.
     """
@@ -193,7 +193,7 @@ def _report(progress: Progress, log: Any) -> None:  # noqa: ANN401 - tensorboard
     record = progress.history[-1]
     best = " (best so far)" if progress.epochs_since_best == 0 else ""
     fitted = f"loss {record.loss:.3f}" if record.reward is None else f"reward {record.reward:.3f}"
-    say(f"epoch {record.epoch + 1}: {fitted}, dev CIDEr {record.score:.1f}{best}")
+    say(f"epoch {record.epoch + 1}: {fitted}, dev score {record.score:.1f}{best}")
     log.add_scalar("train/loss", record.loss, record.epoch)
     if record.reward is not None:
         log.add_scalar("train/reward", record.reward, record.epoch)
