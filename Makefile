@@ -79,9 +79,9 @@ audit: $(DEV)/ready ## look for dependencies with known holes
 	@if command -v pip-audit >/dev/null; then pip-audit --disable-pip --require-hashes $(REQUIREMENTS:%=-r %); \
 	  else echo "pip-audit is not installed, so that only the versions above were checked"; fi
 
-train: $(TRAINING)/ready ## DATASET="… …" OUT=… [START=artifacts/default] [TEXT="….gz"]: make a bundle; SETTINGS="tags.most=0 …"
+train: $(TRAINING)/ready ## DATASET="… …" OUT=… [START=artifacts/default] [TEXT="….gz"] [TEACHER=….onnx]: make a bundle; SETTINGS="tags.most=0 …"
 	$(TRAINING)/bin/caption-train train $(DATASETS) --out "$(OUT)" $(if $(START),--start "$(START)") $(if $(TEXT),--text $(TEXT)) \
-	  $(TRAIN_ARGS) $(SETTINGS)
+	  $(if $(TEACHER),--teacher "$(TEACHER)") $(TRAIN_ARGS) $(SETTINGS)
 
 end-to-end: $(TRAINING)/ready ## DATASET=… OUT=…: train the encoder too, on an accelerator, as a START for make train
 	$(TRAINING)/bin/caption-train end-to-end --dataset "$(DATASET)" --out "$(OUT)" $(TRAIN_ARGS) $(SETTINGS)

@@ -151,22 +151,21 @@ def test_what_a_photo_says_of_its_words_is_what_the_tagger_sees_in_it() -> None:
     np.testing.assert_allclose(keras.ops.convert_to_numpy(seen), keras.ops.convert_to_numpy(told), atol=1e-4)
 
 
-def test_a_subject_that_is_sure_adds_to_the_odds_of_its_words_and_takes_from_those_of_others() -> None:
+def test_a_class_that_is_likely_adds_to_the_words_that_name_it() -> None:
     config = DecoderConfig(units=8, heads=2, dropout=0.0)
-    tags = build_decoder(WORDS, CELLS, CHANNELS, config, tags=TAGS, kinds=2).evidence
+    tags = build_decoder(WORDS, CELLS, CHANNELS, config, tags=TAGS, classes=2).evidence
     assert tags
-    assert tags.kinds
-    assert tags.of_kinds is not None
-    tags.kinds.bias.assign([3.0, 0.0])
-    tags.of_kinds.assign([[0.5, 0, 0], [0, 0.5, 0]])
+    assert tags.classes
+    tags.classes.bias.assign([3.0, 0.0])
+    tags.names.assign([[1, 0, 0], [0, 1, 0]])
     photo = _features(1)
 
     alone = keras.ops.convert_to_numpy(tags.tagger(pool(photo)))
     both = keras.ops.convert_to_numpy(tags.recognise(photo))
 
-    logits = keras.ops.convert_to_numpy(tags.kinds(pool(photo)))[0]
-    of_first = logits[0] - logits[1]  # the log-odds of one of two that exclude each other
-    np.testing.assert_allclose(both - alone, [[0.5 * of_first, -0.5 * of_first, 0]], atol=1e-4)
+    logits = keras.ops.convert_to_numpy(tags.classes(pool(photo)))[0]
+    first = 1 / (1 + np.exp(logits[1] - logits[0]))  # of two that exclude each other
+    np.testing.assert_allclose(both - alone, [[np.log(1 + 100 * first), np.log(1 + 100 * (1 - first)), 0]], atol=1e-4)
 
 
 def test_evidence_within_six_is_added_to_the_logits_of_its_words_alone_as_far_as_it_is_trusted() -> None:

@@ -55,15 +55,16 @@ def _publish(decoder: Decoder, precision: str, folder: Path) -> Path:
 
 
 def _build(
-    config: DecoderConfig, seed: int, tags: tuple[int, ...] = (), kinds: int = 0, words: Vocabulary = WORDS
+    config: DecoderConfig, seed: int, tags: tuple[int, ...] = (), classes: int = 0, words: Vocabulary = WORDS
 ) -> Decoder:
     """A decoder whose every weight matters: some are zero at first."""
-    decoder = build_decoder(len(words), FEATURES.cells, FEATURES.channels, config, seed, tags, kinds)
+    decoder = build_decoder(len(words), FEATURES.cells, FEATURES.channels, config, seed, tags, classes)
     random = np.random.default_rng(seed)
     for variable in decoder.weights:
         if "seed" not in variable.path:
             values = keras.ops.convert_to_numpy(variable)
-            variable.assign(values + random.normal(0, 0.2, values.shape).astype(np.float32))
+            moved = values + random.normal(0, 0.2, values.shape).astype(np.float32)
+            variable.assign(moved > 0 if variable.path.endswith("names") else moved)
     return decoder
 
 
@@ -79,26 +80,26 @@ def _step(decoder: Decoder) -> np.ndarray:
 
 ATTENTION = DecoderConfig(units=32, heads=2)
 POOLED = DecoderConfig(architecture="pooled", units=64, heads=2)
-KINDS = [
-    pytest.param(ATTENTION, TAGS, 2, id="attention, tags and kinds"),
+BUILT = [
+    pytest.param(ATTENTION, TAGS, 2, id="attention, tags and classes"),
     pytest.param(ATTENTION, (), 0, id="attention"),
     pytest.param(POOLED, TAGS, 0, id="pooled and tags"),
 ]
 
 
 @pytest.mark.parametrize("precision", ["int8", "float32"])
-@pytest.mark.parametrize(("config", "tags", "kinds"), KINDS)
+@pytest.mark.parametrize(("config", "tags", "classes"), BUILT)
 def test_a_published_decoder_is_read_back(
-    config: DecoderConfig, tags: tuple[int, ...], kinds: int, precision: str, tmp_path: Path
+    config: DecoderConfig, tags: tuple[int, ...], classes: int, precision: str, tmp_path: Path
 ) -> None:
-    published, other = _build(config, 1, tags, kinds), _build(config, 2, tags, kinds)
+    published, other = _build(config, 1, tags, classes), _build(config, 2, tags, classes)
     round_weights(published)
     start = read_start(_publish(published, precision, tmp_path / "mine"))
 
     before = np.abs(_step(other) - _step(published)).max()
     start.teach(other)
 
-    assert (start.tags, start.kinds, start.vocabulary) == (tags, kinds, WORDS)
+    assert (start.tags, start.classes, start.vocabulary) == (tags, classes, WORDS)
     assert (start.record["bundle"], start.record["version"]) == ("mine", "1")
     difference = np.abs(_step(other) - _step(published)).max()
     assert before > 0.5
@@ -125,7 +126,7 @@ def test_new_words_come_last_and_the_old_ones_keep_their_places_and_their_order(
 
 def test_a_tagger_that_was_fitted_anew_is_kept(tmp_path: Path) -> None:
     start = read_start(_publish(_build(ATTENTION, 1, TAGS), "float32", tmp_path / "mine"))
-    taught = _build(ATTENTION, 2, (4, 6, 8, 10), kinds=3)
+    taught = _build(ATTENTION, 2, (4, 6, 8, 10), classes=3)
     assert taught.evidence is not None
     before = keras.ops.convert_to_numpy(taught.evidence.tagger.kernel)
 

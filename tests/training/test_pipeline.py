@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 from support.photos import encode_photo
 from support.shapes import COLOURS, SHAPES, draw_shape, write_labelled_shapes, write_shapes
+from support.teacher import write_teacher
 from support.weights import weights_cache
 
 from photocaption.caption import CaptionOptions
@@ -209,14 +210,17 @@ def test_labels_and_texts_teach_beside_captions(shapes: Path, finished: _Job, tm
     text.write_bytes(gzip.compress("".join(f"{number}\t{one}\n" for number, one in enumerate(sentences)).encode()))
     yellow = write_shapes(tmp_path / "yellow", train=16, dev=2, colours={"yellow": ...})
     datasets = [f"{yellow}=0.6", f"{labelled}=0.4"]
-    words = ("--start", str(finished.bundle), "--text", str(text), "--")
+    teacher = tmp_path / "teacher.onnx"
+    write_teacher(teacher, classes=len(SHAPES))
+    words = ("--start", str(finished.bundle), "--text", str(text), "--teacher", str(teacher), "--")
     job = _Job(datasets, tmp_path / "job", finished.cache.iterdir(), *words)
 
     log = job.run("fitting.epochs=8")
 
     manifest: Any = load_bundle(job.bundle).manifest
     datasets_of = manifest.training["datasets"]
-    assert "3 kinds of subjects" in log  # circles, squares, people
+    assert f"which knows {len(SHAPES)} classes" in log
+    assert manifest.training["teacher"].keys() == {"teacher.onnx"}
     assert f"Captions were found for {datasets_of['labelled']['train']} photos with labels" in log
     assert {name: (one["share"], one["labels"]) for name, one in datasets_of.items()} == {
         "yellow": (0.6, False),

@@ -68,6 +68,13 @@ def _add_train(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="gzip files of id<tab>caption: captions without photos, from which language is learnt",
     )
+    parser.add_argument(
+        "--teacher",
+        type=Path,
+        metavar="FILE",
+        help="a classifier of ImageNet's classes in ONNX, from which the tagger learns to tell them apart; labels have "
+        "to name them all",
+    )
     parser.add_argument("--config", type=Path, help="TOML file that overrides the defaults of training/config.py")
     parser.add_argument("--runs", type=Path, default=Path("runs"), help="where run directories go (default: runs)")
     parser.add_argument(
@@ -162,7 +169,8 @@ def _train(options: argparse.Namespace) -> None:
     except ValueError as error:
         raise ConfigurationError(f"--dataset: {error}") from error
     start = read_start(options.start) if options.start else Start()
-    command = shlex.join(["caption-train", "train", *_name_data(sources, options.text), *_settings_of(options)])
+    data = _name_data(sources, options.text, options.teacher)
+    command = shlex.join(["caption-train", "train", *data, *_settings_of(options)])
     train(
         Job(
             sources,
@@ -174,16 +182,18 @@ def _train(options: argparse.Namespace) -> None:
             tuple(options.text),
             options.saved_model,
             start,
+            options.teacher,
         )
     )
 
 
-def _name_data(sources: Sequence["Source"], texts: Sequence[Path]) -> list[str]:
+def _name_data(sources: Sequence["Source"], texts: Sequence[Path], teacher: Path | None) -> list[str]:
     """The words of the command that say what to learn from, without paths."""
     words = []
     for source in sources:
         words += ["--dataset", source.name if source.share is None else f"{source.name}={source.share:g}"]
-    return [*words, *(["--text", *(path.name for path in texts)] if texts else [])]
+    words += ["--text", *(path.name for path in texts)] if texts else []
+    return [*words, *(["--teacher", teacher.name] if teacher else [])]
 
 
 def _train_end_to_end(options: argparse.Namespace) -> None:

@@ -101,18 +101,8 @@ class TagsConfig(Section):
     trusts it as far as that for new photos can be trusted.
     """
 
-    kinds_weight: float = Field(0.4, ge=0)
-    """How much of the log-odds of a photo's kind of subject the words that name it get: more names more subjects, and
-    makes evidence for these words less true."""
-
-    people_weight: float = Field(0.1, ge=0)
-    """The same for people, who are in photos of anything."""
-
     more_trust: tuple[float, ...] = Field((0.0, 0.5, 1.0), min_length=1)
     """Added to how far the decoder learnt to trust its tags, before the softplus; dev says which, at the end."""
-
-    people: str = "man men woman women boy boys girl girls person people child children baby kid kids player players"
-    """Words for them."""
 
 
 class AugmentationConfig(Section):

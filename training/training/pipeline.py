@@ -64,7 +64,7 @@ def _fit(job: Job, material: Material) -> Trained:
         config.decoder,
         config.fitting.seed,
         material.vocabulary.encode(material.tags),
-        material.kinds,
+        material.classes,
     )
     if job.start.decoder:
         job.start.teach(decoder, tagger=material.tagger is None)
@@ -119,7 +119,7 @@ def _open_run(job: Job, collections: Sequence[Collection], encoder: ExportedEnco
     """The directory of this configuration on these datasets: the same command finds it again."""
     parts = [job.config.fit_json(), encoder.path.name]
     parts += [f"{one.digest} {one.source.share}" for one in collections]
-    parts += map(digest_text, job.texts)
+    parts += map(digest_text, [*job.texts, *([job.teacher] if job.teacher else [])])
     parts += sorted(hashlib.sha256(array.tobytes()).hexdigest() for array in job.start.decoder.values())
     run = job.runs / f"{job.bundle.name}-{hashlib.sha256(' '.join(parts).encode()).hexdigest()[:8]}"
     run.mkdir(parents=True, exist_ok=True)

@@ -26,7 +26,7 @@ def read_texts(paths: Iterable[Path]) -> Iterator[tuple[str, str]]:
 
 
 def digest_text(path: Path) -> str:
-    """The sha256 of a file of texts, in hex. Raises DatasetError where it cannot be read."""
+    """The sha256 of a file, in hex. Raises DatasetError where it cannot be read."""
     try:
         return hashlib.sha256(path.read_bytes()).hexdigest()
     except OSError as error:

@@ -48,7 +48,7 @@ def fit_calibration(
 def _fit_logistic(
     inputs: npt.NDArray[np.float64], targets: npt.NDArray[np.bool_], counts: npt.NDArray[np.float64]
 ) -> list[float]:
-    """The weight of each column of `inputs` [captions, columns], of which each caption counts as much as `counts` says."""
+    """The weight of each column of `inputs` [captions, columns]; each caption counts as much as `counts` says."""
     weights = np.zeros(inputs.shape[1])
     for _ in range(_ROUNDS):
         chance = 1 / (1 + np.exp(-np.clip(inputs @ weights, -30, 30)))

@@ -83,9 +83,9 @@ def _name_weights(start: Constants, step: Constants) -> Arrays:
         "normalise/gamma": _find(start, "gamma", lambda name, _: bool(re.match(r"normalise(_\d+)?/Reshape:0", name))),
         "normalise/beta": _find(start, "beta", lambda name, _: bool(re.match(r"normalise(_\d+)?/Reshape_1:0", name))),
     }
-    if "kinds/bias" in weights:
-        shape = (len(weights["kinds/bias"]), len(weights["tagger/bias"]))
-        weights["evidence/of_kinds"] = _find(start, "what kinds say of tags", _is_free(shape))
+    if "classes/bias" in weights:
+        classes, tags = len(weights["classes/bias"]), len(weights["tagger/bias"])
+        weights["evidence/names"] = _find(start, "the names of classes", _is_free((classes, tags)))
     return weights
 
 

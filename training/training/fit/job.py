@@ -15,7 +15,8 @@ class Job:
 
     `texts`: files of captions without photos; `bundle`: the directory to publish; `runs` holds a directory for each
     configuration and dataset, `cache` the encoder's weights, graphs and maps, shared by all runs; `command`: the words
-    that started the job, for the record; `start`: what is known already.
+    that started the job, for the record; `start`: what is known already; `teacher`: a classifier of ImageNet's classes
+    in ONNX, from which the tagger learns them.
     """
 
     sources: Sequence[Source]
@@ -27,3 +28,4 @@ class Job:
     texts: Sequence[Path] = ()
     saved_model: bool = False
     start: Start = field(default_factory=Start)
+    teacher: Path | None = None

@@ -16,17 +16,19 @@ from training.data.dataset import Photo
 from training.data.found_captions import CaptionFinder, caption_labelled
 from training.data.imagined import ImaginedPhotos, Spread
 from training.data.labelled import LabelledPhoto
-from training.data.tags import Kinds, choose_tags, find_kinds, set_targets
+from training.data.tags import choose_tags, list_classes, name_classes, set_targets
 from training.data.texts import read_texts
 from training.data.trigrams import find_common
 from training.data.views import WHOLE, View, choose_views
 from training.encoder.cache import ExportedEncoder
 from training.encoder.feature_maps import MapCache
+from training.encoder.teacher import judge_photos
 from training.encoder.trunk import TRUNK, Trunk
+from training.errors import DatasetError
+from training.fit.classes import Classes, distil_classes
 from training.fit.dev_score import DevSet
 from training.fit.job import Job
 from training.fit.pooled import pool_photos
-from training.fit.start import Start
 from training.fit.tagger import Tagger, fit_tagger, judge_unseen
 from training.progress import say
 
@@ -39,7 +41,7 @@ class Material:
 
     `counts`: of each dataset; `views` of each photo and `evidence` [P, G] for each place among them;
     `labels` by photo's hash; `texts`: captions without photos; `common`: the sequences of three words that people
-    write; `dev`: what judges; `tags`: words for which a decoder gets evidence, `kinds` how many kinds their tagger
+    write; `dev`: what judges; `tags`: words for which a decoder gets evidence, `classes` how many their tagger
     tells apart, and `tagger`, where one was fitted; `run` holds the checkpoints of the phases.
     """
 
@@ -55,7 +57,7 @@ class Material:
     encoder: ExportedEncoder
     vocabulary: Vocabulary
     tags: Sequence[str]
-    kinds: int
+    classes: int
     tagger: Tagger | None
     config: TrainingConfig
     run: Path
@@ -72,9 +74,10 @@ def prepare(
     views = [choose_views(photo, config.augmentation) for photo in photos]
     maps = _extract(job, collections, views, encoder)
     tags = _choose_tags(photos, labels, vocabulary, config)
-    if start.bundle and not labels:  # whose kinds of subjects would be forgotten, were its tagger fitted anew
+    if start.bundle and not labels:  # whose tagger would forget them, were it fitted anew
         tags = vocabulary.decode(start.tags)
-    evidence, tagger, kinds = _judge(photos, views, labels, tags, maps, encoder, start, config)
+    pooled = _pool(photos, views, maps, encoder) if tags else []
+    evidence, tagger, classes = _judge(job, photos, labels, tags, pooled)
     texts = list(read_texts(job.texts))
     if labels:
         finder = CaptionFinder([caption for _, caption in texts] + _captions_of(photos), tags)
@@ -99,7 +102,7 @@ def prepare(
         encoder,
         vocabulary,
         tags,
-        kinds,
+        classes,
         tagger,
         config,
         run,
@@ -126,35 +129,72 @@ def _choose_tags(
     return choose_tags(photos, seen, vocabulary, config.tags) if config.tags.most else ()
 
 
-def _judge(
-    photos: Sequence[Photo],
-    views: Sequence[Sequence[View]],
-    labels: Mapping[str, LabelledPhoto],
-    tags: Sequence[str],
-    maps: MapCache,
-    encoder: ExportedEncoder,
-    start: Start,
-    config: TrainingConfig,
-) -> tuple[list[Floats], Tagger | None, int]:
-    """Evidence [P, G] for each view, by a start's tagger or by ones that learn it here; the one that did, and how many
-    kinds it tells apart.
-    """
-    if not tags:
-        return [], None, 0
-    pooled = [
+def _pool(
+    photos: Sequence[Photo], views: Sequence[Sequence[View]], maps: MapCache, encoder: ExportedEncoder
+) -> list[Floats]:
+    """Pooled features [P, channels] of each view."""
+    return [
         pool_photos(list(zip(photos, of_place, strict=True)), maps, encoder) for of_place in zip(*views, strict=True)
     ]
+
+
+def _judge(
+    job: Job,
+    photos: Sequence[Photo],
+    labels: Mapping[str, LabelledPhoto],
+    tags: Sequence[str],
+    pooled: Sequence[Floats],
+) -> tuple[list[Floats], Tagger | None, int]:
+    """Evidence [P, G] for each view, by a start's tagger or by ones that learn it here; the one that did, and how many
+    classes it tells apart.
+    """
+    start, config, seed = job.start, job.config.tags, job.config.fitting.seed
+    if not tags:
+        return [], None, 0
     if start.bundle and not labels:
         known = Tagger.of(start.decoder)
-        return [known.judge(of_view) for of_view in pooled], None, start.kinds
+        return [known.judge(of_view) for of_view in pooled], None, start.classes
     seen = {photo.sha256: labels[photo.sha256] for photo in photos if photo.sha256 in labels}
-    kinds = find_kinds(list(seen.values()), config.tags)
-    say(f"A tagger for {len(tags)} words and {len(kinds)} kinds of subjects")
-    targets, of_kinds = set_targets(photos, seen, tags, kinds), kinds.weigh_tags(tags, config.tags)
-    evidence = judge_unseen(pooled, targets, of_kinds, config.tags, config.fitting.seed)
-    everything = targets.repeat(len(pooled))
-    tagger = fit_tagger(np.concatenate(pooled), everything, of_kinds, config.tags, config.fitting.seed)
-    return evidence, tagger, len(kinds)
+    classes = _learn_classes(job, photos, labels, tags, pooled)
+    number = classes.names.shape[0] if classes else 0
+    say(f"A tagger for {len(tags)} words{f', which knows {number} classes' if number else ''}")
+    shown = set_targets(photos, seen, tags)
+    evidence = judge_unseen(pooled, shown, config, seed, classes)
+    everything = np.concatenate([shown] * len(pooled))
+    return evidence, fit_tagger(np.concatenate(pooled), everything, config, seed, classes), number
+
+
+def _learn_classes(
+    job: Job,
+    photos: Sequence[Photo],
+    labels: Mapping[str, LabelledPhoto],
+    tags: Sequence[str],
+    pooled: Sequence[Floats],
+) -> Classes | None:
+    """What a teacher knows of classes, or else what the start does. Raises DatasetError where labels do not name a
+    teacher's classes.
+    """
+    start = job.start
+    if not job.teacher:
+        if not start.classes or not start.vocabulary:
+            return None
+        learnt = Tagger.of(start.decoder).classes
+        columns = {word: place for place, word in enumerate(start.vocabulary.decode(start.tags))}
+        places = [columns.get(tag, -1) for tag in tags]
+        return Classes(learnt.weights, np.pad(learnt.names, ((0, 0), (0, 1)))[:, places]) if learnt else None
+    known = list_classes(labels.values())  # of withheld photos too: what a class is called says nothing of them
+    taught = judge_photos(job.teacher, photos, job.cache)
+    if len(known) != taught.shape[1]:
+        raise DatasetError(
+            f"{job.teacher} tells {taught.shape[1]} classes apart, and the labels have {len(known)} synsets: they have "
+            "to name its classes"
+        )
+    order = {one.synset: place for place, one in enumerate(known)}
+    shows = [order.get(labels[photo.sha256].synset, -1) if photo.sha256 in labels else -1 for photo in photos]
+    kinds = [one.accepted if one.subject else one.synset for one in known]
+    numbers = {kind: number for number, kind in enumerate(kinds)}
+    weights = distil_classes(pooled, taught, np.array(shows), np.array([numbers[kind] for kind in kinds]))
+    return Classes(weights, name_classes(known, tags))
 
 
 def _imagine(
@@ -168,7 +208,7 @@ def _imagine(
 ) -> ImaginedPhotos:
     """Captions without photos, with evidence as it is for photos that people captioned."""
     captioned = [place for place, photo in enumerate(photos) if photo.sha256 not in labels]
-    shown = set_targets([photos[place] for place in captioned], {}, tags, Kinds()).tags
+    shown = set_targets([photos[place] for place in captioned], {}, tags)
     spread = Spread.of(evidence[0][captioned], shown)
     return ImaginedPhotos(
         texts,

@@ -23,7 +23,7 @@ from training.models.decoder import Decoder
 _ENCODER = "encoder.npz"
 _DECODER = "decoder.npz"
 _RECORD = "start.json"
-_TAGGER = frozenset({"tagger", "kinds", "evidence"})
+_TAGGER = frozenset({"tagger", "classes", "evidence"})
 _OF_TAGS = _TAGGER | {"gist", "trust"}
 _TABLES = ("embedding/table", "embedding/bias")
 
@@ -45,9 +45,9 @@ class Start:
     heads: int = 0
 
     @property
-    def kinds(self) -> int:
-        """How many kinds of subjects its tagger tells apart."""
-        return len(self.decoder.get("kinds/bias", ()))
+    def classes(self) -> int:
+        """How many classes of subjects its tagger tells apart."""
+        return len(self.decoder.get("classes/bias", ()))
 
     def teach(self, decoder: Decoder, *, tagger: bool = True) -> None:
         """Put the weights into a decoder, whose vocabulary may have more words at its end, and which may have tags

@@ -1,7 +1,7 @@
-"""Fits the tagger, by itself: two linear layers on pooled features, one for the words that captions have and one for
-the kind of subject.
+"""Fits the tagger, by itself: a linear layer on pooled features for the words that captions have, beside what classes
+say of the words that name them.
 
-Shapes: P photos, or views of them, C channels, G tags, K kinds.
+Shapes: P photos, or views of them, C channels, G tags, K classes.
 """
 
 from collections.abc import Sequence
@@ -10,88 +10,67 @@ from typing import Any
 
 import keras
 import numpy as np
-import numpy.typing as npt
 from keras import ops
 
 from photocaption.model.runtime import Floats
 from training.arrays import Arrays
 from training.config import TagsConfig
-from training.data.tags import UNKNOWN, Targets
+from training.data.tags import UNKNOWN, Shown
+from training.fit.classes import Classes
 from training.models.decoder import Tensor
-from training.models.evidence import Evidence, weigh_kinds
+from training.models.evidence import Evidence
 
 _BATCH = 256
-_BALANCE = 0.6  # 0: every photo counts as much as any other, 1: every kind does
 _SCALE = 40.0  # pooled features have unit length: so large, a step moves logits as far as it does those of other layers
 
 
 @dataclass(frozen=True, slots=True)
 class Tagger:
-    """Two linear layers: `tags` [C + 1, G] and `kinds` [C + 1, K], the bias in the last row; `of_kinds` [K, G]: what
-    the log-odds of kinds add to tags.
-    """
+    """A linear layer `tags` [C + 1, G], the bias in the last row, and what is known of classes."""
 
     tags: Floats
-    kinds: Floats
-    of_kinds: Floats
+    classes: Classes | None = None
 
     @classmethod
     def of(cls, decoder: Arrays) -> "Tagger":
         """That of a decoder, whose weights are given by the last two parts of their path."""
-        tags, kinds = (
-            np.concatenate([decoder[f"{layer}/kernel"], decoder[f"{layer}/bias"][None]])
-            if f"{layer}/bias" in decoder
-            else np.zeros((0, 0), np.float32)
-            for layer in ("tagger", "kinds")
-        )
-        return cls(tags, kinds, decoder.get("evidence/of_kinds", np.zeros((0, 0), np.float32)))
+        tags = _join(decoder["tagger/kernel"], decoder["tagger/bias"])
+        if "classes/kernel" not in decoder:
+            return cls(tags)
+        weights = _join(decoder["classes/kernel"], decoder["classes/bias"])
+        return cls(tags, Classes(weights, decoder["evidence/names"]))
 
     def judge(self, pooled: Floats) -> Floats:
         """Evidence [P, G] of pooled features [P, C], as `Evidence.recognise_pooled` gives it."""
         evidence: Floats = pooled @ self.tags[:-1] + self.tags[-1]
-        if len(self.of_kinds):
-            evidence += ops.convert_to_numpy(weigh_kinds(pooled @ self.kinds[:-1] + self.kinds[-1])) @ self.of_kinds
+        if self.classes:
+            evidence += self.classes.judge(pooled)
         return evidence
 
     def put_into(self, evidence: Evidence) -> None:
         """Make these the weights of a decoder's tagger."""
         evidence.tagger.set_weights([self.tags[:-1], self.tags[-1]])
-        if evidence.kinds is not None and evidence.of_kinds is not None:
-            evidence.kinds.set_weights([self.kinds[:-1], self.kinds[-1]])
-            evidence.of_kinds.assign(self.of_kinds)
+        if evidence.classes is not None and evidence.names is not None and self.classes:
+            evidence.classes.set_weights([self.classes.weights[:-1], self.classes.weights[-1]])
+            evidence.names.assign(self.classes.names)
 
 
-def fit_tagger(pooled: Floats, targets: Targets, of_kinds: Floats, config: TagsConfig, seed: int) -> Tagger:
-    """The tagger that P pooled features [P, C] and what their photos show teach."""
+def fit_tagger(pooled: Floats, shown: Shown, config: TagsConfig, seed: int, classes: Classes | None = None) -> Tagger:
+    """The tagger that P pooled features [P, C] and what their photos show [P, G] teach."""
     keras.utils.set_random_seed(seed)
-    inputs = keras.Input((pooled.shape[1],))
-    layers = [keras.layers.Dense(targets.tags.shape[1], name="tags")]
-    answers: dict[str, npt.NDArray[Any]] = {"tags": targets.tags}
-    losses: dict[str, Any] = {"tags": _score_tags}
-    if len(of_kinds):
-        layers.append(keras.layers.Dense(len(of_kinds), name="kinds"))
-        answers["kinds"] = targets.kinds
-        losses["kinds"] = keras.losses.SparseCategoricalCrossentropy(from_logits=True, ignore_class=-1)
-    model = keras.Model(inputs, {layer.name: layer(inputs * _SCALE) for layer in layers})
+    layer = keras.layers.Dense(shown.shape[1])
+    inputs = [keras.Input((pooled.shape[1],)), keras.Input((shown.shape[1],))]
+    values = [pooled * np.float32(_SCALE), classes.judge(pooled) if classes else np.zeros_like(shown)]
+    model = keras.Model(inputs, layer(inputs[0]) + inputs[1])
     batches = max(1, len(pooled) // _BATCH)
     rate = keras.optimizers.schedules.CosineDecay(config.learning_rate, config.epochs * batches)
-    model.compile(keras.optimizers.AdamW(rate, weight_decay=config.weight_decay), losses)
-    weights = {"tags": np.ones(len(pooled), np.float32), "kinds": _balance(targets.kinds)}
+    model.compile(keras.optimizers.AdamW(rate, weight_decay=config.weight_decay), _score_tags)
     random = np.random.default_rng(seed)
     for _ in range(config.epochs):
         for rows in random.permutation(len(pooled))[: batches * _BATCH].reshape(batches, -1):
-            model.train_on_batch(
-                pooled[rows],
-                {name: shown[rows] for name, shown in answers.items()},
-                {name: weights[name][rows] for name in answers},
-            )
-    return Tagger(_read(layers[0]), _read(layers[1]) if len(layers) > 1 else np.zeros((0, 0), np.float32), of_kinds)
-
-
-def _balance(kinds: npt.NDArray[np.int32]) -> Floats:
-    """Weights of photos [P]: a kind of which there are many counts for more than one of few, but not so much more."""
-    counts = np.bincount(kinds[kinds >= 0], minlength=1)
-    return np.where(kinds >= 0, (counts.mean() / np.maximum(counts, 1)[kinds]) ** _BALANCE, 0).astype(np.float32)
+            model.train_on_batch([value[rows] for value in values], shown[rows])
+    kernel, bias = layer.get_weights()
+    return Tagger(_join(kernel * _SCALE, bias), classes)
 
 
 def _score_tags(shown: Tensor, logits: Tensor) -> Tensor:
@@ -101,21 +80,20 @@ def _score_tags(shown: Tensor, logits: Tensor) -> Tensor:
     return ops.sum(losses * known, axis=-1)
 
 
-def _read(layer: keras.layers.Dense) -> Floats:
-    kernel, bias = layer.get_weights()
-    return np.concatenate([kernel * _SCALE, bias[None]])
+def _join(kernel: Any, bias: Any) -> Floats:  # noqa: ANN401 - arrays of NumPy or Keras
+    return np.concatenate([kernel, bias[None]]).astype(np.float32)
 
 
 def judge_unseen(
-    pooled: Sequence[Floats], targets: Targets, of_kinds: Floats, config: TagsConfig, seed: int
+    pooled: Sequence[Floats], shown: Shown, config: TagsConfig, seed: int, classes: Classes | None = None
 ) -> list[Floats]:
     """Evidence [P, G] for each view of P photos, `pooled` [P, C] of each, out of taggers that did not learn from it."""
     fold = np.random.default_rng(seed).integers(config.folds, size=len(pooled[0]))
-    found = [np.zeros_like(targets.tags) for _ in pooled]
+    found = [np.zeros_like(shown) for _ in pooled]
     for number in range(config.folds):
         seen, unseen = fold != number, fold == number
-        learnt = targets[seen].repeat(len(pooled))
-        tagger = fit_tagger(np.concatenate([view[seen] for view in pooled]), learnt, of_kinds, config, seed)
+        learnt = np.concatenate([shown[seen]] * len(pooled))
+        tagger = fit_tagger(np.concatenate([view[seen] for view in pooled]), learnt, config, seed, classes)
         for view, evidence in zip(pooled, found, strict=True):
             evidence[unseen] = tagger.judge(view[unseen])
     return found

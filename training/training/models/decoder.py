@@ -89,10 +89,10 @@ class Decoder(keras.Model):  # type: ignore[misc]  # Keras is untyped
     """From features [P, N, channels] and the words so far to log-probabilities of the next word."""
 
     def __init__(
-        self, words: int, config: DecoderConfig, seed: int = 0, tags: Sequence[int] = (), kinds: int = 0
+        self, words: int, config: DecoderConfig, seed: int = 0, tags: Sequence[int] = (), classes: int = 0
     ) -> None:
-        """`tags`: token ids of the words for which photos give evidence; without, the decoder does without. `kinds`:
-        how many kinds of subjects their tagger tells apart.
+        """`tags`: token ids of the words for which photos give evidence; without, the decoder does without. `classes`:
+        how many classes of subjects their tagger tells apart.
         """
         super().__init__(name=f"{config.architecture}_decoder")
         self.units, self._seed = config.units, seed
@@ -105,7 +105,7 @@ class Decoder(keras.Model):  # type: ignore[misc]  # Keras is untyped
         self.lstm = keras.layers.LSTM(config.units, return_sequences=True, name="lstm")
         self.attention = GridAttention(config.units, config.heads) if config.architecture == "attention" else None
         self.combine = _dense(config.units, "tanh", "combine")
-        self.evidence = Evidence(tags, words, config.units, kinds) if tags else None
+        self.evidence = Evidence(tags, words, config.units, classes) if tags else None
         self._dropouts = [keras.layers.Dropout(config.dropout, seed=seed + place) for place in range(4)]
 
     def call(self, inputs: Sequence[Tensor], training: bool = False) -> Tensor:
@@ -218,11 +218,11 @@ def build_decoder(
     config: DecoderConfig,
     seed: int = 0,
     tags: Sequence[int] = (),
-    kinds: int = 0,
+    classes: int = 0,
 ) -> Decoder:
     """A decoder with all of its weights created, the same for the same seed."""
     keras.utils.set_random_seed(seed)
-    decoder = Decoder(words, config, seed, tags, kinds)
+    decoder = Decoder(words, config, seed, tags, classes)
     decoder((ops.zeros((1, cells, channels)), ops.zeros((1, 1, 2), dtype="int32")))
     return decoder
 

@@ -5,9 +5,11 @@ zebra looks it would have to learn from the few captions that speak of one. The 
 linear classifier on its features finds the tags, and the decoder learns only when to trust it: semantic attention (You
 et al. 2016; Gan et al. 2017), with tags added to the scores of words as in copying (Yao et al. 2017).
 
-Evidence is a number for each tag: the log-odds that a caption of the photo has the word. A tagger may also know kinds
-of subjects, of which a photo shows one: what it thinks of each adds to the words that name it. Shapes: P photos, G
-tags, K kinds, N grid cells, D units, V words of the vocabulary.
+Evidence is a number for each tag: the log-odds that a caption of the photo has the word. A tagger may also know
+classes, as ImageNet has them, of which a photo shows one: where that may well be one that a word names, the word gets
+more. Where it is not, nothing is held against the word: a photo of a dog may have a car in it.
+
+Shapes: P photos, G tags, K classes, N grid cells, D units, V words of the vocabulary.
 """
 
 from collections.abc import Sequence
@@ -20,7 +22,7 @@ from keras import ops
 Tensor = Any  # a tensor of whichever backend runs
 
 _LIMIT = 6.0  # of evidence as an addition to logits: e^6 says it all
-_LIMIT_OF_KINDS = 7.0
+_HARDLY = 0.01  # so likely, a class says little
 _TINY = 1e-6
 
 
@@ -35,18 +37,18 @@ def pool(features: Tensor) -> Tensor:
 class Evidence(keras.layers.Layer):  # type: ignore[misc]  # Keras is untyped
     """A decoder's tags: their classifier, what the photo's vector gets of them, and what their words' logits get."""
 
-    def __init__(self, tags: Sequence[int], words: int, units: int, kinds: int = 0) -> None:
-        """`tags`: the token ids of the tags, among those of `words` words; `kinds`: how many kinds the tagger knows."""
+    def __init__(self, tags: Sequence[int], words: int, units: int, classes: int = 0) -> None:
+        """`tags`: the token ids of the tags, among those of `words` words; `classes`: how many the tagger knows."""
         super().__init__(name="evidence")
         self.tags, self._scale = np.asarray(tags, np.int32), units**0.5
         self._places = np.full(words, len(tags), np.int32)
         self._places[self.tags] = np.arange(len(tags))
         self.tagger = keras.layers.Dense(len(tags), name="tagger")
         self.tagger.trainable = False  # it is fitted by itself: captions would teach it what is said, not what is seen
-        self.kinds = keras.layers.Dense(kinds, name="kinds", trainable=False) if kinds else None
-        self.of_kinds = (
-            self.add_weight(shape=(kinds, len(tags)), initializer="zeros", trainable=False, name="of_kinds")
-            if kinds
+        self.classes = keras.layers.Dense(classes, name="classes", trainable=False) if classes else None
+        self.names = (
+            self.add_weight(shape=(classes, len(tags)), initializer="zeros", trainable=False, name="names")
+            if classes
             else None
         )
         self.gist = keras.layers.Dense(units, use_bias=False, kernel_initializer="zeros", name="gist")
@@ -60,9 +62,9 @@ class Evidence(keras.layers.Layer):  # type: ignore[misc]  # Keras is untyped
     def recognise_pooled(self, pooled: Tensor) -> Tensor:
         """Evidence [P, G] of features that are pooled [P, channels]."""
         evidence = self.tagger(pooled)
-        if self.kinds is None:
+        if self.classes is None:
             return evidence
-        return evidence + ops.matmul(weigh_kinds(self.kinds(pooled)), self.of_kinds)
+        return evidence + name_classes(self.classes(pooled), self.names)
 
     def summarise(self, evidence: Tensor, table: Tensor) -> Tensor:
         """The vectors [P, D] of the probable tags of photos, added up, from the table [V, D] of word vectors."""
@@ -88,7 +90,9 @@ class Evidence(keras.layers.Layer):  # type: ignore[misc]  # Keras is untyped
         return logits + ops.reshape(trust * words[:, None], (-1, words.shape[-1]))
 
 
-def weigh_kinds(logits: Tensor) -> Tensor:
-    """The log-odds [P, K] of each kind among all that exclude each other, within ±7."""
-    shares = ops.log_softmax(logits, axis=-1)
-    return ops.clip(shares - ops.log(1 - ops.exp(shares) + _TINY), -_LIMIT_OF_KINDS, _LIMIT_OF_KINDS)
+def name_classes(logits: Tensor, names: Tensor) -> Tensor:
+    """What tags get [P, G] for the chance that a photo shows a class that they name, from logits [P, K] of classes that
+    exclude each other: 4.6 where that is certain, and nothing where it is out of the question. `names` [K, G] has 1 for
+    each name of a class.
+    """
+    return ops.log(1 + ops.matmul(ops.softmax(logits, axis=-1), names) / _HARDLY)

@@ -178,6 +178,7 @@ def _record(job: Job, collections: Sequence[Collection]) -> dict[str, Any]:
         "photos": {split: sum(len(getattr(one, split)) for one in collections) for split in ("train", "dev")},
         "keras": keras.__version__,
         "backend": keras.backend.backend(),
+        **({"teacher": {job.teacher.name: digest_text(job.teacher)}} if job.teacher else {}),
         **({"start": job.start.record} if job.start.record else {}),
     }
 

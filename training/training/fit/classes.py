@@ -1,0 +1,62 @@
+"""What a tagger knows of classes: a linear layer on pooled features, which thinks as a classifier of ImageNet does.
+
+ImageNet's encoder comes without the layer that named its classes. A classifier with one is the teacher (Hinton et al.
+2015): where it runs over all training photos, least squares finds that layer anew, also for classes that no training
+photo shows. Labels then say how sure it may be.
+
+Shapes: P photos, or views of them, C channels, K classes, G tags.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from keras import ops
+
+from photocaption.model.runtime import Floats
+from training.models.evidence import name_classes
+
+_SCALE = 40.0  # of pooled features, whose length is one
+_RIDGE = 100.0
+_TEMPERATURES = np.arange(1.0, 6.1, 0.25)
+
+
+@dataclass(frozen=True, slots=True)
+class Classes:
+    """A linear layer, `weights` [C + 1, K], the bias in the last row; `names` [K, G]: 1 where a tag names a class."""
+
+    weights: Floats
+    names: Floats
+
+    def judge(self, pooled: Floats) -> Floats:
+        """What tags get [P, G] for the classes of photos, from pooled features [P, C]."""
+        logits = pooled @ self.weights[:-1] + self.weights[-1]
+        named: Floats = ops.convert_to_numpy(name_classes(logits, self.names))
+        return named
+
+
+def distil_classes(
+    views: Sequence[Floats], taught: Floats, shows: npt.NDArray[np.intp], kinds: npt.NDArray[np.intp]
+) -> Floats:
+    """The layer [C + 1, K] that comes closest to a teacher's logits, `taught` [P, K], on each of the views [P, C] of P
+    photos. It is as sure of itself as it is right about the kinds of subjects, `kinds` [K] of classes, in those photos
+    of which labels say what they show, `shows` [P], where others have -1.
+    """
+    inputs = [np.pad(pooled * _SCALE, ((0, 0), (0, 1)), constant_values=1) for pooled in views]
+    wanted = taught - taught.mean(axis=1, keepdims=True)
+    squares = _RIDGE * np.eye(inputs[0].shape[1]) + sum(one.T @ one for one in inputs)
+    products = sum(one.T @ wanted for one in inputs)
+    weights = np.linalg.solve(squares, products).astype(np.float32)
+    labelled = shows >= 0
+    logits, right = inputs[0][labelled] @ weights, kinds[shows[labelled], None] == kinds
+    losses = [_score(logits * temperature, right) for temperature in _TEMPERATURES]
+    weights *= np.float32(_TEMPERATURES[int(np.argmin(losses))])
+    weights[:-1] *= _SCALE
+    return weights
+
+
+def _score(logits: Floats, right: npt.NDArray[np.bool_]) -> float:
+    """Mean cross-entropy, in nats, of having one of the right classes [P, K]."""
+    shares = np.exp(logits - logits.max(axis=1, keepdims=True))
+    return float(-np.log((shares * right).sum(axis=1) / shares.sum(axis=1)).mean())
