@@ -277,6 +277,11 @@ class SelfCriticalConfig(ScheduleConfig):
     samples: int = Field(5, ge=2)
     """Captions sampled from each photo; the mean reward of the others is the baseline of each (Luo 2020)."""
 
+    more_trust: float = Field(0.0)
+    """Added to how far the decoder trusts its tags, before the softplus, when this phase begins: photos that it learns
+    from it knows without them, so that it never learns how much they tell of others.
+    """
+
     shares: tuple[float, ...] = Field((0.4, 0.6, 0.8, 1.0), min_length=1)
     """How far to go from the weights after teacher forcing to those after this phase (Wortsman et al. 2022): all the
     way, captions of photos that were not learnt from become short and vague. Dev chooses at the end; epochs are judged
