@@ -29,7 +29,7 @@ from photocaption.image.source import Photo, read_photo
 from photocaption.image.worker import Target
 from photocaption.model import cpu
 from photocaption.model.beam_search import Hypothesis, SearchOptions, search
-from photocaption.model.bundle import Bundle, find_bundle, load_bundle
+from photocaption.model.bundle import Bundle, find_bundle, use_bundle
 from photocaption.model.confidence import rate
 from photocaption.model.instructions import find_capped_instructions, find_instructions
 from photocaption.model.runtime import Decoder, Encoder, Floats
@@ -85,9 +85,12 @@ class Captioner:
         `decode`: what decodes photos, such as a `DecodePool`'s; None does it in this process, within `limits`. Raises
         BundleError.
         """
-        bundle = load_bundle(path or find_bundle())
-        encoder, decoder = _open_runtime(bundle, runtime, engine, threads or cpu.count_cores(), callers)
-        return cls(bundle, encoder, decoder, limits, decode)
+
+        def open_captioner(bundle: Bundle) -> Self:
+            encoder, decoder = _open_runtime(bundle, runtime, engine, threads or cpu.count_cores(), callers)
+            return cls(bundle, encoder, decoder, limits, decode)
+
+        return use_bundle(path or find_bundle(), open_captioner)
 
     @property
     def engine(self) -> str:
