@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import contextlib
+import tracemalloc
 from typing import Any
 
 import httpx
@@ -12,7 +13,7 @@ from support.photos import photo_bytes
 from support.serving import Serve
 
 from photocaption import keys
-from photocaption.api.json_body import MOST_VALUES
+from photocaption.api.json_body import MOST_VALUES, decode_photos
 
 pytestmark = pytest.mark.anyio
 
@@ -180,6 +181,18 @@ async def test_base64_may_be_wrapped_or_without_padding(plain_client: httpx.Asyn
     response = await plain_client.post("/caption", json={"image": text})
 
     assert response.json()["caption"] == "a red square"
+
+
+async def test_base64_takes_little_memory_whatever_stands_between_its_letters() -> None:
+    text = "AB " * 300_000
+    tracemalloc.start()
+    try:
+        await decode_photos([text], most=1, most_bytes=len(text))
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+
+    assert peak < 6 * len(text)
 
 
 async def test_an_answer_that_nobody_expected_has_the_protocols_form(

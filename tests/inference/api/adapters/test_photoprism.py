@@ -53,6 +53,14 @@ async def test_errors_have_its_form(plain_client: httpx.AsyncClient, images: tup
     assert len(error) == 3
 
 
+async def test_an_id_that_would_make_the_answer_as_large_as_the_request_is_refused(
+    plain_client: httpx.AsyncClient,
+) -> None:
+    response = await plain_client.post("/caption", json={**body(RED), "id": "x" * 257})
+
+    assert "id: string should have at most 256 characters" in check_problem(response, 400, "malformed-request")["detail"]
+
+
 async def test_it_can_be_switched_off(serve: Serve) -> None:
     async with serve(photoprism=False) as client:
         problem = check_problem(await client.post("/caption", json=body(RED)), 400, "malformed-request")
