@@ -86,11 +86,10 @@ class Captioner:
         BundleError.
         """
 
-        def open_captioner(bundle: Bundle) -> Self:
-            encoder, decoder = _open_runtime(bundle, runtime, engine, threads or cpu.count_cores(), callers)
-            return cls(bundle, encoder, decoder, limits, decode)
+        def open_parts(bundle: Bundle) -> tuple[Bundle, Encoder, Decoder]:
+            return bundle, *_open_runtime(bundle, runtime, engine, threads or cpu.count_cores(), callers)
 
-        return use_bundle(path or find_bundle(), open_captioner)
+        return cls(*use_bundle(path or find_bundle(), open_parts), limits, decode)
 
     @property
     def engine(self) -> str:

@@ -187,7 +187,7 @@ def _load_vocabulary(path: Path, manifest: Manifest) -> Vocabulary:
         words = _WORDS.validate_json(_read_verified(path, VOCABULARY, manifest.files[VOCABULARY]), strict=True)
     except ValidationError as error:
         raise _refusal(path, _first_error(error), VOCABULARY) from error
-    if any(len(word) > _LONGEST_WORD or word.split() != [word] for word in words):
+    if any(len(word) > _LONGEST_WORD or word.split() != [word] or not word.isprintable() for word in words):
         raise _refusal(path, f"holds what is not a word of at most {_LONGEST_WORD} characters", VOCABULARY)
     if len(words) != manifest.vocabulary_size:
         reason = f"has {len(words)} words, but the manifest says {manifest.vocabulary_size}"
