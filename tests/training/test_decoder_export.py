@@ -137,7 +137,8 @@ def test_in_eight_bits_a_photo_is_described_the_same_whatever_is_with_it(decoder
             np.testing.assert_allclose(values[0], together[name][photo], rtol=1e-5, atol=1e-6, err_msg=name)
 
 
-def test_a_step_in_eight_bits_takes_half_the_nodes_that_the_converter_makes(decoder: Decoder, tmp_path: Path) -> None:
+def test_a_step_in_eight_bits_computes_no_shapes(decoder: Decoder, tmp_path: Path) -> None:
     export_decoder(decoder, FEATURES, "int8", tmp_path)
 
-    assert len(onnx.load(tmp_path / DECODER_STEP).graph.node) < (60 if decoder.attention else 45)
+    operators = {node.op_type for node in onnx.load(tmp_path / DECODER_STEP).graph.node}
+    assert operators.isdisjoint({"Shape", "Slice"})

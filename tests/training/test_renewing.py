@@ -30,7 +30,7 @@ def test_the_shipped_bundle_is_renewed_and_read_back_as_it_was(tmp_path: Path) -
     assert (new.tags, new.heads, new.vocabulary) == (old.tags, old.heads, old.vocabulary)
     for name in (ENCODER, VOCABULARY):
         assert (tmp_path / "new" / name).read_bytes() == (SHIPPED / name).read_bytes()
-    assert len(onnx.load(tmp_path / "new" / DECODER_STEP).graph.node) < 60
+    assert "Shape" not in {node.op_type for node in onnx.load(tmp_path / "new" / DECODER_STEP).graph.node}
     assert new.manifest.version in load_bundle(tmp_path / "new").card
     assert new.manifest.scores == old.manifest.scores
 
@@ -52,11 +52,9 @@ def test_a_decoder_of_other_making_is_served_as_before(tmp_path: Path) -> None:
 
 
 def test_graphs_that_say_something_else_are_not_published(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def spoil(model: onnx.ModelProto, rows: int) -> None:
+    def spoil(model: onnx.ModelProto, _: int) -> None:
         for node in model.graph.node:
-            if node.op_type == "Tanh":
-                node.op_type = "Sin"
-        print(rows)
+            node.op_type = "Exp" if node.op_type == "Tanh" else node.op_type
 
     monkeypatch.setattr("training.encoder.onnx_graphs.average_by_products", spoil)
 
