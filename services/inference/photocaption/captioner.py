@@ -63,7 +63,7 @@ class Captioner:
         self.decoder = decoder
         self._decode = decode or partial(decode_here, limits=limits)
         words = bundle.manifest.decoding.repeatable_words
-        self._repeatable = None if words is None else tuple(bundle.vocabulary.encode(words))
+        self._repeatable = None if words is None else frozenset(bundle.vocabulary.encode(words))
 
     @classmethod
     def load(

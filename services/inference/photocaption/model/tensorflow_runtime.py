@@ -55,8 +55,14 @@ class SavedModelDecoder:
             state={name: tensor for name, tensor in tensors.items() if name.startswith("state_")},
         )
 
-    def step(self, tokens: npt.NDArray[np.int32], context: Tensors, state: Tensors) -> DecoderStep:
-        """One word further for every hypothesis; `tokens` [P, K], `state` [P, K, size]."""
+    def step(
+        self,
+        tokens: npt.NDArray[np.int32],
+        context: Tensors,
+        state: Tensors,
+        likeliest: int | None = None,  # noqa: ARG002
+    ) -> DecoderStep:
+        """One word further for every hypothesis; `tokens` [P, K], `state` [P, K, size]. Tells of all successors."""
         feeds = {name: self._convert(tensor) for name, tensor in {"tokens": tokens, **context, **state}.items()}
         tensors = {name: tensor.numpy() for name, tensor in self._step(**feeds).items()}
         return DecoderStep(
