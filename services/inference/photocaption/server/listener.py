@@ -16,7 +16,8 @@ ACCEPTED_AT_ONCE = 64  # connections that the event loop takes before it does an
 _OTHER_FILES = 128  # that the process has open beside connections: decoders, the model, its log, and then some
 _BACKLOG = 2048
 _SO_ATTACH_FILTER = 26
-_FLAGS_OFFSET, _SYN = 13, 0x02  # RFC 9293, section 3.1
+_FLAGS_OFFSET = 13  # of a TCP header: RFC 9293, section 3.1
+_SYN = 0x02
 # Classic BPF, as (code, jump if true, jump if false, constant); a socket's filter sees a packet from its TCP header on.
 _DROP_NEW_CONNECTIONS = (
     (0x30, 0, 0, _FLAGS_OFFSET),  # load a byte
