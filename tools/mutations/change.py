@@ -8,22 +8,31 @@ import ast
 import builtins
 import re
 import textwrap
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 _Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
 _Assignment = ast.Assign | ast.AnnAssign
-_COMPOUND = (ast.If, ast.For, ast.AsyncFor, ast.While, ast.With, ast.AsyncWith, ast.Try, ast.Match, *_Definition.__args__)
+_COMPOUND = (
+    ast.If,
+    ast.For,
+    ast.AsyncFor,
+    ast.While,
+    ast.With,
+    ast.AsyncWith,
+    ast.Try,
+    ast.Match,
+    *_Definition.__args__,
+)
 
 
 @dataclass(frozen=True)
 class Change:
     """Puts `by` in the place of a part of what `symbol` names, such as `Class.method`, in a module's source.
 
-    The parts: the `body` of a function; the `value` of an assignment; a `condition` of `if`, `while` or a comprehension,
-    or a `statement`, that mentions `name`; the `argument` that a call gives under `name`; a `call` of it; an `expression`
-    that is it, as a name, a text, or the end of a path such as `limits.name`. With `insert`, `by` comes before the body
-    of a function.
+    The parts: the `body` of a function; the `value` of an assignment; a `condition` of `if`, `while` or a
+    comprehension, or a simple `statement`, that mentions `name`; the `argument` that a call gives under `name`; a
+    `call` of it; an `expression` that is it, as a name, a text, or the end of a path such as `limits.name`. With
+    `insert`, `by` comes before the body of a function.
     """
 
     symbol: str
@@ -51,7 +60,7 @@ class Change:
             first, *_ = body = _read_body(owner)
             begin = (first.lineno, first.col_offset)
             return begin, begin if self.part == "insert" else _end_of(body[-1])
-        found = list(_find_parts(owner, self.part, self.name))
+        found = _find_parts(owner, self.part, self.name)
         if len(found) != 1:
             msg = f"{self.symbol} has {len(found)} such parts: {self.part} {self.name}"
             raise LookupError(msg)
@@ -103,32 +112,38 @@ def _read_body(owner: ast.stmt) -> list[ast.stmt]:
     return owner.body[1:] if ast.get_docstring(owner) is not None else owner.body
 
 
-def _find_parts(owner: ast.stmt, part: str, name: str) -> Iterator[ast.expr | ast.stmt]:
-    if part == "value":
-        if isinstance(owner, _Assignment) and owner.value is not None:
-            yield owner.value
-        return
-    for node in ast.walk(owner):
-        match part, node:
-            case "condition", ast.If(test=test) | ast.While(test=test) | ast.IfExp(test=test) if _mentions(test, name):
-                yield test
-            case "condition", ast.comprehension(ifs=tests):
-                yield from (test for test in tests if _mentions(test, name))
-            case "statement", ast.stmt() if not isinstance(node, _COMPOUND) and _mentions(node, name):
-                yield node
-            case "argument", ast.keyword(arg=given, value=value) if given == name:
-                yield value
-            case "call", ast.Call(func=function) if _last_name(function) == name:
-                yield node
-            case "expression", ast.Name(ctx=ast.Load()) | ast.Attribute(ctx=ast.Load()) if _last_name(node) == name:
-                yield node
-            case "expression", ast.Constant(value=value) if value == name:
-                yield node
+def _find_parts(owner: ast.stmt, part: str, name: str) -> list[ast.expr | ast.stmt]:
+    nodes = list(ast.walk(owner))
+    match part:
+        case "value":
+            return [owner.value] if isinstance(owner, _Assignment) and owner.value is not None else []
+        case "condition":
+            return [test for node in nodes for test in _read_tests(node) if _mentions(test, name)]
+        case "statement":
+            simple = (node for node in nodes if isinstance(node, ast.stmt) and not isinstance(node, _COMPOUND))
+            return [node for node in simple if _mentions(node, name)]
+        case "argument":
+            return [node.value for node in nodes if isinstance(node, ast.keyword) and node.arg == name]
+        case "call":
+            return [node for node in nodes if isinstance(node, ast.Call) and _last_name(node.func) == name]
+        case _:
+            return [node for node in nodes if isinstance(node, ast.expr) and name in _names_of_expression(node)]
+
+
+def _read_tests(node: ast.AST) -> list[ast.expr]:
+    """The conditions of a statement, of a conditional expression, or of a comprehension."""
+    if isinstance(node, ast.If | ast.While | ast.IfExp):
+        return [node.test]
+    return node.ifs if isinstance(node, ast.comprehension) else []
 
 
 def _mentions(node: ast.AST, name: str) -> bool:
     """Whether a name, an attribute or a text in it is called so; the empty name stands for any."""
-    return not name or any(name in (_last_name(child), getattr(child, "value", None)) for child in ast.walk(node))
+    return not name or any(name in _names_of_expression(child) for child in ast.walk(node))
+
+
+def _names_of_expression(node: ast.AST) -> tuple[object, ...]:
+    return (node.value,) if isinstance(node, ast.Constant) else (_last_name(node),)
 
 
 def _last_name(node: ast.AST) -> str | None:

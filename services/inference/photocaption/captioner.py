@@ -73,7 +73,7 @@ class Captioner:
         runtime: RuntimeName = "onnx",
         engine: "EngineName | None" = None,
         threads: int | None = None,
-        callers: int = 1,
+        workers: int = 1,
         limits: ImageLimits = _LIMITS,
         decode: Decode | None = None,
     ) -> Self:
@@ -81,12 +81,12 @@ class Captioner:
 
         `engine`: what encodes for the runtime `onnx`; None takes what the variable CAPTION_ENGINE says, else the one
         that suits the processor. `threads`: cores that the model may use; None takes all that the process has.
-        `callers`: how many batches are captioned at the same time when it is crowded, each with its share of the cores.
+        `workers`: how many batches are captioned at the same time when it is crowded, each with its share of the cores.
         `decode`: what decodes photos, such as a `DecodePool`'s; None does it in this process, within `limits`. Raises
         BundleError.
         """
         bundle = load_bundle(path or find_bundle())
-        encoder, decoder = _open_runtime(bundle, runtime, engine, threads or cpu.count_cores(), callers)
+        encoder, decoder = _open_runtime(bundle, runtime, engine, threads or cpu.count_cores(), workers)
         return cls(bundle, encoder, decoder, limits, decode)
 
     @property
@@ -108,8 +108,8 @@ class Captioner:
         spec = self.bundle.manifest.image
         sufficient_side = round(_SUFFICIENT * (spec.canonical_size or max(spec.height, spec.width)))
         target = Target(spec.width, spec.height, spec.canonical_size, sufficient_side, brief)
-        pixels, picture = self._decode(data, target)
-        info = ImageInfo(**asdict(picture), sha256=sha256 or hashlib.sha256(data).hexdigest())
+        pixels, properties = self._decode(data, target)
+        info = ImageInfo(**asdict(properties), sha256=sha256 or hashlib.sha256(data).hexdigest())
         return PreparedImage(pixels, info, decode_ms=_milliseconds_since(begun))
 
     def describe(
@@ -181,7 +181,7 @@ class Captioner:
 
 
 def _open_runtime(
-    bundle: Bundle, runtime: RuntimeName, engine: "EngineName | None", threads: int, callers: int
+    bundle: Bundle, runtime: RuntimeName, engine: "EngineName | None", threads: int, workers: int
 ) -> tuple[Encoder, Decoder]:
     if runtime == "tensorflow":
         from photocaption.model.tensorflow_runtime import open_saved_model  # TensorFlow is optional, and slow to import
@@ -190,7 +190,7 @@ def _open_runtime(
     from photocaption.model.engine import open_encoder  # whoever loads no model does without its memory
     from photocaption.model.onnx_runtime import OnnxDecoder
 
-    return open_encoder(bundle, engine, threads=threads, callers=callers), OnnxDecoder(bundle)
+    return open_encoder(bundle, engine, threads=threads, workers=workers), OnnxDecoder(bundle)
 
 
 def _pair_words(words: Sequence[str], hypothesis: Hypothesis) -> list[Word]:

@@ -4,5 +4,5 @@ import sys
 
 
 def complain(message: str) -> None:
-    """A line on the standard error."""
+    """Write a line to the standard error, under the program's name."""
     print(f"caption: {message}", file=sys.stderr, flush=True)

@@ -24,7 +24,7 @@ import numpy.typing as npt
 
 from photocaption.model.manifest import SpecialTokens
 from photocaption.model.runtime import WORDS_CONTEXT, Decoder, DecoderStart, DecoderStep, Floats, Tensors
-from photocaption.model.top_k import argsort_largest
+from photocaption.model.top_k import argsort_top_k
 
 # Stands in for -inf and NaN, where a decoder's arithmetic fails, so that even then the search ends, with a sentence.
 _LOWEST = np.float32(-1e4)
@@ -138,7 +138,7 @@ def _mean_known(log_odds: Floats) -> float:
 
 
 def _begin(start: DecoderStart, photos: int, tokens: SpecialTokens) -> _Beams:
-    """One beam a photo: all sentences begin alike, so that more would only do the same work again."""
+    """One beam a photo: all sentences begin with the same token, so that more beams would repeat each other's work."""
     return _Beams(
         photos=np.arange(photos),
         context=start.context,
@@ -186,7 +186,7 @@ def _pick_best(totals: Floats, step: DecoderStep, *, count: int) -> _Successors:
     """The best `count` of each photo: with twice the beam width, enough stay when as many as there are beams end."""
     photos, beams, words = totals.shape
     flat = totals.reshape(photos, beams * words)
-    best = argsort_largest(flat, min(count, flat.shape[1]))
+    best = argsort_top_k(flat, min(count, flat.shape[1]))
     rows = np.arange(photos)[:, None]
     log_probabilities = step.log_probabilities.reshape(flat.shape)[rows, best]
     return _Successors(
@@ -252,7 +252,7 @@ def _append(history: npt.NDArray[Any], newest: npt.NDArray[Any]) -> npt.NDArray[
 
 
 def _drop_done(beams: _Beams, pools: list[list[Hypothesis]], options: SearchOptions) -> _Beams:
-    """Let the beams of finished photos die, and drop dead rows once they are half: contexts are large to copy."""
+    """Mark the beams of finished photos dead, and drop dead rows once they are half: contexts are large to copy."""
     best = beams.totals.max(axis=1)
     done = [
         _is_done(pools[photo], total, beams.length, options) for photo, total in zip(beams.photos, best, strict=True)

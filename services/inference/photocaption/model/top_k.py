@@ -9,7 +9,7 @@ _LEAST = np.finfo(np.float32).min
 _GROUP = 32
 
 
-def argsort_largest(values: Floats, count: int) -> npt.NDArray[np.intp]:
+def argsort_top_k(values: Floats, count: int) -> npt.NDArray[np.intp]:
     """Where each row [R, N] has its `count` largest values, largest first: int [R, count]; of equal ones the first.
 
     `count` is at most N, and nothing is NaN. A row is dealt out to groups, each of which has a largest value. The

@@ -23,7 +23,7 @@ class ErrorFormMiddleware:
         self._forms = forms
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the request on; hold back an answer that is a problem until it is translated."""
+        """Answer the request; a problem is held back until it is translated."""
         start: Message | None = None
 
         async def send_translated(message: Message) -> None:
