@@ -111,11 +111,11 @@ format: $(DEV)/ready ## put the code into the one format
 	$(DEV)/bin/ruff format $(SOURCES)
 
 WHEEL_SOURCE := .cache/wheel
-wheel: $(DEV)/ready ## dist/photocaption-….whl: one file to install anywhere, with the model of BUNDLE inside
+wheel: $(INFERENCE)/ready ## dist/photocaption-….whl: one file to install anywhere, with the model of BUNDLE inside
 	@rm -rf $(WHEEL_SOURCE) && mkdir -p $(WHEEL_SOURCE)/photocaption/artifacts dist
 	@cp -R services/inference/pyproject.toml services/inference/photocaption $(WHEEL_SOURCE)
 	@cp -R "$(BUNDLE)" $(WHEEL_SOURCE)/photocaption/artifacts/default
-	@$(DEV)/bin/python -m pip wheel --quiet --disable-pip-version-check --no-deps --no-build-isolation -w dist $(WHEEL_SOURCE)
+	@$(INFERENCE)/bin/python -m pip wheel --quiet --disable-pip-version-check --no-deps --no-build-isolation -w dist $(WHEEL_SOURCE)
 	@rm -rf $(WHEEL_SOURCE) && ls -sh dist/*.whl
 
 LOCK := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate

@@ -113,8 +113,9 @@ def test_what_is_no_photo_is_told_what_it_looks_like_and_not_to_try_again(photo:
     ("confidence", "level", "percent"),
     [
         (1.0, "sure", 100),
-        (0.5, "sure", 50),
-        (0.49, "fair", 49),
+        (0.67, "sure", 67),
+        (0.66, "fair", 66),
+        (0.5, "fair", 50),
         (0.25, "fair", 25),
         (0.24, "unsure", 24),
         (0, "unsure", 0),
@@ -123,5 +124,6 @@ def test_what_is_no_photo_is_told_what_it_looks_like_and_not_to_try_again(photo:
 def test_confidence_reads_as_words(confidence: float, level: str, percent: int) -> None:
     certainty = label_confidence(confidence)
 
+    assert certainty.label == {"sure": "Probably right", "fair": "Possibly right", "unsure": "Unsure"}[level]
     assert (certainty.level, certainty.percent) == (level, percent)
     assert ("what the model does not know" in certainty.warning) == (level == "unsure")

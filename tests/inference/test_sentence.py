@@ -30,6 +30,8 @@ from photocaption.model.sentence import write_alt_text, write_caption
             "a uniform , a european and a one-armed man in a used car",
             "A uniform, a European and a one-armed man in a used car.",
         ),
+        ("ein Hund und eine American Bulldogge", "Ein Hund und eine American Bulldogge."),
+        ("a American flag and a European one", "An American flag and a European one."),
         ("an suv and a umbrella", "An SUV and an umbrella."),
         ("germans polish china for a turkey", "Germans polish china for a turkey."),
     ],

@@ -22,7 +22,7 @@ def installed(tiny_bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> Pa
     folder = tmp_path_factory.mktemp("wheel")
     for name in ("Makefile", "services", ".venv"):
         (folder / name).symlink_to(_ROOT / name)
-    command = ["make", "wheel", f"BUNDLE={tiny_bundle}", f"DEV={Path(sys.executable).parents[1]}", "-o", _ready()]
+    command = ["make", "wheel", f"BUNDLE={tiny_bundle}", f"INFERENCE={Path(sys.executable).parents[1]}", "-o", _ready()]
     subprocess.run(command, cwd=folder, check=True, capture_output=True)
     (wheel,) = (folder / "dist").glob("*.whl")
     with zipfile.ZipFile(wheel) as archive:

@@ -1,5 +1,6 @@
 """What every error answer has in common, held in one place."""
 
+from collections.abc import Iterable
 from typing import Any
 
 import httpx
@@ -7,12 +8,12 @@ import httpx
 MEMBERS = {"type", "title", "status", "detail", "request_id", "retry_after"}
 
 
-def check_problem(response: httpx.Response, status: int, slug: str) -> dict[str, Any]:
-    """Assert that the response is a well-formed problem of this kind; returns its members."""
+def check_problem(response: httpx.Response, status: int, slug: str, beside: Iterable[str] = ()) -> dict[str, Any]:
+    """Assert that the response is a well-formed problem of this kind, with members `beside`; returns them all."""
     assert response.status_code == status, response.text
     assert response.headers["content-type"] == "application/problem+json"
     problem: dict[str, Any] = response.json()
-    assert set(problem) <= MEMBERS
+    assert set(beside) <= set(problem) <= MEMBERS | set(beside)
     assert problem["type"] == f"urn:image-captions:problem:{slug}"
     assert problem["status"] == status
     assert problem["detail"].endswith(".")

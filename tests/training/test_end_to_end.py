@@ -11,6 +11,7 @@ from keras import ops
 from PIL import Image
 from support.weights import weights_cache
 
+from training.cli import main
 from training.config import EndToEndConfig, TrainingConfig, load_config
 from training.data.dataset import read_dataset
 from training.data.jpeg import compress
@@ -192,3 +193,15 @@ def check_that_stages_are_found_again(
 
     assert all((before.decoder[path] == again.decoder[path]).all() for path in before.decoder)
     assert any((before.decoder[path] != other.decoder[path]).any() for path in before.decoder)
+
+
+@pytest.mark.parametrize(("devices", "warned"), [(["cpu:0"], True), (["gpu:0"], False)])
+def test_a_machine_without_an_accelerator_is_told_how_long_it_takes(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], devices: list[str], warned: bool
+) -> None:
+    monkeypatch.setattr(keras.distribution, "list_devices", lambda: devices)
+    monkeypatch.setattr(end_to_end, "train_end_to_end", lambda *_: None)
+
+    assert main(["end-to-end", "--dataset", "photos", "--out", "start"]) == 0
+
+    assert ("on a CPU this takes days" in capsys.readouterr().err) == warned

@@ -247,7 +247,9 @@ def test_other_languages_are_learnt_side_by_side(finished: _Job, tmp_path: Path)
     for of_colours, shape in ((GERMAN, "circle"), (HINDI, "square")):
         for colour, caption in of_colours.items():
             photo = encode_photo(draw_shape(colour, shape, seed=777))
-            assert captioner.caption(photo).caption == caption.lower()
+            said = captioner.caption(photo)
+            assert said.caption == caption.lower()
+            assert said.alt_text == f"{caption[0].upper()}{caption[1:]}."  # with German's nouns in capitals
 
 
 @pytest.mark.parametrize(

@@ -89,8 +89,13 @@ def test_every_part_is_there(page: _Page) -> None:
 
 def test_captions_stand_beside_their_photos_with_where_the_model_looked(page: _Page) -> None:
     assert "a red square" in page.text
-    assert sum(address.startswith("data:image/png") for address in page.addresses) >= 3 * len(COLOURS)
     assert page.source.count('class="look"') >= 3 * len(COLOURS)
+
+
+def test_no_photo_is_shown_twice(page: _Page) -> None:
+    shown = [address for address in page.addresses if address.startswith("data:image/jpeg")]
+
+    assert len(shown) == len(set(shown)) == len(COLOURS)
 
 
 def test_words_of_the_dataset_cannot_become_markup(page: _Page) -> None:

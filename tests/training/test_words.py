@@ -2,7 +2,15 @@
 
 import pytest
 
-from training.data.words import TOKENS, build_vocabulary, encode_caption, tokenise
+from photocaption.model.vocabulary import Vocabulary
+from training.data.words import (
+    TOKENS,
+    build_vocabulary,
+    encode_caption,
+    extend_vocabulary,
+    spell_vocabulary,
+    tokenise,
+)
 from training.errors import DatasetError
 
 
@@ -36,6 +44,26 @@ def test_the_vocabulary_holds_frequent_words_in_order_of_frequency_then_alphabet
     vocabulary = build_vocabulary(captions, min_count=2)
 
     assert vocabulary.words == ("<padding>", "<start>", "<end>", "<unknown>", "a", "cat", "dog")
+
+
+def test_words_are_spelt_as_most_captions_write_them_where_no_sentence_begins() -> None:
+    captions = ["Ein Hund läuft. Hunde laufen.", "Der Hund", "Ein grosser hund", "Am Strand", "Laufen Hunde"]
+    vocabulary = build_vocabulary([tokenise(caption) for caption in captions], 1)
+
+    spelt = spell_vocabulary(vocabulary, captions)
+
+    assert set(spelt.words[4:]) == {
+        "Hund", "Hunde", "Strand", "am", "der", "ein", "grosser", "laufen", "läuft",
+    }  # fmt: skip
+    assert spelt.decode(range(len(spelt))) == list(vocabulary.words)
+
+
+def test_words_that_nobody_writes_any_more_keep_their_spelling() -> None:
+    known = Vocabulary((*build_vocabulary([["x"]], 1).words[:4], "Hund"), TOKENS)
+    vocabulary = extend_vocabulary(known, [["die", "katze"]], 1)
+
+    assert vocabulary.words[4:] == ("hund", "die", "katze")
+    assert spell_vocabulary(vocabulary, ["Die Katze"], known).words[4:] == ("Hund", "die", "Katze")
 
 
 def test_captions_without_a_frequent_word_are_refused_with_what_helps() -> None:

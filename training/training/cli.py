@@ -190,8 +190,21 @@ def _train_end_to_end(options: argparse.Namespace) -> None:
     config = load_config(options.config, options.settings)
     from training.fit.end_to_end import train_end_to_end
 
+    _warn_without_accelerator()
     command = shlex.join(["caption-train", "end-to-end", *_settings_of(options)])
     train_end_to_end(options.dataset, config, options.cache, options.out, command)
+
+
+def _warn_without_accelerator() -> None:
+    import keras
+
+    from training.progress import say
+
+    if all(device.startswith("cpu") for device in keras.distribution.list_devices()):
+        say(
+            "warning: Keras finds no accelerator here, and on a CPU this takes days. `make train` learns in minutes or "
+            "hours: it leaves the encoder as it is"
+        )
 
 
 def _draw(options: argparse.Namespace) -> None:

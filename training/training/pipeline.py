@@ -6,6 +6,7 @@ in the cache, the phases in the run directory. The bundle appears only at the en
 
 import hashlib
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import keras
@@ -15,7 +16,7 @@ from photocaption.model.manifest import Manifest
 from photocaption.model.vocabulary import Vocabulary
 from training.data.collection import Collection, read_collections
 from training.data.texts import digest_text
-from training.data.words import build_vocabulary, extend_vocabulary, tokenise
+from training.data.words import build_vocabulary, extend_vocabulary, spell_vocabulary, tokenise
 from training.encoder.cache import ExportedEncoder, adopt_encoder, export_encoder
 from training.errors import DatasetError, TrainingError
 from training.evaluation.history import read_phases
@@ -83,7 +84,9 @@ def _fit(job: Job, material: Material) -> Trained:
             f"nothing is published: on these dev photos the model that it began with is as good ({begun}) as what it "
             f"learnt ({tuned}). More photos or more captions may help"
         )
-    return Trained(decoder, material, tuned.length_penalty)
+    captions = (caption for one in material.collections for photo in one.train for caption in photo.captions)
+    written = spell_vocabulary(material.vocabulary, captions, job.start.vocabulary)
+    return Trained(decoder, replace(material, vocabulary=written), tuned.length_penalty)
 
 
 def _check_enough(job: Job, collections: Sequence[Collection]) -> None:

@@ -5,11 +5,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
-from support.browser import DESKTOP, launch_chromium, open_page
+from playwright.sync_api import Browser, Page, ViewportSize, expect
+from support.browser import DESKTOP, PHONE, launch_chromium, open_page
 from support.uploads import make_photo
 
 OpenPage = Callable[..., Page]
+
+# For tests of `page`, and of what is made of it.
+AT_BOTH_WIDTHS = pytest.mark.parametrize("page", [PHONE, DESKTOP], ids=["390 pixels", "1280 pixels"], indirect=True)
 
 expect.set_options(timeout=30_000)  # machines that test are busy ones
 
@@ -41,8 +44,9 @@ def open_at(chromium: Browser, page_url: str) -> Iterator[OpenPage]:
 
 
 @pytest.fixture
-def page(open_at: OpenPage) -> Page:
-    return open_at()
+def page(open_at: OpenPage, request: pytest.FixtureRequest) -> Page:
+    viewport: ViewportSize = getattr(request, "param", DESKTOP)
+    return open_at(viewport=viewport, permissions=["clipboard-read", "clipboard-write"])
 
 
 @pytest.fixture

@@ -3,7 +3,8 @@
 import json
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import ViewportSize, expect
+from support.browser import DESKTOP, PHONE
 from support.fake_inference import FakeInference, make_caption
 
 from .conftest import OpenPage
@@ -11,8 +12,11 @@ from .conftest import OpenPage
 pytestmark = pytest.mark.browser
 
 
-def test_the_example_runs_for_real_and_shows_what_the_api_answers(open_at: OpenPage, inference: FakeInference) -> None:
-    page = open_at("/developers")
+@pytest.mark.parametrize("view", [PHONE, DESKTOP], ids=["390 pixels", "1280 pixels"])
+def test_the_example_runs_for_real_and_shows_what_the_api_answers(
+    open_at: OpenPage, inference: FakeInference, view: ViewportSize
+) -> None:
+    page = open_at("/developers", viewport=view)
 
     page.get_by_role("button", name="Ask for the caption").click()
 

@@ -12,7 +12,7 @@ from support.browser import DESKTOP, PHONE
 from support.fake_inference import Answer, FakeInference, Received, make_caption, make_problem
 from support.uploads import make_photo
 
-from .conftest import OpenPage, choose, save_photo, wait_for_captions
+from .conftest import AT_BOTH_WIDTHS, OpenPage, choose, save_photo, wait_for_captions
 
 pytestmark = pytest.mark.browser
 
@@ -99,6 +99,7 @@ def download(page: Page, kind: str) -> str:
     return Path(started.value.path()).read_bytes().decode()
 
 
+@AT_BOTH_WIDTHS
 def test_csv_has_a_row_for_each_photo_and_no_formula(three_captions: Page) -> None:
     text = download(three_captions, "CSV")
     assert text.startswith("\ufeff")  # by which Excel knows UTF-8
@@ -121,6 +122,7 @@ def test_json_has_every_detail_and_the_edited_text(three_captions: Page) -> None
     assert entries[0]["words"][0]["probability"] == 0.9
 
 
+@AT_BOTH_WIDTHS
 def test_downloads_hold_what_the_filter_shows_and_say_so(three_captions: Page) -> None:
     expect(three_captions.locator("#downloads-scope")).to_have_text("All 3 captions")
     three_captions.get_by_label("Show captions with the word").fill("blue")
@@ -206,6 +208,7 @@ def test_one_can_be_removed_and_all_can_be_cleared(three_captions: Page) -> None
     expect(three_captions.locator(".card")).to_have_count(0)
 
 
+@AT_BOTH_WIDTHS
 def test_all_can_be_had_back_with_the_words_of_ones_own(three_captions: Page) -> None:
     three_captions.get_by_label("Alt text, yours to edit").first.fill("Mine.")
     three_captions.get_by_role("button", name="Clear all").click()
@@ -233,6 +236,7 @@ def choose_many(page: Page, folder: Path, count: int) -> None:
     choose(page, *[save_photo(folder, f"{number:02}.jpg", seed=number) for number in range(count)])
 
 
+@AT_BOTH_WIDTHS
 def test_progress_over_all_is_shown_while_there_is_any(page: Page, tmp_path: Path, inference: FakeInference) -> None:
     held = Held()
     inference.answers.extend([Answer(body=json.dumps(make_caption()).encode()), held, held])
@@ -260,6 +264,17 @@ def test_many_photos_are_a_line_each_and_open_on_demand(open_at: OpenPage, tmp_p
     expect(card.get_by_label("Alt text, yours to edit")).to_be_visible()
     card.get_by_role("button", name="Show all of 04.jpg", expanded=True).click()
     expect(card.get_by_label("Alt text, yours to edit")).to_be_hidden()
+
+
+@AT_BOTH_WIDTHS
+def test_what_is_unsure_shows_in_its_line_too(page: Page, tmp_path: Path, inference: FakeInference) -> None:
+    inference.answers.append(Answer(body=json.dumps(make_caption(confidence=0.2)).encode()))
+    choose_many(page, tmp_path, 7)
+    wait_for_captions(page, 7)
+
+    unsure, sure = page.get_by_text("Unsure (20 %)"), page.get_by_text("Probably right (82 %)").first
+    expect(unsure).to_be_visible()
+    assert unsure.evaluate("it => getComputedStyle(it).color") != sure.evaluate("it => getComputedStyle(it).color")
 
 
 @VIEWS

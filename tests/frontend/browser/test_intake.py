@@ -8,7 +8,7 @@ from support.browser import PHONE, drop_files, paste_files
 from support.fake_inference import FakeInference
 from support.uploads import make_photo
 
-from .conftest import OpenPage, choose, save_photo, wait_for_captions
+from .conftest import AT_BOTH_WIDTHS, OpenPage, choose, save_photo, wait_for_captions
 
 pytestmark = pytest.mark.browser
 
@@ -72,6 +72,7 @@ def paste_text(page: Page, text: str) -> None:
     )
 
 
+@AT_BOTH_WIDTHS
 def test_a_pasted_address_is_told_what_to_do(page: Page, photo: Path) -> None:
     paste_text(page, "just words")
     expect(page.locator("#intake-note")).to_be_hidden()
@@ -83,6 +84,7 @@ def test_a_pasted_address_is_told_what_to_do(page: Page, photo: Path) -> None:
     expect(page.locator("#intake-note")).to_be_hidden()
 
 
+@AT_BOTH_WIDTHS
 def test_a_dropped_folder_is_walked(page: Page) -> None:
     # Scripts cannot make a folder to drop: this one stands in for it, with the methods that browsers give theirs.
     page.evaluate(

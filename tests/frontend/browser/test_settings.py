@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import Page, expect
 from support.fake_inference import FakeInference
 
-from .conftest import OpenPage, choose, wait_for_captions
+from .conftest import AT_BOTH_WIDTHS, OpenPage, choose, wait_for_captions
 
 pytestmark = pytest.mark.browser
 
@@ -50,6 +50,7 @@ def test_settings_are_remembered(page: Page) -> None:
     expect(page.locator("#beam-width")).to_have_value("10")
 
 
+@AT_BOTH_WIDTHS
 def test_a_setting_out_of_range_is_corrected_in_view(page: Page) -> None:
     page.get_by_text("Settings").click()
     field = page.get_by_label("Other sentences to show")
@@ -60,6 +61,7 @@ def test_a_setting_out_of_range_is_corrected_in_view(page: Page) -> None:
     expect(field).to_have_value("10")
 
 
+@AT_BOTH_WIDTHS
 def test_changed_settings_are_tried_on_what_is_shown_when_the_person_wants_it(
     page: Page, photo: Path, inference: FakeInference
 ) -> None:

@@ -8,7 +8,7 @@ from playwright.sync_api import Page, Route, expect
 from support.fake_inference import Answer, FakeInference, make_problem
 from support.uploads import make_photo
 
-from .conftest import OpenPage, choose, save_photo, wait_for_captions
+from .conftest import AT_BOTH_WIDTHS, OpenPage, choose, save_photo, wait_for_captions
 
 pytestmark = pytest.mark.browser
 
@@ -49,6 +49,7 @@ def test_each_failure_has_its_own_sentence_and_another_try_works(
         (make_problem(415), "We can't read this kind of file."),
     ],
 )
+@AT_BOTH_WIDTHS
 def test_no_other_try_is_offered_where_it_cannot_help(
     page: Page, photo: Path, inference: FakeInference, answer: Answer, sentence: str
 ) -> None:
@@ -136,6 +137,7 @@ def test_a_photo_too_large_is_not_even_sent(page: Page, tmp_path: Path, inferenc
     assert inference.received == []
 
 
+@AT_BOTH_WIDTHS
 def test_a_file_that_is_no_photo_says_so(page: Page, tmp_path: Path, inference: FakeInference) -> None:
     inference.answers.append(make_problem(415))
     notes = tmp_path / "notes.txt"
@@ -150,6 +152,7 @@ def test_a_file_that_is_no_photo_says_so(page: Page, tmp_path: Path, inference: 
     expect(card.get_by_role("button", name="Try again")).to_be_hidden()
 
 
+@AT_BOTH_WIDTHS
 def test_a_photo_that_the_browser_cannot_show_does_not_invite_to_point(page: Page, tmp_path: Path) -> None:
     scan = tmp_path / "scan.tif"
     scan.write_bytes(b"II*\0" + bytes(200))
@@ -163,6 +166,7 @@ def test_a_photo_that_the_browser_cannot_show_does_not_invite_to_point(page: Pag
     expect(page.locator(".frame[data-looking]")).to_have_count(0)
 
 
+@AT_BOTH_WIDTHS
 def test_an_empty_file_is_called_empty(page: Page, tmp_path: Path, inference: FakeInference) -> None:
     empty = tmp_path / "empty.jpg"
     empty.touch()

@@ -26,10 +26,16 @@ _LETTERS = r"[\p{L}\p{N}\p{M}\u200C\u200D--[\p{Han}\p{Hiragana}]]+"
 _WORD = regex.compile(rf"'s\b|{_LETTERS}(?:-{_LETTERS})*|[\p{{Han}}\p{{Hiragana}}]\p{{M}}*", regex.VERSION1)
 
 
+_SENTENCE_END = regex.compile(r"[.!?।。]")
+
+
 def tokenise(caption: str) -> list[str]:
     """The words of a caption: "A man's T-shirt." → ["a", "man", "'s", "t-shirt"]."""
-    composed = unicodedata.normalize("NFC", caption.lower())
-    words: list[str] = _WORD.findall(composed.replace("\u2019", "'"))
+    return _find_words(caption.lower())
+
+
+def _find_words(text: str) -> list[str]:
+    words: list[str] = _WORD.findall(unicodedata.normalize("NFC", text).replace("\u2019", "'"))
     return words
 
 
@@ -54,9 +60,24 @@ def build_vocabulary(captions: Iterable[Sequence[str]], min_count: int) -> Vocab
 
 
 def extend_vocabulary(known: Vocabulary, captions: Iterable[Sequence[str]], min_count: int) -> Vocabulary:
-    """The words of a vocabulary, then those that captions have at least `min_count` times and it has not."""
-    new = [word for word in _list_frequent(captions, min_count) if word not in known.words]
-    return Vocabulary((*known.words, *new), TOKENS)
+    """A vocabulary, in lower case, then the words that captions have at least `min_count` times and it has not."""
+    new = [word for word in _list_frequent(captions, min_count) if word not in known]
+    return Vocabulary((*known.decode(range(len(known))), *new), TOKENS)
+
+
+def spell_vocabulary(vocabulary: Vocabulary, captions: Iterable[str], known: Vocabulary | None = None) -> Vocabulary:
+    """The same words as most captions write them where no sentence begins: "ein Hund", "an American flag".
+
+    A word that no caption has there stays as it is, or as it is in `known`, whose words come first.
+    """
+    seen: dict[str, Counter[str]] = {}
+    for caption in captions:
+        for sentence in _SENTENCE_END.split(caption):
+            for word in _find_words(sentence)[1:]:
+                seen.setdefault(word.lower(), Counter())[word] += 1
+    words = [*(known.words if known else ()), *vocabulary.words[len(known or ()) :]]
+    forms = (seen.get(word.lower(), {word: 1}) for word in words)
+    return Vocabulary(tuple(max(one, key=lambda form: (one[form], form)) for one in forms), vocabulary.tokens)
 
 
 def _list_frequent(captions: Iterable[Sequence[str]], min_count: int) -> list[str]:
@@ -77,4 +98,4 @@ def encode_caption(words: Sequence[str], vocabulary: Vocabulary, max_length: int
 
 def known_words(words: Iterable[str], vocabulary: Vocabulary) -> tuple[str, ...]:
     """Those of some words that a vocabulary has."""
-    return tuple(word for word in words if word in vocabulary.words)
+    return tuple(word for word in words if word in vocabulary)

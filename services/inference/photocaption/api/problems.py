@@ -165,6 +165,11 @@ class Problem(BaseModel):
     retry_after: Annotated[int, Field(ge=0)] | Absent = Field(
         None, description="Seconds after which trying again is worth it."
     )
+    id: str | Absent = Field(
+        None, description="As `request_id`, where JSON was refused unread: PhotoPrism's name for it."
+    )
+    code: int | Absent = Field(None, description="As `status`, for PhotoPrism.")
+    error: str | Absent = Field(None, description="As `detail`, for PhotoPrism.")
 
 
 class ProblemError(Exception):

@@ -183,7 +183,7 @@ def _load_vocabulary(path: Path, manifest: Manifest) -> Vocabulary:
     if len(words) != manifest.vocabulary_size:
         reason = f"has {len(words)} words, but the manifest says {manifest.vocabulary_size}"
         raise _refusal(path, reason, VOCABULARY)
-    if len(set(words)) != len(words):
+    if len({word.lower() for word in words}) != len(words):
         raise _refusal(path, "holds a word twice", VOCABULARY)
     return Vocabulary(tuple(words), manifest.tokens)
 

@@ -8,7 +8,7 @@ _SPACE_BEFORE = re.compile(r"\s+(?=[,.;:!?)\]%]|'(?:s|re|ve|ll|d|m)\b|n't\b)")
 _SPACE_AFTER = re.compile(r"(?<=[(\[])\s+")
 _SPACED_HYPHEN = re.compile(r"(?<=\w)\s+-\s+(?=\w)")
 # The letter tells the sound but for "a European", "a one-way street", "a uniform", "a used car", "a utility".
-_A_BEFORE_VOWEL = re.compile(r"\ba(?=\s+(?!eu|on(?:e|ce)\b|uni(?![mn])|us[ei]|uti|ub|uk)[aeiou])")
+_A_BEFORE_VOWEL = re.compile(r"\ba(?=\s+(?i:(?!eu|on(?:e|ce)\b|uni(?![mn])|us[ei]|uti|ub|uk)[aeiou]))")
 _LONE_I = re.compile(r"\bi\b")
 _ENDS = (".", "!", "?")
 # What captions say in lower case and people write otherwise. Words that may also mean something else stay as they are:
@@ -34,8 +34,8 @@ def write_caption(words: Sequence[str]) -> str:
 
 
 def write_alt_text(words: Sequence[str]) -> str:
-    """The same as a sentence: a capital, a full stop, punctuation where it belongs, names as they are written, and "an"
-    before a vowel.
+    """Words, as the vocabulary spells them, as a sentence: a capital, a full stop, punctuation where it belongs, names
+    as they are written, and "an" before a vowel.
     """
     text = _SPACE_BEFORE.sub("", " ".join(words))
     text = _SPACED_HYPHEN.sub("-", _SPACE_AFTER.sub("", text))

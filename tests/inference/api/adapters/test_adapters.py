@@ -3,16 +3,19 @@
 import asyncio
 import base64
 import contextlib
+import json
+import tracemalloc
 from typing import Any
 
 import httpx
 import pytest
 from support.gated_captioner import GatedCaptioner
 from support.photos import photo_bytes
+from support.problems import check_problem
 from support.serving import Serve
 
 from photocaption import keys
-from photocaption.api.json_body import MOST_VALUES
+from photocaption.api.json_body import MOST_VALUES, decode_photos
 
 pytestmark = pytest.mark.anyio
 
@@ -180,6 +183,27 @@ async def test_base64_may_be_wrapped_or_without_padding(plain_client: httpx.Asyn
     response = await plain_client.post("/caption", json={"image": text})
 
     assert response.json()["caption"] == "a red square"
+
+
+async def test_base64_in_countless_pieces_takes_no_memory_for_each() -> None:
+    text = "ab " * 10**6
+    tracemalloc.start()
+    try:
+        (photo,) = await decode_photos([text], most=1, most_bytes=2**21)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+    assert len(photo) == 1_500_000
+    assert peak < 4 * len(text)
+
+
+@pytest.mark.parametrize("text", ["a\u3000b", "\ud83d\ude00", "YWJj*"])
+async def test_what_is_no_base64_is_refused(plain_client: httpx.AsyncClient, text: str) -> None:
+    body = json.dumps({"image": text}).encode()
+    response = await plain_client.post("/caption", content=body, headers={"Content-Type": "application/json"})
+
+    assert check_problem(response, 400, "malformed-request")["detail"] == "A photo is not valid base64."
 
 
 async def test_an_answer_that_nobody_expected_has_the_protocols_form(

@@ -53,6 +53,35 @@ async def test_errors_have_its_form(plain_client: httpx.AsyncClient, images: tup
     assert len(error) == 3
 
 
+async def test_what_is_refused_before_it_is_read_has_both_forms(serve: Serve) -> None:
+    _, entry = keys.make_key("photoprism")
+    async with serve(api_keys=(entry,)) as client:
+        locked = await client.post("/caption", json=body(RED))
+    async with serve(max_body_bytes=9) as client:
+        large = await client.post("/caption", content=b" " * 2**21, headers={"Content-Type": "application/json"})
+    async with serve() as client:
+        no_json = await client.post(
+            "/caption", content=b"{", headers={"Content-Type": "application/json; charset=utf-8"}
+        )
+    async with serve(start=False) as client:
+        early = await client.post("/caption", json=body(RED))
+
+    for response, status, slug in (
+        (locked, 401, "unauthorized"),
+        (large, 413, "body-too-large"),
+        (no_json, 400, "malformed-request"),
+        (early, 503, "not-ready"),
+    ):
+        problem = check_problem(response, status, slug, beside=("id", "code", "error"))
+        assert (problem["code"], problem["error"]) == (status, problem["detail"])
+        assert problem["id"] == problem["request_id"] == response.headers["x-request-id"]
+
+
+async def test_our_own_json_is_refused_in_our_form_alone(plain_client: httpx.AsyncClient) -> None:
+    check_problem(await plain_client.post("/caption", json={"image": "bm8gcGhvdG8="}), 415, "unsupported-type")
+    check_problem(await plain_client.post("/caption", json={}), 400, "malformed-request")
+
+
 async def test_it_can_be_switched_off(serve: Serve) -> None:
     async with serve(photoprism=False) as client:
         problem = check_problem(await client.post("/caption", json=body(RED)), 400, "malformed-request")

@@ -22,6 +22,8 @@ class Adapter:
 
     `captioning` are the paths that take photos: refused while the queue is full, before a body is read. `prefix` begins
     every path of the protocol, those that are not served among them: its clients understand no other form of error.
+    `shared` is a path of ours that takes the protocol's JSON too: what is refused there before its body tells whose it
+    is has the members of both forms.
     """
 
     setting: str
@@ -29,10 +31,11 @@ class Adapter:
     translate: Translate
     captioning: tuple[str, ...] = ()
     prefix: str | None = None
+    shared: str | None = None
 
 
-def set_error_form(scope: Scope, translate: Translate) -> None:
-    """Have every problem of this request told in another form, on a path that takes more than one."""
+def set_error_form(scope: Scope, translate: Translate | None) -> None:
+    """Have further problems of this request told in that form, None for ours, on a path that takes more than one."""
     scope[_FORM_KEY] = translate
 
 

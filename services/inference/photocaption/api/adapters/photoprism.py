@@ -65,4 +65,4 @@ async def answer(
     )
 
 
-ADAPTER = Adapter("photoprism", APIRouter(), translate)
+ADAPTER = Adapter("photoprism", APIRouter(), translate, shared="/caption")

@@ -68,7 +68,7 @@ class BodyLimitMiddleware:
             held.release()
 
     def _count(self, receive: Receive, held: HeldBytes, headers: Headers) -> Receive:
-        most = self._max_json_bytes if _is_json(headers) else self._max_bytes
+        most = self._max_json_bytes if is_json(headers) else self._max_bytes
         declared = _declared_length(headers)
         received = 0
 
@@ -97,7 +97,8 @@ def _check(count: int, most: int) -> None:
         raise ProblemError(TOO_LARGE, f"The request is larger than {most} bytes, the most that is accepted.")
 
 
-def _is_json(headers: Headers) -> bool:
+def is_json(headers: Headers) -> bool:
+    """Whether a request's body is declared to be JSON."""
     return headers.get("content-type", "").lower().startswith("application/json")
 
 

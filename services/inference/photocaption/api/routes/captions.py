@@ -66,6 +66,7 @@ async def caption(
         if body.images is not None and service.settings.photoprism:
             set_error_form(request.scope, partial(photoprism.translate, request_id=body.id))
             return await photoprism.answer(request, service, body.images, body.id)
+        set_error_form(request.scope, None)
         photo = await _decode(body, service.settings)
     else:
         photo = await read_photo(request)
