@@ -1,6 +1,7 @@
 """The client against a real socket: what it sends, how long it waits, when it tries again and when not at all."""
 
 import json
+import math
 import socket
 import threading
 import time
@@ -51,14 +52,15 @@ def test_sends_the_key_it_was_given(inference: FakeInference) -> None:
     assert inference.received[0].headers["Authorization"] == "Bearer open-sesame"
 
 
-def test_a_problem_comes_through_with_its_retry_after(inference: FakeInference) -> None:
-    inference.answers.append(make_problem(429, "The queue is full.", Retry_After="7"))
+@pytest.mark.parametrize(("told", "seconds"), [("7", 7), ("9" * 400, 3600)])
+def test_a_problem_comes_through_with_its_retry_after(inference: FakeInference, told: str, seconds: float) -> None:
+    inference.answers.append(make_problem(429, "The queue is full.", Retry_After=told))
 
     with pytest.raises(RefusedError) as caught:
         make_client(inference.url).caption(b"photo", Options(), "id")
 
     assert caught.value.problem.detail == "The queue is full."
-    assert caught.value.retry_after == 7
+    assert caught.value.retry_after == seconds
     assert len(inference.received) == 1
 
 
@@ -120,7 +122,10 @@ def test_the_deadline_ends_an_answer_that_trickles(inference: FakeInference) -> 
     assert time.monotonic() - began < 2
 
 
-@pytest.mark.parametrize("body", [b"", b"<html>", b'{"caption": "a dog"}', b"[]"])
+NO_JSON = json.dumps(make_caption() | {"timings_ms": {"total": math.nan}}).encode()
+
+
+@pytest.mark.parametrize("body", [b"", b"<html>", b'{"caption": "a dog"}', b"[]", NO_JSON])
 def test_an_answer_outside_the_contract_is_garbled(inference: FakeInference, body: bytes) -> None:
     inference.answers.append(Answer(body=body))
 

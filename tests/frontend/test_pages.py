@@ -76,6 +76,15 @@ def test_facts_leave_out_what_inference_leaves_out() -> None:
     assert facts.scores == ()
 
 
+@pytest.mark.parametrize("score", [10**400, float("nan"), None])
+def test_a_score_that_is_none_does_not_keep_the_page_away(score: object) -> None:
+    scores = {"dev": {"beam": {"CIDEr": score}}}
+
+    facts = arrange(ModelFacts.model_validate({"name": "small", "version": "2", "scores": scores}))
+
+    assert facts.scores[0].figures == ("n/a",) * 5
+
+
 def test_api_page_has_examples_for_this_very_server(client: FlaskClient, inference: FakeInference) -> None:
     page = client.get("/developers").text
 

@@ -182,7 +182,9 @@ class ScriptedDecoder(ToyDecoder):
         super().__init__(seed=0)
         self._script = script
 
-    def step(self, tokens: npt.NDArray[np.int32], context: Tensors, state: Tensors) -> DecoderStep:
+    def step(
+        self, tokens: npt.NDArray[np.int32], context: Tensors, state: Tensors, likeliest: int | None = None
+    ) -> DecoderStep:
         log_probabilities = np.full((*tokens.shape, VOCABULARY_SIZE), -50, np.float32)
         for token, value in self._script[self.steps].items():
             log_probabilities[:, :, token] = value
@@ -208,6 +210,34 @@ def test_a_sentence_that_begins_badly_and_goes_on_well_is_found_by_looking_ahead
     options = SearchOptions(beam_width=2, length_penalty=1.0, max_length=5, lookahead=lookahead)
 
     assert len(search(decoder, make_features(1), options, TOKENS)[0][0].tokens) == words
+
+
+class PickingDecoder(ToyDecoder):
+    """Tells of the likeliest successors alone, as many as it is asked for."""
+
+    def step(
+        self, tokens: npt.NDArray[np.int32], context: Tensors, state: Tensors, likeliest: int | None = None
+    ) -> DecoderStep:
+        step = super().step(tokens, context, state)
+        if likeliest is None:
+            return step
+        best = np.argsort(-step.log_probabilities, axis=2, kind="stable")[:, :, :likeliest]
+        return replace(step, log_probabilities=np.take_along_axis(step.log_probabilities, best, axis=2), tokens=best)
+
+
+@given(seed=seeds, width=st.integers(1, 3), photos=st.integers(1, 5), repeatable=st.none() | st.just((4,)))
+def test_the_likeliest_successors_are_enough(
+    seed: int, width: int, photos: int, repeatable: tuple[int, ...] | None
+) -> None:
+    options = replace(OPTIONS, beam_width=width, results=3, max_length=6, repeatable=repeatable, attention=True)
+    features = make_features(photos, seed)
+
+    picked, all_known = (search(kind(seed), features, options, TOKENS) for kind in (PickingDecoder, ToyDecoder))
+
+    assert [[found.tokens for found in pool] for pool in picked] == [
+        [found.tokens for found in pool] for pool in all_known
+    ]
+    np.testing.assert_array_equal(picked[-1][0].attention, all_known[-1][0].attention)
 
 
 class BrokenDecoder(ToyDecoder):

@@ -184,6 +184,37 @@ def test_progress_is_shown_on_a_terminal_only(folder: Path, tiny_bundle: Path) -
     os.close(terminal)
 
 
+def test_a_terminal_is_shown_no_name_that_it_would_obey(tmp_path: Path, tiny_bundle: Path) -> None:
+    for name in ("a\x1b[2J.png", "two\nlines.png", "\x9b31m\u202e.png"):
+        (tmp_path / name).write_bytes(photo_bytes("red"))
+    (tmp_path / "bad\x1b[2J.png").write_bytes(b"no photo")
+    terminal, other_end = os.openpty()
+    command = [sys.executable, "-m", "photocaption.cli", ".", "--bundle", str(tiny_bundle)]
+
+    subprocess.run(command, cwd=tmp_path, stdout=other_end, stderr=other_end, check=False)
+    os.close(other_end)
+    shown = os.read(terminal, 10_000).decode()
+    os.close(terminal)
+
+    assert r"a\x1b[2J.png: A red square." in shown
+    assert r"two\nlines.png: A red square." in shown
+    assert r"\x9b31m\u202e.png: A red square." in shown
+    assert r"caption: bad\x1b[2J.png: The file" in shown
+    assert "\x1b[2J" not in shown
+
+
+def test_a_program_is_told_names_as_they_are_and_complaints_without_what_a_terminal_obeys(
+    tmp_path: Path, tiny_bundle: Path
+) -> None:
+    (tmp_path / "a\x1b[2J.png").write_bytes(photo_bytes("red"))
+    (tmp_path / "bad\x1b[2J.png").write_bytes(b"no photo")
+
+    result = run_caption(tmp_path, bundle=tiny_bundle)
+
+    assert "a\x1b[2J.png: A red square." in result.stdout
+    assert r"bad\x1b[2J.png: The file" in result.stderr
+
+
 def test_many_photos_at_a_time_keep_their_order(tmp_path: Path, tiny_bundle: Path) -> None:
     colours = ["red", "blue", "green"] * 7
     for number, colour in enumerate(colours):

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from onnx import ModelProto, TensorProto, helper
 from onnx.external_data_helper import set_external_data
+from support.photos import photo_bytes
 from support.tiny_bundle import (
     CELLS,
     CHANNELS,
@@ -18,6 +19,7 @@ from support.tiny_bundle import (
     write_tiny_bundle,
 )
 
+from photocaption.caption import CaptionOptions
 from photocaption.captioner import Captioner
 from photocaption.errors import BundleError
 from photocaption.model.bundle import load_bundle
@@ -70,6 +72,47 @@ def test_a_decoder_without_attention_says_so(tmp_path: Path) -> None:
     step = decoder.step(np.ones((1, 1), np.int32), start.context, {"state_count": start.state["state_count"][:, None]})
 
     assert step.attention is None
+
+
+def pick_likeliest(model: ModelProto) -> ModelProto:
+    """Have a step tell of the likeliest successors alone."""
+    names = ["likeliest_log_probabilities", "likeliest_tokens"]
+    model.graph.node.append(helper.make_node("TopK", ["log_probabilities", "likeliest"], names))
+    model.graph.input.append(helper.make_tensor_value_info("likeliest", TensorProto.INT64, [1]))
+    for name, kind in zip(names, (TensorProto.FLOAT, TensorProto.INT64), strict=True):
+        model.graph.output.append(helper.make_tensor_value_info(name, kind, ["P", "K", "N"]))
+    return model
+
+
+def test_a_step_that_picks_the_likeliest_successors_tells_of_as_many_as_are_asked_for(bundle: Path) -> None:
+    before = Captioner.load(bundle).caption(photo_bytes("red"), CaptionOptions(alternatives=2))
+    (bundle / "decoder_step.onnx").write_bytes(serialise(pick_likeliest(build_decoder_step())))
+    write_manifest(bundle)
+    captioner = Captioner.load(bundle)
+    start = captioner.decoder.start(np.ones((2, CELLS, CHANNELS), np.float32))
+    state = {name: np.repeat(tensor[:, None], 3, axis=1) for name, tensor in start.state.items()}
+    steps = [
+        captioner.decoder.step(np.full((2, 3), 4, np.int32), start.context, state, count) for count in (4, 99, None)
+    ]
+
+    assert [step.log_probabilities.shape[2] for step in steps] == [4, len(WORDS), len(WORDS)]
+    assert steps[2].tokens is None
+    few, every = steps[0], steps[2].log_probabilities
+    assert few.tokens is not None
+    np.testing.assert_array_equal(few.log_probabilities, -np.sort(-every, axis=2)[:, :, :4])
+    np.testing.assert_array_equal(np.take_along_axis(every, few.tokens, axis=2), few.log_probabilities)
+    after = captioner.caption(photo_bytes("red"), CaptionOptions(alternatives=2))
+    assert (after.caption, after.words, after.alternatives) == (before.caption, before.words, before.alternatives)
+
+
+def test_a_step_that_picks_halfway_is_refused(bundle: Path) -> None:
+    model = pick_likeliest(build_decoder_step())
+    del model.graph.output[-1]
+    (bundle / "decoder_step.onnx").write_bytes(serialise(model))
+    write_manifest(bundle)
+
+    with pytest.raises(BundleError, match=r"decoder_step\.onnx: has the outputs"):
+        Captioner.load(bundle)
 
 
 def rename(model: ModelProto, old: str, new: str) -> ModelProto:

@@ -34,7 +34,9 @@ class ToyDecoder:
             {"context_photo": mean @ self._from_photo, "context_grid": features}, {"state_words": state}
         )
 
-    def step(self, tokens: npt.NDArray[np.int32], context: Tensors, state: Tensors) -> DecoderStep:
+    def step(
+        self, tokens: npt.NDArray[np.int32], context: Tensors, state: Tensors, likeliest: int | None = None
+    ) -> DecoderStep:
         self.steps += 1
         words = np.tanh(0.7 * state["state_words"] + self._embeddings[tokens])
         logits = self._follows[tokens] + words @ self._from_state + context["context_photo"][:, None] + self._bias

@@ -1,4 +1,4 @@
-"""The programs `caption-train train`, `end-to-end`, `draw`, `evaluate` and `report`, for people and for make."""
+"""The programs `caption-train train`, `end-to-end`, `draw`, `evaluate`, `report`, `renew`, for people and for make."""
 
 import argparse
 import os
@@ -46,6 +46,7 @@ def _build_parser() -> argparse.ArgumentParser:
     _add_draw(commands.add_parser("draw", help="draw pictures of what is no photo, with captions, to learn from"))
     _add_evaluate(commands.add_parser("evaluate", help="score a bundle on a split of a dataset"))
     _add_report(commands.add_parser("report", help="write a page about a bundle that a person can look at"))
+    _add_renew(commands.add_parser("renew", help="write a bundle's graphs as today's export does, without a training"))
     return parser
 
 
@@ -139,6 +140,12 @@ def _add_report(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(run_command=_report)
 
 
+def _add_renew(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--bundle", type=Path, required=True)
+    parser.add_argument("--out", type=Path, required=True, help="directory of the bundle to publish, perhaps the same")
+    parser.set_defaults(run_command=_renew)
+
+
 def _add_datasets(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--dataset",
@@ -230,6 +237,12 @@ def _report(options: argparse.Namespace) -> None:
     from training.commands import write_page
 
     write_page(options)
+
+
+def _renew(options: argparse.Namespace) -> None:
+    from training.publish.renewing import renew_bundle
+
+    renew_bundle(options.bundle, options.out)
 
 
 if __name__ == "__main__":

@@ -29,7 +29,7 @@ from photocaption.image.source import Photo, read_photo
 from photocaption.image.worker import Target
 from photocaption.model import cpu
 from photocaption.model.beam_search import Hypothesis, SearchOptions, search
-from photocaption.model.bundle import Bundle, find_bundle, load_bundle
+from photocaption.model.bundle import Bundle, find_bundle, use_bundle
 from photocaption.model.confidence import rate
 from photocaption.model.instructions import find_capped_instructions, find_instructions
 from photocaption.model.runtime import Decoder, Encoder, Floats
@@ -63,7 +63,7 @@ class Captioner:
         self.decoder = decoder
         self._decode = decode or partial(decode_here, limits=limits)
         words = bundle.manifest.decoding.repeatable_words
-        self._repeatable = None if words is None else tuple(bundle.vocabulary.encode(words))
+        self._repeatable = None if words is None else frozenset(bundle.vocabulary.encode(words))
 
     @classmethod
     def load(
@@ -85,9 +85,11 @@ class Captioner:
         `decode`: what decodes photos, such as a `DecodePool`'s; None does it in this process, within `limits`. Raises
         BundleError.
         """
-        bundle = load_bundle(path or find_bundle())
-        encoder, decoder = _open_runtime(bundle, runtime, engine, threads or cpu.count_cores(), callers)
-        return cls(bundle, encoder, decoder, limits, decode)
+
+        def open_parts(bundle: Bundle) -> tuple[Bundle, Encoder, Decoder]:
+            return bundle, *_open_runtime(bundle, runtime, engine, threads or cpu.count_cores(), callers)
+
+        return cls(*use_bundle(path or find_bundle(), open_parts), limits, decode)
 
     @property
     def engine(self) -> str:

@@ -23,7 +23,7 @@ from photocaption.model.vocabulary import Vocabulary
 from training.arrays import Arrays
 from training.errors import TrainingError
 
-_BITS, _HALF, _SCALES = "_bits", "_half", "_scales"
+BITS, HALF, SCALES = "_bits", "_half", "_scales"
 _MATRIX = 2
 _OF_LAYER = re.compile(
     r"(?:attention(?:_\d+)?/)?([a-z_]+?)(?:_\d+)?/(?:Tensordot/)?(Cast|MatMul|BiasAdd|Add)/ReadVariableOp:0$"
@@ -91,12 +91,15 @@ def _name_weights(start: Constants, step: Constants) -> Arrays:
 
 def _read_layers(graph: Constants) -> dict[tuple[str, str], Floats]:
     """Kernels and biases of Keras's layers, by the layer's name and "kernel" or "bias"."""
-    layers = {}
-    for name, value in graph.items():
-        if match := _OF_LAYER.match(name):
-            layer, operation = match.groups()
-            layers[layer, "bias" if operation in {"BiasAdd", "Add"} else "kernel"] = value
-    return layers
+    return {key: value for name, value in graph.items() if (key := match_layer(name))}
+
+
+def match_layer(name: str) -> tuple[str, str] | None:
+    """The layer of Keras and the part of it, "kernel" or "bias", that a constant's name says; None of other names."""
+    if not (match := _OF_LAYER.match(name)):
+        return None
+    layer, operation = match.groups()
+    return layer, "bias" if operation in {"BiasAdd", "Add"} else "kernel"
 
 
 def _is_free(shape: tuple[int, ...]) -> Callable[[str, Floats], bool]:
@@ -127,11 +130,11 @@ def _read_heads(start: onnx.GraphProto) -> int:
 def _read_constants(graph: onnx.GraphProto) -> Constants:
     """Constants by name, in float32 however they are stored, but for whole numbers."""
     stored = {tensor.name: numpy_helper.to_array(tensor) for tensor in graph.initializer}
-    constants = {name.removesuffix(_HALF): _widen(value) for name, value in stored.items() if not name.endswith(_BITS)}
+    constants = {name.removesuffix(HALF): _widen(value) for name, value in stored.items() if not name.endswith(BITS)}
     for name, bits in stored.items():
-        if name.endswith(_BITS) and bits.dtype == np.int8:  # of a product; rows that are looked up are made of others
-            whole = name.removesuffix(_BITS)
-            constants[whole] = bits * constants[f"{whole}{_SCALES}"]
+        if name.endswith(BITS) and bits.dtype == np.int8:  # of a product; rows that are looked up are made of others
+            whole = name.removesuffix(BITS)
+            constants[whole] = bits * constants[f"{whole}{SCALES}"]
     return constants
 
 

@@ -28,8 +28,14 @@ class SearchDecoder:
         context, state = self._decoder.start(ops.convert_to_tensor(features))
         return DecoderStart(_to_numpy(context), _to_numpy(state))
 
-    def step(self, tokens: npt.NDArray[np.int32], context: Tensors, state: Tensors) -> DecoderStep:
-        """One word further for every hypothesis."""
+    def step(
+        self,
+        tokens: npt.NDArray[np.int32],
+        context: Tensors,
+        state: Tensors,
+        likeliest: int | None = None,  # noqa: ARG002
+    ) -> DecoderStep:
+        """One word further for every hypothesis. Tells of all successors."""
         photos = len(tokens)
         tensors = [{name: _to_tensor(value) for name, value in part.items()} for part in (context, state)]
         outputs = _to_numpy(self._step(_to_tensor(tokens), *tensors))

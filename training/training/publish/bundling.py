@@ -13,7 +13,7 @@ from photocaption.caption import Description
 from photocaption.captioner import Captioner
 from photocaption.model.bundle import DECODER_START, DECODER_STEP, ENCODER, MODEL_CARD, VOCABULARY
 from photocaption.model.confidence import calibrate
-from photocaption.model.manifest import Calibration, DecoderInfo, Decoding, EncoderInfo, Manifest
+from photocaption.model.manifest import Calibration, DecoderInfo, Decoding, EncoderInfo, ImageSpec, Manifest
 from training.data.collection import Collection
 from training.data.texts import digest_text
 from training.data.words import TOKENS, known_words
@@ -127,7 +127,7 @@ def _describe(job: Job, trained: Trained, folder: Path, beside: dict[str, Any]) 
     return Manifest(
         schema_version=1,
         name=job.bundle.name,
-        version=_name_version(folder, trained.encoder, decoding),
+        version=name_version(folder, trained.encoder.image, decoding),
         files={},
         image=trained.encoder.image,
         features=trained.encoder.features,
@@ -148,12 +148,12 @@ def _describe_encoder(job: Job) -> EncoderInfo:
     return EncoderInfo(architecture="xception", precision=job.config.encoder.precision)
 
 
-def _name_version(folder: Path, encoder: ExportedEncoder, decoding: Decoding) -> str:
+def name_version(folder: Path, image: ImageSpec, decoding: Decoding) -> str:
     """Short hash of everything that shapes a caption: another version, perhaps other captions."""
     digest = hashlib.sha256()
     for name in (ENCODER, DECODER_START, DECODER_STEP, VOCABULARY):
         digest.update((folder / name).read_bytes())
-    digest.update(encoder.image.model_dump_json().encode() + decoding.model_dump_json().encode())
+    digest.update(image.model_dump_json().encode() + decoding.model_dump_json().encode())
     return digest.hexdigest()[:12]
 
 

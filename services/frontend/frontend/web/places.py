@@ -1,6 +1,7 @@
 """Places for work that takes a while, so that no client has all of them."""
 
 import math
+import re
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,6 +10,7 @@ from ipaddress import IPv6Address, IPv6Network
 from threading import Lock
 
 _SHARE = 0.75  # of the places, that one client may have
+_WITH_PORT = re.compile(r"\[([^]]+)\](?::\d*)?|([^:]+):\d*")
 _IPV6_PREFIX = 64  # bits, of the network that a provider gives to one customer
 
 
@@ -38,8 +40,16 @@ class Places:
 
 @lru_cache(maxsize=4096)
 def name_network(address: str) -> str:
-    """What whoever has this address has to themselves: with IPv6 it is one of very many that they may take."""
+    """What whoever has this address has to themselves: with IPv6 it is one of very many that they may take.
+
+    Some proxies tell a port with the address; what else they may tell is taken as it is.
+    """
+    if with_port := _WITH_PORT.fullmatch(address):
+        address = with_port[1] or with_port[2]
     if ":" not in address:
         return address
-    sixteen = IPv6Address(address.partition("%")[0])
+    try:
+        sixteen = IPv6Address(address.partition("%")[0])
+    except ValueError:
+        return address
     return str(sixteen.ipv4_mapped or IPv6Network((sixteen, _IPV6_PREFIX), strict=False))

@@ -6,6 +6,7 @@ A key is a long random string (`python -m photocaption.keys` makes one), so a pl
 import hashlib
 import hmac
 import math
+import re
 import time
 from dataclasses import dataclass
 from functools import lru_cache
@@ -22,6 +23,7 @@ from photocaption.serving.settings import Settings
 
 _MINUTE = 60.0
 _LONGEST_ADDRESS = 64
+_WITH_PORT = re.compile(r"\[([^]]+)\](?::\d*)?|([^:]+):\d*")
 _IPV6_PREFIX = 64  # bits, of the network that a provider gives to one customer
 
 _bearer = HTTPBearer(auto_error=False, description="Needed only where the operator has set API keys.")
@@ -111,7 +113,12 @@ def find_network(scope: Scope, proxies: int) -> str:
 
 @lru_cache(maxsize=4096)
 def name_network(address: str) -> str:
-    """What whoever has this address has to themselves: with IPv6 it is one of very many that they may take."""
+    """What whoever has this address has to themselves: with IPv6 it is one of very many that they may take.
+
+    Some proxies tell a port with the address; what else they may tell is taken as it is.
+    """
+    if with_port := _WITH_PORT.fullmatch(address):
+        address = with_port[1] or with_port[2]
     if ":" not in address:
         return address
     try:

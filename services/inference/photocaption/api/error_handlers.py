@@ -48,7 +48,7 @@ async def _answer_framework(request: Request, error: Exception) -> Response:
 
 async def _answer_validation(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
-    details = "; ".join(_describe(each) for each in error.errors())
+    details = problems.join_faults([_describe(each) for each in error.errors()])
     return await _answer(request, ProblemError(problems.INVALID_PARAMETER, f"{details}."))
 
 

@@ -3,7 +3,7 @@
 `KINDS` is the whole list; docs/api.md shows it and the OpenAPI document takes its examples from it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -25,6 +25,7 @@ from photocaption.serving.logs import current_request_id
 MEDIA_TYPE = "application/problem+json"
 _TYPE_PREFIX = "urn:image-captions:problem:"
 _NOT_READY_RETRY_AFTER = 2
+_SHOWN_FAULTS = 3
 
 # Nobody reads it: the log should show a client that hung up neither as a success nor as our failure.
 CLIENT_CLOSED_REQUEST = 499
@@ -209,3 +210,9 @@ def make_problem(kind: Kind, detail: str, *, retry_after: int | None = None) -> 
         request_id=current_request_id.get(),
         retry_after=retry_after,
     )
+
+
+def join_faults(faults: Sequence[str]) -> str:
+    """The first few of what is wrong with a request, and how many more there are: a short one may have thousands."""
+    more = len(faults) - _SHOWN_FAULTS
+    return "; ".join([*faults[:_SHOWN_FAULTS], *([f"and {more} more"] if more > 0 else [])])

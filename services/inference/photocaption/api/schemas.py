@@ -34,7 +34,9 @@ class CaptionRequest(BaseModel):
 
     image: str | None = Field(None, description="The photo in base64, or as a data URI.")
     images: list[str] | None = Field(None, description="The same in PhotoPrism's protocol; one photo.")
-    id: str | None = Field(None, description="PhotoPrism's name for the request, which the answer repeats.")
+    id: str | None = Field(
+        None, max_length=256, description="PhotoPrism's name for the request, which the answer repeats."
+    )
 
 
 class AlternativeSchema(BaseModel):

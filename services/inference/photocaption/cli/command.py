@@ -26,7 +26,7 @@ from photocaption.cli.arguments import parse, parse_site
 from photocaption.cli.batch import FEW, Model, Task, map_in_order
 from photocaption.cli.exiftool import ExifTools
 from photocaption.cli.folders import Choice, Listing, list_photos
-from photocaption.cli.messages import complain
+from photocaption.cli.messages import complain, show_name
 from photocaption.cli.metadata import Metadata
 from photocaption.cli.outcome import Outcome, Status, Tally
 from photocaption.cli.output import Layout
@@ -128,7 +128,7 @@ def _report(outcomes: Iterable[Outcome], place: Place, count: int) -> Tally:
         progress.erase()
         tally.add(outcome)
         if outcome.status is Status.WANTED:
-            print(outcome.name)
+            print(show_name(outcome.name, sys.stdout))
         else:
             place.note(outcome)
         if outcome.reason:

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from photocaption.caption import Caption
 from photocaption.cli.exiftool import ExifTool, ExifTools
+from photocaption.cli.folders import read_plain
 from photocaption.cli.outcome import Outcome, Status
 from photocaption.cli.photo import Photo
 from photocaption.cli.place import Existing
@@ -88,7 +89,7 @@ class Metadata:
         if not self._beside:
             return photo.data
         try:
-            return self._target(photo).read_bytes()
+            return read_plain(self._target(photo))
         except FileNotFoundError:
             return b""
 

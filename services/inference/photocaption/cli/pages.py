@@ -13,6 +13,8 @@ from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import quote, unquote_to_bytes, urljoin, urlsplit
 
+from photocaption.cli.folders import is_special, read_plain
+
 MOST_CHARACTERS = 125  # after which some screen readers stop
 
 _NAMED = ("alt", "aria-label", "aria-labelledby")
@@ -34,7 +36,7 @@ class Page:
     def __init__(self, site: Path, path: Path) -> None:
         """Raises OSError."""
         self.path = path
-        self._text = path.read_bytes().decode("utf-8", _ANY_BYTES)
+        self._text = read_plain(path).decode("utf-8", _ANY_BYTES)
         base = quote(os.fsencode("/" / path.relative_to(site)))
         self.gaps: Sequence[Gap] = _Reader(self._text, site, base).gaps
 
@@ -85,7 +87,8 @@ class _Reader(HTMLParser):
         if address.scheme or address.netloc or not source.strip():
             return None
         name = posixpath.normpath("/" + os.fsdecode(unquote_to_bytes(address.path)))
-        return self._site / name.lstrip("/")
+        file = self._site / name.lstrip("/")
+        return None if "\0" in name or is_special(file) else file
 
 
 def _is_decoration(values: Mapping[str, str]) -> bool:

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from photocaption.caption import Caption
+from photocaption.cli.folders import read_plain
 from photocaption.cli.outcome import Outcome, Status
 from photocaption.cli.photo import Photo
 from photocaption.cli.place import Existing
@@ -45,6 +46,6 @@ def _sidecar_of(photo: Photo) -> Path:
 def _read(sidecar: Path) -> str:
     """What it says; empty where it is not there, or says nothing."""
     try:
-        return sidecar.read_text(encoding="utf-8", errors=_ANY_BYTES)
+        return read_plain(sidecar).decode("utf-8", errors=_ANY_BYTES)
     except FileNotFoundError:
         return ""

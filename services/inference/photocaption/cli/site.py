@@ -2,13 +2,14 @@
 
 import argparse
 import os
+import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
 from photocaption.caption import Caption, CaptionOptions
 from photocaption.cli.batch import FEW, Model, Task, map_in_order
-from photocaption.cli.messages import complain
+from photocaption.cli.messages import complain, show_name
 from photocaption.cli.outcome import Outcome, Status, Tally
 from photocaption.cli.pages import Page, shorten
 from photocaption.cli.photo import Photo
@@ -92,7 +93,8 @@ def _write(page: Page, known: Mapping[Path, Outcome], *, dry_run: bool) -> None:
         outcome = known[gap.file] if gap.file else Outcome("", Status.UNSURE, reason="not a file of this site")
         if gap.file and outcome.caption:
             texts[gap.file] = outcome.caption.alt_text
-            print(f"{page.path}: {gap.source}: {shorten(outcome.caption.alt_text)}", flush=True)
+            name = show_name(f"{page.path}: {gap.source}", sys.stdout)
+            print(f"{name}: {shorten(outcome.caption.alt_text)}", flush=True)
         else:
             complain(f"{page.path}: {gap.source}: {outcome.reason}")
     if texts and not dry_run:

@@ -14,21 +14,21 @@ word twice running. A hypothesis that reaches the maximum length is made to end 
 puts on it, so that every photo gets a sentence.
 """
 
-import functools
 import math
-from dataclasses import dataclass, replace
-from typing import Any
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from photocaption.model.manifest import SpecialTokens
-from photocaption.model.runtime import WORDS_CONTEXT, Decoder, DecoderStart, DecoderStep, Floats, Tensors
+from photocaption.model.runtime import WORDS_CONTEXT, Decoder, DecoderStep, Floats, Tensors
 from photocaption.model.top_k import argsort_largest
 
 # Stands in for -inf and NaN, where a decoder's arithmetic fails, so that even then the search ends, with a sentence.
 _LOWEST = np.float32(-1e4)
-_NEVER = np.float32(-np.inf)
+_NEVER_EMITTED = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,7 @@ class SearchOptions:
     max_length: int
     results: int = 1
     attention: bool = False
-    repeatable: tuple[int, ...] | None = None
+    repeatable: Collection[int] | None = None
     lookahead: int | None = None
 
 
@@ -72,35 +72,33 @@ class Hypothesis:
         return _normalise(self.log_probability, len(self.log_probabilities), length_penalty)
 
 
-@dataclass(frozen=True, slots=True)
-class _Beams:
-    """The live hypotheses of P photos, K beams each, t words so far.
+class _Successor(NamedTuple):
+    """A beam, by its place among those of its photo, continued by a token; `total`: the sum of log-probabilities."""
 
-    `photos` [P]: the photo that each row belongs to; `tokens` [P, K, 1 + t]: start and the words; `log_probabilities`
-    [P, K, t]; `totals` [P, K]: their sums, -inf for a beam that is dead; `attention` [P, K, t, cells].
+    total: float
+    place: int
+    token: int
+    log_probability: float
+
+
+@dataclass(frozen=True, slots=True)
+class _Beam:
+    """A live hypothesis: its words, their log-probabilities and the sum, and where the decoder looked for each."""
+
+    words: tuple[int, ...] = ()
+    log_probabilities: tuple[float, ...] = ()
+    total: float = 0.0
+    attention: tuple[Floats, ...] = ()
+
+
+@dataclass(slots=True)
+class _PhotoSearch:
+    """A photo's live hypotheses, best first, none once it is done; and its pool. It begins with one hypothesis, as all
+    sentences begin alike.
     """
 
-    photos: npt.NDArray[np.intp]
-    context: Tensors
-    state: Tensors
-    tokens: npt.NDArray[np.int32]
-    log_probabilities: Floats
-    totals: Floats
-    attention: Floats | None
-
-    @property
-    def length(self) -> int:
-        return int(self.tokens.shape[2]) - 1
-
-
-@dataclass(frozen=True, slots=True)
-class _Successors:
-    """The best successors of each photo's hypotheses, best first: [P, N]. `parents` are the beams they continue."""
-
-    parents: npt.NDArray[np.intp]
-    tokens: npt.NDArray[np.int32]
-    log_probabilities: Floats
-    totals: Floats
+    beams: list[_Beam] = field(default_factory=lambda: [_Beam()])
+    pool: list[Hypothesis] = field(default_factory=list)
 
 
 def search(decoder: Decoder, features: Floats, options: SearchOptions, tokens: SpecialTokens) -> list[list[Hypothesis]]:
@@ -108,17 +106,25 @@ def search(decoder: Decoder, features: Floats, options: SearchOptions, tokens: S
 
     `features` float32 [photos, cells, channels]. A photo's sentences do not depend on which others are in the batch.
     """
-    pools: list[list[Hypothesis]] = [[] for _ in features]
-    if not pools:
-        return pools
+    photos = [_PhotoSearch() for _ in features]
+    if not photos:
+        return []
     start = decoder.start(features)
-    beams = _begin(start, len(features), tokens)
-    while len(beams.photos):
-        step = decoder.step(beams.tokens[:, :, -1], beams.context, beams.state)
-        best = _pick_best(_total_successors(beams, step, options, tokens), step, count=2 * options.beam_width)
-        _collect_finished(pools, beams, best, options, tokens)
-        beams = _drop_done(_extend(beams, step, best, options, tokens), pools, options)
-    best_first = [sorted(pool, key=lambda hypothesis: -hypothesis.score)[: options.results] for pool in pools]
+    rows, context = photos, start.context
+    state: Tensors = {name: tensor[:, None] for name, tensor in start.state.items()}
+    for length in range(options.max_length + 1):
+        count = _count_needed(length, options)
+        step = decoder.step(_last_tokens(rows, tokens), context, state, count)
+        parents = _advance(rows, step, _offer(step, count, tokens), options, tokens)
+        kept = [row for row, photo in enumerate(rows) if photo.beams]
+        if not kept:
+            break
+        if 2 * len(kept) > len(rows):  # contexts are large to copy
+            kept = [*range(len(rows))]
+        else:
+            rows, context = [rows[row] for row in kept], {name: tensor[kept] for name, tensor in context.items()}
+        state = {name: tensor[np.array(kept)[:, None], parents[kept]] for name, tensor in step.state.items()}
+    best_first = [sorted(photo.pool, key=lambda one: -one.score)[: options.results] for photo in photos]
     return _weigh_evidence(best_first, start.context.get(WORDS_CONTEXT))
 
 
@@ -137,158 +143,143 @@ def _mean_known(log_odds: Floats) -> float:
     return float(known.mean()) if len(known) else 0.0
 
 
-def _begin(start: DecoderStart, photos: int, tokens: SpecialTokens) -> _Beams:
-    """One beam a photo: all sentences begin alike, so that more would only do the same work again."""
-    return _Beams(
-        photos=np.arange(photos),
-        context=start.context,
-        state={name: state[:, None] for name, state in start.state.items()},
-        tokens=np.full((photos, 1, 1), tokens.start, np.int32),
-        log_probabilities=np.zeros((photos, 1, 0), np.float32),
-        totals=np.zeros((photos, 1), np.float32),
-        attention=None,
-    )
+def _last_tokens(rows: Sequence[_PhotoSearch], tokens: SpecialTokens) -> npt.NDArray[np.int32]:
+    """The last token of each hypothesis [P, K]. Photos with fewer than others are filled up: nobody reads what comes of
+    it.
+    """
+    width = max(len(photo.beams) for photo in rows)
+    last = [[beam.words[-1] if beam.words else tokens.start for beam in photo.beams] for photo in rows]
+    return np.array([row + [tokens.start] * (width - len(row)) for row in last], np.int32)
 
 
-def _total_successors(beams: _Beams, step: DecoderStep, options: SearchOptions, tokens: SpecialTokens) -> Floats:
-    """Summed log-probabilities [P, K, V] of every hypothesis continued by every token, -inf for what is forbidden."""
-    totals: Floats = np.fmax(step.log_probabilities, _LOWEST)
-    totals += beams.totals[:, :, None]
-    if beams.length == options.max_length:
-        totals[:, :, np.arange(totals.shape[2]) != tokens.end] = _NEVER
-        return totals
-    for token in (tokens.padding, tokens.start, tokens.unknown):
-        totals[:, :, token] = _NEVER
-    if beams.length == 0:
-        totals[:, :, tokens.end] = _NEVER
-    else:
-        _forbid_repetition(totals, beams.tokens[:, :, 1:], options.repeatable)
-    return totals
+def _count_needed(length: int, options: SearchOptions) -> int | None:
+    """How many of a hypothesis's likeliest successors hold all that may count of them, whatever is forbidden. At the
+    maximum length only the end counts, which may be the least likely: None, all of them.
+    """
+    if length == options.max_length:
+        return None
+    return 2 * options.beam_width + _NEVER_EMITTED + max(1, length)
 
 
-def _forbid_repetition(totals: Floats, words: npt.NDArray[np.int32], repeatable: tuple[int, ...] | None) -> None:
-    """Set to -inf the last word, and every other that the sentence has and may not have twice. `words` [P, K, t]."""
-    used = np.zeros(words.shape, bool) if repeatable is None else _mark_unrepeatable(repeatable, totals.shape[2])[words]
-    used[:, :, -1] = True
-    photos, beams, positions = np.nonzero(used)
-    totals[photos, beams, words[photos, beams, positions]] = _NEVER
+def _offer(step: DecoderStep, count: int | None, tokens: SpecialTokens) -> tuple[npt.NDArray[np.integer[Any]], Floats]:
+    """What may follow each hypothesis, likeliest first, and the log-probabilities: both [P, K, N]."""
+    if count is None:
+        ends = np.fmax(step.log_probabilities[:, :, [tokens.end]], _LOWEST)
+        return np.full(ends.shape, tokens.end), ends
+    log_probabilities: Floats = np.fmax(step.log_probabilities, _LOWEST)
+    if step.tokens is not None:
+        return step.tokens, log_probabilities
+    photos, beams, words = log_probabilities.shape
+    flat = log_probabilities.reshape(photos * beams, words)
+    best = argsort_largest(flat, min(count, words))
+    shape = photos, beams, -1
+    return best.reshape(shape), np.take_along_axis(flat, best, axis=1).reshape(shape)
 
 
-@functools.lru_cache(maxsize=4)
-def _mark_unrepeatable(repeatable: tuple[int, ...], vocabulary_size: int) -> npt.NDArray[np.bool_]:
-    """By token, whether a sentence may hold it but once."""
-    unrepeatable = np.ones(vocabulary_size, bool)
-    unrepeatable[list(repeatable)] = False
-    return unrepeatable
+def _advance(
+    rows: Sequence[_PhotoSearch],
+    step: DecoderStep,
+    offer: tuple[npt.NDArray[np.integer[Any]], Floats],
+    options: SearchOptions,
+    tokens: SpecialTokens,
+) -> npt.NDArray[np.intp]:
+    """Take all photos a word further; the place that each new hypothesis's parent had among its photo's: [P, K]."""
+    offered, log_probabilities = (part.tolist() for part in offer)
+    places = []
+    for row, photo in enumerate(rows):
+        best = _pick_best(photo.beams, offered[row], log_probabilities[row], options, tokens)
+        looked = step.attention[row] if options.attention and step.attention is not None else None
+        _collect_finished(photo, best, options, tokens)
+        live = [one for one in best if one.token != tokens.end][: options.beam_width]
+        photo.beams = [_extend(photo.beams[one.place], one, looked) for one in live]
+        if _is_done(photo, options):
+            photo.beams = []
+        places.append([one.place for one in live[: len(photo.beams)]])
+    width = max(map(len, places))
+    return np.array([row + [0] * (width - len(row)) for row in places], np.intp)
 
 
-def _pick_best(totals: Floats, step: DecoderStep, *, count: int) -> _Successors:
-    """The best `count` of each photo: with twice the beam width, enough stay when as many as there are beams end."""
-    photos, beams, words = totals.shape
-    flat = totals.reshape(photos, beams * words)
-    best = argsort_largest(flat, min(count, flat.shape[1]))
-    rows = np.arange(photos)[:, None]
-    log_probabilities = step.log_probabilities.reshape(flat.shape)[rows, best]
-    return _Successors(
-        parents=best // words,
-        tokens=(best % words).astype(np.int32),
-        log_probabilities=np.fmax(log_probabilities, _LOWEST),
-        totals=flat[rows, best],
-    )
+def _pick_best(
+    beams: Sequence[_Beam],
+    offered: Sequence[Sequence[int]],
+    log_probabilities: Sequence[Sequence[float]],
+    options: SearchOptions,
+    tokens: SpecialTokens,
+) -> list[_Successor]:
+    """A photo's best: with twice the beam width, enough stay when as many as there are beams end."""
+    count = 2 * options.beam_width
+    best: list[_Successor] = []
+    for place, beam in enumerate(beams):
+        forbidden = _list_forbidden(beam.words, options.repeatable, tokens)
+        allowed = [
+            _Successor(beam.total + value, place, token, value)
+            for token, value in zip(offered[place], log_probabilities[place], strict=True)
+            if token not in forbidden
+        ]
+        best += allowed[:count]
+    return sorted(best, key=lambda one: -one.total)[:count]
+
+
+def _list_forbidden(words: tuple[int, ...], repeatable: Collection[int] | None, tokens: SpecialTokens) -> set[int]:
+    """What a sentence of these words cannot go on with: its last word, and every other that it may not have twice."""
+    never = {tokens.padding, tokens.start, tokens.unknown}
+    if not words:
+        return never | {tokens.end}
+    if repeatable is not None:
+        never.update(word for word in words if word not in repeatable)
+    never.add(words[-1])
+    return never
 
 
 def _collect_finished(
-    pools: list[list[Hypothesis]], beams: _Beams, best: _Successors, options: SearchOptions, tokens: SpecialTokens
+    photo: _PhotoSearch, best: Sequence[_Successor], options: SearchOptions, tokens: SpecialTokens
 ) -> None:
-    """Add to each photo's pool those of its best `beam_width` successors that end."""
-    finished = (best.tokens == tokens.end) & np.isfinite(best.totals)
-    for row, rank in zip(*np.nonzero(finished[:, : options.beam_width]), strict=True):
-        pools[beams.photos[row]].append(_finish(beams, best, row, rank, options))
+    """Add to a photo's pool those of its best `beam_width` successors that end."""
+    photo.pool += [
+        _finish(photo.beams[one.place], one, options) for one in best[: options.beam_width] if one.token == tokens.end
+    ]
 
 
-def _finish(beams: _Beams, best: _Successors, row: int, rank: int, options: SearchOptions) -> Hypothesis:
-    parent = best.parents[row, rank]
-    log_probabilities = [*beams.log_probabilities[row, parent].tolist(), float(best.log_probabilities[row, rank])]
+def _finish(beam: _Beam, end: _Successor, options: SearchOptions) -> Hypothesis:
+    log_probabilities = (*beam.log_probabilities, end.log_probability)
     total = math.fsum(log_probabilities)
     return Hypothesis(
-        tokens=tuple(beams.tokens[row, parent, 1:].tolist()),
-        log_probabilities=tuple(log_probabilities),
+        tokens=beam.words,
+        log_probabilities=log_probabilities,
         log_probability=total,
         score=_normalise(total, len(log_probabilities), options.length_penalty),
-        attention=None if beams.attention is None else beams.attention[row, parent].copy(),
+        attention=np.stack(beam.attention) if beam.attention else None,
     )
 
 
-def _extend(
-    beams: _Beams, step: DecoderStep, best: _Successors, options: SearchOptions, tokens: SpecialTokens
-) -> _Beams:
-    """Keep the best `beam_width` successors that do not end. Those that do fill beams that would be empty, dead."""
-    rows = np.arange(len(beams.photos))[:, None]
-    alive = np.where(best.tokens == tokens.end, _NEVER, best.totals)
-    kept = np.argsort(-alive, axis=1, kind="stable")[:, : options.beam_width]
-    parents = best.parents[rows, kept]
-    return _Beams(
-        photos=beams.photos,
-        context=beams.context,
-        state={name: state[rows, parents] for name, state in step.state.items()},
-        tokens=_append(beams.tokens[rows, parents], best.tokens[rows, kept]),
-        log_probabilities=_append(beams.log_probabilities[rows, parents], best.log_probabilities[rows, kept]),
-        totals=alive[rows, kept],
-        attention=_extend_attention(beams, step, rows, parents) if options.attention else None,
+def _extend(beam: _Beam, successor: _Successor, looked: Floats | None) -> _Beam:
+    """`looked` [K, cells]: where the decoder looked for what follows each beam of the photo."""
+    return _Beam(
+        words=(*beam.words, successor.token),
+        log_probabilities=(*beam.log_probabilities, successor.log_probability),
+        total=successor.total,
+        attention=() if looked is None else (*beam.attention, looked[successor.place]),
     )
 
 
-def _extend_attention(
-    beams: _Beams, step: DecoderStep, rows: npt.NDArray[np.intp], parents: npt.NDArray[np.intp]
-) -> Floats | None:
-    if step.attention is None:
-        return None
-    newest = step.attention[rows, parents]
-    return newest[:, :, None] if beams.attention is None else _append(beams.attention[rows, parents], newest)
-
-
-def _append(history: npt.NDArray[Any], newest: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    return np.concatenate([history, newest[:, :, None]], axis=2)
-
-
-def _drop_done(beams: _Beams, pools: list[list[Hypothesis]], options: SearchOptions) -> _Beams:
-    """Let the beams of finished photos die, and drop dead rows once they are half: contexts are large to copy."""
-    best = beams.totals.max(axis=1)
-    done = [
-        _is_done(pools[photo], total, beams.length, options) for photo, total in zip(beams.photos, best, strict=True)
-    ]
-    beams.totals[done] = _NEVER
-    live = np.flatnonzero(~np.array(done))
-    if 2 * len(live) > len(done):
-        return beams
-    return replace(
-        beams,
-        photos=beams.photos[live],
-        context={name: context[live] for name, context in beams.context.items()},
-        state={name: state[live] for name, state in beams.state.items()},
-        tokens=beams.tokens[live],
-        log_probabilities=beams.log_probabilities[live],
-        totals=beams.totals[live],
-        attention=None if beams.attention is None else beams.attention[live],
-    )
-
-
-def _is_done(pool: list[Hypothesis], best_total: np.float32, length: int, options: SearchOptions) -> bool:
-    """Whether the best live hypothesis of a photo, of `length` words, can no longer get among the sentences asked for.
+def _is_done(photo: _PhotoSearch, options: SearchOptions) -> bool:
+    """Whether the best live hypothesis of a photo can no longer get among the sentences asked for.
 
     Further tokens only lower its sum, but a longer sentence is divided by more. At best it goes on for as long as the
     lookahead grants, at no cost, and then ends. Asking for more than `beam_width` results does not prolong the search.
     """
-    if best_total == _NEVER:
+    if not photo.beams:
         return True
     if options.beam_width == 1:
-        return bool(pool)
+        return bool(photo.pool)
     wanted = min(options.results, options.beam_width)
-    if len(pool) < wanted:
+    if len(photo.pool) < wanted:
         return False
-    longest = options.max_length if options.lookahead is None else min(length + options.lookahead, options.max_length)
-    bar = sorted(hypothesis.score for hypothesis in pool)[-wanted]
-    return _normalise(float(best_total), longest + 1, options.length_penalty) <= bar
+    best, longest = photo.beams[0], options.max_length
+    if options.lookahead is not None:
+        longest = min(len(best.words) + options.lookahead, longest)
+    bar = sorted(hypothesis.score for hypothesis in photo.pool)[-wanted]
+    return _normalise(best.total, longest + 1, options.length_penalty) <= bar
 
 
 def _normalise(total: float, length: int, length_penalty: float) -> float:

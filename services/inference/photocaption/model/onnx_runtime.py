@@ -17,6 +17,9 @@ from photocaption.model.runtime import DecoderStart, DecoderStep, Floats, Tensor
 _CONTEXT = "context_"
 _STATE = "state_"
 _NEXT = "next_"
+_LIKELIEST = "likeliest"
+_LIKELIEST_TOKENS = "likeliest_tokens"
+_LIKELIEST_LOG_PROBABILITIES = "likeliest_log_probabilities"
 _SILENT = 4
 _OTHER_THREADS = 16  # that the process has beside those of a session, or will have
 
@@ -66,8 +69,10 @@ class OnnxDecoder:
         self._start = open_session(bundle, DECODER_START, threads=1)
         self._step = open_session(bundle, DECODER_STEP, threads=1)
         self._started = _output_names(self._start)
-        self._stepped = _output_names(self._step)
-        self._has_attention = bundle.manifest.decoder.attention
+        attention = ["attention"] if bundle.manifest.decoder.attention else []
+        self._carried = [*attention, *(_NEXT + name for name in self._started if name.startswith(_STATE))]
+        self._picks = _LIKELIEST in {node.name for node in self._step.get_inputs()}
+        self._words = bundle.manifest.vocabulary_size
         self._check_contract(bundle)
 
     def start(self, features: Floats) -> DecoderStart:
@@ -78,14 +83,24 @@ class OnnxDecoder:
             state={name: tensor for name, tensor in tensors.items() if name.startswith(_STATE)},
         )
 
-    def step(self, tokens: npt.NDArray[np.int32], context: Tensors, state: Tensors) -> DecoderStep:
-        """One word further for every hypothesis; `tokens` [P, K], `state` [P, K, size]."""
+    def step(
+        self, tokens: npt.NDArray[np.int32], context: Tensors, state: Tensors, likeliest: int | None = None
+    ) -> DecoderStep:
+        """One word further for every hypothesis; `tokens` [P, K], `state` [P, K, size]. A graph that picks the
+        `likeliest` successors itself gives these alone.
+        """
         feeds = {"tokens": tokens, **context, **state}
-        tensors = dict(zip(self._stepped, self._step.run(self._stepped, feeds), strict=True))
+        if self._picks:
+            feeds[_LIKELIEST] = np.array([min(likeliest or 1, self._words)])
+        narrow = self._picks and likeliest is not None
+        scores = [_LIKELIEST_LOG_PROBABILITIES, _LIKELIEST_TOKENS] if narrow else ["log_probabilities"]
+        names = [*scores, *self._carried]
+        tensors = dict(zip(names, self._step.run(names, feeds), strict=True))
         return DecoderStep(
-            log_probabilities=tensors["log_probabilities"],
-            attention=tensors["attention"] if self._has_attention else None,
+            log_probabilities=tensors[scores[0]],
+            attention=tensors.get("attention"),
             state={name: tensors[_NEXT + name] for name in state},
+            tokens=tensors.get(_LIKELIEST_TOKENS),
         )
 
     def _check_contract(self, bundle: Bundle) -> None:
@@ -93,9 +108,11 @@ class OnnxDecoder:
         _check_ports(bundle, DECODER_START, self._start, inputs={"features"}, outputs=carried)
         if not all(name.startswith((_CONTEXT, _STATE)) for name in carried):
             raise refusal(bundle, DECODER_START, f"has outputs that are neither {_CONTEXT}* nor {_STATE}*")
-        outputs = {"log_probabilities"} | {_NEXT + name for name in carried if name.startswith(_STATE)}
-        outputs |= {"attention"} if self._has_attention else set()
-        _check_ports(bundle, DECODER_STEP, self._step, inputs={"tokens"} | carried, outputs=outputs)
+        inputs = {"tokens"} | carried
+        outputs = {"log_probabilities", *self._carried}
+        if self._picks:
+            inputs, outputs = inputs | {_LIKELIEST}, outputs | {_LIKELIEST_TOKENS, _LIKELIEST_LOG_PROBABILITIES}
+        _check_ports(bundle, DECODER_STEP, self._step, inputs=inputs, outputs=outputs)
 
 
 def open_session(files: ModelFiles, name: str, *, threads: int) -> onnxruntime.InferenceSession:

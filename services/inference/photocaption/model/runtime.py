@@ -33,12 +33,14 @@ class DecoderStep:
     """One word further for every hypothesis.
 
     `log_probabilities`: [P, K, V], normalised over the whole vocabulary; `attention`: [P, K, cells] summing to 1, None
-    for a decoder without; `state`: `state_*` [P, K, size], under the names that the next step takes.
+    for a decoder without; `state`: `state_*` [P, K, size], under the names that the next step takes; `tokens`: None, or
+    those [P, K, N] that the log-probabilities are of, likeliest first, where these are only of the N likeliest.
     """
 
     log_probabilities: Floats
     attention: Floats | None
     state: Tensors
+    tokens: npt.NDArray[np.int64] | None = None
 
 
 class Encoder(Protocol):
@@ -64,6 +66,11 @@ class Decoder(Protocol):
         """What the steps need, from features [P, cells, channels]."""
         ...
 
-    def step(self, tokens: npt.NDArray[np.int32], context: Tensors, state: Tensors) -> DecoderStep:
-        """Read the last token of each hypothesis, [P, K], and say what may follow; `state` holds [P, K, size]."""
+    def step(
+        self, tokens: npt.NDArray[np.int32], context: Tensors, state: Tensors, likeliest: int | None = None
+    ) -> DecoderStep:
+        """Read the last token of each hypothesis, [P, K], and say what may follow; `state` holds [P, K, size].
+
+        `likeliest`: of how many successors of each hypothesis the caller wants to hear; a decoder may tell of all.
+        """
         ...

@@ -1,0 +1,63 @@
+"""A bundle gets the graphs that today's export writes, with the weights that it has."""
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from support.photos import photo_bytes
+from support.tiny_bundle import write_tiny_bundle
+
+from photocaption.captioner import Captioner
+from photocaption.model.bundle import DECODER_STEP, ENCODER, VOCABULARY, load_bundle
+from photocaption.model.manifest import MANIFEST_NAME
+from training.cli import main
+from training.errors import PublishingError
+from training.fit.decoder_import import read_decoder
+from training.publish.renewing import renew_bundle
+
+SHIPPED = Path(__file__).parents[2] / "artifacts/default"
+
+
+def test_the_shipped_bundle_is_renewed_and_read_back_as_it_was(tmp_path: Path) -> None:
+    assert main(["renew", "--bundle", str(SHIPPED), "--out", str(tmp_path / "new")]) == 0
+
+    old, new = read_decoder(SHIPPED), read_decoder(tmp_path / "new")
+    assert old.weights.keys() == new.weights.keys()
+    for name, weights in old.weights.items():
+        np.testing.assert_array_equal(weights, new.weights[name], err_msg=name)
+    assert (new.tags, new.heads, new.vocabulary) == (old.tags, old.heads, old.vocabulary)
+    for name in (ENCODER, VOCABULARY):
+        assert (tmp_path / "new" / name).read_bytes() == (SHIPPED / name).read_bytes()
+    assert "Shape" not in {node.op_type for node in onnx.load(tmp_path / "new" / DECODER_STEP).graph.node}
+    assert new.manifest.version in load_bundle(tmp_path / "new").card
+    assert new.manifest.scores == old.manifest.scores
+
+
+def test_a_bundle_is_renewed_in_its_place_and_once(tmp_path: Path) -> None:
+    shutil.copytree(SHIPPED, tmp_path / "mine")
+
+    renew_bundle(tmp_path / "mine", tmp_path / "mine")
+    first = (tmp_path / "mine" / MANIFEST_NAME).read_bytes()
+    renew_bundle(tmp_path / "mine", tmp_path / "mine")
+
+    assert (tmp_path / "mine" / MANIFEST_NAME).read_bytes() == first
+
+
+def test_a_decoder_of_other_making_is_served_as_before(tmp_path: Path) -> None:
+    renew_bundle(write_tiny_bundle(tmp_path / "tiny"), tmp_path / "new")
+
+    assert Captioner.load(tmp_path / "new").caption(photo_bytes("red")).caption == "a red square"
+
+
+def test_graphs_that_say_something_else_are_not_published(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def spoil(model: onnx.ModelProto, _: int) -> None:
+        for node in model.graph.node:
+            node.op_type = "Exp" if node.op_type == "Tanh" else node.op_type
+
+    monkeypatch.setattr("training.encoder.onnx_graphs.average_by_products", spoil)
+
+    with pytest.raises(PublishingError, match="the new graphs differ"):
+        renew_bundle(SHIPPED, tmp_path / "new")
+    assert not (tmp_path / "new").exists()
