@@ -166,7 +166,7 @@ class Captioner:
         words = self.bundle.vocabulary.decode(best.tokens)
         return Description(
             caption=write_caption(words),
-            alt_text=write_alt_text(self.bundle.vocabulary.spell(best.tokens)),
+            alt_text=write_alt_text(self.bundle.vocabulary.spell(best.tokens), english="the" in self.bundle.vocabulary),
             confidence=rate(best, self.bundle.manifest.confidence),
             log_probability=best.log_probability,
             words=tuple(_pair_words(words, best)),
