@@ -118,6 +118,12 @@ def test_a_form_over_the_limit_gets_a_page_that_says_so(client: FlaskClient, set
     assert "That is too much at once." in response.text
 
 
+def test_a_form_that_no_browser_sends_may_not_be_as_large_as_one_with_photos(client: FlaskClient) -> None:
+    response = client.post("/", data=b"a=" + b"%" * 5000, content_type="application/x-www-form-urlencoded")
+
+    assert response.status_code == 413
+
+
 def test_more_photos_than_allowed_are_refused_together(client: FlaskClient, inference: FakeInference) -> None:
     status, page = send(client, *[(make_photo(8, 8), "small.jpg")] * 9)
 

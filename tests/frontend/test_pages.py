@@ -18,7 +18,7 @@ def test_about_shows_what_inference_tells_about_its_model(client: FlaskClient) -
     assert "299 by 299 pixels" in page
     assert "51.4" in page
     assert "<h4>Limits and biases</h4>" in page
-    assert "<td>2</td>" in page
+    assert "<td>49.4</td>" in page  # of the card
 
 
 def test_scores_are_named_in_plain_words() -> None:
@@ -74,6 +74,15 @@ def test_facts_leave_out_what_inference_leaves_out() -> None:
 
     assert facts.rows == (("Model", "small"), ("Version", "2"))
     assert facts.scores == ()
+
+
+@pytest.mark.parametrize("score", [10**400, float("nan"), None])
+def test_a_score_that_is_none_does_not_keep_the_page_away(score: object) -> None:
+    scores = {"dev": {"beam": {"CIDEr": score}}}
+
+    facts = arrange(ModelFacts.model_validate({"name": "small", "version": "2", "scores": scores}))
+
+    assert facts.scores[0].figures == ("n/a",) * 5
 
 
 def test_api_page_has_examples_for_this_very_server(client: FlaskClient, inference: FakeInference) -> None:

@@ -62,3 +62,10 @@ def test_an_exception_stays_on_one_line() -> None:
         record = logging.getLogger("x").makeRecord("x", logging.ERROR, "f", 1, "oops", (), sys.exc_info())
 
     assert "\n" not in JsonFormatter().format(record)
+
+
+def test_what_a_terminal_would_obey_is_escaped(client: FlaskClient, log: io.StringIO) -> None:
+    client.get("/%c2%9b31m%e2%80%ae")
+
+    assert log.getvalue().isascii()
+    assert json.loads(log.getvalue())["path"] == "/\x9b31m\u202e"

@@ -116,6 +116,7 @@ DAMAGES: list[tuple[str, Damage, str]] = [
     ("a vocabulary of numbers", lambda b: rewrite_vocabulary(b, "[1, 2]"), "vocabulary.json: 0"),
     ("a vocabulary not JSON", lambda b: rewrite_vocabulary(b, "a b c"), "vocabulary.json: "),
     ("a word too long", lambda b: rewrite_vocabulary(b, json.dumps(["a" * 101])), "vocabulary.json: .*not a word"),
+    ("a word of controls", lambda b: rewrite_vocabulary(b, json.dumps(["\x1b[2J"])), "vocabulary.json: .*not a word"),
     ("a word of spaces", lambda b: rewrite_vocabulary(b, json.dumps([" " * 60])), "vocabulary.json: .*not a word"),
     ("a word twice", lambda b: rewrite_vocabulary(b, json.dumps(["a"] * 12)), "vocabulary.json: .*twice"),
 ]

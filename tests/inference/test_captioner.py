@@ -1,6 +1,7 @@
 """The whole way from bytes to a caption, on the tiny bundle whose captions are known."""
 
 import hashlib
+import json
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -8,11 +9,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 from support.photos import make_photo, photo_bytes
-from support.tiny_bundle import CELLS, COLOURS, GRID, SIDE, write_tiny_bundle
+from support.tiny_bundle import CELLS, COLOURS, GRID, SIDE, WORDS, write_manifest, write_tiny_bundle
 
 from photocaption.caption import CaptionOptions, ImageInfo
 from photocaption.captioner import Captioner
 from photocaption.errors import UnsupportedImageError
+from photocaption.model.bundle import DECODER_START, DECODER_STEP, ENCODER, Bundle
 
 
 @pytest.mark.parametrize("colour", COLOURS)
@@ -134,7 +136,7 @@ def test_the_prepared_photo_is_small_and_knows_its_origin(captioner: Captioner) 
 
 
 def test_what_is_no_picture_is_refused(captioner: Captioner) -> None:
-    with pytest.raises(UnsupportedImageError, match="not a picture"):
+    with pytest.raises(UnsupportedImageError, match="not a photo"):
         captioner.caption(b"hello")
 
 
@@ -154,3 +156,33 @@ def test_a_photo_with_a_picture_much_larger_than_the_model_sees_keeps_its_captio
 
     assert captions[0].caption == captions[1].caption
     assert replace(captions[0].image, width=4000, height=3000, sha256="") == replace(captions[1].image, sha256="")
+
+
+@pytest.mark.parametrize("file", [ENCODER, DECODER_START, DECODER_STEP])
+def test_a_bundle_that_is_replaced_before_a_file_is_read_gives_captions_of_the_newer_one(
+    file: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    served, newer = write_tiny_bundle(tmp_path / "served"), write_other_bundle(tmp_path / "newer")
+    read = Bundle.read
+
+    def replace_then_read(bundle: Bundle, name: str) -> bytes:
+        if name == file and newer.exists():
+            served.rename(tmp_path / "older")
+            newer.rename(served)
+        return read(bundle, name)
+
+    monkeypatch.setattr(Bundle, "read", replace_then_read)
+
+    assert Captioner.load(served).caption(photo_bytes("red")).caption == "a green square"
+
+
+def write_other_bundle(folder: Path) -> Path:
+    """One that calls red things green, and of which every file differs from the tiny one's."""
+    write_tiny_bundle(folder)
+    renamed = {"red": "green", "green": "red"}
+    (folder / "vocabulary.json").write_text(json.dumps([renamed.get(word, word) for word in WORDS]), encoding="utf-8")
+    for name in (ENCODER, DECODER_START, DECODER_STEP):
+        with (folder / name).open("ab") as file:
+            file.write(b"\x32\x05newer")  # `doc_string` of ONNX's ModelProto
+    write_manifest(folder)
+    return folder

@@ -96,7 +96,7 @@ def test_a_bad_photo_does_not_stop_the_rest(folder: Path, tiny_bundle: Path) -> 
     assert len(result.stdout.splitlines()) == 2
     missing, bad, summary = result.stderr.splitlines()
     assert missing == f"caption: {folder}/missing.png: No such file or directory"
-    assert bad.startswith(f"caption: {folder}/bad.png: The picture looks like PNG")
+    assert bad.startswith(f"caption: {folder}/bad.png: The photo looks like PNG")
     assert summary == "caption: 2 captioned, 2 failed"
 
 
@@ -117,7 +117,7 @@ def test_a_failure_is_a_row_that_names_the_photo_and_the_reason(
         f"{folder}/more/red.png",
         f"{folder}/gone.png",
     ]
-    assert rows[0]["error"].startswith("The picture looks like PNG")
+    assert rows[0]["error"].startswith("The photo looks like PNG")
     assert rows[0]["sha256"] == hashlib.sha256(bad.read_bytes()).hexdigest()
     assert rows[3]["error"] == "No such file or directory"
     assert not rows[1].get("error")
@@ -182,6 +182,37 @@ def test_progress_is_shown_on_a_terminal_only(folder: Path, tiny_bundle: Path) -
     assert b"1 of 2 photos" in os.read(terminal, 10_000)
     assert b"photos," not in process.stdout
     os.close(terminal)
+
+
+def test_a_terminal_is_shown_no_name_that_it_would_obey(tmp_path: Path, tiny_bundle: Path) -> None:
+    for name in ("a\x1b[2J.png", "two\nlines.png", "\x9b31m\u202e.png"):
+        (tmp_path / name).write_bytes(photo_bytes("red"))
+    (tmp_path / "bad\x1b[2J.png").write_bytes(b"no photo")
+    terminal, other_end = os.openpty()
+    command = [sys.executable, "-m", "photocaption.cli", ".", "--bundle", str(tiny_bundle)]
+
+    subprocess.run(command, cwd=tmp_path, stdout=other_end, stderr=other_end, check=False)
+    os.close(other_end)
+    shown = os.read(terminal, 10_000).decode()
+    os.close(terminal)
+
+    assert r"a\x1b[2J.png: A red square." in shown
+    assert r"two\nlines.png: A red square." in shown
+    assert r"\x9b31m\u202e.png: A red square." in shown
+    assert r"caption: bad\x1b[2J.png: The file" in shown
+    assert "\x1b[2J" not in shown
+
+
+def test_a_program_is_told_names_as_they_are_and_complaints_without_what_a_terminal_obeys(
+    tmp_path: Path, tiny_bundle: Path
+) -> None:
+    (tmp_path / "a\x1b[2J.png").write_bytes(photo_bytes("red"))
+    (tmp_path / "bad\x1b[2J.png").write_bytes(b"no photo")
+
+    result = run_caption(tmp_path, bundle=tiny_bundle)
+
+    assert "a\x1b[2J.png: A red square." in result.stdout
+    assert r"bad\x1b[2J.png: The file" in result.stderr
 
 
 def test_many_photos_at_a_time_keep_their_order(tmp_path: Path, tiny_bundle: Path) -> None:

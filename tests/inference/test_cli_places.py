@@ -57,6 +57,16 @@ def test_a_text_stands_beside_each_photo_and_a_second_run_writes_nothing(photo: 
     assert sorted(path.name for path in photo.parent.iterdir()) == ["red.jpg", "red.txt"]
 
 
+def test_a_pipe_in_the_place_of_a_text_is_a_failure(photo: Path, tiny_bundle: Path) -> None:
+    os.mkfifo(photo.with_suffix(".txt"))
+    options = ["--sidecar", "txt", "--bundle", str(tiny_bundle)]
+    command = [sys.executable, "-m", "photocaption.cli", str(photo.parent), *options]
+
+    result = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+
+    assert (result.returncode, result.stderr) == (2, f"caption: {photo}: is not a plain file\n")
+
+
 @pytest.mark.parametrize(
     ("existing", "text"),
     [

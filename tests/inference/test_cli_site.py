@@ -1,5 +1,8 @@
 """`caption html`: an alt text for each picture that has none, and not a byte more."""
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -53,6 +56,23 @@ def test_a_dry_run_says_it_and_writes_nothing(site: Path, tiny_bundle: Path) -> 
 
     assert "red.png: A red square." in result.stdout
     assert (site / "blog" / "index.html").read_bytes() == _PAGE
+
+
+def test_what_never_ends_and_what_cannot_be_a_name_are_left_out(site: Path, tiny_bundle: Path) -> None:
+    os.mkfifo(site / "endless.html")
+    os.mkfifo(site / "endless.png")
+    page = site / "page.html"
+    page.write_bytes(b'<img src="endless.png"><img src="a%00.png"><img src="blog/red.png">')
+
+    result = subprocess.run(
+        [sys.executable, "-m", "photocaption.cli", "html", site, "--bundle", tiny_bundle],
+        capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+
+    assert page.read_bytes().endswith(b'<img alt="A red square." src="blog/red.png">')
+    assert "endless.html: is not a plain file" in result.stderr
+    assert "endless.png: not a file of this site" in result.stderr
+    assert result.returncode == 1
 
 
 def test_what_cannot_be_described_is_said_and_left(site: Path, tiny_bundle: Path) -> None:

@@ -1,6 +1,7 @@
 """TensorFlow, where it is installed, gives the answers that ONNX Runtime gives."""
 
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -11,8 +12,10 @@ from support.tiny_bundle import CELLS, CHANNELS, COLOURS, SIDE, write_manifest
 from photocaption.caption import CaptionOptions
 from photocaption.captioner import Captioner
 from photocaption.errors import BundleError
-from photocaption.model.bundle import load_bundle
+from photocaption.model import tensorflow_runtime
+from photocaption.model.bundle import Bundle, load_bundle
 from photocaption.model.onnx_runtime import OnnxDecoder
+from photocaption.model.tensorflow_runtime import Signature
 
 pytest.importorskip("tensorflow")
 
@@ -74,3 +77,23 @@ def test_a_saved_model_that_is_none_is_refused(tiny_bundle: Path, tmp_path: Path
 
     with pytest.raises(BundleError, match="saved_model: is not a model that TensorFlow can load"):
         Captioner.load(broken, runtime="tensorflow")
+
+
+def test_a_saved_model_that_is_replaced_while_it_is_read_is_read_again(
+    bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    served, newer = (shutil.copytree(bundle, tmp_path / name) for name in ("served", "newer"))
+    with (newer / "saved_model" / "saved_model.pb").open("ab") as file:
+        file.write(b"\xa0\x06\x01")  # a field that SavedModel does not have
+    write_manifest(newer)
+    load_signatures = tensorflow_runtime._load_signatures
+
+    def replace_then_load(tensorflow: object, bundle: Bundle) -> Mapping[str, Signature]:
+        if newer.exists():
+            served.rename(tmp_path / "older")
+            newer.rename(served)
+        return load_signatures(tensorflow, bundle)
+
+    monkeypatch.setattr(tensorflow_runtime, "_load_signatures", replace_then_load)
+
+    assert Captioner.load(served, runtime="tensorflow").bundle.manifest == load_bundle(served).manifest

@@ -1,6 +1,8 @@
 """What a scenario measured, and the promises that it saw broken."""
 
 import collections
+import contextlib
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -81,6 +83,30 @@ class Resources:
             files=len(list((_PROC / str(pid) / "fd").iterdir())),
             threads=int(family[0]["Threads"]),
         )
+
+
+class Waiting:
+    """How many of a process's threads wait for a core, on average from here on.
+
+    Near 0 on a quiet machine; where it is more, times and goodput tell of the machine's load, not of the service.
+    """
+
+    def __init__(self, pid: int) -> None:
+        self._pid = pid
+        self._began, self._before = time.perf_counter(), _read_waited(pid)
+
+    def __str__(self) -> str:
+        waited = _read_waited(self._pid) - self._before
+        return f"{waited / (time.perf_counter() - self._began):.2f}"
+
+
+def _read_waited(pid: int) -> float:
+    """Seconds that its threads have waited for a core."""
+    nanoseconds = 0
+    for task in (_PROC / str(pid) / "task").iterdir():
+        with contextlib.suppress(OSError):  # a thread that has ended, or a kernel that does not tell
+            nanoseconds += int((task / "schedstat").read_text().split()[1])
+    return nanoseconds / 1e9
 
 
 def _list_children(pid: int) -> list[int]:

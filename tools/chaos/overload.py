@@ -15,7 +15,7 @@ from support.light_http import post_photo
 from support.photos import photo_bytes
 from support.service_process import ServiceProcess, run_service
 
-from chaos.figures import Figures, Resources
+from chaos.figures import Figures, Resources, Waiting
 
 _MODEL_SECONDS = 0.1  # a model slow enough that the clients, on the same machine, are not what is measured
 _FACTOR = 10
@@ -52,9 +52,10 @@ async def run(
     threads = {} if model_seconds else {"threads": ""}
     with run_service(bundle, slow=model_seconds, batch_size=1, cache_size=0, queue_size=32, **threads) as service:
         capacity = await _measure_capacity(service, photo, seconds / 2)
-        client_cost = time.process_time()
+        waiting, client_cost = Waiting(service.process.pid), time.process_time()
         tally, goodput = await _overload(service, photo, capacity * _FACTOR, seconds)
         client_cost = time.process_time() - client_cost
+        figures.values["threads waiting for a core"] = str(waiting)
         recovery = await _recover(service, photo, 8 / capacity)
         peak = Resources.of(service.process.pid).peak_megabytes
     figures.values["capacity (captions/s)"] = round(capacity, 1)

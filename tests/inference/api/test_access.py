@@ -114,6 +114,8 @@ async def test_pages_of_a_named_origin_are(serve: Serve) -> None:
         ("2001:db8:0:1:2::3", "2001:db8:0:1::/64"),
         ("2001:db8:0:1:ffff::1", "2001:db8:0:1::/64"),
         ("fe80::1%eth0", "fe80::/64"),
+        ("192.0.2.7:49152", "192.0.2.7"),
+        ("[2001:db8:0:1:2::3]:49152", "2001:db8:0:1::/64"),
         ("no address: at all", "no address: at all"),
         ("", ""),
     ],

@@ -97,6 +97,14 @@ async def test_an_unknown_parameter_is_told_those_that_there_are(client: httpx.A
     assert check_problem(response, 400, "invalid-parameter")["detail"] == detail
 
 
+async def test_of_very_many_wrong_parameters_a_few_are_named(client: httpx.AsyncClient) -> None:
+    response = await client.post(f"/caption?{'&'.join(map(str, range(1000)))}", content=RED, headers=PNG)
+
+    detail = check_problem(response, 400, "invalid-parameter")["detail"]
+    assert detail.startswith("0: there is no such parameter")
+    assert detail.endswith("; and 997 more.")
+
+
 @pytest.mark.parametrize("name", ["file", "photo"])
 async def test_a_part_may_have_the_name_that_other_programs_give_it(client: httpx.AsyncClient, name: str) -> None:
     response = await client.post("/caption", files=parts(RED, name=name))

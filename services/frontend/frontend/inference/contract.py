@@ -8,7 +8,7 @@ Probability = Annotated[float, Field(ge=0, le=1)]
 
 
 class _Answer(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    model_config = ConfigDict(frozen=True, extra="ignore", allow_inf_nan=False)  # which JSON does not have
 
 
 class Word(_Answer):

@@ -11,6 +11,7 @@ from frontend.inference.contract import ModelFacts
 
 METRICS = ("BLEU-1", "BLEU-4", "METEOR", "ROUGE-L", "CIDEr")
 _WAYS = {"beam": "as served", "greedy": "the quick way"}
+_MOST = 10_000  # of a metric; a whole number without end cannot be written
 _SPLIT_WORDS = {"dev": "tuning"}
 # No raw HTML and no images: a card is text, whoever wrote it.
 _MARKDOWN = MarkdownIt("commonmark", {"html": False}).enable("table").disable("image")
@@ -84,7 +85,7 @@ def _name_split(name: str) -> str:
 
 
 def _format(value: object) -> str:
-    return f"{value:.1f}" if isinstance(value, int | float) else "n/a"
+    return f"{value:.1f}" if isinstance(value, int | float) and abs(value) < _MOST else "n/a"
 
 
 def _find_section(card: str, heading: str) -> str:
@@ -94,4 +95,6 @@ def _find_section(card: str, heading: str) -> str:
 
 
 def _render(markdown: str) -> Markup:
-    return Markup(_MARKDOWN.render(markdown))  # noqa: S704 (rendered without raw HTML)
+    html = _MARKDOWN.render(markdown)
+    html = html.replace("<table>", '<div class="wide" tabindex="0"><table>').replace("</table>", "</table></div>")
+    return Markup(html)  # noqa: S704 (rendered without raw HTML)

@@ -19,7 +19,7 @@ class JsonFormatter(logging.Formatter):
     """One JSON object a line: time, level, message, the request it belongs to, and the record's own `fields`."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """Render `record` on one line."""
+        """The record as one line of JSON, whatever its message holds."""
         entry = {
             "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname.lower(),
@@ -30,7 +30,7 @@ class JsonFormatter(logging.Formatter):
         }
         if record.exc_info:
             entry["exception"] = self.formatException(record.exc_info)
-        return json.dumps(entry, ensure_ascii=False)
+        return json.dumps(entry)
 
 
 def log_requests(app: Flask) -> None:

@@ -17,7 +17,6 @@ MOST_VALUES = 20_000
 # A photo in base64 is a third larger, PHP writes each of its slashes with a backslash, and prompts come along.
 _GROWTH = 1.4
 _BESIDE_PHOTOS = 2**20
-_SHOWN_ERRORS = 3
 _SLICE = 4 * 2**18  # characters decoded at a time, so that other requests go on meanwhile
 _WRAPPING = b" \t\r\n\v\f"  # dropped at once: a list of what stands between would take fifty bytes for each blank
 
@@ -108,5 +107,4 @@ def _inline(schema: Any, definitions: dict[str, Any]) -> Any:  # noqa: ANN401
 def _explain(error: ValidationError) -> str:
     found = error.errors(include_url=False, include_input=False, include_context=False)
     details = [".".join(map(str, each["loc"])) + f": {each['msg'][:1].lower()}{each['msg'][1:]}" for each in found]
-    more = "" if len(details) <= _SHOWN_ERRORS else f"; and {len(details) - _SHOWN_ERRORS} more"
-    return "The JSON body cannot be used: " + "; ".join(details[:_SHOWN_ERRORS]).removeprefix(": ") + more + "."
+    return "The JSON body cannot be used: " + problems.join_faults(details).removeprefix(": ") + "."

@@ -1,5 +1,6 @@
 """Which photos there are in and below a folder, and what was left out."""
 
+import errno
 import os
 import stat
 from collections import Counter
@@ -111,15 +112,22 @@ def _why_not(path: Path, suffix: str) -> str:
         return "hidden"
     if suffix in _OTHER_SUFFIXES:
         return suffix
-    return "no file" if _is_special(path) else ""
+    return "no file" if is_special(path) else ""
 
 
-def _is_special(path: Path) -> bool:
+def is_special(path: Path) -> bool:
     """Whether it is a pipe or the like, which may never end; a link to nothing is left to whoever reads it."""
     try:
         return not stat.S_ISREG(path.stat().st_mode)
     except OSError:
         return False
+
+
+def read_plain(path: Path) -> bytes:
+    """What is in a file. Raises OSError, also for a pipe or the like."""
+    if is_special(path):
+        raise OSError(errno.EINVAL, "is not a plain file", str(path))
+    return path.read_bytes()
 
 
 def _is_wanted(path: Path, root: Path, choice: Choice) -> bool:

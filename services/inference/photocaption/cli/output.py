@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal, TextIO
 
 from photocaption.caption import Caption
+from photocaption.cli.messages import show_name
 from photocaption.cli.outcome import Outcome
 from photocaption.model.sentence import write_alt_text
 
@@ -46,7 +47,7 @@ def name_columns(alternatives: int) -> list[str]:
 def _write_text(stream: TextIO, outcome: Outcome, *, named: bool) -> None:
     if outcome.caption is None:
         return
-    prefix = f"{outcome.name}: " if named else ""
+    prefix = f"{show_name(outcome.name, stream)}: " if named else ""
     print(f"{prefix}{outcome.caption.alt_text}", file=stream, flush=True)
     for alternative in outcome.caption.alternatives:
         sentence = write_alt_text(alternative.caption.split())

@@ -1,6 +1,6 @@
-"""HTML pages: which of their pictures lack an `alt`, and a page with those filled in and nothing else changed.
+"""HTML pages: which of their images lack an `alt`, and a page with those filled in and nothing else changed.
 
-`alt=""` says that a picture is only decoration, and stays; so does one that is hidden from screen readers, or named for
+`alt=""` says that an image is only decoration, and stays; so does one that is hidden from screen readers, or named for
 them by other means.
 """
 
@@ -13,6 +13,8 @@ from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import quote, unquote_to_bytes, urljoin, urlsplit
 
+from photocaption.cli.folders import is_special, read_plain
+
 MOST_CHARACTERS = 125  # after which some screen readers stop
 
 _NAMED = ("alt", "aria-label", "aria-labelledby")
@@ -21,7 +23,7 @@ _ANY_BYTES = "surrogateescape"  # of a page only the tags are understood; all el
 
 @dataclass(frozen=True, slots=True)
 class Gap:
-    """A picture without `alt`: where its text belongs in the page, its address, and its file if the site has it."""
+    """An image without `alt`: where its text belongs in the page, its address, and its file if the site has it."""
 
     offset: int
     source: str
@@ -29,17 +31,17 @@ class Gap:
 
 
 class Page:
-    """A page and its gaps."""
+    """An HTML page and the images in it that lack an `alt`."""
 
     def __init__(self, site: Path, path: Path) -> None:
-        """Raises OSError."""
+        """Read the page at `path` of `site`. Raises OSError."""
         self.path = path
-        self._text = path.read_bytes().decode("utf-8", _ANY_BYTES)
+        self._text = read_plain(path).decode("utf-8", _ANY_BYTES)
         base = quote(os.fsencode("/" / path.relative_to(site)))
         self.gaps: Sequence[Gap] = _Reader(self._text, site, base).gaps
 
     def fill(self, texts: Mapping[Path, str]) -> bytes:
-        """The page with these texts for the pictures that have one."""
+        """The page with these texts for the images that have one."""
         pieces = []
         begin = 0
         for gap in self.gaps:
@@ -85,7 +87,8 @@ class _Reader(HTMLParser):
         if address.scheme or address.netloc or not source.strip():
             return None
         name = posixpath.normpath("/" + os.fsdecode(unquote_to_bytes(address.path)))
-        return self._site / name.lstrip("/")
+        file = self._site / name.lstrip("/")
+        return None if "\0" in name or is_special(file) else file
 
 
 def _is_decoration(values: Mapping[str, str]) -> bool:

@@ -1,14 +1,15 @@
-"""`caption html SITE`: gives the pictures of a site's pages an `alt` where it is missing."""
+"""`caption html SITE`: gives the images of a site's pages an `alt` where it is missing."""
 
 import argparse
 import os
+import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
 from photocaption.caption import Caption, CaptionOptions
 from photocaption.cli.batch import FEW, Model, Task, map_in_order
-from photocaption.cli.messages import complain
+from photocaption.cli.messages import complain, show_name
 from photocaption.cli.outcome import Outcome, Status, Tally
 from photocaption.cli.pages import Page, shorten
 from photocaption.cli.photo import Photo
@@ -16,17 +17,17 @@ from photocaption.cli.replacement import replacing
 from photocaption.model.cpu import count_cores
 
 _SUFFIXES = frozenset({".html", ".htm", ".xhtml"})
-_LEAST_SIDE = 16  # what is smaller keeps a place or counts readers
+_LEAST_SIDE = 16  # smaller ones are spacers and tracking pixels
 
 
 class _Pages:
-    """A `Place`: captions wait until their pages are written."""
+    """A `Destination`: captions wait until their pages are written."""
 
     def find(self, photo: Photo) -> Outcome | None:
         """Nothing: what is there already is never asked for."""
 
     def keep(self, _photo: Photo, caption: Caption, _author: str) -> bool:
-        """Whether it is a picture that one describes."""
+        """Whether the image is large enough to be described."""
         return min(caption.image.width, caption.image.height) >= _LEAST_SIDE
 
     def note(self, outcome: Outcome) -> None:
@@ -92,7 +93,8 @@ def _write(page: Page, known: Mapping[Path, Outcome], *, dry_run: bool) -> None:
         outcome = known[gap.file] if gap.file else Outcome("", Status.UNSURE, reason="not a file of this site")
         if gap.file and outcome.caption:
             texts[gap.file] = outcome.caption.alt_text
-            print(f"{page.path}: {gap.source}: {shorten(outcome.caption.alt_text)}", flush=True)
+            name = show_name(f"{page.path}: {gap.source}", sys.stdout)
+            print(f"{name}: {shorten(outcome.caption.alt_text)}", flush=True)
         else:
             complain(f"{page.path}: {gap.source}: {outcome.reason}")
     if texts and not dry_run:

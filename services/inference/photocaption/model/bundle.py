@@ -2,7 +2,8 @@
 
 `load_bundle` compares the directory with its manifest, file by file, before it parses any of them. The ONNX files are
 read later, by `Bundle.read`, which checks again the very bytes that it returns: a file swapped after the start-up check
-is refused rather than run. Nothing here unpickles or evaluates anything.
+is refused rather than run, and what is made of a bundle in `use_bundle` is of one alone. Nothing here unpickles or
+evaluates anything.
 
 Training builds its manifests with `digest_files`, so that writer and reader agree on what a file's entry is.
 """
@@ -10,9 +11,10 @@ Training builds its manifests with `digest_files`, so that writer and reader agr
 import hashlib
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
@@ -35,6 +37,8 @@ _MOST_MANIFEST_BYTES = 4 * 2**20
 _LONGEST_WORD = 100
 _MOST_REPLACEMENTS = 9  # while one bundle is loaded
 _WORDS = TypeAdapter(list[str])
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -70,19 +74,24 @@ def find_bundle() -> Path:
 
 
 def load_bundle(path: Path) -> Bundle:
-    """Verify a bundle and read its manifest and vocabulary.
+    """Verify a bundle and read its manifest and vocabulary. Raises as `use_bundle`."""
+    return use_bundle(path, lambda bundle: bundle)
 
-    One that is replaced meanwhile is read again: what was read of it is of two bundles, or of one half deleted. Raises
+
+def use_bundle(path: Path, use: Callable[[Bundle], T]) -> T:
+    """What `use` makes of a verified bundle, of which it may read files.
+
+    With one that is replaced meanwhile it begins anew: what was read is of two bundles, or of one half deleted. Raises
     BundleError, one line naming the file and the reason.
     """
     for _ in range(_MOST_REPLACEMENTS):
         directory = _identify(path)
         try:
-            return _load(path)
+            return use(_load(path))
         except BundleError:
             if _identify(path) == directory:
                 raise
-    return _load(path)
+    return use(_load(path))
 
 
 def _identify(path: Path) -> tuple[int, ...] | None:
@@ -178,7 +187,7 @@ def _load_vocabulary(path: Path, manifest: Manifest) -> Vocabulary:
         words = _WORDS.validate_json(_read_verified(path, VOCABULARY, manifest.files[VOCABULARY]), strict=True)
     except ValidationError as error:
         raise _refusal(path, _first_error(error), VOCABULARY) from error
-    if any(len(word) > _LONGEST_WORD or word.split() != [word] for word in words):
+    if any(len(word) > _LONGEST_WORD or word.split() != [word] or not word.isprintable() for word in words):
         raise _refusal(path, f"holds what is not a word of at most {_LONGEST_WORD} characters", VOCABULARY)
     if len(words) != manifest.vocabulary_size:
         reason = f"has {len(words)} words, but the manifest says {manifest.vocabulary_size}"

@@ -1,8 +1,8 @@
 """Runs a bundle's SavedModel on TensorFlow, for those who have it anyway. Slower than ONNX Runtime; the answers are the
 same.
 
-TensorFlow is imported when a bundle is opened and not before. It reads the SavedModel's files from disk itself, after
-`load_bundle` has verified them.
+TensorFlow is imported when a bundle is opened and not before. It reads the SavedModel's files from disk itself: they
+are verified before that, and once more afterwards.
 """
 
 import contextlib
@@ -23,7 +23,7 @@ _SIGNATURES = ("encode", "start", "step")
 
 
 class SavedModelEncoder:
-    """The signature `encode`."""
+    """The encoder: the signature `encode` of the SavedModel."""
 
     engine = "tensorflow"
 
@@ -39,7 +39,7 @@ class SavedModelEncoder:
 
 
 class SavedModelDecoder:
-    """The signatures `start` and `step`."""
+    """The decoder: the signatures `start` and `step` of the SavedModel."""
 
     def __init__(self, start: Signature, step: Signature, convert: Callable[[npt.NDArray[Any]], object]) -> None:
         """`convert` makes a tensor of an array."""
@@ -81,6 +81,7 @@ def open_saved_model(bundle: Bundle, *, threads: int) -> tuple[SavedModelEncoder
     with contextlib.suppress(RuntimeError):
         tensorflow.config.threading.set_intra_op_parallelism_threads(threads)
     signatures = _load_signatures(tensorflow, bundle)
+    _verify_again(bundle)
     convert = tensorflow.convert_to_tensor
     encode, start, step = (signatures[name] for name in _SIGNATURES)
     return SavedModelEncoder(encode, convert), SavedModelDecoder(start, step, convert)
@@ -103,6 +104,13 @@ def _load_signatures(tensorflow: Any, bundle: Bundle) -> Mapping[str, Signature]
     if missing:
         raise _refusal(bundle, f"lacks the signature {missing[0]}")
     return signatures
+
+
+def _verify_again(bundle: Bundle) -> None:
+    """Raise BundleError where the files that TensorFlow has read may be those of another bundle."""
+    for name in bundle.manifest.files:
+        if name.startswith(f"{SAVED_MODEL}/"):
+            bundle.read(name)
 
 
 def _refusal(bundle: Bundle, reason: str) -> BundleError:

@@ -53,6 +53,15 @@ async def test_errors_have_its_form(plain_client: httpx.AsyncClient, images: tup
     assert len(error) == 3
 
 
+async def test_an_id_that_would_make_the_answer_as_large_as_the_request_is_refused(
+    plain_client: httpx.AsyncClient,
+) -> None:
+    response = await plain_client.post("/caption", json={**body(RED), "id": "x" * 257})
+
+    detail = check_problem(response, 400, "malformed-request", beside=("id", "code", "error"))["detail"]
+    assert "id: string should have at most 256 characters" in detail
+
+
 async def test_what_is_refused_before_it_is_read_has_both_forms(serve: Serve) -> None:
     _, entry = keys.make_key("photoprism")
     async with serve(api_keys=(entry,)) as client:
