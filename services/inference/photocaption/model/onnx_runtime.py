@@ -29,7 +29,7 @@ class ModelFiles(Protocol):
 
     @property
     def path(self) -> Path:
-        """The directory, for messages."""
+        """The directory, named in error messages."""
         ...
 
     def read(self, name: str) -> bytes:
@@ -45,9 +45,9 @@ class OnnxEncoder:
 
     engine = "onnxruntime"
 
-    def __init__(self, files: ModelFiles, *, threads: int, callers: int = 1) -> None:
-        """`threads`: cores to use; `callers`: how many share them when it is crowded. Raises BundleError."""
-        share = max(1, threads // callers)
+    def __init__(self, files: ModelFiles, *, threads: int, workers: int = 1) -> None:
+        """`threads`: cores to use; `workers`: how many share them when it is crowded. Raises BundleError."""
+        share = max(1, threads // workers)
         self._alone = open_session(files, ENCODER, threads=threads)
         self._crowded = self._alone if share == threads else open_session(files, ENCODER, threads=share)
         _check_ports(files, ENCODER, self._alone, inputs={"images"}, outputs={"features"})
@@ -65,7 +65,7 @@ class OnnxDecoder:
     """
 
     def __init__(self, bundle: Bundle) -> None:
-        """Raises BundleError."""
+        """Load both graphs. Raises BundleError for files that do not fit the contract."""
         self._start = open_session(bundle, DECODER_START, threads=1)
         self._step = open_session(bundle, DECODER_STEP, threads=1)
         self._started = _output_names(self._start)
