@@ -1,5 +1,6 @@
 """Runs a bundle's ONNX files on ONNX Runtime: the default, with no training framework in sight."""
 
+import functools
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Protocol
@@ -124,6 +125,9 @@ def open_session(files: ModelFiles, name: str, *, threads: int) -> onnxruntime.I
     # photos. Work dealt out in smaller pieces keeps both cores busy when one of them is taken for a while.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.add_session_config_entry("session.dynamic_block_base", "4")
+    _share_memory()
+    options.add_session_config_entry("session.use_env_allocators", "1")
+    options.enable_mem_pattern = False
     options.log_severity_level = _SILENT
     model = read_model(files, name, threads=threads)
     try:
@@ -133,6 +137,17 @@ def open_session(files: ModelFiles, name: str, *, threads: int) -> onnxruntime.I
     # It would hold the file's bytes for good, to start again with other providers, of which there are none.
     session._model_bytes = None  # noqa: SLF001
     return session
+
+
+@functools.cache
+def _share_memory() -> None:
+    """Have all sessions of the process compute in the same memory. Each would keep the most that it ever needed, and a
+    plan of it for each number of photos: with two threads that encode two photos each, 30 MB more.
+    """
+    memory = onnxruntime.OrtMemoryInfo(
+        "Cpu", onnxruntime.OrtAllocatorType.ORT_ARENA_ALLOCATOR, 0, onnxruntime.OrtMemType.DEFAULT
+    )
+    onnxruntime.create_and_register_allocator(memory, None)
 
 
 def read_model(files: ModelFiles, name: str, *, threads: int) -> bytes:
