@@ -28,7 +28,7 @@ from support.libvips import read_by_libvips
 from support.service_process import run_service
 from support.tiny_bundle import write_tiny_bundle
 
-from photocaption.caption import PictureInfo
+from photocaption.caption import ImageProperties
 from photocaption.errors import ImageError
 from photocaption.image.decode import decode
 
@@ -102,7 +102,7 @@ def _judge(client: httpx.Client, path: Path) -> Verdict:
     return Verdict(path, info.format, answer.status_code, "", seconds, nearest is not None, nearest)
 
 
-def _decode(data: bytes) -> tuple[Image.Image, PictureInfo]:
+def _decode(data: bytes) -> tuple[Image.Image, ImageProperties]:
     """The picture, smaller where it is only read so: where one pixel is missing, say."""
     try:
         return decode(data, sufficient_side=_SUFFICIENT_SIDE)

@@ -26,7 +26,7 @@ MOST_BYTES = 200_000
 
 @pytest.fixture(scope="module")
 def captioner(tiny_bundle: Path) -> Iterator[Captioner]:
-    with DecodePool(1, ImageLimits(), photo_seconds=5, deadline_seconds=120, max_bytes=MOST_BYTES) as decoders:
+    with DecodePool(1, ImageLimits(), decode_seconds=5, deadline_seconds=120, max_bytes=MOST_BYTES) as decoders:
         yield Captioner.load(tiny_bundle, threads=1, decode=decoders.decode)
 
 

@@ -1,6 +1,6 @@
 """The circuit opens after failures in a row, lets one probe through, and closes on success."""
 
-from frontend.inference.circuit_breaker import Circuit
+from frontend.inference.circuit_breaker import CircuitBreaker
 
 
 class Clock:
@@ -12,16 +12,16 @@ class Clock:
         return self.now
 
 
-def make_open_circuit() -> tuple[Circuit, Clock]:
+def make_open_circuit() -> tuple[CircuitBreaker, Clock]:
     clock = Clock()
-    circuit = Circuit(threshold=3, cooldown=2.0, clock=clock)
+    circuit = CircuitBreaker(threshold=3, cooldown=2.0, clock=clock)
     for _ in range(3):
         circuit.failed()
     return circuit, clock
 
 
 def test_stays_closed_below_the_threshold() -> None:
-    circuit = Circuit(threshold=3)
+    circuit = CircuitBreaker(threshold=3)
     circuit.failed()
     circuit.failed()
 
@@ -30,7 +30,7 @@ def test_stays_closed_below_the_threshold() -> None:
 
 
 def test_a_success_forgets_earlier_failures() -> None:
-    circuit = Circuit(threshold=2)
+    circuit = CircuitBreaker(threshold=2)
     circuit.failed()
     circuit.succeeded()
     circuit.failed()

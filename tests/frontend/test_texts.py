@@ -3,8 +3,15 @@
 import pytest
 
 from frontend.inference.contract import Problem
-from frontend.inference.errors import AwayError, BusyError, GarbledError, InferenceError, RefusedError, SlowError
-from frontend.presentation.confidence_label import describe
+from frontend.inference.errors import (
+    BusyError,
+    DeadlineError,
+    InferenceError,
+    InvalidAnswerError,
+    RefusedError,
+    UnreachableError,
+)
+from frontend.presentation.confidence_label import label_confidence
 from frontend.presentation.failures import explain, format_megabytes
 
 
@@ -15,10 +22,10 @@ def refused(status: int, detail: str = "", retry_after: float | None = None) -> 
 @pytest.mark.parametrize(
     ("error", "status", "retry_after"),
     [
-        (AwayError(1.2), 503, 2),
+        (UnreachableError(1.2), 503, 2),
         (BusyError(), 429, 2),
-        (SlowError(), 504, 5),
-        (GarbledError(), 502, None),
+        (DeadlineError(), 504, 5),
+        (InvalidAnswerError(), 502, None),
         (refused(400), 502, None),
         (refused(401), 502, None),
         (refused(413), 413, None),
@@ -41,7 +48,13 @@ def test_each_failure_has_its_status_and_says_when_to_try_again(
 
 
 def test_different_causes_have_different_sentences() -> None:
-    errors = [AwayError(1), BusyError(), SlowError(), GarbledError(), *map(refused, (401, 413, 415, 422, 503))]
+    errors = [
+        UnreachableError(1),
+        BusyError(),
+        DeadlineError(),
+        InvalidAnswerError(),
+        *map(refused, (401, 413, 415, 422, 503)),
+    ]
 
     headlines = [explain(error, max_bytes=2**20).headline for error in errors]
 
@@ -63,7 +76,7 @@ def test_a_photo_with_too_many_pixels_is_not_called_damaged() -> None:
     assert failure.advice == "It has 90 megapixels. Save a smaller copy and try that one."
 
 
-@pytest.mark.parametrize("error", [AwayError(1), BusyError(), SlowError(), refused(503)])
+@pytest.mark.parametrize("error", [UnreachableError(1), BusyError(), DeadlineError(), refused(503)])
 def test_whoever_has_to_wait_is_asked_to_try_again_for_without_scripts_nobody_else_does(error: InferenceError) -> None:
     advice = explain(error, max_bytes=2**20).advice.lower()
 
@@ -109,7 +122,7 @@ def test_what_is_no_photo_is_told_what_it_looks_like_and_not_to_try_again(photo:
     ],
 )
 def test_confidence_reads_as_words(confidence: float, level: str, percent: int) -> None:
-    certainty = describe(confidence)
+    certainty = label_confidence(confidence)
 
     assert certainty.label == {"sure": "Probably right", "fair": "Possibly right", "unsure": "Unsure"}[level]
     assert (certainty.level, certainty.percent) == (level, percent)

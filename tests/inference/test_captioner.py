@@ -136,7 +136,7 @@ def test_the_prepared_photo_is_small_and_knows_its_origin(captioner: Captioner) 
 
 
 def test_what_is_no_picture_is_refused(captioner: Captioner) -> None:
-    with pytest.raises(UnsupportedImageError, match="not a picture"):
+    with pytest.raises(UnsupportedImageError, match="not a photo"):
         captioner.caption(b"hello")
 
 

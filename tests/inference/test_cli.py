@@ -96,7 +96,7 @@ def test_a_bad_photo_does_not_stop_the_rest(folder: Path, tiny_bundle: Path) -> 
     assert len(result.stdout.splitlines()) == 2
     missing, bad, summary = result.stderr.splitlines()
     assert missing == f"caption: {folder}/missing.png: No such file or directory"
-    assert bad.startswith(f"caption: {folder}/bad.png: The picture looks like PNG")
+    assert bad.startswith(f"caption: {folder}/bad.png: The photo looks like PNG")
     assert summary == "caption: 2 captioned, 2 failed"
 
 
@@ -117,7 +117,7 @@ def test_a_failure_is_a_row_that_names_the_photo_and_the_reason(
         f"{folder}/more/red.png",
         f"{folder}/gone.png",
     ]
-    assert rows[0]["error"].startswith("The picture looks like PNG")
+    assert rows[0]["error"].startswith("The photo looks like PNG")
     assert rows[0]["sha256"] == hashlib.sha256(bad.read_bytes()).hexdigest()
     assert rows[3]["error"] == "No such file or directory"
     assert not rows[1].get("error")

@@ -17,7 +17,7 @@ from support.photos import photo_bytes
 
 from photocaption.errors import (
     DeadlineExceededError,
-    DecoderError,
+    ImageDecoderError,
     ImageTooLargeError,
     UndecodableImageError,
     UnsupportedImageError,
@@ -38,7 +38,7 @@ def open_pool(
     size: int = 1, *, deadline_seconds: float = 20, program: str = "support.misbehaving_decoder"
 ) -> Iterator[DecodePool]:
     with DecodePool(
-        size, LIMITS, photo_seconds=0.5, deadline_seconds=deadline_seconds, max_bytes=2**20, program=program
+        size, LIMITS, decode_seconds=0.5, deadline_seconds=deadline_seconds, max_bytes=2**20, program=program
     ) as pool:
         yield pool
 
@@ -156,7 +156,7 @@ def test_a_process_that_is_killed_again_and_again_is_not_the_photo_s_fault() -> 
                 with suppress(ProcessLookupError):
                     os.kill(process_id, signal.SIGKILL)
 
-        assert isinstance(busy.exception(), DecoderError)
+        assert isinstance(busy.exception(), ImageDecoderError)
 
 
 @pytest.mark.parametrize("data", [b"run away", b"leave", b"crash", b"sleep"])
@@ -165,7 +165,7 @@ def test_a_place_comes_back_though_no_process_can_be_started_for_a_while(data: b
         _decode_at_last(pool)
         with files_allowed(1):
             for photo in (data, PHOTO):
-                with pytest.raises((UndecodableImageError, DeadlineExceededError, DecoderError)):
+                with pytest.raises((UndecodableImageError, DeadlineExceededError, ImageDecoderError)):
                     pool.decode(photo, TARGET)
             assert not pool.available
 
@@ -233,7 +233,7 @@ def test_closing_leaves_no_process_behind_though_one_is_busy() -> None:
 
 
 def test_a_program_that_cannot_be_started_says_so(capfd: pytest.CaptureFixture[str]) -> None:
-    with open_pool(program="support.nothing") as pool, pytest.raises(DecoderError):
+    with open_pool(program="support.nothing") as pool, pytest.raises(ImageDecoderError):
         pool.decode(PHOTO, TARGET)
 
     assert "support.nothing" in capfd.readouterr().err
@@ -243,7 +243,7 @@ def _decode_at_last(pool: DecodePool) -> None:
     """Decode a photo as soon as there is a process that can, which may take a while to start."""
     limit = time.monotonic() + 60
     while time.monotonic() < limit:
-        with suppress(DeadlineExceededError, DecoderError):
+        with suppress(DeadlineExceededError, ImageDecoderError):
             assert pool.decode(PHOTO, TARGET)[1].format == "PNG"
             return
     raise AssertionError("no photo is decoded")

@@ -126,7 +126,7 @@ def test_an_encoder_that_openvino_does_not_take_goes_to_onnx_runtime(
 def test_both_engines_give_the_same_features_alone_and_in_a_crowd(tiny_bundle: Path) -> None:
     images = np.random.default_rng(0).integers(0, 256, (3, SIDE, SIDE, 3), np.uint8)
     files = load_bundle(tiny_bundle)
-    encoder = open_encoder(files, "openvino", threads=2, callers=2)
+    encoder = open_encoder(files, "openvino", threads=2, workers=2)
 
     expected = OnnxEncoder(files, threads=1).encode(images)
 

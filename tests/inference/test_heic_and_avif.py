@@ -19,7 +19,7 @@ from support.profiles import profile_of_swapped_colours
 
 from photocaption.errors import ImageError, ImageTooLargeError, UndecodableImageError, UnsupportedImageError
 from photocaption.image.avif import read_avif
-from photocaption.image.decode import ImageLimits, decode, get_patience
+from photocaption.image.decode import ImageLimits, decode, find_time_factor
 from photocaption.image.pool import DecodePool
 from photocaption.image.worker import Target
 
@@ -288,13 +288,13 @@ class TestRefusals:
 
 
 def test_they_may_take_their_decoders_longer() -> None:
-    assert [get_patience(data) for data in (*FILES.values(), encode_photo(PICTURE))] == [3, 3, 1]
+    assert [find_time_factor(data) for data in (*FILES.values(), encode_photo(PICTURE))] == [3, 3, 1]
 
 
 @pytest.fixture(scope="module")
 def pool() -> Iterator[DecodePool]:
     limits = ImageLimits()
-    with DecodePool(1, limits, photo_seconds=1, deadline_seconds=60, max_bytes=2**20) as pool:
+    with DecodePool(1, limits, decode_seconds=1, deadline_seconds=60, max_bytes=2**20) as pool:
         yield pool
 
 

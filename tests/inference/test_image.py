@@ -4,6 +4,7 @@ memory."""
 import contextlib
 import io
 import random
+import struct
 import subprocess
 import sys
 import time
@@ -378,6 +379,15 @@ class TestLimits:
 
         with pytest.raises(LongDecodingError) if is_long else contextlib.nullcontext():
             decode(data, sufficient_side=336, brief=True)
+
+    @pytest.mark.parametrize("format_name", ["AVIF", "HEIF"])
+    def test_of_what_takes_longer_a_byte_fewer_bytes_are_brief(self, format_name: str) -> None:
+        photo = encode_photo(Image.new("RGB", (64, 64)), format_name)
+        room = 2 * 2**20
+
+        decode(photo, sufficient_side=336, brief=True)
+        with pytest.raises(LongDecodingError):
+            decode(photo + struct.pack(">I4s", 8 + room, b"free") + bytes(room), sufficient_side=336, brief=True)
 
     @pytest.mark.parametrize(
         "data",

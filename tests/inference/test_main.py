@@ -27,7 +27,7 @@ def test_a_wrong_setting_is_named(tiny_bundle: Path) -> None:
     code, line = last_words(service)
 
     assert code == 2
-    assert line.startswith("inference: CAPTION_QUEUE_SIZE: ")
+    assert line.startswith("photocaption: CAPTION_QUEUE_SIZE: ")
 
 
 def test_a_missing_bundle_is_named(tmp_path: Path) -> None:

@@ -40,5 +40,16 @@ def test_the_alternative_text_is_a_sentence(words: str, sentence: str) -> None:
     assert write_alt_text(words.split()) == sentence
 
 
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        ("un perro a orillas de la playa santa", "Un perro a orillas de la playa santa."),
+        ("un uomo con i cani a una festa", "Un uomo con i cani a una festa."),
+    ],
+)
+def test_other_languages_have_no_rules_of_english(words: str, sentence: str) -> None:
+    assert write_alt_text(words.split(), english=False) == sentence
+
+
 def test_the_caption_is_the_words_as_they_came() -> None:
     assert write_caption(["a", "man", "'s", "dog"]) == "a man 's dog"

@@ -6,7 +6,7 @@ import time
 
 from PIL import Image
 
-from photocaption.caption import PictureInfo
+from photocaption.caption import ImageProperties
 from photocaption.image import decode, worker
 from photocaption.image.decode import ImageLimits
 from support.photos import photo_bytes
@@ -17,7 +17,7 @@ _LIMITS = ImageLimits()
 
 def _misbehave(
     data: bytes, limits: ImageLimits = _LIMITS, *, sufficient_side: int | None = None, brief: bool = False
-) -> tuple[Image.Image, PictureInfo]:
+) -> tuple[Image.Image, ImageProperties]:
     if data == b"run away":
         while True:
             sum(range(10**9))  # in C, where Python's own handlers of signals are not called

@@ -4,7 +4,7 @@ import sys
 import time
 from collections.abc import Sequence
 
-from photocaption.__main__ import open_decoders
+from photocaption.__main__ import open_decode_pool
 from photocaption.caption import Caption, CaptionOptions, PreparedImage
 from photocaption.captioner import Captioner
 from photocaption.server.server import serve
@@ -29,5 +29,5 @@ class SlowCaptioner(Captioner):
 if __name__ == "__main__":
     settings = read_settings()
     configure_logging(settings.log_level)
-    with open_decoders(settings) as decoders:
+    with open_decode_pool(settings) as decoders:
         serve(settings, lambda: SlowCaptioner.load(settings.bundle, threads=settings.threads, decode=decoders.decode))

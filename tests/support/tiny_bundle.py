@@ -19,11 +19,11 @@ from photocaption.model.manifest import (
     SCHEMA_VERSION,
     Calibration,
     DecoderInfo,
-    Decoding,
     EncoderInfo,
     FeatureSpec,
     ImageSpec,
     Manifest,
+    SearchDefaults,
     SpecialTokens,
 )
 
@@ -86,7 +86,7 @@ def write_manifest(
         features=FeatureSpec(rows=GRID, columns=GRID, channels=CHANNELS),
         tokens=TOKENS,
         vocabulary_size=len(WORDS),
-        decoding=Decoding(beam_width=3, length_penalty=0.7, max_length=6, repeatable_words=repeatable_words),
+        decoding=SearchDefaults(beam_width=3, length_penalty=0.7, max_length=6, repeatable_words=repeatable_words),
         encoder=EncoderInfo(architecture="average", precision="float32"),
         decoder=DecoderInfo(architecture="handwritten", attention=attention),
         confidence=Calibration(slope=4.0, intercept=2.0) if calibrated else None,

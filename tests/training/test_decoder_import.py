@@ -10,7 +10,7 @@ import pytest
 from support.tiny_bundle import build_encoder, write_tiny_bundle
 
 from photocaption.model.bundle import ENCODER, MODEL_CARD, VOCABULARY
-from photocaption.model.manifest import DecoderInfo, Decoding, EncoderInfo, FeatureSpec, ImageSpec, Manifest
+from photocaption.model.manifest import DecoderInfo, EncoderInfo, FeatureSpec, ImageSpec, Manifest, SearchDefaults
 from photocaption.model.vocabulary import Vocabulary
 from training.config import DecoderConfig
 from training.data.words import TOKENS, build_vocabulary, extend_vocabulary
@@ -43,7 +43,7 @@ def _publish(decoder: Decoder, precision: str, folder: Path) -> Path:
         features=FEATURES,
         tokens=TOKENS,
         vocabulary_size=len(WORDS),
-        decoding=Decoding(beam_width=3, length_penalty=1, max_length=9),
+        decoding=SearchDefaults(beam_width=3, length_penalty=1, max_length=9),
         encoder=EncoderInfo(architecture="tiny", precision="float32"),
         decoder=DecoderInfo(architecture="attention", attention=decoder.attention is not None),
         confidence=None,

@@ -19,7 +19,7 @@ from chaos.figures import Figures, Resources
 CORPUS_VARIABLE = "CHAOS_CORPUS"
 
 _AT_ONCE = 8
-_VERDICTS = frozenset({200, 400, 415, 422})  # captioned, empty, not a picture, damaged or too large
+_VERDICTS = frozenset({200, 400, 415, 422})  # captioned, empty, not a photo, damaged or too large
 _HANG_SECONDS = 60.0
 _SLOWEST_SECONDS = 5.0
 _GROWTH_MEGABYTES = 60

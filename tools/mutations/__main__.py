@@ -13,9 +13,9 @@ import tempfile
 import time
 from pathlib import Path
 
-from mutations.table import ROOT, Mutation, read_mutations
+from mutations.table import PACKAGES, ROOT, Mutation, read_mutations
 
-_PACKAGES = ("services/inference", "services/frontend", "training", "tools", "tests")
+_IMPORTABLE = (*PACKAGES, "tools", "tests")
 _LEFT_OUT = shutil.ignore_patterns(".git", ".venv", ".*_cache", "__pycache__", ".hypothesis", "screenshots")
 _TEST_SECONDS = 90
 
@@ -37,7 +37,7 @@ def main(words: list[str]) -> int:
             passed += not noticed
             verdict = "fails" if noticed else "STILL PASSES"
             print(f"{number}/{len(chosen)} {verdict}, {time.monotonic() - begun:.0f} s: {mutation.promise}", flush=True)
-            print(f"    {mutation.test}", flush=True)
+            print(f"    {mutation.node_id}", flush=True)
     print(f"{len(chosen) - passed} of {len(chosen)} tests fail when their protection is taken out")
     return 1 if passed else 0
 
@@ -45,9 +45,9 @@ def main(words: list[str]) -> int:
 def _is_noticed(mutation: Mutation, copy: Path) -> bool:
     with mutation.applied(copy):
         run = subprocess.run(
-            [sys.executable, "-m", "pytest", "-q", "-x", f"--timeout={_TEST_SECONDS}", mutation.test],
+            [sys.executable, "-m", "pytest", "-q", "-x", f"--timeout={_TEST_SECONDS}", mutation.node_id],
             cwd=copy,
-            env=os.environ | {"PYTHONPATH": os.pathsep.join(str(copy / package) for package in _PACKAGES)},
+            env=os.environ | {"PYTHONPATH": os.pathsep.join(str(copy / package) for package in _IMPORTABLE)},
             capture_output=True,
             text=True,
             check=False,

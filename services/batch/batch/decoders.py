@@ -18,7 +18,7 @@ def open_decoders(count: int) -> DecodePool:
     return DecodePool(
         count,
         limits,
-        photo_seconds=_SETTINGS.decode_seconds,
+        decode_seconds=_SETTINGS.decode_seconds,
         deadline_seconds=_DEADLINE_SECONDS,
         max_bytes=MAX_BYTES,
     )

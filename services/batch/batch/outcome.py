@@ -11,7 +11,7 @@ _KINDS: dict[type[Exception], str] = {
     errors.UndecodableImageError: "undecodable-image",
     errors.ImageTooLargeError: "image-too-large",
     errors.DeadlineExceededError: "deadline-exceeded",
-    errors.DecoderError: "not-ready",
+    errors.ImageDecoderError: "not-ready",
     TooLargeError: "file-too-large",
     UnreadableError: "unreadable",
 }

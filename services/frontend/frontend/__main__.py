@@ -6,7 +6,7 @@ import sys
 
 from frontend.app import create_app
 from frontend.settings import SettingsError, read_settings
-from frontend.web.memory import keep_little
+from frontend.web.memory import limit_memory
 from frontend.web.request_log import JsonFormatter
 from frontend.web.server import Server, stop_on_signals
 from frontend.web.tracing import open_provider
@@ -16,7 +16,7 @@ _USAGE_ERROR = 2
 
 def main() -> int:
     """Read the settings, serve until told to stop; the exit status."""
-    keep_little()
+    limit_memory()
     _log_json()
     try:
         settings = read_settings()

@@ -16,9 +16,9 @@ from frontend.settings import Settings
 from frontend.state import CLIENT_KEY, LARGE_FORMS_KEY, SETTINGS_KEY
 from frontend.views import about, captioning, developers, health, options, script_api
 from frontend.web.compression import compress_responses
-from frontend.web.places import Places
 from frontend.web.request_log import log_requests
 from frontend.web.security import protect
+from frontend.web.slots import Slots
 from frontend.web.tracing import trace_requests
 from frontend.web.uploads import MemoryRequest
 
@@ -49,7 +49,7 @@ def create_app(
     )
     app.extensions[SETTINGS_KEY] = settings
     app.extensions[CLIENT_KEY] = client or InferenceClient(settings)
-    app.extensions[LARGE_FORMS_KEY] = Places(min(_LARGE_FORMS, max(1, settings.threads - settings.concurrent_captions)))
+    app.extensions[LARGE_FORMS_KEY] = Slots(min(_LARGE_FORMS, max(1, settings.threads - settings.concurrent_captions)))
     trace_requests(app, tracer_provider)
     _add_pages(app)
     if settings.trusted_proxies:

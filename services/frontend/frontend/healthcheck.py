@@ -21,5 +21,6 @@ def is_healthy(port: int, host: str = "127.0.0.1") -> bool:
 
 
 if __name__ == "__main__":
-    port, host = os.environ.get("FRONTEND_PORT") or 8080, os.environ.get("FRONTEND_HOST") or "127.0.0.1"
+    port = os.environ.get("FRONTEND_PORT") or 8080
+    host = os.environ.get("FRONTEND_HOST") or "127.0.0.1"
     sys.exit(0 if is_healthy(int(port), host) else 1)

@@ -1,12 +1,12 @@
 """What the views share, kept on the Flask application: the settings, the one client of the inference service, and the
-places for large forms.
+slots for large forms.
 """
 
 from flask import current_app
 
 from frontend.inference.client import InferenceClient
 from frontend.settings import Settings
-from frontend.web.places import Places
+from frontend.web.slots import Slots
 
 SETTINGS_KEY = "frontend_settings"
 CLIENT_KEY = "frontend_inference_client"
@@ -25,7 +25,7 @@ def get_client() -> InferenceClient:
     return client
 
 
-def get_large_forms() -> Places:
+def get_large_forms() -> Slots:
     """For forms that are captioned one after the other, and hold a thread while they wait."""
-    places: Places = current_app.extensions[LARGE_FORMS_KEY]
-    return places
+    slots: Slots = current_app.extensions[LARGE_FORMS_KEY]
+    return slots

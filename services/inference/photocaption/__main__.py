@@ -38,17 +38,17 @@ def main() -> int:
         return _give_up(str(error), _WRONG_SETTINGS)
     configure_logging(settings.log_level)
     try:
-        with open_decoders(settings) as decoders:
+        with open_decode_pool(settings) as decode_pool:
             load = partial(
                 Captioner.load,
                 settings.bundle,
                 runtime=settings.runtime,
                 engine=settings.engine,
                 threads=settings.threads,
-                callers=settings.workers,
-                decode=decoders.decode,
+                workers=settings.workers,
+                decode=decode_pool.decode,
             )
-            serve(settings, load, decoding=lambda: decoders.available, rehearse=partial(rehearse, settings))
+            serve(settings, load, can_decode=lambda: decode_pool.available, rehearse=partial(rehearse, settings))
     except (CaptionError, AddressError, IncompleteError) as error:
         return _give_up(str(error), _FAILED)
     except Exception as error:  # an operator gets a line to act on; the log at level debug has the rest
@@ -65,7 +65,7 @@ def end(code: int) -> NoReturn:
     os._exit(code)
 
 
-def open_decoders(settings: Settings) -> DecodePool:
+def open_decode_pool(settings: Settings) -> DecodePool:
     """The processes that decode, one for each photo that is decoded at the same time."""
     limits = ImageLimits(
         max_pixels=settings.max_pixels, max_held_pixels=settings.max_held_pixels, max_side=settings.max_side
@@ -73,7 +73,7 @@ def open_decoders(settings: Settings) -> DecodePool:
     return DecodePool(
         settings.decode_threads,
         limits,
-        photo_seconds=settings.decode_seconds,
+        decode_seconds=settings.decode_seconds,
         deadline_seconds=settings.deadline_seconds,
         max_bytes=settings.max_body_bytes,
     )

@@ -34,7 +34,7 @@ class CaptionOptions:
 
 
 @dataclass(frozen=True, slots=True)
-class PictureInfo:
+class ImageProperties:
     """What a file holds: size in pixels as a person sees it (after EXIF orientation), and the name of its format."""
 
     width: int
@@ -43,7 +43,7 @@ class PictureInfo:
 
 
 @dataclass(frozen=True, slots=True)
-class ImageInfo(PictureInfo):
+class ImageInfo(ImageProperties):
     """What was sent; `sha256` is that of the bytes, in hex."""
 
     sha256: str

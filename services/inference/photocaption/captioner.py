@@ -73,7 +73,7 @@ class Captioner:
         runtime: RuntimeName = "onnx",
         engine: "EngineName | None" = None,
         threads: int | None = None,
-        callers: int = 1,
+        workers: int = 1,
         limits: ImageLimits = _LIMITS,
         decode: Decode | None = None,
     ) -> Self:
@@ -81,13 +81,13 @@ class Captioner:
 
         `engine`: what encodes for the runtime `onnx`; None takes what the variable CAPTION_ENGINE says, else the one
         that suits the processor. `threads`: cores that the model may use; None takes all that the process has.
-        `callers`: how many batches are captioned at the same time when it is crowded, each with its share of the cores.
+        `workers`: how many batches are captioned at the same time when it is crowded, each with its share of the cores.
         `decode`: what decodes photos, such as a `DecodePool`'s; None does it in this process, within `limits`. Raises
         BundleError.
         """
 
         def open_parts(bundle: Bundle) -> tuple[Bundle, Encoder, Decoder]:
-            return bundle, *_open_runtime(bundle, runtime, engine, threads or cpu.count_cores(), callers)
+            return bundle, *_open_runtime(bundle, runtime, engine, threads or cpu.count_cores(), workers)
 
         return cls(*use_bundle(path or find_bundle(), open_parts), limits, decode)
 
@@ -110,8 +110,8 @@ class Captioner:
         spec = self.bundle.manifest.image
         sufficient_side = round(_SUFFICIENT * (spec.canonical_size or max(spec.height, spec.width)))
         target = Target(spec.width, spec.height, spec.canonical_size, sufficient_side, brief)
-        pixels, picture = self._decode(data, target)
-        info = ImageInfo(**asdict(picture), sha256=sha256 or hashlib.sha256(data).hexdigest())
+        pixels, properties = self._decode(data, target)
+        info = ImageInfo(**asdict(properties), sha256=sha256 or hashlib.sha256(data).hexdigest())
         return PreparedImage(pixels, info, decode_ms=_milliseconds_since(begun))
 
     def describe(
@@ -166,7 +166,7 @@ class Captioner:
         words = self.bundle.vocabulary.decode(best.tokens)
         return Description(
             caption=write_caption(words),
-            alt_text=write_alt_text(self.bundle.vocabulary.spell(best.tokens)),
+            alt_text=write_alt_text(self.bundle.vocabulary.spell(best.tokens), english="the" in self.bundle.vocabulary),
             confidence=rate(best, self.bundle.manifest.confidence),
             log_probability=best.log_probability,
             words=tuple(_pair_words(words, best)),
@@ -183,7 +183,7 @@ class Captioner:
 
 
 def _open_runtime(
-    bundle: Bundle, runtime: RuntimeName, engine: "EngineName | None", threads: int, callers: int
+    bundle: Bundle, runtime: RuntimeName, engine: "EngineName | None", threads: int, workers: int
 ) -> tuple[Encoder, Decoder]:
     if runtime == "tensorflow":
         from photocaption.model.tensorflow_runtime import open_saved_model  # TensorFlow is optional, and slow to import
@@ -192,7 +192,7 @@ def _open_runtime(
     from photocaption.model.engine import open_encoder  # whoever loads no model does without its memory
     from photocaption.model.onnx_runtime import OnnxDecoder
 
-    return open_encoder(bundle, engine, threads=threads, callers=callers), OnnxDecoder(bundle)
+    return open_encoder(bundle, engine, threads=threads, workers=workers), OnnxDecoder(bundle)
 
 
 def _pair_words(words: Sequence[str], hypothesis: Hypothesis) -> list[Word]:

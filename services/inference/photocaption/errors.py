@@ -2,7 +2,7 @@
 
     bundle ──▶ loaded                       BundleError: at start, for the operator
     bytes ──image──▶ pixels                 UnsupportedImageError, UndecodableImageError, ImageTooLargeError,
-                                            DecoderError; LongDecodingError, which stays between the two
+                                            ImageDecoderError; LongDecodingError, which stays between the two
     pixels ──scheduler──▶ worker            QueueFullError, DeadlineExceededError, NotReadyError
 
 Every message is written for the person who sent the photo (or, for a bundle, for the operator): one sentence that says
@@ -20,7 +20,7 @@ class BundleError(CaptionError):
 
 
 class ImageError(CaptionError):
-    """The bytes sent do not give a picture that can be captioned."""
+    """The bytes sent do not give an image that can be captioned."""
 
 
 class UnsupportedImageError(ImageError):
@@ -32,11 +32,11 @@ class UndecodableImageError(ImageError):
 
 
 class ImageTooLargeError(ImageError):
-    """The picture has more pixels, or a longer side, than the limits allow; found before decoding."""
+    """The image has more pixels, or a longer side, than the limits allow; found before decoding."""
 
 
 class LongDecodingError(ImageError):
-    """The picture takes longer to decode than most; it was not begun, since only brief work was asked for."""
+    """The image takes longer to decode than most, and only brief work was asked for: it was not begun."""
 
 
 class ServiceError(CaptionError):
@@ -60,5 +60,5 @@ class NotReadyError(ServiceError):
     """The model is loading, or the service is draining before it stops."""
 
 
-class DecoderError(NotReadyError):
+class ImageDecoderError(NotReadyError):
     """No process decodes photos now, or the one that had this photo was killed from outside."""

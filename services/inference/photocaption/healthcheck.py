@@ -21,5 +21,6 @@ def is_ready(port: int, host: str = "127.0.0.1") -> bool:
 
 
 if __name__ == "__main__":
-    port, host = os.environ.get("CAPTION_PORT") or 8000, os.environ.get("CAPTION_HOST") or "127.0.0.1"
+    port = os.environ.get("CAPTION_PORT") or 8000
+    host = os.environ.get("CAPTION_HOST") or "127.0.0.1"
     sys.exit(0 if is_ready(int(port), host) else 1)

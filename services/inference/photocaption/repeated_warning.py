@@ -19,4 +19,5 @@ class RepeatedWarning:
         now = time.monotonic()
         if now - self._told >= self._seconds:
             self._logger.warning(message, extra={"times": self._count})
-            self._count, self._told = 0, now
+            self._count = 0
+            self._told = now

@@ -199,7 +199,7 @@ NARROW = {"viewport": {"width": 320, "height": 640}}
 ZOOMED = {"viewport": {"width": 640, "height": 450}, "device_scale_factor": 2}
 
 
-@pytest.mark.parametrize("view", [NARROW, ZOOMED], ids=["320 pixels", "200 percent"])
+@pytest.mark.parametrize("view", [NARROW, {"viewport": PHONE}, ZOOMED], ids=["320 pixels", "390 pixels", "200 percent"])
 @pytest.mark.parametrize("path", ["/", "/about", "/developers"])
 def test_nothing_sticks_out_sideways(
     open_at: OpenPage, photo: Path, path: str, view: dict[str, dict[str, int] | int]
@@ -209,6 +209,8 @@ def test_nothing_sticks_out_sideways(
         page.get_by_text("Settings").click()
         choose(page, photo, photo)
         wait_for_captions(page, 2)
+    if path == "/about":
+        page.get_by_text("The whole model card").click()
 
     assert page.evaluate("() => document.documentElement.scrollWidth - innerWidth") <= 0
 

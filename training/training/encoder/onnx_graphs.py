@@ -14,7 +14,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 _OPSET = 17
 _SMALL = 1024
-_BLOCK = 32
+BLOCK = 32
 # Weights have seven bits: processors without VNNI add pairs of products of bytes in 16 bits, where eight overflow.
 _LARGEST_WEIGHT = 63
 LARGEST_VALUE = 127
@@ -101,7 +101,7 @@ def _is_large(matrix: npt.NDArray[np.float32] | None) -> TypeGuard[npt.NDArray[n
 
 def _has_blocks(matrix: npt.NDArray[np.float32] | None) -> TypeGuard[npt.NDArray[np.float32]]:
     """Whether something is such a matrix, and its rows divide into blocks."""
-    return _is_large(matrix) and matrix.shape[1] % _BLOCK == 0
+    return _is_large(matrix) and matrix.shape[1] % BLOCK == 0
 
 
 def _multiply_bytes(
@@ -140,7 +140,7 @@ def _multiply_bytes(
 def _look_up_bytes(graph: onnx.GraphProto, node: onnx.NodeProto, matrix: npt.NDArray[np.float32]) -> onnx.NodeProto:
     """What looks rows of a matrix [V, D] up among its bytes [V, D], zero at 128, and scales [V, blocks]."""
     name, tokens = node.input
-    blocks = matrix.reshape(len(matrix), -1, _BLOCK)
+    blocks = matrix.reshape(len(matrix), -1, BLOCK)
     scales = _scale(blocks, LARGEST_VALUE, axis=-1)
     bits = (np.rint(blocks / scales) + LARGEST_VALUE + 1).astype(np.uint8).reshape(matrix.shape)
     stored, sizes = _add_constants(graph, {f"{name}_bits": bits, f"{name}_scales": scales[..., 0]})
@@ -150,7 +150,7 @@ def _look_up_bytes(graph: onnx.GraphProto, node: onnx.NodeProto, matrix: npt.NDA
         node.output,
         domain=RUNTIME_DOMAIN,
         bits=8,
-        block_size=_BLOCK,
+        block_size=BLOCK,
         quantize_axis=1,
     )
 

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from photocaption.caption import CaptionOptions, Description
 from photocaption.captioner import Captioner
 from photocaption.image.decode import ImageLimits
-from photocaption.model.manifest import Decoding
+from photocaption.model.manifest import SearchDefaults
 from training.config import read_settings
 from training.data.content_words import RULE
 from training.data.dataset import Photo
@@ -78,7 +78,7 @@ def search_otherwise(captioner: Captioner, settings: Sequence[str]) -> Captioner
     if other := asked.keys() - {"decoding"}:
         raise ConfigurationError(f"only settings of decoding shape the search, not those of {', '.join(sorted(other))}")
     try:
-        decoding = Decoding.model_validate(manifest.decoding.model_dump() | asked["decoding"])
+        decoding = SearchDefaults.model_validate(manifest.decoding.model_dump() | asked["decoding"])
     except ValidationError as error:
         raise ConfigurationError(f"decoding: {error.errors()[0]['msg']}") from error
     bundle = replace(captioner.bundle, manifest=manifest.model_copy(update={"decoding": decoding}))

@@ -13,7 +13,7 @@ from photocaption.caption import Description
 from photocaption.captioner import Captioner
 from photocaption.model.bundle import DECODER_START, DECODER_STEP, ENCODER, MODEL_CARD, VOCABULARY
 from photocaption.model.confidence import calibrate
-from photocaption.model.manifest import Calibration, DecoderInfo, Decoding, EncoderInfo, ImageSpec, Manifest
+from photocaption.model.manifest import Calibration, DecoderInfo, EncoderInfo, ImageSpec, Manifest, SearchDefaults
 from training.data.collection import Collection
 from training.data.texts import digest_text
 from training.data.words import TOKENS, known_words
@@ -118,7 +118,7 @@ def _write_files(job: Job, trained: Trained, folder: Path) -> None:
 
 def _describe(job: Job, trained: Trained, folder: Path, beside: dict[str, Any]) -> Manifest:
     config, repeatable = job.config, job.config.decoding.repeatable_words
-    decoding = Decoding(
+    decoding = SearchDefaults(
         beam_width=config.decoding.beam_width,
         length_penalty=trained.length_penalty,
         max_length=config.vocabulary.max_length,
@@ -148,7 +148,7 @@ def _describe_encoder(job: Job) -> EncoderInfo:
     return EncoderInfo(architecture="xception", precision=job.config.encoder.precision)
 
 
-def name_version(folder: Path, image: ImageSpec, decoding: Decoding) -> str:
+def name_version(folder: Path, image: ImageSpec, decoding: SearchDefaults) -> str:
     """Short hash of everything that shapes a caption: another version, perhaps other captions."""
     digest = hashlib.sha256()
     for name in (ENCODER, DECODER_START, DECODER_STEP, VOCABULARY):

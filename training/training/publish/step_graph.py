@@ -12,7 +12,7 @@ import numpy.typing as npt
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from training.encoder.onnx_graphs import LARGEST_VALUE, RUNTIME_DOMAIN
+from training.encoder.onnx_graphs import BLOCK, LARGEST_VALUE, RUNTIME_DOMAIN
 from training.fit.decoder_import import BITS, HALF, SCALES, match_layer
 
 _LIKELIEST = "likeliest"
@@ -170,8 +170,7 @@ def _write_step(writer: _Writer, inputs: dict[str, onnx.ValueInfoProto]) -> None
 def _write_lstm(writer: _Writer) -> str:
     write = writer.write
     bits, scales = (writer.read(f"{writer.table}{part}") for part in (BITS, SCALES))
-    blocks = {"bits": 8, "block_size": 32, "quantize_axis": 1}
-    word = write(_TABLE, bits, "tokens", scales, domain=RUNTIME_DOMAIN, **blocks)
+    word = write(_TABLE, bits, "tokens", scales, domain=RUNTIME_DOMAIN, bits=8, block_size=BLOCK, quantize_axis=1)
     photo = write("Unsqueeze", "context_image", writer.add("axis", np.array([1])))
     before = writer.multiply(writer.quantise("state_h"), [writer.recurrent])
     admit, keep, candidate, reveal = writer.split(write("Add", write("Add", word, photo), before), 4)

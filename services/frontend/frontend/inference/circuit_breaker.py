@@ -8,7 +8,7 @@ from collections.abc import Callable
 from threading import Lock
 
 
-class Circuit:
+class CircuitBreaker:
     """Counts failures in a row; thread-safe. A call asks `admit` first and reports `succeeded` or `failed` after."""
 
     def __init__(

@@ -14,13 +14,13 @@ from typing import Literal, TypeVar
 import requests
 from pydantic import BaseModel, ValidationError
 
-from frontend.inference.circuit_breaker import Circuit
+from frontend.inference.circuit_breaker import CircuitBreaker
 from frontend.inference.contract import Caption, ModelFacts, Problem
-from frontend.inference.errors import AwayError, BusyError, GarbledError, RefusedError, SlowError
+from frontend.inference.errors import BusyError, DeadlineError, InvalidAnswerError, RefusedError, UnreachableError
 from frontend.inference.exchange import Reply, exchange, make_session
-from frontend.inference.shared import Shared
+from frontend.inference.single_flight import SingleFlight
 from frontend.settings import Settings
-from frontend.web.places import Places
+from frontend.web.slots import Slots
 from frontend.web.tracing import trace_call
 
 RETRY_PAUSE_SECONDS = 0.2
@@ -51,16 +51,16 @@ class Options:
 class InferenceClient:
     """The inference service as the page needs it: one for the whole process, thread-safe."""
 
-    def __init__(self, settings: Settings, circuit: Circuit | None = None) -> None:
+    def __init__(self, settings: Settings, circuit: CircuitBreaker | None = None) -> None:
         """Connect to nothing yet; `settings` says where the service is, how to authenticate and how long to wait."""
         self._base = str(settings.inference_url).rstrip("/")
         self._api_key = settings.inference_api_key
         self._connect_seconds = settings.connect_seconds
         self._deadline_seconds = settings.deadline_seconds
-        self._circuit = circuit or Circuit()
-        self._places = Places(settings.concurrent_captions)
-        self._model = Shared[ModelFacts]()
-        self._ready = Shared[Literal[True]]()
+        self._circuit = circuit or CircuitBreaker()
+        self._slots = Slots(settings.concurrent_captions)
+        self._model = SingleFlight[ModelFacts]()
+        self._ready = SingleFlight[Literal[True]]()
         self._session = make_session(settings.concurrent_captions)
 
     def caption(self, photo: bytes, options: Options, request_id: str, address: str = "") -> Caption:
@@ -70,15 +70,15 @@ class InferenceClient:
         request.data = photo
         # Inference judges the format by content; any image type selects the form of the request without parts.
         request.headers["Content-Type"] = "image/jpeg"
-        with self._place(address):
+        with self._hold_slot(address):
             return _parse(Caption, self._ask(request, self._deadline_seconds))
 
-    def ask_plainly(self, photo: bytes, request_id: str, address: str = "") -> bytes:
+    def caption_with_defaults(self, photo: bytes, request_id: str, address: str = "") -> bytes:
         """The answer to a photo without any options, as it comes. Raises an `InferenceError`."""
         request = self._request("POST", "/caption", request_id)
         request.data = photo
         request.headers["Content-Type"] = "image/jpeg"
-        with self._place(address):
+        with self._hold_slot(address):
             return self._ask(request, self._deadline_seconds).body
 
     def model(self, request_id: str) -> ModelFacts:
@@ -105,8 +105,8 @@ class InferenceClient:
         return requests.Request(method, self._base + path, headers=headers)
 
     @contextmanager
-    def _place(self, address: str) -> Iterator[None]:
-        with self._places.take(address) as taken:
+    def _hold_slot(self, address: str) -> Iterator[None]:
+        with self._slots.take(address) as taken:
             if not taken:  # whoever waited would hold a thread that pages need
                 raise BusyError
             yield
@@ -120,7 +120,7 @@ class InferenceClient:
     def _ask_twice(self, request: requests.Request, deadline: float) -> Reply:
         try:
             return self._try(request, deadline)
-        except AwayError:
+        except UnreachableError:
             pass
         except RefusedError as error:
             if error.problem.status != requests.codes.unavailable:
@@ -130,15 +130,15 @@ class InferenceClient:
 
     def _try(self, request: requests.Request, deadline: float) -> Reply:
         if not self._circuit.admit():
-            raise AwayError(self._circuit.wait)
+            raise UnreachableError(self._circuit.wait)
         try:
             reply = exchange(self._session, request, connect=self._connect_seconds, deadline=deadline)
         except requests.ReadTimeout as error:
             self._circuit.failed()
-            raise SlowError from error
+            raise DeadlineError from error
         except requests.RequestException as error:
             self._circuit.failed()
-            raise AwayError(AWAY_RETRY_SECONDS) from error
+            raise UnreachableError(AWAY_RETRY_SECONDS) from error
         self._circuit.succeeded()
         if reply.status != requests.codes.ok:
             raise _read_problem(reply)
@@ -150,7 +150,7 @@ def _parse(kind: type[Answer], reply: Reply) -> Answer:
         return kind.model_validate_json(reply.body)
     except ValidationError as error:
         message = f"{kind.__name__}: {error.error_count()} fields outside the contract"
-        raise GarbledError(message) from error
+        raise InvalidAnswerError(message) from error
 
 
 def _read_problem(reply: Reply) -> RefusedError:

@@ -1,10 +1,10 @@
 """What can go wrong between the page and the inference service, told along the way of a request.
 
-    frontend ──connect──▶ inference      AwayError: nobody answers, or the circuit is open
+    frontend ──connect──▶ inference      UnreachableError: nobody answers, or the circuit is open
                                          BusyError: as many captions are under way as this frontend asks for at once
-    inference ──answer──▶ frontend       SlowError: not within the deadline
+    inference ──answer──▶ frontend       DeadlineError: not within the deadline
                                          RefusedError: it answered with a problem (RFC 9457)
-                                         GarbledError: it answered with something that is not in the contract
+                                         InvalidAnswerError: it answered with something that is not in the contract
 
 `failures` turns each into the sentence that a person reads.
 """
@@ -16,7 +16,7 @@ class InferenceError(Exception):
     """Base of everything that keeps the inference service from captioning a photo."""
 
 
-class AwayError(InferenceError):
+class UnreachableError(InferenceError):
     """The inference service cannot be reached; another try makes sense after `retry_after` seconds."""
 
     def __init__(self, retry_after: float) -> None:
@@ -28,11 +28,11 @@ class BusyError(InferenceError):
     """This frontend already waits for as many captions as it may."""
 
 
-class SlowError(InferenceError):
+class DeadlineError(InferenceError):
     """The inference service did not answer within the deadline."""
 
 
-class GarbledError(InferenceError):
+class InvalidAnswerError(InferenceError):
     """The inference service answered outside the contract; the message is for the log."""
 
 

@@ -11,7 +11,7 @@ _DOUBT = "This may well be wrong: perhaps the photo shows what the model does no
 
 
 @dataclass(frozen=True, slots=True)
-class Certainty:
+class ConfidenceLabel:
     """`level` styles it, `label` says it, `warning` is empty unless the caption needs a second look."""
 
     level: Literal["sure", "fair", "unsure"]
@@ -20,11 +20,11 @@ class Certainty:
     percent: int
 
 
-def describe(confidence: float) -> Certainty:
-    """Words for a confidence in [0, 1]."""
+def label_confidence(confidence: float) -> ConfidenceLabel:
+    """The label for a confidence in [0, 1], by the thresholds above."""
     percent = round(confidence * 100)
     if confidence >= SURE_FROM:
-        return Certainty("sure", "Probably right", "", percent)
+        return ConfidenceLabel("sure", "Probably right", "", percent)
     if confidence >= UNSURE_BELOW:
-        return Certainty("fair", "Possibly right", "", percent)
-    return Certainty("unsure", "Unsure", _DOUBT, percent)
+        return ConfidenceLabel("fair", "Possibly right", "", percent)
+    return ConfidenceLabel("unsure", "Unsure", _DOUBT, percent)

@@ -46,5 +46,5 @@ def find_example(example_id: str) -> Example | None:
 
 
 def read_example(example: Example) -> bytes:
-    """The bytes of its photo."""
+    """The bytes of the example's photo."""
     return (FOLDER / example.file_name).read_bytes()

@@ -4,8 +4,8 @@ import math
 from dataclasses import dataclass
 
 from frontend.inference.contract import Problem
-from frontend.inference.errors import AwayError, BusyError, InferenceError, RefusedError, SlowError
-from frontend.presentation import kinds
+from frontend.inference.errors import BusyError, DeadlineError, InferenceError, RefusedError, UnreachableError
+from frontend.presentation import unsupported_files
 
 FORMATS = "JPEG, PNG, WebP, HEIC, AVIF, GIF, BMP or TIFF"
 _STARTING_RETRY_SECONDS = 3.0
@@ -70,15 +70,15 @@ def explain(error: InferenceError, *, max_bytes: int, photo: bytes = b"") -> Fai
     """The sentences for `error` about `photo`; `max_bytes` is the limit to name when inference found it too large."""
     match error:
         case RefusedError(problem=Problem(status=415)):
-            advice = " ".join(filter(None, (kinds.advise(photo), f"A photo as {FORMATS} will do.")))
+            advice = " ".join(filter(None, (unsupported_files.advise(photo), f"A photo as {FORMATS} will do.")))
             return Failure(415, "We can't read this kind of file.", advice, retriable=False)
         case RefusedError():
             return _explain_refusal(error, max_bytes)
-        case AwayError(retry_after=seconds):
+        case UnreachableError(retry_after=seconds):
             return _away(seconds)
         case BusyError():
             return _busy(_BUSY_RETRY_SECONDS)
-        case SlowError():
+        case DeadlineError():
             return _slow()
         case _:
             return _broken()

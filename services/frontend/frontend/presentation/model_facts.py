@@ -95,4 +95,6 @@ def _find_section(card: str, heading: str) -> str:
 
 
 def _render(markdown: str) -> Markup:
-    return Markup(_MARKDOWN.render(markdown))  # noqa: S704 (rendered without raw HTML)
+    html = _MARKDOWN.render(markdown)
+    html = html.replace("<table>", '<div class="wide" tabindex="0"><table>').replace("</table>", "</table></div>")
+    return Markup(html)  # noqa: S704 (rendered without raw HTML)

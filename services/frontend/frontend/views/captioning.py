@@ -11,8 +11,8 @@ from frontend.inference.client import Options
 from frontend.inference.contract import Caption
 from frontend.inference.errors import BusyError, InferenceError
 from frontend.presentation import failures
-from frontend.presentation.alternatives import Runner, list_alternatives
-from frontend.presentation.confidence_label import Certainty, describe
+from frontend.presentation.alternatives import AlternativeView, list_alternatives
+from frontend.presentation.confidence_label import ConfidenceLabel, label_confidence
 from frontend.presentation.examples import find_example, load_examples, read_example
 from frontend.presentation.failures import Failure
 from frontend.state import get_client, get_large_forms, get_settings
@@ -37,24 +37,24 @@ class Outcome:
     failure: Failure | None = None
 
     @property
-    def picture(self) -> str | None:
-        """The photo to show; not where it was too large, for it would come back larger still."""
+    def image_url(self) -> str | None:
+        """The photo as a data: URL; none where it was too large, for it would come back larger still."""
         return None if self.failure and self.failure.status == _TOO_LARGE else self.photo.data_url
 
     @property
-    def certainty(self) -> Certainty | None:
+    def certainty(self) -> ConfidenceLabel | None:
         """The caption's confidence in words."""
-        return describe(self.caption.confidence) if self.caption else None
+        return label_confidence(self.caption.confidence) if self.caption else None
 
     @property
-    def alternatives(self) -> list[Runner]:
-        """Other sentences."""
+    def alternatives(self) -> list[AlternativeView]:
+        """The other captions, as the page shows them."""
         return list_alternatives(self.caption) if self.caption else []
 
 
 @blueprint.get("/")
 def show_form() -> ResponseReturnValue:
-    """The empty page."""
+    """The page with an empty form."""
     return _render_page()
 
 

@@ -13,7 +13,7 @@ from frontend.inference.contract import Caption
 from frontend.inference.errors import InferenceError
 from frontend.presentation import failures
 from frontend.presentation.alternatives import list_alternatives
-from frontend.presentation.confidence_label import describe
+from frontend.presentation.confidence_label import label_confidence
 from frontend.presentation.examples import find_example, read_example
 from frontend.presentation.failures import Failure
 from frontend.state import get_client, get_settings
@@ -50,7 +50,9 @@ def try_example(name: str) -> ResponseReturnValue:
     if example is None:
         raise NotFound
     try:
-        answer = get_client().ask_plainly(read_example(example), current_request_id(), request.remote_addr or "")
+        answer = get_client().caption_with_defaults(
+            read_example(example), current_request_id(), request.remote_addr or ""
+        )
     except InferenceError as error:
         return answer_problem(failures.explain(error, max_bytes=get_settings().max_photo_bytes))
     return Response(answer, mimetype="application/json")
@@ -78,6 +80,6 @@ def answer_problem(failure: Failure) -> ResponseReturnValue:
 
 def _present(answer: Caption) -> ResponseReturnValue:
     return answer.model_dump(mode="json") | {
-        "alternatives": [asdict(runner) for runner in list_alternatives(answer)],
-        "certainty": asdict(describe(answer.confidence)),
+        "alternatives": [asdict(alternative) for alternative in list_alternatives(answer)],
+        "certainty": asdict(label_confidence(answer.confidence)),
     }

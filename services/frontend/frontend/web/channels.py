@@ -16,8 +16,8 @@ from waitress.channel import HTTPChannel
 from waitress.receiver import ChunkedReceiver
 from waitress.task import ErrorTask
 
-from frontend.web.places import name_network
 from frontend.web.security import DOCUMENT_HEADERS, HEADERS
+from frontend.web.slots import name_network
 
 _FRAMING_BYTES = 32 * 2**10
 
@@ -81,7 +81,7 @@ class TimedChannel(HTTPChannel):
         return accepted
 
     def service(self) -> None:
-        """Answer a request, in a thread."""
+        """Answer the first request, in a worker thread; close afterwards where others came too early."""
         super().service()
         if self._last and not self.requests:
             self.close_when_flushed = True
@@ -96,7 +96,8 @@ class TimedChannel(HTTPChannel):
         else:
             state = State.ARRIVING if self.request is not None else State.IDLE
         if state is not self.state or not self.since:
-            self.state, self.since = state, now
+            self.state = state
+            self.since = now
 
 
 @dataclass(frozen=True, slots=True)

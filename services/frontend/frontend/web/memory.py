@@ -8,7 +8,7 @@ _ARENAS = 2
 _LARGE_BYTES = 2**20
 
 
-def keep_little() -> None:
+def limit_memory() -> None:
     """Have all threads allocate from the same few regions, and give large blocks back when they are freed.
 
     By default every thread keeps what was the most it ever held. Call it before there are threads.

@@ -19,7 +19,7 @@ class JsonFormatter(logging.Formatter):
     """One JSON object a line: time, level, message, the request it belongs to, and the record's own `fields`."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """Render `record` on one line."""
+        """The record as one line of JSON, whatever its message holds."""
         entry = {
             "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname.lower(),

@@ -18,7 +18,7 @@ CONTENT_SECURITY_POLICY = "; ".join(
     )
 )
 HEADERS = {"X-Content-Type-Options": "nosniff", "Cross-Origin-Resource-Policy": "same-origin"}
-# What browsers heed on documents alone; a script or a picture would only carry it along.
+# What browsers heed on documents alone; for a script or an image they are wasted bytes.
 DOCUMENT_HEADERS = {
     "Content-Security-Policy": CONTENT_SECURITY_POLICY,
     # Not `no-referrer`: that would make the browser send `Origin: null` with our own forms.

@@ -49,7 +49,8 @@ def trace_requests(app: Flask, provider: "TracerProvider | None") -> None:
     def begin() -> None:
         g.trace = read_trace_context(request.headers)
         if tracer and request.endpoint not in _QUIET_ENDPOINTS:
-            g.tracer, g.span = tracer, _start_span(tracer, g.trace)
+            g.tracer = tracer
+            g.span = _start_span(tracer, g.trace)
             g.trace = TraceContext(f"{g.span.get_span_context().trace_id:032x}")
 
     app.before_request(begin)

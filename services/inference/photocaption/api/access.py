@@ -30,8 +30,8 @@ _bearer = HTTPBearer(auto_error=False, description="Needed only where the operat
 
 
 @dataclass(slots=True)
-class _Allowance:
-    """A bucket of photos that refills over a minute; less than nothing where a request brought many."""
+class _TokenBucket:
+    """Photos that a key may still send, refilled over a minute; negative after a request with many."""
 
     photos: float
     updated: float
@@ -43,7 +43,7 @@ class Gatekeeper:
     def __init__(self, settings: Settings) -> None:
         self._names = dict(_split(entry) for entry in settings.api_keys)
         self._rate = settings.rate_limit
-        self._allowances = {name: _Allowance(self._rate, time.monotonic()) for name in self._names.values()}
+        self._buckets = {name: _TokenBucket(self._rate, time.monotonic()) for name in self._names.values()}
 
     def admit(self, key: str | None) -> str | None:
         """The name of `key`, which pays for a photo; None where no key is needed. Raises a `ProblemError`."""
@@ -56,13 +56,13 @@ class Gatekeeper:
             )
             raise ProblemError(UNAUTHORIZED, detail, headers={"WWW-Authenticate": "Bearer"})
         if self._rate:
-            self._spend(self._allowances[name])
+            self._spend(self._buckets[name])
         return name
 
     def charge(self, name: str | None, photos: int) -> None:
         """Have the key of that name pay for so many photos more; it may owe them for a while."""
         if name is not None and self._rate:
-            self._allowances[name].photos -= photos
+            self._buckets[name].photos -= photos
 
     def _recognise(self, key: str) -> str | None:
         digest = hashlib.sha256(key.encode()).hexdigest()
@@ -70,15 +70,16 @@ class Gatekeeper:
         matches = [name for known, name in self._names.items() if hmac.compare_digest(known, digest)]
         return matches[0] if matches else None
 
-    def _spend(self, allowance: _Allowance) -> None:
+    def _spend(self, bucket: _TokenBucket) -> None:
         now = time.monotonic()
-        refill = (now - allowance.updated) * self._rate / _MINUTE
-        allowance.photos, allowance.updated = min(self._rate, allowance.photos + refill), now
-        if allowance.photos < 1:
-            wait = math.ceil((1 - allowance.photos) * _MINUTE / self._rate)
+        refill = (now - bucket.updated) * self._rate / _MINUTE
+        bucket.photos = min(self._rate, bucket.photos + refill)
+        bucket.updated = now
+        if bucket.photos < 1:
+            wait = math.ceil((1 - bucket.photos) * _MINUTE / self._rate)
             detail = f"This API key may send {self._rate} photos a minute. Please try again in {wait} seconds."
             raise ProblemError(RATE_LIMITED, detail, retry_after=wait)
-        allowance.photos -= 1
+        bucket.photos -= 1
 
 
 async def require_access(
@@ -113,9 +114,9 @@ def find_network(scope: Scope, proxies: int) -> str:
 
 @lru_cache(maxsize=4096)
 def name_network(address: str) -> str:
-    """What whoever has this address has to themselves: with IPv6 it is one of very many that they may take.
+    """The network that a client is counted by: its address; with IPv6 the /64 that a provider gives a customer.
 
-    Some proxies tell a port with the address; what else they may tell is taken as it is.
+    Some proxies send a port with the address; anything else that they send is taken as it is.
     """
     if with_port := _WITH_PORT.fullmatch(address):
         address = with_port[1] or with_port[2]

@@ -29,7 +29,7 @@ def install_error_handlers(app: FastAPI) -> None:
 
 def report(request: Request, error: Exception) -> Problem:
     """Describe `error` for the client, count it, and log it when it is ours."""
-    problem = problems.describe(error)
+    problem = problems.to_problem(error)
     request.app.state.service.metrics.rejections.labels(problem.type.rpartition(":")[2]).inc()
     if problem.status == problems.INTERNAL.status:
         _log.error("unexpected error", exc_info=error)
@@ -48,7 +48,7 @@ async def _answer_framework(request: Request, error: Exception) -> Response:
 
 async def _answer_validation(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
-    details = problems.join_faults([_describe(each) for each in error.errors()])
+    details = problems.join_faults([_explain_fault(each) for each in error.errors()])
     return await _answer(request, ProblemError(problems.INVALID_PARAMETER, f"{details}."))
 
 
@@ -68,7 +68,7 @@ def _translate(request: Request, error: HTTPException) -> ProblemError:
             return ProblemError(problems.INTERNAL, problems.INTERNAL.example)
 
 
-def _describe(fault: Mapping[str, Any]) -> str:
+def _explain_fault(fault: Mapping[str, Any]) -> str:
     name = ".".join(str(part) for part in fault["loc"][1:])
     if fault["type"] == "extra_forbidden":  # in a query: JSON may hold more than is read
         return f"{name}: there is no such parameter; there are {', '.join(CaptionQuery.model_fields)}"

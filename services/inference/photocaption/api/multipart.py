@@ -50,11 +50,11 @@ class MemoryParser(MultiPartParser):
             self.nameless.append(part.file)
 
     def on_end(self) -> None:
-        """The closing boundary."""
+        """Note that the closing boundary has come."""
         self.ended = True
 
     def close(self) -> None:
-        """Forget what was read."""
+        """Close the files that hold the parts."""
         for file in self._files_to_close_on_error:
             file.close()
 

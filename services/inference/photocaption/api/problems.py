@@ -56,28 +56,40 @@ INVALID_PARAMETER = Kind(
     "invalid-parameter", 400, "A query parameter is not valid", "beam_width: input should be less than or equal to 10."
 )
 UNAUTHORIZED = Kind(
-    "unauthorized", 401, "An API key is needed", "Send a valid API key as 'Authorization: Bearer <key>'."
+    "unauthorized", 401, "An API key is needed", "Send an API key in the header 'Authorization: Bearer <key>'."
 )
 NOT_FOUND = Kind("not-found", 404, "There is nothing here", "There is nothing at /captoin.")
-METHOD_NOT_ALLOWED = Kind("method-not-allowed", 405, "The method is not allowed", "Use POST here.")
+METHOD_NOT_ALLOWED = Kind("method-not-allowed", 405, "The method is not allowed", "GET is not allowed here; use POST.")
 TIMED_OUT = Kind(
-    "request-timeout", 408, "The request took too long to arrive", "The request did not arrive within 30 seconds."
+    "request-timeout",
+    408,
+    "The request took too long to arrive",
+    "The request's body did not arrive within 30 seconds.",
 )
-TOO_LARGE = Kind("body-too-large", 413, "The request is too large", "The request is larger than 33554432 bytes.")
+TOO_LARGE = Kind(
+    "body-too-large",
+    413,
+    "The request is too large",
+    "The request is larger than 33554432 bytes, the most that is accepted.",
+)
 UNSUPPORTED_TYPE = Kind(
     "unsupported-type",
     415,
     "The type is not supported",
-    "The file is not a picture of a known format: send JPEG, PNG, WebP, HEIC, AVIF, GIF, BMP or TIFF.",
+    "The file is not a photo of a known format: send JPEG, PNG, WebP, HEIC, AVIF, GIF, BMP or TIFF.",
 )
 UNDECODABLE = Kind(
     "undecodable-image",
     422,
     "The photo cannot be decoded",
-    "The JPEG file is truncated or damaged and cannot be decoded.",
+    "The photo looks like JPEG, but it is damaged or incomplete.",
 )
 IMAGE_TOO_LARGE = Kind(
-    "image-too-large", 422, "The photo has too many pixels", "The photo has 120 megapixels; at most 50 are accepted."
+    "image-too-large",
+    422,
+    "The photo has too many pixels",
+    "The photo has 8000 × 7000 pixels. At most 20000 pixels a side are read, and in all 50 megapixels of a JPEG, 40 "
+    "of a HEIC, 20 of an AVIF, PNG, GIF, BMP or TIFF, 10 of a WebP, and about 25 of a progressive JPEG.",
 )
 UNSURE = Kind(
     "unsure",
@@ -113,7 +125,7 @@ DEADLINE_EXCEEDED = Kind(
     "deadline-exceeded",
     504,
     "The caption took too long",
-    "The photo was not captioned within 20 seconds. Please try again.",
+    "The photo was not captioned within 20 seconds. Please try again a little later.",
 )
 
 KINDS = (
@@ -185,7 +197,7 @@ class ProblemResponse(Response):
         super().__init__(body, problem.status, headers={**retry, **(headers or {})})
 
 
-def describe(error: Exception) -> Problem:
+def to_problem(error: Exception) -> Problem:
     """The problem that `error` is to the client. Whatever is not meant for the public becomes an internal error."""
     match error:
         case ProblemError():
@@ -201,7 +213,7 @@ def describe(error: Exception) -> Problem:
 
 
 def make_problem(kind: Kind, detail: str, *, retry_after: int | None = None) -> Problem:
-    """A problem of `kind`."""
+    """A problem of `kind` under the id of the current request; `retry_after` in seconds."""
     return Problem(
         type=kind.type,
         title=kind.title,

@@ -16,7 +16,7 @@ _BEAM_WIDTH_SCHEMA = WithJsonSchema({"type": "integer", "minimum": 1, "maximum":
 
 
 class CaptionQuery(BaseModel):
-    """How the photo is to be captioned."""
+    """The query parameters of `POST /caption` and `POST /captions`."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -56,7 +56,7 @@ class AlternativeSchema(BaseModel):
 
 
 class WordSchema(BaseModel):
-    """A word of the caption."""
+    """A word of the caption, its probability, and where the model looked for it."""
 
     word: str
     probability: float = Field(ge=0, le=1, description="Given the photo and the words before it.")
@@ -121,7 +121,7 @@ class TimingsSchema(BaseModel):
 
 
 class CaptionResponse(BaseModel):
-    """A sentence about a photo."""
+    """The answer to `POST /caption`."""
 
     caption: str = Field(description="The model's lower-case words.")
     alt_text: str = Field(description="The caption as a person would write it.")
@@ -137,7 +137,8 @@ class CaptionResponse(BaseModel):
 
     @classmethod
     def of(cls, answer: Answer) -> Self:
-        caption, manifest = answer.caption, answer.manifest
+        caption = answer.caption
+        manifest = answer.manifest
         return cls(
             caption=caption.caption,
             alt_text=caption.alt_text,
@@ -165,7 +166,7 @@ class CaptionsResponse(BaseModel):
 
 
 class InputSchema(BaseModel):
-    """What the model sees of a photo."""
+    """The size in pixels that a photo is resized to for the encoder."""
 
     height: int
     width: int
@@ -180,7 +181,7 @@ class DecodingSchema(BaseModel):
 
 
 class LimitsSchema(BaseModel):
-    """What may be sent."""
+    """What may be sent; beyond it a request is a problem."""
 
     formats: list[str]
     max_body_bytes: int
@@ -251,7 +252,7 @@ class ModelResponse(BaseModel):
 
 
 class HealthResponse(BaseModel):
-    """Where the service is in its life."""
+    """The state of the service."""
 
     status: str = Field(description="`starting`, `ready`, `draining` or `failed`; `alive` for the liveness probe.")
 

@@ -96,7 +96,7 @@ async def _collect(parser: MemoryParser) -> list[bytes]:
 
 
 def _is_text(content: bytes) -> bool:
-    """Whether it is no picture for certain: each format has a zero byte near its beginning."""
+    """Whether it is certainly no image: each format has a zero byte near its beginning."""
     return b"\0" not in content[:_HEAD]
 
 

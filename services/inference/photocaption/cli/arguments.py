@@ -7,9 +7,9 @@ from pathlib import Path
 
 from photocaption import __version__
 from photocaption.caption import MOST_ALTERNATIVES, MOST_BEAMS
+from photocaption.cli.destination import EXISTING
 from photocaption.cli.output import FORMATS
 from photocaption.cli.photo import STDIN
-from photocaption.cli.place import EXISTING
 from photocaption.model.bundle import BUNDLE_VARIABLE
 
 
@@ -36,7 +36,7 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
 def parse_site(arguments: Sequence[str]) -> argparse.Namespace:
     """The options of `caption html`."""
     parser = argparse.ArgumentParser(
-        prog="caption html", description="Give the pictures of a site's pages an alt text where they have none."
+        prog="caption html", description="Give the images of a site's pages an alt text where they have none."
     )
     parser.add_argument("site", type=Path, metavar="SITE", help="the folder that the site's addresses begin at")
     parser.add_argument("--dry-run", action="store_true", help="say what would be written, and write nothing")

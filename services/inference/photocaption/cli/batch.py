@@ -1,6 +1,6 @@
 """Captions many photos, several at a time and in their order, and loads the model once one of them needs it.
 
-    name ──there already?──▶ decode, in a process of its own ──▶ encode, search ──▶ its place
+    name ──there already?──▶ decode, in a process of its own ──▶ encode, search ──▶ its destination
 
 Each of as many threads as there are cores takes a few photos through all of this, which the model sees together.
 """
@@ -17,10 +17,10 @@ from typing import Self
 
 from photocaption.caption import Caption, CaptionOptions, PreparedImage
 from photocaption.captioner import Captioner, RuntimeName
+from photocaption.cli.destination import Destination
 from photocaption.cli.outcome import Outcome, Status
 from photocaption.cli.photo import MOST_BYTES, Photo
-from photocaption.cli.place import Place
-from photocaption.errors import DeadlineExceededError, DecoderError, ImageError
+from photocaption.errors import DeadlineExceededError, ImageDecoderError, ImageError
 from photocaption.image.decode import ImageLimits
 from photocaption.image.pool import DecodePool
 
@@ -70,12 +70,12 @@ class Model:
         pool = DecodePool(
             self._at_once,
             ImageLimits(),
-            photo_seconds=_PHOTO_SECONDS,
+            decode_seconds=_PHOTO_SECONDS,
             deadline_seconds=_DEADLINE_SECONDS,
             max_bytes=MOST_BYTES,
         )
         decode = self._open.enter_context(pool).decode
-        return Captioner.load(self._bundle, runtime=self._runtime, callers=self._at_once, decode=decode)
+        return Captioner.load(self._bundle, runtime=self._runtime, workers=self._at_once, decode=decode)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +84,7 @@ class Task:
 
     model: Model
     options: CaptionOptions
-    place: Place
+    destination: Destination
     min_confidence: float = 0.0
     crowded: bool = False
 
@@ -104,7 +104,7 @@ class Task:
 
     def _find(self, photo: Photo) -> Outcome | None:
         try:
-            return self.place.find(photo)
+            return self.destination.find(photo)
         except OSError as error:
             return _fail(photo.name, error)
 
@@ -118,7 +118,7 @@ class Task:
             return _fail(name, error)
         try:
             return self.model.load().prepare(data, photo.sha256)
-        except (ImageError, DecoderError, DeadlineExceededError) as error:
+        except (ImageError, ImageDecoderError, DeadlineExceededError) as error:
             return Outcome(name, Status.FAILED, photo.sha256, reason=str(error))
 
     def _keep(self, name: str, caption: Caption) -> Outcome:
@@ -128,7 +128,7 @@ class Task:
             return Outcome(name, Status.UNSURE, sha256, reason=reason, confidence=caption.confidence)
         manifest = self.model.load().bundle.manifest
         try:
-            kept = self.place.keep(Photo(name), caption, f"{manifest.name} {manifest.version}")
+            kept = self.destination.keep(Photo(name), caption, f"{manifest.name} {manifest.version}")
         except OSError as error:
             return _fail(name, error)
         return Outcome(name, Status.CAPTIONED, sha256, caption) if kept else Outcome(name, Status.KEPT, sha256)

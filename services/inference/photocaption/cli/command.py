@@ -24,13 +24,13 @@ from itertools import chain
 from photocaption.caption import CaptionOptions
 from photocaption.cli.arguments import parse, parse_site
 from photocaption.cli.batch import FEW, Model, Task, map_in_order
+from photocaption.cli.destination import Destination, DestinationError
 from photocaption.cli.exiftool import ExifTools
 from photocaption.cli.folders import Choice, Listing, list_photos
 from photocaption.cli.messages import complain, show_name
 from photocaption.cli.metadata import Metadata
 from photocaption.cli.outcome import Outcome, Status, Tally
 from photocaption.cli.output import Layout
-from photocaption.cli.place import Place, PlaceError
 from photocaption.cli.progress import Progress
 from photocaption.cli.record import ANY_NAME, open_record, read_record
 from photocaption.cli.sidecars import TextSidecars
@@ -54,7 +54,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             stream.reconfigure(errors=ANY_NAME)
     try:
         return _choose(list(arguments))
-    except (BundleError, PlaceError) as error:
+    except (BundleError, DestinationError) as error:
         complain(str(error))
         return 2
     except KeyboardInterrupt:
@@ -87,13 +87,13 @@ def _run(options: argparse.Namespace) -> int:
     at_once = min(count_cores(), max(1, len(listing.photos)))
     settings = CaptionOptions(beam_width=options.beam_width, alternatives=options.alternatives)
     with (
-        _open_place(options, named=_are_named(options, listing)) as place,
+        _open_destination(options, named=_are_named(options, listing)) as destination,
         Model(options.bundle, options.runtime, at_once, guarded=len(listing.photos) > FEW) as model,
     ):
-        task = Task(model, settings, place, options.min_confidence, crowded=at_once > 1)
+        task = Task(model, settings, destination, options.min_confidence, crowded=at_once > 1)
         work = task.examine if options.dry_run else task.caption
         outcomes = chain(listing.failures, map_in_order(work, listing.photos, at_once))
-        tally = _report(outcomes, place, len(listing.failures) + len(listing.photos))
+        tally = _report(outcomes, destination, len(listing.failures) + len(listing.photos))
     _sum_up(tally, listing, dry_run=options.dry_run)
     return tally.exit_status
 
@@ -104,7 +104,7 @@ def _are_named(options: argparse.Namespace, listing: Listing) -> bool:
 
 
 @contextmanager
-def _open_place(options: argparse.Namespace, *, named: bool) -> Iterator[Place]:
+def _open_destination(options: argparse.Namespace, *, named: bool) -> Iterator[Destination]:
     if options.sidecar == "txt":
         yield TextSidecars(options.existing)
     elif options.sidecar or options.write:
@@ -119,7 +119,7 @@ def _open_place(options: argparse.Namespace, *, named: bool) -> Iterator[Place]:
                 yield record
 
 
-def _report(outcomes: Iterable[Outcome], place: Place, count: int) -> Tally:
+def _report(outcomes: Iterable[Outcome], destination: Destination, count: int) -> Tally:
     """Say what becomes of every photo, as soon as it is known."""
     progress = Progress(sys.stderr, count)
     progress.show()
@@ -130,7 +130,7 @@ def _report(outcomes: Iterable[Outcome], place: Place, count: int) -> Tally:
         if outcome.status is Status.WANTED:
             print(show_name(outcome.name, sys.stdout))
         else:
-            place.note(outcome)
+            destination.note(outcome)
         if outcome.reason:
             complain(f"{outcome.name}: {outcome.reason}")
         progress.count(worked=outcome.status is not Status.KEPT)

@@ -16,7 +16,7 @@ from queue import Empty, SimpleQueue
 from types import TracebackType
 from typing import Self
 
-from photocaption.cli.place import PlaceError
+from photocaption.cli.destination import DestinationError
 
 _READY = b"{ready1}\n"
 # It would outlive a run that is killed, and wait for ever for more to do.
@@ -30,7 +30,7 @@ class ExifTool:
         program = shutil.which("exiftool")
         if program is None:
             msg = "--write and --sidecar xmp need ExifTool: apt install libimage-exiftool-perl, or https://exiftool.org"
-            raise PlaceError(msg)
+            raise DestinationError(msg)
         guard = _DIE_WITH_US if shutil.which(_DIE_WITH_US[0]) else ()
         self.folder = Path(tempfile.mkdtemp(prefix="caption-"))
         self._process = subprocess.Popen(  # noqa: S603
@@ -42,11 +42,11 @@ class ExifTool:
 
     @property
     def alive(self) -> bool:
-        """Whether it has not ended."""
+        """Whether the process is still running."""
         return self._process.poll() is None
 
     def close(self) -> None:
-        """End it, and remove its folder."""
+        """Kill the process and remove its folder."""
         self._process.kill()
         self._process.communicate()
         shutil.rmtree(self.folder, ignore_errors=True)
@@ -100,7 +100,7 @@ class ExifTools:
 
     @contextmanager
     def take(self) -> Iterator[ExifTool]:
-        """One that is nobody else's until the block ends. Raises PlaceError where it is not installed."""
+        """One that is nobody else's until the block ends. Raises DestinationError where it is not installed."""
         try:
             tool = self._free.get_nowait()
         except Empty:

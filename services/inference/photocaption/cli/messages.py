@@ -8,7 +8,7 @@ _OBEYED = re.compile("[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 
 
 def complain(message: str) -> None:
-    """A line on the standard error."""
+    """Write a line to the standard error, under the program's name."""
     print(f"caption: {_escape(message)}", file=sys.stderr, flush=True)
 
 

@@ -13,11 +13,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from photocaption.caption import Caption
+from photocaption.cli.destination import Existing
 from photocaption.cli.exiftool import ExifTool, ExifTools
 from photocaption.cli.folders import read_plain
 from photocaption.cli.outcome import Outcome, Status
 from photocaption.cli.photo import Photo
-from photocaption.cli.place import Existing
 from photocaption.cli.replacement import replacing
 
 _MARK = "image-caption:"
@@ -35,7 +35,7 @@ _FILLERS = ("olympus digital camera", "konica minolta digital camera", "minolta 
 
 @dataclass(frozen=True, slots=True)
 class _Known:
-    """What a file says of its picture: the first `text` found, and whether it is as we wrote it."""
+    """What a file says of its image: the first `text` found, and whether it is as we wrote it."""
 
     text: str
     alt_text: str
@@ -44,7 +44,7 @@ class _Known:
 
 
 class Metadata:
-    """A `Place`: the photos themselves, or XMP files beside them."""
+    """A `Destination`: the photos themselves, or XMP files beside them."""
 
     def __init__(self, tools: ExifTools, existing: Existing, *, beside: bool) -> None:
         """`beside`: into `photo.jpg.xmp` instead of `photo.jpg`."""

@@ -8,7 +8,7 @@ from photocaption.caption import Caption
 
 
 class Status(Enum):
-    """As the last line names it."""
+    """What became of a photo; the values are the words of the last line."""
 
     CAPTIONED = "captioned"
     WANTED = "to do"
@@ -39,7 +39,7 @@ class Tally:
         self._counts: Counter[Status] = Counter()
 
     def add(self, outcome: Outcome) -> None:
-        """Count it."""
+        """Count `outcome` by its status."""
         self._counts[outcome.status] += 1
 
     @property

@@ -1,6 +1,6 @@
-"""HTML pages: which of their pictures lack an `alt`, and a page with those filled in and nothing else changed.
+"""HTML pages: which of their images lack an `alt`, and a page with those filled in and nothing else changed.
 
-`alt=""` says that a picture is only decoration, and stays; so does one that is hidden from screen readers, or named for
+`alt=""` says that an image is only decoration, and stays; so does one that is hidden from screen readers, or named for
 them by other means.
 """
 
@@ -23,7 +23,7 @@ _ANY_BYTES = "surrogateescape"  # of a page only the tags are understood; all el
 
 @dataclass(frozen=True, slots=True)
 class Gap:
-    """A picture without `alt`: where its text belongs in the page, its address, and its file if the site has it."""
+    """An image without `alt`: where its text belongs in the page, its address, and its file if the site has it."""
 
     offset: int
     source: str
@@ -31,17 +31,17 @@ class Gap:
 
 
 class Page:
-    """A page and its gaps."""
+    """An HTML page and the images in it that lack an `alt`."""
 
     def __init__(self, site: Path, path: Path) -> None:
-        """Raises OSError."""
+        """Read the page at `path` of `site`. Raises OSError."""
         self.path = path
         self._text = read_plain(path).decode("utf-8", _ANY_BYTES)
         base = quote(os.fsencode("/" / path.relative_to(site)))
         self.gaps: Sequence[Gap] = _Reader(self._text, site, base).gaps
 
     def fill(self, texts: Mapping[Path, str]) -> bytes:
-        """The page with these texts for the pictures that have one."""
+        """The page with these texts for the images that have one."""
         pieces = []
         begin = 0
         for gap in self.gaps:

@@ -21,7 +21,7 @@ class Photo:
 
     @property
     def path(self) -> Path:
-        """Where it is."""
+        """The path of the file; that of the standard input is not used."""
         return Path(self.name)
 
     @cached_property

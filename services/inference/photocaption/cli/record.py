@@ -17,10 +17,10 @@ from pathlib import Path
 from typing import BinaryIO, TextIO
 
 from photocaption.caption import Caption
+from photocaption.cli.destination import DestinationError, Existing
 from photocaption.cli.outcome import Outcome, Status
 from photocaption.cli.output import Layout, Write, name_columns, open_writer
 from photocaption.cli.photo import Photo
-from photocaption.cli.place import Existing, PlaceError
 from photocaption.cli.replacement import lock, replacing
 
 ANY_NAME = "surrogateescape"  # names of files are bytes, and go out as they came
@@ -38,7 +38,7 @@ class Row:
 
 
 class Record:
-    """Where the rows go: a `Place`."""
+    """Where the rows go: a `Destination`."""
 
     def __init__(self, write: Write, rows: dict[str, Row], min_confidence: float = 0.0) -> None:
         """`write`: appends a row; `rows`: those of earlier runs, by the name of the photo; `min_confidence`: below it
@@ -72,7 +72,7 @@ class Record:
 
 @contextmanager
 def open_record(path: Path | None, layout: Layout, existing: Existing, min_confidence: float = 0.0) -> Iterator[Record]:
-    """The record in this file, or on the standard output. Raises OSError, PlaceError."""
+    """The record in this file, or on the standard output. Raises OSError, DestinationError."""
     if path is None:
         yield Record(open_writer(sys.stdout, layout), {})
     elif existing == "replace" or (existing == "skip" and layout.format == "text"):
@@ -87,7 +87,7 @@ def open_record(path: Path | None, layout: Layout, existing: Existing, min_confi
 
 
 def read_record(path: Path | None, layout: Layout, existing: Existing, min_confidence: float = 0.0) -> Record:
-    """What `open_record` would go on with, for looking only. Raises OSError, PlaceError."""
+    """What `open_record` would go on with, for looking only. Raises OSError, DestinationError."""
     rows: dict[str, Row] = {}
     if path is not None and path.is_file() and existing == "skip" and layout.format != "text":
         rows, _ = _read_rows(path.read_bytes(), path, layout)
@@ -140,13 +140,14 @@ def _read_json_lines(data: bytes, path: Path) -> tuple[dict[str, Row], int]:
     for number, line in enumerate(data.splitlines(keepends=True), 1):
         try:
             values = json.loads(line)
-            name, error = str(values["file"]), str(values.get("error", ""))
+            name = str(values["file"])
+            error = str(values.get("error", ""))
             sha256 = str(values["sha256"] or "" if error else values["image"]["sha256"])
         except (ValueError, KeyError, TypeError, AttributeError):
             if line.startswith(_BEGIN[: len(line)]) and not line.endswith(b"\n"):
                 break  # what a run that was killed had begun
             msg = f"{path}: line {number} is none of ours; --existing replace makes the file anew"
-            raise PlaceError(msg) from None
+            raise DestinationError(msg) from None
         rows[name] = Row(sha256, error, values.get("confidence") if error else None)
         length += len(line)
     return rows, length
@@ -167,7 +168,7 @@ def _read_csv(data: bytes, path: Path, alternatives: int) -> tuple[dict[str, Row
     reader = csv.reader(read_lines())
     if next(reader) != columns:
         msg = f"{path}: its columns are not {','.join(columns)}; --existing replace makes the file anew"
-        raise PlaceError(msg)
+        raise DestinationError(msg)
     rows = {}
     length = consumed
     for fields in reader:

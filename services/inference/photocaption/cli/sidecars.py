@@ -3,17 +3,17 @@
 from pathlib import Path
 
 from photocaption.caption import Caption
+from photocaption.cli.destination import Existing
 from photocaption.cli.folders import read_plain
 from photocaption.cli.outcome import Outcome, Status
 from photocaption.cli.photo import Photo
-from photocaption.cli.place import Existing
 from photocaption.cli.replacement import replacing
 
 _ANY_BYTES = "surrogateescape"  # a person's text may be in any encoding
 
 
 class TextSidecars:
-    """A `Place`. Plain text does not say who wrote it: what is there may be a person's, and is left unless asked."""
+    """A `Destination`: plain text does not say who wrote it, so what is there is left unless the user asks."""
 
     def __init__(self, existing: Existing) -> None:
         self._existing = existing

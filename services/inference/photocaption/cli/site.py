@@ -1,4 +1,4 @@
-"""`caption html SITE`: gives the pictures of a site's pages an `alt` where it is missing."""
+"""`caption html SITE`: gives the images of a site's pages an `alt` where it is missing."""
 
 import argparse
 import os
@@ -17,17 +17,17 @@ from photocaption.cli.replacement import replacing
 from photocaption.model.cpu import count_cores
 
 _SUFFIXES = frozenset({".html", ".htm", ".xhtml"})
-_LEAST_SIDE = 16  # what is smaller keeps a place or counts readers
+_LEAST_SIDE = 16  # smaller ones are spacers and tracking pixels
 
 
 class _Pages:
-    """A `Place`: captions wait until their pages are written."""
+    """A `Destination`: captions wait until their pages are written."""
 
     def find(self, photo: Photo) -> Outcome | None:
         """Nothing: what is there already is never asked for."""
 
     def keep(self, _photo: Photo, caption: Caption, _author: str) -> bool:
-        """Whether it is a picture that one describes."""
+        """Whether the image is large enough to be described."""
         return min(caption.image.width, caption.image.height) >= _LEAST_SIDE
 
     def note(self, outcome: Outcome) -> None:

@@ -9,22 +9,22 @@ from dataclasses import replace
 from fractions import Fraction
 
 from photocaption.image.boxes import hide_metadata, walk_boxes
-from photocaption.image.plain import Aperture, Plain
+from photocaption.image.stripped import Aperture, StrippedFile
 
 MOST_ASSOCIATIONS = 10_000
 
 
-def read_avif(data: bytes) -> Plain:
+def read_avif(data: bytes) -> StrippedFile:
     """The file with its metadata hidden. Raises UnsupportedImageError; ValueError for boxes without end."""
-    plain = hide_metadata(data, "AVIF", b"av01")
+    stripped = hide_metadata(data, "AVIF", b"av01")
     try:
-        return replace(plain, aperture=_read_aperture(data))
+        return replace(stripped, aperture=_read_aperture(data))
     except (struct.error, KeyError, IndexError, ZeroDivisionError):
-        return plain
+        return stripped
 
 
 def _read_aperture(data: bytes) -> Aperture | None:
-    """Of the primary picture. Raises KeyError, IndexError or struct.error where the boxes for it are not there."""
+    """Of the primary image. Raises KeyError, IndexError or struct.error where the boxes for it are not there."""
     top = _index(data, 0, len(data))
     meta = _index(data, top[b"meta"][0] + 4, top[b"meta"][1])
     properties = _index(data, *meta[b"iprp"])
@@ -41,12 +41,16 @@ def _read_aperture(data: bytes) -> Aperture | None:
 
 def _associations(data: bytes, begin: int, item: int) -> Iterator[int]:
     """Numbers of an item's properties, the first of which is 1."""
-    version, flags = data[begin], data[begin + 3]
-    number_size, property_size = (4 if version else 2), (2 if flags & 1 else 1)
-    (items,), place = struct.unpack_from(">I", data, begin + 4), begin + 8
+    version = data[begin]
+    flags = data[begin + 3]
+    number_size = 4 if version else 2
+    property_size = 2 if flags & 1 else 1
+    (items,) = struct.unpack_from(">I", data, begin + 4)
+    place = begin + 8
     for _ in range(min(items, MOST_ASSOCIATIONS)):
         number = _read_number(data, place, wide=version > 0)
-        count, place = data[place + number_size], place + number_size + 1
+        count = data[place + number_size]
+        place = place + number_size + 1
         if number == item:
             most = (1 << (8 * property_size - 1)) - 1  # the highest bit says whether it is essential
             for at in range(place, place + count * property_size, property_size):

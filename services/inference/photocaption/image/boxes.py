@@ -1,7 +1,7 @@
 """Tells HEIC and AVIF by the boxes that both consist of, and hides from their decoders what pixels do not need.
 
 A photo is an item of such a file, and so are its EXIF and XMP, which a decoder would read, and fail on, before any
-pixel. How the picture is turned stands in a property of the item, and EXIF has no say in it. Formats: ISO/IEC 14496-12
+pixel. How the image is turned stands in a property of the item, and EXIF has no say in it. Formats: ISO/IEC 14496-12
 and 23008-12; AV1 Image File Format.
 """
 
@@ -9,7 +9,7 @@ import struct
 from collections.abc import Iterator
 
 from photocaption.errors import UnsupportedImageError
-from photocaption.image.plain import Plain
+from photocaption.image.stripped import StrippedFile
 
 MOST_BOXES = 4_000  # a photo of 48 megapixels in tiles has some 250 items
 MOST_BRANDS = 32
@@ -19,7 +19,7 @@ _HEIC = frozenset({b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm"
 _YOUNGER = frozenset({b"mif2", b"miaf"})  # than Pillow
 _EITHER = frozenset({b"mif1", b"msf1"}) | _YOUNGER
 _METADATA = frozenset({b"Exif", b"mime", b"uri "})
-_BRIGHTENED = b"tmap"  # the brand of files that say how to brighten the picture, which nobody needs to understand
+_BRIGHTENED = b"tmap"  # the brand of files that say how to brighten the image, which nobody needs to understand
 _HIDDEN = b"free"  # an item of a type that means nothing
 _CODINGS = {
     b"hvc1": "HEVC", b"av01": "AV1", b"avc1": "AVC", b"evc1": "EVC", b"vvc1": "VVC", b"jpeg": "JPEG",
@@ -40,30 +40,30 @@ def recognise(data: bytes) -> str | None:
     return "HEIC" if major in _HEIC | _EITHER else None
 
 
-def read_heic(data: bytes) -> Plain:
+def read_heic(data: bytes) -> StrippedFile:
     """The file with its metadata hidden. Raises UnsupportedImageError; ValueError for boxes without end."""
     return hide_metadata(data, "HEIC", b"hvc1")
 
 
-def hide_metadata(data: bytes, format_name: str, coding: bytes) -> Plain:
+def hide_metadata(data: bytes, format_name: str, coding: bytes) -> StrippedFile:
     """The file without what its pixels, in a coding, do not need. Raises as `read_heic`."""
-    plain = bytearray(data)
+    stripped = bytearray(data)
     if data[8:12] in _YOUNGER:
-        plain[8:12] = b"mif1"
+        stripped[8:12] = b"mif1"
     boxes = {kind: (begin, end) for kind, begin, end in walk_boxes(data, 0, len(data))}
     items = list(_walk_items(data, *boxes[b"meta"])) if b"meta" in boxes else []
     for place in items:
         if data[place : place + 4] in _METADATA:
-            plain[place : place + 4] = _HIDDEN
+            stripped[place : place + 4] = _HIDDEN
     for place in range(16, boxes.get(b"ftyp", (0, 0))[1], 4):
         if data[place : place + 4] == _BRIGHTENED:
-            plain[place : place + 4] = _HIDDEN
+            stripped[place : place + 4] = _HIDDEN
     codings = {data[place : place + 4] for place in items} & _CODINGS.keys()
     if codings and coding not in codings:
-        raise _refuse(format_name, "coding " + " and ".join(sorted(_CODINGS[kind] for kind in codings)))
+        raise _unsupported(format_name, "coding " + " and ".join(sorted(_CODINGS[kind] for kind in codings)))
     if not codings and b"moov" in boxes and format_name == "HEIC":
-        raise _refuse(format_name, "a film")
-    return Plain(bytes(plain))
+        raise _unsupported(format_name, "a film")
+    return StrippedFile(bytes(stripped))
 
 
 def _walk_items(data: bytes, begin: int, end: int) -> Iterator[int]:
@@ -84,7 +84,8 @@ def walk_boxes(data: bytes, begin: int, end: int) -> Iterator[Box]:
         size, kind = struct.unpack_from(">I4s", data, begin)
         head = 8
         if size == 1 and begin + 16 <= end:
-            (size,), head = struct.unpack_from(">Q", data, begin + 8), 16
+            (size,) = struct.unpack_from(">Q", data, begin + 8)
+            head = 16
         size = end - begin if size == 0 else size
         if size < head:
             return
@@ -93,7 +94,5 @@ def walk_boxes(data: bytes, begin: int, end: int) -> Iterator[Box]:
     raise ValueError("too many boxes")
 
 
-def _refuse(format_name: str, kind: str) -> UnsupportedImageError:
-    return UnsupportedImageError(
-        f"The picture is {format_name} of a kind that is not read ({kind}): save it as a JPEG."
-    )
+def _unsupported(format_name: str, kind: str) -> UnsupportedImageError:
+    return UnsupportedImageError(f"The photo is {format_name} of a kind that is not read ({kind}): save it as a JPEG.")

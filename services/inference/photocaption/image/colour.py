@@ -1,4 +1,4 @@
-"""Turns whatever mode a decoded picture has into RGB, 8 bits a channel.
+"""Turns whatever mode a decoded image has into RGB, 8 bits a channel.
 
 Alpha is flattened on white, the ground that most pages have. RGB and CMYK with an ICC profile are converted to sRGB by
 it, which keeps captions more often; a profile that cannot be used is ignored.
@@ -17,7 +17,7 @@ _DESCRIPTION_WITHIN = 4096
 
 
 def to_rgb(image: Image.Image, profile: bytes = b"") -> Image.Image:
-    """The picture in mode RGB, its colours converted by an ICC profile. Raises ValueError for a mode that has no way to
+    """The photo in mode RGB, its colours converted by an ICC profile. Raises ValueError for a mode that has no way to
     it.
     """
     image = _widen(image)
@@ -31,7 +31,7 @@ def to_rgb(image: Image.Image, profile: bytes = b"") -> Image.Image:
 
 
 def to_colour(image: Image.Image, sufficient_side: int, profile: bytes = b"") -> Image.Image:
-    """The picture in mode RGB or, where it was, YCbCr; shrunk by a whole number as long as no side gets below
+    """The photo in mode RGB or, where it was, YCbCr; shrunk by a whole number as long as no side gets below
     `sufficient_side`.
 
     Shrinking averages squares of pixels, and comes before whatever would copy all of them. Raises as `to_rgb`.
@@ -44,7 +44,7 @@ def to_colour(image: Image.Image, sufficient_side: int, profile: bytes = b"") ->
 
 
 def to_grey(image: Image.Image, *, inverted: bool, unsigned: bool) -> Image.Image:
-    """The picture in mode L, from grey of more than 8 bits that may be a negative, or integers without a sign."""
+    """The photo in mode L, from grey of more than 8 bits that may be a negative, or integers without a sign."""
     image = _take_high_bits(image) if unsigned else _widen(image)
     if image.mode in {"I", "F"}:
         image = _stretch(image)
@@ -57,8 +57,8 @@ def _is_srgb(profile: bytes) -> bool:
 
 
 def _convert(image: Image.Image, profile: bytes) -> Image.Image:
-    """The picture in sRGB, or as it is if the profile is broken."""
-    from PIL import ImageCms  # most pictures have no other profile than sRGB
+    """The photo in sRGB, or as it is if the profile is broken."""
+    from PIL import ImageCms  # most images have no other profile than sRGB
 
     mode = "RGB" if image.mode == "CMYK" else image.mode
     try:
@@ -82,7 +82,8 @@ def _widen(image: Image.Image) -> Image.Image:
 
 def _take_first_eight_bits(image: Image.Image) -> Image.Image:
     wide = image.convert("I")
-    grey, transparent = wide.point(_FIRST_EIGHT_BITS, "L"), image.info.get("transparency")
+    grey = wide.point(_FIRST_EIGHT_BITS, "L")
+    transparent = image.info.get("transparency")
     if not isinstance(transparent, int):
         return grey
     opacity = wide.point([255 * (value != transparent) for value in range(2**16)], "L")
@@ -99,7 +100,7 @@ def _stretch(image: Image.Image) -> Image.Image:
     """Grey from floats between 0 and 1, which are black and white by convention; for lack of one, the smallest and the
     largest value are, of other floats and of 32-bit integers.
     """
-    import numpy as np  # for nobody else here: it is large, and such pictures are rare
+    import numpy as np  # for nobody else here: it is large, and such images are rare
 
     values = np.nan_to_num(np.asarray(image, dtype=np.float32), nan=0.0, posinf=0.0, neginf=0.0)
     if image.mode == "F" and values.min() >= 0 and values.max() <= 1:

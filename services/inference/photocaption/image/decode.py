@@ -1,12 +1,12 @@
-"""Decodes the bytes of strangers: an RGB picture comes out, or an error that says what is wrong with the bytes.
+"""Decodes the bytes of strangers: an RGB image comes out, or an error that says what is wrong with the bytes.
 
 The format is judged by the first bytes, never by a name or header, and only that format's decoder gets to see them, and
 of them only what pixels need: a module for each format takes that out (`jpeg`, `png`, `gif`, `tiff`, `webp`, `boxes`),
 reads orientation and colour profile, and refuses by name the kinds that are not read. Structure and size are checked
-before any pixel is decoded. Of a picture with several frames the first is read. docs/formats.md has the whole table.
+before any pixel is decoded. Of an image with several frames the first is read. docs/formats.md has the whole table.
 
 What Pillow raises on damaged bytes goes well beyond what it documents: OSError, SyntaxError, ValueError, IndexError and
-others were seen. So here, and only here, every exception of a library is taken for a verdict on its input.
+others were seen. So here, and only here, every exception of a library means that its input is damaged.
 """
 
 import io
@@ -26,7 +26,7 @@ from PIL import (
     WebPImagePlugin,  # noqa: F401
 )
 
-from photocaption.caption import PictureInfo
+from photocaption.caption import ImageProperties
 from photocaption.errors import (
     ImageError,
     ImageTooLargeError,
@@ -40,10 +40,10 @@ from photocaption.image.boxes import read_heic
 from photocaption.image.colour import GROUND, to_colour, to_grey, to_rgb
 from photocaption.image.exif import ORIENTATION
 from photocaption.image.gif import read_gif
-from photocaption.image.heic import HeicPhoto
-from photocaption.image.jpeg import end_otherwise, is_whole, read_jpeg
-from photocaption.image.plain import Plain
+from photocaption.image.heic import HeicImage
+from photocaption.image.jpeg import append_noise, is_complete, read_jpeg
 from photocaption.image.png import read_png
+from photocaption.image.stripped import StrippedFile
 from photocaption.image.structure import check_structure, count_scans
 from photocaption.image.tiff import read_tiff
 from photocaption.image.webp import read_webp
@@ -57,9 +57,10 @@ TiffImagePlugin.READ_LIBTIFF = True
 
 FORMATS = ("JPEG", "PNG", "WebP", "HEIC", "AVIF", "GIF", "BMP", "TIFF")
 
-_NO_BMP, _NO_COLOURS = "Unsupported BMP ", "Conversion from YUV failed"
+_NO_BMP = "Unsupported BMP "
+_NO_COLOURS = "Conversion from YUV failed"
 _TOO_LARGE = (Image.DecompressionBombError, Image.DecompressionBombWarning, MemoryError)
-_PATIENCE = {"HEIC": 3.0, "AVIF": 3.0}
+_TIME_FACTORS = {"HEIC": 3.0, "AVIF": 3.0}
 _WEIGHTS = {"WebP": 2.0, "HEIC": 0.5}
 _BYTES_A_PIXEL = 9  # see `ImageLimits`
 
@@ -75,14 +76,14 @@ _SIGNATURES = (
     (b"MM\0+", "TIFF"),
 )
 
-_READERS: dict[str, Callable[[bytes], Plain]] = {
+_READERS: dict[str, Callable[[bytes], StrippedFile]] = {
     "JPEG": read_jpeg,
     "PNG": read_png,
     "WebP": read_webp,
     "GIF": read_gif,
     "HEIC": read_heic,
     "AVIF": read_avif,
-    "BMP": Plain,
+    "BMP": StrippedFile,
     "TIFF": read_tiff,
 }
 # libtiff gives values in the machine's byte order; Pillow takes these for those of the file.
@@ -97,7 +98,8 @@ _PIXELS_A_MISSING_ONE = 1_000
 # What takes less than a tenth of a second, and most photos have: see `brief`.
 _BRIEF_HELD = 4_000_000  # pixels
 _BRIEF_SCANNED = 40_000_000
-_BRIEF_BYTES = 8 * 2**20
+_BRIEF_BYTES = {"HEIC": 3 * 2**19, "AVIF": 3 * 2**19}  # noise of 4 megapixels in 7 MB takes AVIF 0.4 s
+_BRIEF_OTHER_BYTES = 8 * 2**20
 
 _TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -113,7 +115,7 @@ _SIDEWAYS = frozenset({5, 6, 7, 8})
 
 @dataclass(frozen=True, slots=True)
 class ImageLimits:
-    """The largest picture that is decoded, in pixels.
+    """The largest image that is decoded, in pixels.
 
     `max_pixels`: of a JPEG, which is shrunk while it is decoded; `max_held_pixels`: of anything that has to be held in
     full, which takes up to 9 bytes a pixel, twice as many for WebP and half as many for HEIC: 180 MB. Of a progressive
@@ -130,12 +132,12 @@ _LIMITS = ImageLimits()
 
 def decode(
     data: bytes, limits: ImageLimits = _LIMITS, *, sufficient_side: int | None = None, brief: bool = False
-) -> tuple[Image.Image, PictureInfo]:
-    """The picture as a person sees it, in RGB, and what the file holds.
+) -> tuple[Image.Image, ImageProperties]:
+    """The photo as a person sees it, in RGB, and what the file holds.
 
-    With a `sufficient_side` a large picture comes out smaller than it is, by a whole factor and with no side below
+    With a `sufficient_side` a large image comes out smaller than it is, by a whole factor and with no side below
     that: for whoever resizes it anyway, in a fraction of the time and memory. It may then come in YCbCr, as JPEG keeps
-    it. `PictureInfo` has the full size. With `brief`, a picture that would take longer than most raises
+    it. `ImageProperties` has the full size. With `brief`, an image that would take longer than most raises
     LongDecodingError instead.
 
     Raises UnsupportedImageError, UndecodableImageError, ImageTooLargeError.
@@ -148,14 +150,14 @@ def decode(
         raise
     except Exception as error:  # see the module's docstring
         if isinstance(error, _TOO_LARGE) or "memory" in str(error).lower():
-            msg = f"The picture is too large. {_describe(limits)}"
+            msg = f"The photo is too large. {_explain_limits(limits)}"
             raise ImageTooLargeError(msg) from error
         if kind := _name_kind(str(error)):
-            msg = f"The picture is {format_name} of a kind that is not read ({kind}): save it as a JPEG."
+            msg = f"The photo is {format_name} of a kind that is not read ({kind}): save it as a JPEG."
             raise UnsupportedImageError(msg) from error
-        msg = f"The picture looks like {format_name}, but it is damaged or incomplete."
+        msg = f"The photo looks like {format_name}, but it is damaged or incomplete."
         raise UndecodableImageError(msg) from error
-    return image, PictureInfo(*size, format_name)
+    return image, ImageProperties(*size, format_name)
 
 
 def _name_kind(reason: str) -> str | None:
@@ -165,9 +167,9 @@ def _name_kind(reason: str) -> str | None:
     return reason.removeprefix(_NO_BMP) if reason.startswith(_NO_BMP) else None
 
 
-def get_patience(data: bytes) -> float:
-    """How many times as long as for a JPEG a photo's decoder may take, for what it has to do."""
-    return _PATIENCE.get(boxes.recognise(data) or "", 1.0)
+def find_time_factor(data: bytes) -> float:
+    """How much more processor time than a JPEG the photo's format may take."""
+    return _TIME_FACTORS.get(boxes.recognise(data) or "", 1.0)
 
 
 def _recognise(data: bytes) -> str:
@@ -179,7 +181,7 @@ def _recognise(data: bytes) -> str:
     if in_boxes := boxes.recognise(data):
         return in_boxes
     known = ", ".join(FORMATS[:-1]) + " or " + FORMATS[-1]
-    reason = "The file is empty" if not data else "The file is not a picture of a known format"
+    reason = "The file is empty" if not data else "The file is not a photo of a known format"
     msg = f"{reason}: send {known}."
     raise UnsupportedImageError(msg)
 
@@ -187,65 +189,68 @@ def _recognise(data: bytes) -> str:
 def _load(
     data: bytes, format_name: str, limits: ImageLimits, sufficient_side: int | None, *, brief: bool
 ) -> tuple[Image.Image, tuple[int, int]]:
-    """The picture, turned as it should be, and its size before any shrinking."""
-    plain = _READERS[format_name](data)
+    """The image, turned as it should be, and its size before any shrinking."""
+    stripped = _READERS[format_name](data)
     if format_name == "HEIC":
-        return _decode_heic(plain, limits, sufficient_side, brief=brief)
-    picture, (width, height), orientation = _decode_plain(plain, format_name, limits, sufficient_side, brief=brief)
-    if format_name == "JPEG" and not is_whole(data):
-        again, *_ = _decode_plain(replace(plain, data=end_otherwise(plain.data)), format_name, limits, sufficient_side)
-        if _count_differing(picture, again) * _PIXELS_A_MISSING_ONE > picture.width * picture.height:
+        return _decode_heic(stripped, limits, sufficient_side, brief=brief)
+    image, (width, height), orientation = _decode_stripped(stripped, format_name, limits, sufficient_side, brief=brief)
+    if format_name == "JPEG" and not is_complete(data):
+        again, *_ = _decode_stripped(
+            replace(stripped, data=append_noise(stripped.data)), format_name, limits, sufficient_side
+        )
+        if _count_differing(image, again) * _PIXELS_A_MISSING_ONE > image.width * image.height:
             raise ValueError("cut off before its last pixel")
     if orientation in _TURNS:
-        picture = picture.transpose(_TURNS[orientation])
-    return picture, (height, width) if orientation in _SIDEWAYS else (width, height)
+        image = image.transpose(_TURNS[orientation])
+    return image, (height, width) if orientation in _SIDEWAYS else (width, height)
 
 
-def _count_differing(picture: Image.Image, other: Image.Image) -> int:
-    difference = ImageChops.difference(picture, other)
+def _count_differing(image: Image.Image, other: Image.Image) -> int:
+    difference = ImageChops.difference(image, other)
     return max(sum(band.histogram()[1:]) for band in difference.split())
 
 
 def _decode_heic(
-    plain: Plain, limits: ImageLimits, sufficient_side: int | None, *, brief: bool
+    stripped: StrippedFile, limits: ImageLimits, sufficient_side: int | None, *, brief: bool
 ) -> tuple[Image.Image, tuple[int, int]]:
-    photo = HeicPhoto(plain.data)
-    width, height = photo.size
+    heic = HeicImage(stripped.data)
+    width, height = heic.size
     _check_sides(width, height, limits)
-    held = _check_held(width * height, photo.size, "HEIC", limits)
+    held = _check_held(width * height, heic.size, "HEIC", limits)
     if brief:
-        _check_brief(plain, held, scanned=0)
-    factor = 1 if sufficient_side is None else max(1, min(photo.size) // sufficient_side)
-    return to_rgb(photo.read(factor), photo.profile), photo.size
+        _check_brief(stripped, "HEIC", held, scanned=0)
+    factor = 1 if sufficient_side is None else max(1, min(heic.size) // sufficient_side)
+    return to_rgb(heic.read(factor), heic.profile), heic.size
 
 
-def _decode_plain(
-    plain: Plain, format_name: str, limits: ImageLimits, sufficient_side: int | None, *, brief: bool = False
+def _decode_stripped(
+    stripped: StrippedFile, format_name: str, limits: ImageLimits, sufficient_side: int | None, *, brief: bool = False
 ) -> tuple[Image.Image, tuple[int, int], int]:
-    """Picture, size before any shrinking, and orientation."""
-    with _open(plain.data, format_name) as image:
+    """Image, size before any shrinking, and orientation."""
+    with _open(stripped.data, format_name) as image:
         if format_name == "AVIF":  # whose decoder gives its properties so
-            orientation, profile = image.getexif().get(ORIENTATION, 1), image.info.get("icc_profile", b"")
-            plain = replace(plain, orientation=orientation, profile=profile)
-        if plain.aperture is not None:
+            orientation = image.getexif().get(ORIENTATION, 1)
+            profile = image.info.get("icc_profile", b"")
+            stripped = replace(stripped, orientation=orientation, profile=profile)
+        if stripped.aperture is not None:
             _check_sides(*image.size, limits)
-            plain = replace(plain, canvas=plain.aperture.place(*image.size))
-        width, height = image.size if plain.canvas is None else plain.canvas[:2]
+            stripped = replace(stripped, canvas=stripped.aperture.place(*image.size))
+        width, height = image.size if stripped.canvas is None else stripped.canvas[:2]
         _check_sides(width, height, limits)
         if sufficient_side is not None:
             shrinks = min(width, height) >= 2 * sufficient_side
-            mode = "YCbCr" if shrinks and not plain.profile and _keeps_ycbcr(image) else None
+            mode = "YCbCr" if shrinks and not stripped.profile and _keeps_ycbcr(image) else None
             image.draft(mode, (sufficient_side, sufficient_side))
         held = _check_held(_count_held(image, width * height, format_name), (width, height), format_name, limits)
-        scanned = _check_scans(plain, (width, height), format_name, limits)
+        scanned = _check_scans(stripped, (width, height), format_name, limits)
         if brief:
-            _check_brief(plain, held, scanned)
+            _check_brief(stripped, format_name, held, scanned)
         _use_native_order(image)
         image.load()
-        pixels = _complete(image, plain)
+        pixels = _complete(image, stripped)
     if sufficient_side is None:
-        return to_rgb(pixels, plain.profile), (width, height), plain.orientation
-    return to_colour(pixels, sufficient_side, plain.profile), (width, height), plain.orientation
+        return to_rgb(pixels, stripped.profile), (width, height), stripped.orientation
+    return to_colour(pixels, sufficient_side, stripped.profile), (width, height), stripped.orientation
 
 
 def _open(data: bytes, format_name: str) -> Image.Image:
@@ -262,21 +267,21 @@ def _use_native_order(image: Image.Image) -> None:
         image.tile = [image.tile[0]._replace(args=(_NATIVE.get(raw_mode, raw_mode), *others))]
 
 
-def _complete(image: Image.Image, plain: Plain) -> Image.Image:
+def _complete(image: Image.Image, stripped: StrippedFile) -> Image.Image:
     """What the decoder gave, as the file's metadata says that it is meant."""
-    if plain.inverted or plain.unsigned:
-        return to_grey(image, inverted=plain.inverted, unsigned=plain.unsigned)
-    if plain.canvas is None or plain.canvas == (*image.size, 0, 0):
+    if stripped.inverted or stripped.unsigned:
+        return to_grey(image, inverted=stripped.inverted, unsigned=stripped.unsigned)
+    if stripped.canvas is None or stripped.canvas == (*image.size, 0, 0):
         return image
-    width, height, left, top = plain.canvas
+    width, height, left, top = stripped.canvas
     canvas = Image.new("RGB", (width, height), GROUND)
     canvas.paste(to_rgb(image), (left, top))
     return canvas
 
 
 def _keeps_ycbcr(image: Image.Image) -> bool:
-    """Whether a JPEG has its colours in YCbCr for certain: its decoder, which decides by the same marks, gives them as
-    they are or as RGB, and fails when it is asked for YCbCr and has red, green and blue.
+    """Whether a JPEG stores YCbCr for certain. Its decoder, which looks at the same markers, gives YCbCr as it is or as
+    RGB, and fails when it is asked for YCbCr of a file that stores RGB.
     """
     if not isinstance(image, JpegImagePlugin.JpegImageFile) or image.mode != "RGB":
         return False
@@ -286,17 +291,17 @@ def _keeps_ycbcr(image: Image.Image) -> bool:
 
 def _check_sides(width: int, height: int, limits: ImageLimits) -> None:
     if width * height > limits.max_pixels or max(width, height) > limits.max_side:
-        raise _refuse(width, height, limits)
+        raise _too_large(width, height, limits)
 
 
 def _count_held(image: Image.Image, pixels: int, format_name: str) -> float:
-    """How many pixels' worth has to be held of a picture, after its decoder was told what is sufficient."""
+    """How many pixels' worth has to be held of an image, after its decoder was told what is sufficient."""
     if format_name == "GIF":
         return pixels
     width, height = image.size
     if not isinstance(image, JpegImagePlugin.JpegImageFile) or not image.info.get("progressive"):
         return width * height
-    # Its scans each touch the whole picture, as coefficients of two bytes: it is shrunk only after the last.
+    # Its scans each touch the whole image, as coefficients of two bytes: it is shrunk only after the last.
     factors = [(across, down) for _, across, down, _ in image.layer]
     most = max(across for across, _ in factors) * max(down for _, down in factors)
     return width * height + pixels * 2 * sum(across * down for across, down in factors) / most / _BYTES_A_PIXEL
@@ -305,33 +310,35 @@ def _count_held(image: Image.Image, pixels: int, format_name: str) -> float:
 def _check_held(pixels: float, size: tuple[int, int], format_name: str, limits: ImageLimits) -> float:
     held = pixels * _WEIGHTS.get(format_name, 1.0)
     if held > limits.max_held_pixels:
-        raise _refuse(*size, limits)
+        raise _too_large(*size, limits)
     return held
 
 
-def _check_brief(plain: Plain, held: float, scanned: int) -> None:
-    if held > _BRIEF_HELD or scanned > _BRIEF_SCANNED or len(plain.data) > _BRIEF_BYTES:
-        raise LongDecodingError("The picture takes a while to decode.")
+def _check_brief(stripped: StrippedFile, format_name: str, held: float, scanned: int) -> None:
+    most_bytes = _BRIEF_BYTES.get(format_name, _BRIEF_OTHER_BYTES)
+    if held > _BRIEF_HELD or scanned > _BRIEF_SCANNED or len(stripped.data) > most_bytes:
+        raise LongDecodingError("The photo takes a while to decode.")
 
 
-def _check_scans(plain: Plain, size: tuple[int, int], format_name: str, limits: ImageLimits) -> int:
+def _check_scans(stripped: StrippedFile, size: tuple[int, int], format_name: str, limits: ImageLimits) -> int:
     """How many pixels the scans of a JPEG go through, one after the other; 0 for other formats."""
     if format_name != "JPEG":
         return 0
-    scans = count_scans(plain.data)
+    scans = count_scans(stripped.data)
     scanned = size[0] * size[1] * scans
     if scans > 1 and scanned > _MOST_SCANS_OF_LARGEST * limits.max_pixels:
-        msg = f"The picture goes {scans} times through its {size[0]} × {size[1]} pixels: save it as an ordinary JPEG."
+        msg = f"The photo goes {scans} times through its {size[0]} × {size[1]} pixels: save it as an ordinary JPEG."
         raise ImageTooLargeError(msg)
     return scanned
 
 
-def _refuse(width: int, height: int, limits: ImageLimits) -> ImageTooLargeError:
-    return ImageTooLargeError(f"The picture has {width} × {height} pixels. {_describe(limits)}")
+def _too_large(width: int, height: int, limits: ImageLimits) -> ImageTooLargeError:
+    return ImageTooLargeError(f"The photo has {width} × {height} pixels. {_explain_limits(limits)}")
 
 
-def _describe(limits: ImageLimits) -> str:
-    full, held = limits.max_pixels / 1e6, limits.max_held_pixels / 1e6
+def _explain_limits(limits: ImageLimits) -> str:
+    full = limits.max_pixels / 1e6
+    held = limits.max_held_pixels / 1e6
     return (
         f"At most {limits.max_side} pixels a side are read, and in all {full:g} megapixels of a JPEG, "
         f"{2 * held:g} of a HEIC, {held:g} of an AVIF, PNG, GIF, BMP or TIFF, {held / 2:g} of a WebP, and about "

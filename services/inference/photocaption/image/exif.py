@@ -33,7 +33,7 @@ class Layout:
         return f"{self.order}HH{self.offset}{struct.calcsize(self.order + self.offset)}s"
 
     def pack(self, code: str, *numbers: int) -> bytes:
-        """Numbers as the file writes them."""
+        """Numbers in the file's byte order, each in the `struct` format `code`."""
         return struct.pack(f"{self.order}{len(numbers)}{code}", *numbers)
 
 

@@ -2,17 +2,19 @@
 
 import struct
 
-from photocaption.image.plain import Plain
+from photocaption.image.stripped import StrippedFile
 
 _HEADER_SIZE = 13
-_EXTENSION, _FRAME = 0x21, 0x2C
+_EXTENSION = 0x21
+_FRAME = 0x2C
 _CONTROL = b"!\xf9\x04"
 
 
-def read_gif(data: bytes) -> Plain:
+def read_gif(data: bytes) -> StrippedFile:
     """The first frame of a GIF, alone, and its place on the canvas, which grows with it. Raises ValueError."""
     position = _skip_colours(data, 10, _HEADER_SIZE)
-    colours, control = data[_HEADER_SIZE:position], b""
+    colours = data[_HEADER_SIZE:position]
+    control = b""
     while data[position] != _FRAME:
         end = position + 1
         if data[position] == _EXTENSION:
@@ -24,7 +26,7 @@ def read_gif(data: bytes) -> Plain:
     canvas = max(screen_width, left + width), max(screen_height, top + height), left, top
     head = data[:6] + struct.pack("<2H", width, height) + data[10:11] + b"\0\0" + colours
     frame = b"," + struct.pack("<4H", 0, 0, width, height) + data[position + 9 :]
-    return Plain(head + control + frame, canvas=canvas)
+    return StrippedFile(head + control + frame, canvas=canvas)
 
 
 def _skip_colours(data: bytes, flags: int, position: int) -> int:

@@ -1,6 +1,6 @@
 """Reads HEIC photos by libheif and libde265, turned and cropped as the file says.
 
-What is beside the picture, a thumbnail, a map of depths or of brightness, is left alone. The picture is shrunk a few
+What is beside the image, a thumbnail, a map of depths or of brightness, is left alone. The image is shrunk a few
 rows at a time, for nobody needs all of it in one piece. libheif, and the encoder that comes with it, are loaded for the
 first such photo.
 """
@@ -18,24 +18,25 @@ if TYPE_CHECKING:
 _ROWS = 256  # at a time
 
 
-class HeicPhoto:
-    """A file's primary picture, of which nothing is decoded yet. Raises what libheif thinks of it."""
+class HeicImage:
+    """A file's primary image, of which nothing is decoded yet. Raises what libheif thinks of it."""
 
     def __init__(self, data: bytes) -> None:
-        self._picture = _open(data)
-        profile = self._picture.info.get("icc_profile")
+        self._image = _open(data)
+        profile = self._image.info.get("icc_profile")
         self.profile = profile if isinstance(profile, bytes) else b""
 
     @property
     def size(self) -> tuple[int, int]:
-        """Width and height, as seen."""
-        return self._picture.size
+        """Width and height in pixels, turned and cropped as the file says."""
+        return self._image.size
 
     def read(self, factor: int) -> Image.Image:
-        """The picture, shrunk by a whole factor: each pixel is the mean of a square. Raises as libheif does."""
-        content, stride = memoryview(self._picture.data), self._picture.stride
-        width, height = self._picture.size
-        shrunk = Image.new(self._picture.mode, (-(-width // factor), -(-height // factor)))
+        """The image, shrunk by a whole factor: each pixel is the mean of a square. Raises as libheif does."""
+        content = memoryview(self._image.data)
+        stride = self._image.stride
+        width, height = self._image.size
+        shrunk = Image.new(self._image.mode, (-(-width // factor), -(-height // factor)))
         rows = max(factor, _ROWS // factor * factor)
         for top in range(0, height, rows):
             bottom = min(top + rows, height)
@@ -46,8 +47,9 @@ class HeicPhoto:
         return shrunk
 
     def _read_band(self, content: memoryview, rows: int) -> Image.Image:
-        mode, (width, _) = self._picture.mode, self._picture.size
-        band = Image.frombytes(mode, (width, rows), content, "raw", mode, self._picture.stride)
+        mode = self._image.mode
+        (width, _) = self._image.size
+        band = Image.frombytes(mode, (width, rows), content, "raw", mode, self._image.stride)
         return to_rgb(band) if mode.startswith("I;16") else band
 
 

@@ -12,7 +12,7 @@ _LENGTHS = struct.Struct("<II")
 
 
 def send(connection: socket.socket, fields: dict[str, Any], content: bytes) -> None:
-    """Send one message. Raises OSError."""
+    """Send `fields` as JSON and `content`. Raises OSError."""
     text = json.dumps(fields).encode()
     connection.sendall(_LENGTHS.pack(len(text), len(content)) + text)
     connection.sendall(content)
@@ -24,7 +24,8 @@ def receive(connection: socket.socket) -> tuple[dict[str, Any], bytes] | None:
     if lengths is None:
         return None
     text_size, content_size = _LENGTHS.unpack(lengths)
-    text, content = _read(connection, text_size), _read(connection, content_size)
+    text = _read(connection, text_size)
+    content = _read(connection, content_size)
     if text is None or content is None:
         return None
     return json.loads(text), content
@@ -32,7 +33,8 @@ def receive(connection: socket.socket) -> tuple[dict[str, Any], bytes] | None:
 
 def _read(connection: socket.socket, size: int) -> bytes | None:
     buffer = bytearray(size)
-    view, filled = memoryview(buffer), 0
+    view = memoryview(buffer)
+    filled = 0
     while filled < size:
         count = connection.recv_into(view[filled:])
         if not count:

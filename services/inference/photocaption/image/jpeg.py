@@ -6,22 +6,34 @@ of that gets to them. Formats: ITU T.81, annex B; ICC.1:2010, annex B.4.
 
 from photocaption.errors import UnsupportedImageError
 from photocaption.image.exif import read_orientation
-from photocaption.image.plain import Plain
+from photocaption.image.stripped import StrippedFile
 from photocaption.image.structure import SCAN, walk_segments
 
-_BEGIN, _END = b"\xff\xd8", b"\xff\xd9"
-_DENSITY, _EXIF, _PROFILE, _ADOBE = b"JFIF\0", b"Exif\0\0", b"ICC_PROFILE\0", b"Adobe"
-_APP0, _APP1, _APP2, _APP14, _COMMENT = 0xE0, 0xE1, 0xE2, 0xEE, 0xFE
-_LEAST_DENSITY, _LEAST_ADOBE = 14, 12  # shorter ones are not believed by libjpeg either
+_BEGIN = b"\xff\xd8"
+_END = b"\xff\xd9"
+_DENSITY = b"JFIF\0"
+_EXIF = b"Exif\0\0"
+_PROFILE = b"ICC_PROFILE\0"
+_ADOBE = b"Adobe"
+_APP0 = 0xE0
+_APP1 = 0xE1
+_APP2 = 0xE2
+_APP14 = 0xEE
+_COMMENT = 0xFE
+# shorter ones are not believed by libjpeg either
+_LEAST_DENSITY = 14
+_LEAST_ADOBE = 12
 _FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _READ_FRAMES = frozenset({0xC0, 0xC1, 0xC2})
 _CHANNELS = frozenset({1, 3, 4})
 _KINDS = {0xC3: "lossless coding", 0xC5: "hierarchical coding", 0xC6: "hierarchical coding", 0xC7: "lossless coding"}
 
 
-def read_jpeg(data: bytes) -> Plain:
-    """The first picture of a JPEG. Raises UnsupportedImageError for a kind of JPEG that is not read."""
-    pieces, exif, position = [_BEGIN], b"", 0
+def read_jpeg(data: bytes) -> StrippedFile:
+    """The first image of a JPEG. Raises UnsupportedImageError for a kind of JPEG that is not read."""
+    pieces = [_BEGIN]
+    exif = b""
+    position = 0
     profile: dict[int, bytes] = {}
     scanning = False
     for kind, begin, end in walk_segments(data):
@@ -36,18 +48,21 @@ def read_jpeg(data: bytes) -> Plain:
             pieces.append(data[position:begin])  # compressed
         if _is_needed(kind, content):
             pieces.append(data[begin:end])
-        scanning, position = scanning or kind == SCAN, end
+        scanning = scanning or kind == SCAN
+        position = end
     pieces.append(data[position : _find_end(data, position)])
-    return Plain(b"".join([*pieces, _END]), read_orientation(exif), b"".join(profile[n] for n in sorted(profile)))
+    return StrippedFile(
+        b"".join([*pieces, _END]), read_orientation(exif), b"".join(profile[n] for n in sorted(profile))
+    )
 
 
-def is_whole(data: bytes) -> bool:
-    """Whether the end of the picture is marked; `read_jpeg` marks it in any case."""
+def is_complete(data: bytes) -> bool:
+    """Whether the end of the image is marked; `read_jpeg` marks it in any case."""
     *_, (_, _, position) = walk_segments(data)
     return data.find(_END, position) >= 0
 
 
-def end_otherwise(data: bytes) -> bytes:
+def append_noise(data: bytes) -> bytes:
     """What `read_jpeg` gave, with other bits before its end: where no pixel is missing, they change nothing."""
     noise = b"\x5a\xa7\x13\xc8" * 16
     restarts = b"".join(b"\xff" + bytes([kind]) + noise for kind in range(0xD0, 0xD8))
@@ -68,7 +83,8 @@ def _is_needed(kind: int, content: bytes) -> bool:
 
 
 def _check_kind(kind: int, content: bytes) -> None:
-    bits, channels = content[:1] or b"\x08", content[5:6] or b"\x01"
+    bits = content[:1] or b"\x08"
+    channels = content[5:6] or b"\x01"
     if kind not in _READ_FRAMES:
         name = _KINDS.get(kind, "arithmetic coding")
     elif bits != b"\x08":
@@ -77,5 +93,5 @@ def _check_kind(kind: int, content: bytes) -> None:
         name = f"{channels[0]} channels"
     else:
         return
-    msg = f"The picture is a JPEG of a kind that is not read ({name}): save it as an ordinary JPEG or PNG."
+    msg = f"The photo is a JPEG of a kind that is not read ({name}): save it as an ordinary JPEG or PNG."
     raise UnsupportedImageError(msg)

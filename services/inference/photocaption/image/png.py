@@ -8,7 +8,7 @@ import zlib
 from collections.abc import Iterator
 
 from photocaption.image.exif import read_orientation
-from photocaption.image.plain import Plain
+from photocaption.image.stripped import StrippedFile
 
 MOST_PROFILE_BYTES = 4 * 2**20
 
@@ -20,10 +20,13 @@ _TRANSPARENT_SIZES = {0: 2, 2: 6}  # of the colour that is transparent, by colou
 _PALETTE = 3
 
 
-def read_png(data: bytes) -> Plain:
-    """The picture of a PNG; of an animation, the one that programs show which know no animations."""
-    pieces, orientation, profile = [_SIGNATURE], 1, b""
-    colour_type, colours = int.from_bytes(data[25:26]), 0
+def read_png(data: bytes) -> StrippedFile:
+    """The photo of a PNG; of an animation, the one that programs show which know no animations."""
+    pieces = [_SIGNATURE]
+    orientation = 1
+    profile = b""
+    colour_type = int.from_bytes(data[25:26])
+    colours = 0
     for kind, chunk in _walk_chunks(data):
         content = chunk[8:-4]
         if kind == b"PLTE" and colour_type == _PALETTE:
@@ -37,7 +40,7 @@ def read_png(data: bytes) -> Plain:
             orientation = read_orientation(content.removeprefix(b"Exif\0\0"))
         elif kind == b"iCCP":
             profile = _read_profile(content)
-    return Plain(b"".join([*pieces, _END]), orientation, profile)
+    return StrippedFile(b"".join([*pieces, _END]), orientation, profile)
 
 
 def _walk_chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:

@@ -1,9 +1,9 @@
 """Decodes photos where a runaway can be stopped: in processes of their own, killed and replaced when need be.
 
-    service, a thread for each ──socket──▶ decode_worker ──socket──▶ pixels
+    service, a thread for each ──socket──▶ image.worker ──socket──▶ pixels
 
-There is a place for each process. A place is always somebody's: free, with the thread whose photo is decoded there, or
-with the thread that starts a process in it again, for as long as it takes (`_mend`).
+The pool has `size` slots, each with a process. A slot is free, or held by the thread whose photo is decoded there, or
+by the thread that restarts its process, for as long as that takes (`_restart_worker`).
 A photo that makes its decoder run on, allocate without end or crash costs its sender an error and the service one small
 process. Copying a photo there and its pixels back takes a fraction of a millisecond.
 """
@@ -27,22 +27,22 @@ import numpy as np
 import numpy.typing as npt
 
 from photocaption import errors
-from photocaption.caption import PictureInfo
-from photocaption.errors import DeadlineExceededError, DecoderError, ImageError, UndecodableImageError
+from photocaption.caption import ImageProperties
+from photocaption.errors import DeadlineExceededError, ImageDecoderError, ImageError, UndecodableImageError
 from photocaption.image import decode, preprocessing
 from photocaption.image.decode import ImageLimits
 from photocaption.image.ipc import receive, send
-from photocaption.image.worker import TOO_SLOW_SIGNAL, Allowance, Target
+from photocaption.image.worker import TOO_SLOW_SIGNAL, DecodeLimits, Target
 from photocaption.repeated_warning import RepeatedWarning
 
 Pixels = npt.NDArray[np.uint8]
-Decode = Callable[[bytes, Target], tuple[Pixels, PictureInfo]]
+Decode = Callable[[bytes, Target], tuple[Pixels, ImageProperties]]
 
 # What the kernel does to a program that trips over its own memory. Any other end may come from outside: the system was
 # short of memory, or somebody killed it.
 _CRASHES = frozenset({signal.SIGSEGV, signal.SIGBUS, signal.SIGABRT, signal.SIGILL, signal.SIGFPE, signal.SIGSYS})
 _BYTES_A_PIXEL = 9  # see `ImageLimits`
-_BESIDE_PIXELS = 128 * 2**20  # of which NumPy takes 82, where a picture needs it
+_BESIDE_PIXELS = 128 * 2**20  # of which NumPy takes 82, where an image needs it
 _SOCKET_BYTES = 2**20  # so that most photos, and all pixels, are handed over in one go
 _DYING_SECONDS = 5.0
 # For glibc. It would give the buffers of each photo back to the system and get them anew, page by page, for the next:
@@ -50,26 +50,26 @@ _DYING_SECONDS = 5.0
 _KEEP_FREED = {"MALLOC_MMAP_THRESHOLD_": str(4 * 2**20), "MALLOC_TRIM_THRESHOLD_": str(16 * 2**20)}
 _ONE_ARENA = {"MALLOC_ARENA_MAX": "1"}  # each of libheif's threads would reserve 64 MB of the address space
 
-_MENDING_SECONDS = 1.0
+_RESTART_SECONDS = 1.0
 _STARTING_SECONDS = 60.0  # of a process on a machine that has much else to do
-_TOO_LATE = "The photo was not decoded in time. Please try again a little later."
+_TIMED_OUT = "The photo was not decoded in time. Please try again a little later."
 _NONE_DECODES = "No process decodes photos at the moment. Please try again in a few seconds."
 
 _log = logging.getLogger(__name__)
 
 
-def decode_here(data: bytes, target: Target, limits: ImageLimits) -> tuple[Pixels, PictureInfo]:
+def decode_here(data: bytes, target: Target, limits: ImageLimits) -> tuple[Pixels, ImageProperties]:
     """The encoder's input, uint8 [height, width, 3], and what the file holds, decoded in this process. Raises
     ImageError.
     """
-    picture, info = decode.decode(data, limits, sufficient_side=target.sufficient_side, brief=target.brief)
-    return preprocessing.prepare(picture, target), info
+    image, info = decode.decode(data, limits, sufficient_side=target.sufficient_side, brief=target.brief)
+    return preprocessing.prepare(image, target), info
 
 
 class DecodePool:
     """`size` processes that decode a photo each; threads may share it. Open it with `with`.
 
-    A photo gets `photo_seconds` of processor time; it is given up after `deadline_seconds` in any case. `max_bytes`:
+    A photo gets `decode_seconds` of processor time; it is given up after `deadline_seconds` in any case. `max_bytes`:
     the largest file that is sent; `program`: the module that they run.
     """
 
@@ -78,25 +78,25 @@ class DecodePool:
         size: int,
         limits: ImageLimits,
         *,
-        photo_seconds: float,
+        decode_seconds: float,
         deadline_seconds: float,
         max_bytes: int,
         program: str = "photocaption.image.worker",
     ) -> None:
         memory = _BYTES_A_PIXEL * limits.max_held_pixels + max_bytes + _BESIDE_PIXELS
         self._others = size - 1
-        self._allowance = Allowance(limits, photo_seconds, memory)
+        self._limits = DecodeLimits(limits, decode_seconds, memory)
         self._deadline_seconds = deadline_seconds
         self._program = program
         self._workers: set[_Worker] = set()
-        self._starting: set[_Worker] = set()  # by threads that mend
+        self._starting: set[_Worker] = set()  # by threads that restart one
         self._free: queue.SimpleQueue[_Worker | None] = queue.SimpleQueue()
         self._closing = threading.Event()
         self._replaced = RepeatedWarning(_log)
         self._failed = RepeatedWarning(_log)
 
     def __enter__(self) -> Self:
-        self._fill_place()
+        self._fill_slot()
         return self
 
     def __exit__(
@@ -117,23 +117,23 @@ class DecodePool:
         """Of the processes that are there now."""
         return sorted(worker.process_id for worker in list(self._workers))
 
-    def decode(self, data: bytes, target: Target) -> tuple[Pixels, PictureInfo]:
-        """As `decode_here`. Raises ImageError; DeadlineExceededError; DecoderError."""
+    def decode(self, data: bytes, target: Target) -> tuple[Pixels, ImageProperties]:
+        """As `decode_here`. Raises ImageError; DeadlineExceededError; ImageDecoderError."""
         deadline = time.monotonic() + self._deadline_seconds
         try:
             return self._decode_once(data, target, deadline)
         except _KilledError:  # from outside, perhaps: the photo has nothing to do with it
             return self._decode_again(data, target, deadline)
 
-    def _decode_again(self, data: bytes, target: Target, deadline: float) -> tuple[Pixels, PictureInfo]:
+    def _decode_again(self, data: bytes, target: Target, deadline: float) -> tuple[Pixels, ImageProperties]:
         try:
             return self._decode_once(data, target, deadline)
         except _KilledError as error:
             if error.from_outside:
-                raise DecoderError("The photo could not be decoded just now. Please try again.") from error
-            raise UndecodableImageError("The picture cannot be decoded.") from error
+                raise ImageDecoderError("The photo could not be decoded just now. Please try again.") from error
+            raise UndecodableImageError("The photo cannot be decoded.") from error
 
-    def _decode_once(self, data: bytes, target: Target, deadline: float) -> tuple[Pixels, PictureInfo]:
+    def _decode_once(self, data: bytes, target: Target, deadline: float) -> tuple[Pixels, ImageProperties]:
         worker = self._take(deadline)
         try:
             return worker.decode(data, target, deadline)
@@ -150,10 +150,12 @@ class DecodePool:
             try:
                 worker = self._free.get(timeout=max(0.001, deadline - time.monotonic()))
             except queue.Empty:
-                raise (DeadlineExceededError(_TOO_LATE) if self.available else DecoderError(_NONE_DECODES)) from None
+                raise (
+                    DeadlineExceededError(_TIMED_OUT) if self.available else ImageDecoderError(_NONE_DECODES)
+                ) from None
             if worker is None:
                 self._free.put(None)
-                raise DecoderError(_NONE_DECODES)
+                raise ImageDecoderError(_NONE_DECODES)
             if worker.alive:
                 return worker
             self._replace(worker)
@@ -163,31 +165,32 @@ class DecodePool:
 
         Until then there is one, and whoever has it is alone here.
         """
-        others, self._others = self._others, 0
+        others = self._others
+        self._others = 0
         for _ in range(others):
-            self._fill_place()
+            self._fill_slot()
 
     def _replace(self, worker: "_Worker") -> None:
         self._workers.discard(worker)
         worker.kill()
         if not self._closing.is_set():
             self._replaced.warn(f"a process that decodes was replaced: {worker.end}")
-            self._fill_place(tested=worker.ready)
+            self._fill_slot(tested=worker.ready)
 
-    def _fill_place(self, *, tested: bool = True) -> None:
-        """Start a process in a place; where that fails, or the last one never got ready, leave it to a thread."""
+    def _fill_slot(self, *, tested: bool = True) -> None:
+        """Start a process in a slot; where that fails, or the last one never got ready, leave it to a thread."""
         try:
             if not tested:
-                raise DecoderError(_NONE_DECODES)
-            self._add(_Worker(self._program, self._allowance))
-        except (OSError, DecoderError) as error:
+                raise ImageDecoderError(_NONE_DECODES)
+            self._add(_Worker(self._program, self._limits))
+        except (OSError, ImageDecoderError) as error:
             self._failed.warn(f"a process that decodes cannot be started: {error}")
-            threading.Thread(target=self._mend, name="mend", daemon=True).start()
+            threading.Thread(target=self._restart_worker, name="restart", daemon=True).start()
 
-    def _mend(self) -> None:
-        while not self._closing.wait(_MENDING_SECONDS):
+    def _restart_worker(self) -> None:
+        while not self._closing.wait(_RESTART_SECONDS):
             try:
-                worker = _Worker(self._program, self._allowance)
+                worker = _Worker(self._program, self._limits)
             except OSError as error:
                 self._failed.warn(f"a process that decodes cannot be started: {error}")
                 continue
@@ -218,20 +221,20 @@ class _KilledError(Exception):
 class _Worker:
     """One process, and our end of its socket."""
 
-    def __init__(self, program: str, allowance: Allowance) -> None:
+    def __init__(self, program: str, limits: DecodeLimits) -> None:
         self._socket, theirs = socket.socketpair()
         for end in (self._socket, theirs):
             end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SOCKET_BYTES)
         with theirs, contextlib.ExitStack() as otherwise:
             otherwise.callback(self._socket.close)
-            self._process = _start(program, theirs, allowance)
+            self._process = _start(program, theirs, limits)
             otherwise.pop_all()
         self.ready = False
         self.usable = True
 
     @property
     def process_id(self) -> int:
-        """As the system counts."""
+        """The operating system's number of the process."""
         return self._process.pid
 
     def wait_until_ready(self, deadline: float) -> bool:
@@ -240,14 +243,14 @@ class _Worker:
             self._await_ready(deadline)
         return self.ready
 
-    def decode(self, data: bytes, target: Target, deadline: float) -> tuple[Pixels, PictureInfo]:
+    def decode(self, data: bytes, target: Target, deadline: float) -> tuple[Pixels, ImageProperties]:
         """Have a photo decoded before `deadline` on the monotonic clock; afterwards it may no longer be `usable`."""
         self.usable = False
         fields, pixels = self._exchange(data, target, deadline)
         self.usable = True
         if "error" in fields:
             raise _read_error(fields)
-        return np.frombuffer(pixels, np.uint8).reshape(target.height, target.width, 3), PictureInfo(**fields)
+        return np.frombuffer(pixels, np.uint8).reshape(target.height, target.width, 3), ImageProperties(**fields)
 
     @property
     def alive(self) -> bool:
@@ -256,12 +259,12 @@ class _Worker:
 
     @property
     def end(self) -> str:
-        """How it ended."""
+        """How the process ended: a signal's name or an exit code."""
         code = self._process.returncode or 0
         return signal.Signals(-code).name if code < 0 else f"exit code {code}"
 
     def kill(self) -> None:
-        """End it, whatever it is doing."""
+        """Kill the process and close the socket, which wakes whoever waits for an answer."""
         self._process.kill()
         self._process.wait()
         with contextlib.suppress(OSError):
@@ -272,7 +275,7 @@ class _Worker:
         try:
             answer = self._ask(data, target, deadline)
         except TimeoutError:
-            raise DeadlineExceededError(_TOO_LATE) from None
+            raise DeadlineExceededError(_TIMED_OUT) from None
         except OSError:
             answer = None
         if answer is None:
@@ -302,17 +305,17 @@ class _Worker:
             self._process.wait(_DYING_SECONDS)
         number = -(self._process.returncode or 0)
         if not self.ready and number <= 0:
-            return DecoderError(_NONE_DECODES)
+            return ImageDecoderError(_NONE_DECODES)
         if number == TOO_SLOW_SIGNAL:
-            return UndecodableImageError("The picture takes too long to decode.")
+            return UndecodableImageError("The photo takes too long to decode.")
         if number in _CRASHES:
-            return UndecodableImageError("The picture is damaged: its decoder could not cope with it.")
+            return UndecodableImageError("The photo is damaged: its decoder could not cope with it.")
         return _KilledError(self.end, from_outside=number == signal.SIGKILL)
 
 
-def _start(program: str, theirs: socket.socket, allowance: Allowance) -> subprocess.Popen[bytes]:
+def _start(program: str, theirs: socket.socket, limits: DecodeLimits) -> subprocess.Popen[bytes]:
     return subprocess.Popen(  # noqa: S603  # our own program
-        [sys.executable, "-m", program, str(theirs.fileno()), allowance.dump()],
+        [sys.executable, "-m", program, str(theirs.fileno()), limits.dump()],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         env=_environment(),

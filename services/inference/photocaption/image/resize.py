@@ -27,7 +27,7 @@ class InputSpec(Protocol):
 def resize(image: Image.Image, spec: InputSpec) -> Image.Image:
     """Squash a photo, in RGB or YCbCr, to the canonical form and resize that to the encoder's input, in RGB.
 
-    The detour makes a large original look as soft as the pictures that the model has learnt from
+    The detour makes a large original look as soft as the images that the model has learnt from
     (docs/architecture.md). From there on it is the bicubic filter, as in training.
     """
     if image.mode == "YCbCr":
@@ -48,11 +48,13 @@ def _resize_planes(image: Image.Image, spec: InputSpec) -> Image.Image:
     """Nearly the same, by way of brightness and colour alone, in three quarters of the time: values differ by about
     one.
     """
-    size, side = (spec.width, spec.height), spec.canonical_size
+    size = (spec.width, spec.height)
+    side = spec.canonical_size
     brightness, *colours = image.split()
     colours = [colour.reduce(2) for colour in colours]  # from here on it has half the resolution, as JPEG keeps it
     if side is not None:
-        brightness, colours = _squash(brightness, side), [_squash(colour, side // 2) for colour in colours]
+        brightness = _squash(brightness, side)
+        colours = [_squash(colour, side // 2) for colour in colours]
     planes = [brightness.resize(size, Image.Resampling.BICUBIC)]
     planes += [colour.resize(size, Image.Resampling.BILINEAR) for colour in colours]
     return Image.merge("YCbCr", planes).convert("RGB")

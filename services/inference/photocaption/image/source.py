@@ -12,7 +12,7 @@ _WRITTEN_AS_THEY_ARE = frozenset({"1", "L", "LA", "P", "RGB", "RGBA", "I;16"})
 
 
 def read_photo(photo: object) -> bytes:
-    """The bytes of a `Photo`; those of a Pillow image are a PNG of the picture as a person sees it.
+    """The bytes of a `Photo`; those of a Pillow image are a PNG of the image as a person sees it.
 
     Raises OSError where a path cannot be read, and TypeError for what is no photo.
     """
@@ -34,7 +34,9 @@ def _write_png(image: Image.Image) -> bytes:
     upright = ImageOps.exif_transpose(image)
     profile = upright.info.get("icc_profile")
     if upright.mode not in _WRITTEN_AS_THEY_ARE:
-        upright, profile = upright.convert("RGB"), None  # the profile was of the other mode's colours
+        # the profile was of the other mode's colours
+        upright = upright.convert("RGB")
+        profile = None
     file = io.BytesIO()
     upright.save(file, "PNG", compress_level=1, icc_profile=profile)
     return file.getvalue()

@@ -18,7 +18,8 @@ MOST_CHUNKS = 50_000
 MOST_BLOCKS = 50_000
 
 SCAN = 0xDA
-_END, _APP1 = 0xD9, 0xE1
+_END = 0xD9
+_APP1 = 0xE1
 _WITHOUT_LENGTH = frozenset({0x01, 0xD8})
 _EXIF = b"Exif\0\0"
 # A marker: not a stuffed zero, not a restart; both belong to the compressed data between markers.
@@ -26,7 +27,9 @@ _MARKER = re.compile(rb"\xff[^\x00\xff\xd0-\xd7]")
 _PNG_SIGNATURE_SIZE = 8
 _PNG_CHUNK_OVERHEAD = 12
 _GIF_HEADER_SIZE = 13
-_GIF_EXTENSION, _GIF_PICTURE, _GIF_TRAILER = 0x21, 0x2C, 0x3B
+_GIF_EXTENSION = 0x21
+_GIF_IMAGE = 0x2C
+_GIF_TRAILER = 0x3B
 
 
 def check_structure(data: bytes, format_name: str) -> None:
@@ -61,9 +64,9 @@ def count_scans(data: bytes) -> int:
 
 
 def walk_segments(data: bytes) -> Iterator[tuple[int, int, int]]:
-    """Kind, begin and end of each segment, up to the end of the first picture.
+    """Kind, begin and end of each segment, up to the end of the first image.
 
-    What follows that, the film of a moving photo say, is nobody's business.
+    What follows it, such as the film of a motion photo, is ignored.
     """
     position = 2
     while (marker := _MARKER.search(data, position)) and data[marker.end() - 1] != _END:
@@ -83,7 +86,7 @@ def _check_png(data: bytes) -> None:
 
 
 def _check_gif(data: bytes) -> None:
-    """Walk from block to block up to the first picture."""
+    """Walk from block to block up to the first image."""
     colours = 2 << (data[10] & 7) if data[10] & 0x80 else 0
     position = _GIF_HEADER_SIZE + 3 * colours
     in_extension = False
@@ -95,7 +98,7 @@ def _check_gif(data: bytes) -> None:
         elif byte == _GIF_EXTENSION:
             position += 2
             in_extension = True
-        elif byte in {_GIF_PICTURE, _GIF_TRAILER}:
+        elif byte in {_GIF_IMAGE, _GIF_TRAILER}:
             return
         else:
             position += 1

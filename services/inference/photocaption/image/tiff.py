@@ -1,4 +1,4 @@
-"""Reads the tags of a TIFF's first picture, decides by them, and leaves out those that pixels do not need.
+"""Reads the tags of a TIFF's first image, decides by them, and leaves out those that pixels do not need.
 
 Pillow does not honour all of them. What it would misread is put right here or refused with the name of the kind.
 Format: TIFF 6.0, its technical notes, and BigTIFF.
@@ -8,16 +8,33 @@ from dataclasses import dataclass
 
 from photocaption.errors import UnsupportedImageError
 from photocaption.image.exif import ORIENTATION, Directory, Layout
-from photocaption.image.plain import Plain
+from photocaption.image.stripped import StrippedFile
 
-_BITS, _COMPRESSION, _PHOTOMETRIC, _SAMPLES, _PLANAR = 258, 259, 262, 277, 284
-_COLOURS, _SUBDIRECTORIES, _INKS, _EXTRA, _SAMPLE_FORMAT, _PROFILE, _DNG = 320, 330, 332, 338, 339, 34675, 50706
-_SUBFILE, _REDUCED = 254, 1
+_BITS = 258
+_COMPRESSION = 259
+_PHOTOMETRIC = 262
+_SAMPLES = 277
+_PLANAR = 284
+_COLOURS = 320
+_SUBDIRECTORIES = 330
+_INKS = 332
+_EXTRA = 338
+_SAMPLE_FORMAT = 339
+_PROFILE = 34675
+_DNG = 50706
+_SUBFILE = 254
+_REDUCED = 1
 _NEEDED = frozenset(
     {256, 257, _BITS, _COMPRESSION, _PHOTOMETRIC, 266, 273, _SAMPLES, 278, 279, _PLANAR, 292, 293, 317, _COLOURS}
     | {322, 323, 324, 325, _INKS, _EXTRA, _SAMPLE_FORMAT, 347, *range(512, 522), 529, 530, 531, 532}
 )
-_WHITE_IS_ZERO, _BLACK_IS_ZERO, _RGB, _PALETTE, _CMYK, _YCBCR, _LAB = 0, 1, 2, 3, 5, 6, 8
+_WHITE_IS_ZERO = 0
+_BLACK_IS_ZERO = 1
+_RGB = 2
+_PALETTE = 3
+_CMYK = 5
+_YCBCR = 6
+_LAB = 8
 _NAMES = {
     _WHITE_IS_ZERO: "grey", _BLACK_IS_ZERO: "grey", _RGB: "RGB", _PALETTE: "palette", 4: "mask", _CMYK: "inks",
     _YCBCR: "YCbCr", _LAB: "Lab", 9: "ICC Lab", 10: "ITU Lab", 32844: "LogL", 32845: "LogLuv",
@@ -26,7 +43,10 @@ _RAW = frozenset({32803, 34892})  # values of a sensor
 _CANON = b"CR\2\0"  # behind the head of a CR2
 _CHANNELS = {_RGB: 3, _CMYK: 4, _YCBCR: 3, _LAB: 3}
 _EXTRAS = frozenset({0, 1, 2})  # of no meaning, premultiplied alpha, and alpha
-_UNSIGNED, _SIGNED, _FLOAT, _UNKNOWN = 1, 2, 3, 4
+_UNSIGNED = 1
+_SIGNED = 2
+_FLOAT = 3
+_UNKNOWN = 4
 _FORMATS = {_SIGNED: "signed", _FLOAT: "floating point"}
 _READ = {  # bits of a value and how they are meant, by what they are
     _WHITE_IS_ZERO: {*((bits, _UNSIGNED) for bits in (1, 2, 4, 8, 16, 32)), (16, _SIGNED), (32, _SIGNED), (32, _FLOAT)},
@@ -40,13 +60,14 @@ _READ[_BLACK_IS_ZERO] = _READ[_WHITE_IS_ZERO]
 _READ_COMPRESSIONS = frozenset({1, 2, 3, 4, 5, 6, 7, 8, 32771, 32773, 32946, 34925, 50000})
 _JPEG = frozenset({6, 7})
 _SEPARATE = 2
-_SHORT, _LONG = 3, 4
+_SHORT = 3
+_LONG = 4
 _LONGER = frozenset({16, 17, 18})
 _TIFF = 42
 
 
-def read_tiff(data: bytes) -> Plain:
-    """The first picture of a TIFF. Raises UnsupportedImageError for a kind of TIFF that is not read, ValueError."""
+def read_tiff(data: bytes) -> StrippedFile:
+    """The first image of a TIFF. Raises UnsupportedImageError for a kind of TIFF that is not read, ValueError."""
     directory = Directory(data)
     _refuse_raw(directory, is_canon=data.startswith(_CANON, 8))
     pixels = _Pixels.read(directory)
@@ -64,7 +85,7 @@ def read_tiff(data: bytes) -> Plain:
     unsigned = pixels.bits == 32 and pixels.format == _UNSIGNED
     if unsigned:
         changed[_SAMPLE_FORMAT] = ("H", [_SIGNED])
-    return Plain(
+    return StrippedFile(
         _rewrite(data, directory, changed),
         directory.number(ORIENTATION, 1),
         directory.content(_PROFILE),
@@ -100,16 +121,16 @@ class _Pixels:
 
     def check(self) -> None:
         if self.compression not in _READ_COMPRESSIONS:
-            raise _refuse(f"compression {self.compression}")
+            raise _unsupported(f"compression {self.compression}")
         if not self.even or (self.bits, self.format) not in _READ.get(self.photometric, ()):
-            raise _refuse(self._describe())
+            raise _unsupported(self._name())
         if self.compression in _JPEG and self.bits != 8:
-            raise _refuse(f"{self._describe()}, JPEG")
+            raise _unsupported(f"{self._name()}, JPEG")
         further = self.samples - _CHANNELS.get(self.photometric, 1)
         if further < 0 or (further and not self._reads_further(further)) or self.inks != 1:
-            raise _refuse(f"{self._describe()} in {self.samples} channels")
+            raise _unsupported(f"{self._name()} in {self.samples} channels")
         if self.planar == _SEPARATE and self.samples > 1 and self.photometric not in {_RGB, _CMYK}:
-            raise _refuse(f"{self._describe()} in separate planes")
+            raise _unsupported(f"{self._name()} in separate planes")
 
     def _reads_further(self, further: int) -> bool:
         """Alpha, and channels that mean nothing; alpha beside ink is not read."""
@@ -122,7 +143,7 @@ class _Pixels:
             return False
         return self.bits == 8 and self.photometric in {_BLACK_IS_ZERO, _RGB, _PALETTE}
 
-    def _describe(self) -> str:
+    def _name(self) -> str:
         meant = _FORMATS.get(self.format, "")
         name = _NAMES.get(self.photometric, f"colour space {self.photometric}")
         return f"{name} of {self.bits} bits{', ' * bool(meant)}{meant}"
@@ -136,9 +157,9 @@ def _refuse_raw(directory: Directory, *, is_canon: bool) -> None:
         raise UnsupportedImageError(msg)
 
 
-def _refuse(kind: str) -> UnsupportedImageError:
+def _unsupported(kind: str) -> UnsupportedImageError:
     return UnsupportedImageError(
-        f"The picture is a TIFF of a kind that is not read ({kind}): save it as a JPEG, a PNG or a TIFF of 8 bits."
+        f"The photo is a TIFF of a kind that is not read ({kind}): save it as a JPEG, a PNG or a TIFF of 8 bits."
     )
 
 
@@ -155,7 +176,9 @@ def _rewrite(data: bytes, directory: Directory, changed: dict[int, tuple[str, li
         tag = directory.tags.get(number)
         if number in changed:
             code, numbers = changed[number]
-            kind, count, value = _SHORT, len(numbers), layout.pack(code, *numbers)
+            kind = _SHORT
+            count = len(numbers)
+            value = layout.pack(code, *numbers)
         elif tag is not None and directory.layout == layout:
             entries.append(layout.pack("H", number, tag.kind) + layout.pack("I", tag.count) + tag.value)
             continue

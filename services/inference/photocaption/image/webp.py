@@ -3,15 +3,17 @@
 import struct
 
 from photocaption.image.exif import read_orientation
-from photocaption.image.plain import Plain
+from photocaption.image.stripped import StrippedFile
 
 _HEADER_SIZE = 12
 _MOST_CHUNKS = 10_000
 
 
-def read_webp(data: bytes) -> Plain:
+def read_webp(data: bytes) -> StrippedFile:
     """A WebP as it is: its decoder does not look at metadata."""
-    orientation, profile, position = 1, b"", _HEADER_SIZE
+    orientation = 1
+    profile = b""
+    position = _HEADER_SIZE
     for _ in range(_MOST_CHUNKS):
         if position + 8 > len(data):
             break
@@ -21,4 +23,4 @@ def read_webp(data: bytes) -> Plain:
         elif kind == b"ICCP":
             profile = data[position + 8 : position + 8 + size]
         position += 8 + size + size % 2
-    return Plain(data, orientation, profile)
+    return StrippedFile(data, orientation, profile)

@@ -30,22 +30,24 @@ _STATM = Path("/proc/self/statm")  # the size of the address space, in pages, co
 
 
 @dataclass(frozen=True, slots=True)
-class Allowance:
-    """What a photo may be and cost: its `limits`, `seconds` of processor time, `memory` in bytes beside the program."""
+class DecodeLimits:
+    """What decoding a photo may cost: `image`, its size; `decode_seconds` of processor time; `memory` in bytes beside
+    the program's own.
+    """
 
-    limits: ImageLimits
-    seconds: float
+    image: ImageLimits
+    decode_seconds: float
     memory: int
 
     def dump(self) -> str:
-        """As a program's argument."""
+        """As JSON, for the command line of the process."""
         return json.dumps(dataclasses.asdict(self))
 
     @classmethod
-    def parse(cls, text: str) -> "Allowance":
-        """What `dump` made."""
+    def parse(cls, text: str) -> "DecodeLimits":
+        """The limits that `dump` wrote."""
         fields = json.loads(text)
-        return cls(ImageLimits(**fields["limits"]), fields["seconds"], fields["memory"])
+        return cls(ImageLimits(**fields["image"]), fields["decode_seconds"], fields["memory"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,18 +62,18 @@ class Target:
 
 
 def main() -> None:
-    """Serve the socket that the first argument names, under the allowance of the second."""
+    """Serve the socket that the first argument names, under the limits of the second."""
     connection = socket.socket(fileno=int(sys.argv[1]))
-    allowance = Allowance.parse(sys.argv[2])
+    limits = DecodeLimits.parse(sys.argv[2])
     # Signals to the group are for the service, which still needs us while it drains.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
-    _limit(allowance.memory)
+    _limit(limits.memory)
     send(connection, {}, b"")  # ready
     while (request := receive(connection)) is not None:
         fields, data = request
-        _answer(connection, data, Target(**fields), allowance)
+        _answer(connection, data, Target(**fields), limits)
 
 
 def _limit(memory: int) -> None:
@@ -82,19 +84,20 @@ def _limit(memory: int) -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
-def _answer(connection: socket.socket, data: bytes, target: Target, allowance: Allowance) -> None:
-    signal.setitimer(signal.ITIMER_PROF, allowance.seconds * decode.get_patience(data))
+def _answer(connection: socket.socket, data: bytes, target: Target, limits: DecodeLimits) -> None:
+    signal.setitimer(signal.ITIMER_PROF, limits.decode_seconds * decode.find_time_factor(data))
     try:
-        picture, info = decode.decode(
-            data, allowance.limits, sufficient_side=target.sufficient_side, brief=target.brief
-        )
-        resized = resize(picture, target)
+        image, info = decode.decode(data, limits.image, sufficient_side=target.sufficient_side, brief=target.brief)
+        resized = resize(image, target)
     except ImageError as error:
-        answer, content = {"error": type(error).__name__, "message": str(error)}, b""
+        answer = {"error": type(error).__name__, "message": str(error)}
+        content = b""
     except MemoryError:
-        answer, content = {"error": ImageTooLargeError.__name__, "message": "The picture takes too much memory."}, b""
+        answer = {"error": ImageTooLargeError.__name__, "message": "The photo takes too much memory."}
+        content = b""
     else:
-        answer, content = dataclasses.asdict(info), resized.tobytes()
+        answer = dataclasses.asdict(info)
+        content = resized.tobytes()
     finally:
         signal.setitimer(signal.ITIMER_PROF, 0)
     send(connection, answer, content)

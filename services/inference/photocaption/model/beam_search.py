@@ -24,7 +24,7 @@ import numpy.typing as npt
 
 from photocaption.model.manifest import SpecialTokens
 from photocaption.model.runtime import WORDS_CONTEXT, Decoder, DecoderStep, Floats, Tensors
-from photocaption.model.top_k import argsort_largest
+from photocaption.model.top_k import argsort_top_k
 
 # Stands in for -inf and NaN, where a decoder's arithmetic fails, so that even then the search ends, with a sentence.
 _LOWEST = np.float32(-1e4)
@@ -171,7 +171,7 @@ def _offer(step: DecoderStep, count: int | None, tokens: SpecialTokens) -> tuple
         return step.tokens, log_probabilities
     photos, beams, words = log_probabilities.shape
     flat = log_probabilities.reshape(photos * beams, words)
-    best = argsort_largest(flat, min(count, words))
+    best = argsort_top_k(flat, min(count, words))
     shape = photos, beams, -1
     return best.reshape(shape), np.take_along_axis(flat, best, axis=1).reshape(shape)
 

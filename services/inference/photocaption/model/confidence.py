@@ -22,5 +22,5 @@ def calibrate(mean: float, calibration: Calibration | None, *, evidence: float =
 
 
 def _sigmoid(x: float) -> float:
-    """Without overflow for any x."""
+    """The logistic function, without overflow for any x."""
     return 0.5 * (1 + math.tanh(x / 2))

@@ -27,7 +27,7 @@ _FASTER_WITH = (AMX,)
 _log = logging.getLogger(__name__)
 
 
-def open_encoder(files: ModelFiles, engine: EngineName | None = None, *, threads: int, callers: int = 1) -> Encoder:
+def open_encoder(files: ModelFiles, engine: EngineName | None = None, *, threads: int, workers: int = 1) -> Encoder:
     """The encoder on the engine of that name; None takes the name that the environment gives, else `auto`.
 
     `auto` is OpenVINO where it is installed, faster and reads this encoder, and else ONNX Runtime. Only the one that is
@@ -47,7 +47,7 @@ def open_encoder(files: ModelFiles, engine: EngineName | None = None, *, threads
             if name == "openvino":
                 raise
             _log.warning("OpenVINO does not take the encoder, so that ONNX Runtime tries: %s", error)
-    return OnnxEncoder(files, threads=threads, callers=callers)
+    return OnnxEncoder(files, threads=threads, workers=workers)
 
 
 def _is_openvino_faster() -> bool:

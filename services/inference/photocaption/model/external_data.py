@@ -5,7 +5,10 @@ Walks through the Protocol Buffers of an ONNX model as far as tensors can be: ht
 
 from collections.abc import Iterator
 
-_VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
+_VARINT = 0
+_FIXED64 = 1
+_BYTES = 2
+_FIXED32 = 5
 _SIZES = {_FIXED64: 8, _FIXED32: 4}
 _TENSOR = "tensor"
 # By message: which fields hold messages with tensors in them.
@@ -18,7 +21,8 @@ _INSIDE = {
     "attribute": {5: _TENSOR, 6: "graph", 10: _TENSOR, 11: "graph", 22: "sparse", 23: "sparse"},
     "sparse": {1: _TENSOR, 2: _TENSOR},
 }
-_EXTERNAL_DATA, _DATA_LOCATION = 13, 14
+_EXTERNAL_DATA = 13
+_DATA_LOCATION = 14
 
 
 def has_external_data(model: bytes) -> bool:
@@ -40,7 +44,8 @@ def _walk_fields(message: memoryview) -> Iterator[tuple[int, memoryview | None]]
     position = 0
     while position < len(message):
         tag, position = _read_varint(message, position)
-        number, kind = tag >> 3, tag & 7
+        number = tag >> 3
+        kind = tag & 7
         if kind == _BYTES:
             size, position = _read_varint(message, position)
             yield number, message[position : position + size]

@@ -8,7 +8,10 @@ import platform
 from collections.abc import Mapping
 from pathlib import Path
 
-AMX, AVX512_VNNI, AVX_VNNI, AVX2 = "amx_int8", "avx512_vnni", "avx_vnni", "avx2"
+AMX = "amx_int8"
+AVX512_VNNI = "avx512_vnni"
+AVX_VNNI = "avx_vnni"
+AVX2 = "avx2"
 
 _BEST_FIRST = (AMX, AVX512_VNNI, AVX_VNNI, AVX2)
 _CPUINFO = Path("/proc/cpuinfo")

@@ -60,7 +60,7 @@ class FeatureSpec(_Section):
 
     @property
     def cells(self) -> int:
-        """Grid cells of a photo."""
+        """How many cells the grid has: rows × columns."""
         return self.rows * self.columns
 
 
@@ -77,7 +77,7 @@ class SpecialTokens(_Section):
         return self.padding, self.start, self.end, self.unknown
 
 
-class Decoding(_Section):
+class SearchDefaults(_Section):
     """The search that the bundle was tuned for.
 
     `max_length` counts words, without the end token; `repeatable_words`: the only words that a caption may hold twice,
@@ -117,7 +117,7 @@ class Calibration(_Section):
 
 
 class Manifest(_Section):
-    """`manifest.json` of a bundle."""
+    """The whole of `manifest.json`; docs/architecture.md explains each field."""
 
     schema_version: Literal[1]
     name: str = Field(min_length=1)
@@ -127,7 +127,7 @@ class Manifest(_Section):
     features: FeatureSpec
     tokens: SpecialTokens
     vocabulary_size: PositiveInt
-    decoding: Decoding
+    decoding: SearchDefaults
     encoder: EncoderInfo
     decoder: DecoderInfo
     confidence: Calibration | None

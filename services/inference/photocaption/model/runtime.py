@@ -44,7 +44,7 @@ class DecoderStep:
 
 
 class Encoder(Protocol):
-    """Reads photos."""
+    """Turns images into features."""
 
     @property
     def engine(self) -> str:
@@ -60,7 +60,7 @@ class Encoder(Protocol):
 
 
 class Decoder(Protocol):
-    """Writes sentences, a word at a time."""
+    """The recurrent network that scores the next word."""
 
     def start(self, features: Floats) -> DecoderStart:
         """What the steps need, from features [P, cells, channels]."""

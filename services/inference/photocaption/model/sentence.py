@@ -33,14 +33,15 @@ def write_caption(words: Sequence[str]) -> str:
     return " ".join(words)
 
 
-def write_alt_text(words: Sequence[str]) -> str:
-    """Words, as the vocabulary spells them, as a sentence: a capital, a full stop, punctuation where it belongs, names
-    as they are written, and "an" before a vowel.
+def write_alt_text(words: Sequence[str], *, english: bool = True) -> str:
+    """Words, as the vocabulary spells them, as a sentence: a capital, a full stop, punctuation where it belongs; in
+    English also names as they are written, and "an" before a vowel.
     """
     text = _SPACE_BEFORE.sub("", " ".join(words))
     text = _SPACED_HYPHEN.sub("-", _SPACE_AFTER.sub("", text))
-    text = _A_BEFORE_VOWEL.sub("an", text)
-    text = _LONE_I.sub("I", text).rstrip(" ,;:-")
-    text = _WORD.sub(lambda word: _NAMES.get(word[0], word[0]), text)
+    if english:
+        text = _LONE_I.sub("I", _A_BEFORE_VOWEL.sub("an", text))
+        text = _WORD.sub(lambda word: _NAMES.get(word[0], word[0]), text)
+    text = text.rstrip(" ,;:-")
     text = text[:1].upper() + text[1:]
     return text if text.endswith(_ENDS) else f"{text}."

@@ -23,7 +23,7 @@ _SIGNATURES = ("encode", "start", "step")
 
 
 class SavedModelEncoder:
-    """The signature `encode`."""
+    """The encoder: the signature `encode` of the SavedModel."""
 
     engine = "tensorflow"
 
@@ -39,7 +39,7 @@ class SavedModelEncoder:
 
 
 class SavedModelDecoder:
-    """The signatures `start` and `step`."""
+    """The decoder: the signatures `start` and `step` of the SavedModel."""
 
     def __init__(self, start: Signature, step: Signature, convert: Callable[[npt.NDArray[Any]], object]) -> None:
         """`convert` makes a tensor of an array."""

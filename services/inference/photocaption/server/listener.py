@@ -1,9 +1,9 @@
 """Starts to listen, and stops without losing a connection that the kernel has already made.
 
 When a listening socket is closed, Linux resets the connections that wait to be accepted, and one can come between the
-last `accept` and `close`. So the door is shut in two steps: first a filter drops packets that ask for a new connection,
-and everything made until then is accepted in peace; then the socket is closed. Who is dropped asks again a second
-later, and finds nobody listening, or our successor.
+last `accept` and `close`. So listening ends in two steps: first a packet filter drops requests for new connections, and
+those that were made until then are accepted; then the socket is closed. A client whose request is dropped repeats it
+one second later, and finds nobody listening, or our successor.
 """
 
 import contextlib
@@ -13,10 +13,11 @@ import socket
 import struct
 
 ACCEPTED_AT_ONCE = 64  # connections that the event loop takes before it does anything else
-_OTHER_FILES = 128  # that the process has open beside connections: decoders, the model, its log, and then some
+_OTHER_FILES = 128  # that the process has open beside connections: decoders, the model, its log, and a reserve
 _BACKLOG = 2048
 _SO_ATTACH_FILTER = 26
-_FLAGS_OFFSET, _SYN = 13, 0x02  # RFC 9293, section 3.1
+_FLAGS_OFFSET = 13  # of a TCP header: RFC 9293, section 3.1
+_SYN = 0x02
 # Classic BPF, as (code, jump if true, jump if false, constant); a socket's filter sees a packet from its TCP header on.
 _DROP_NEW_CONNECTIONS = (
     (0x30, 0, 0, _FLAGS_OFFSET),  # load a byte
@@ -43,7 +44,7 @@ def reserve_files(connections: int) -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (needed, hard))
 
 
-def widen(listener: socket.socket) -> None:
+def restore_backlog(listener: socket.socket) -> None:
     """Let the kernel keep more connections than the event loop, which has set that to what it takes at once."""
     listener.listen(_BACKLOG)
 
@@ -61,7 +62,7 @@ def open_listener(host: str, port: int) -> socket.socket:
     return listener
 
 
-def admit_no_more(listener: socket.socket) -> bool:
+def drop_new_connections(listener: socket.socket) -> bool:
     """Have no new connections made to `listener`; whether the system can do that."""
     program = b"".join(struct.pack("HBBI", *instruction) for instruction in _DROP_NEW_CONNECTIONS)
     buffer = ctypes.create_string_buffer(program, len(program))

@@ -47,24 +47,24 @@ from photocaption.server.upgrades import wishes_upgrade, write_plain_head
 
 _LINGER_SECONDS = 2.0  # for a client that goes on sending what nobody wants any more, so that it sees the answer
 _DROPPED_BYTES = 2**20  # of a client that hears nothing, or does not want to
-_BODY_A_FRAMING = 4  # bytes of a body that must come with one of chunked framing, once `header_bytes` are used up
+_BODY_A_FRAMING = 4  # bytes of a body that must come with one of chunked framing, once `max_header_bytes` are used up
 
 
 @dataclass(frozen=True, slots=True)
 class ConnectionLimits:
     """How much of everything a connection may take.
 
-    `header_bytes`: of a request beside its body; `answer_seconds`: for the work on a request; `reading_seconds`: for
-    the client to take the answer.
+    `max_header_bytes`: of a request beside its body; `answer_seconds`: for the work on a request; `reading_seconds`:
+    for the client to take the answer.
     """
 
-    connections: int
-    header_bytes: int
+    max_connections: int
+    max_header_bytes: int
     header_seconds: float
     body_seconds: float
     answer_seconds: float
     reading_seconds: float
-    idle_seconds: float
+    keep_alive_seconds: float
 
 
 class LimitedConfig(uvicorn.Config):
@@ -85,7 +85,7 @@ class _Phase(enum.Enum):
     CLOSING = enum.auto()
 
 
-class _Enough(Exception):  # noqa: N818  # it says so to the parser
+class _StopParsing(Exception):  # noqa: N818  # it says so to the parser
     """Raised in what the parser calls, so that it reads no further."""
 
 
@@ -98,10 +98,10 @@ class LimitedProtocol(HttpToolsProtocol):
         self._limits = config.limits
         self.phase = _Phase.CONNECTED
         self.phase_began = 0.0
-        self._deaf = False  # whatever else arrives is dropped
+        self._discarding = False  # what else arrives is dropped
         self._wishes_upgrade = False
         self._close_after_body = False
-        self._allowance = config.limits.header_bytes  # bytes that may come beside the body
+        self._bytes_left = config.limits.max_header_bytes  # bytes that may come beside the body
         self._timer: asyncio.TimerHandle | None = None
 
     @property
@@ -114,7 +114,7 @@ class LimitedProtocol(HttpToolsProtocol):
         super().connection_made(transport)
         transport.set_write_buffer_limits(high=0)  # tells us of each byte that the client does not take
         self._enter(_Phase.CONNECTED, self._limits.header_seconds)
-        if len(self.connections) > self._limits.connections and not self._make_room():
+        if len(self.connections) > self._limits.max_connections and not self._make_room():
             self._refuse(QUEUE_FULL, "The service has too many connections. Please try again a little later.")
             self.transport.close()
 
@@ -125,17 +125,17 @@ class LimitedProtocol(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Feed the parser, as long as there is not too much beside the body."""
-        self._allowance -= len(data)
-        if self._deaf:
-            if self._allowance < -_DROPPED_BYTES:
+        self._bytes_left -= len(data)
+        if self._discarding:
+            if self._bytes_left < -_DROPPED_BYTES:
                 self.transport.abort()
             return
         try:
             self._parse(data)
         except httptools.HttpParserError:
-            if not self._deaf:
+            if not self._discarding:
                 self._refuse(MALFORMED, "This is not a valid HTTP/1.1 request.")
-        if self._allowance < 0 and not self._deaf:
+        if self._bytes_left < 0 and not self._discarding:
             self._refuse_headers() if self.phase is not _Phase.BODY else self._refuse_framing()
 
     def pause_writing(self) -> None:
@@ -145,18 +145,18 @@ class LimitedProtocol(HttpToolsProtocol):
             self._enter(_Phase.READING, self._limits.reading_seconds)
 
     def resume_writing(self) -> None:
-        """It has, by now."""
+        """The client has taken everything that it was sent."""
         super().resume_writing()
         if self.phase is _Phase.READING and self.cycle.response_complete:
-            self._enter(_Phase.IDLE, self._limits.idle_seconds)
+            self._enter(_Phase.IDLE, self._limits.keep_alive_seconds)
         elif self.phase is _Phase.CLOSING and not self.transport.is_closing():
             self._enter(_Phase.CLOSING, _LINGER_SECONDS)
 
     def on_message_begin(self) -> None:
-        """The first byte of a request."""
+        """A request begins; one that comes before the last one's answer has been read is not looked at."""
         if self.cycle is not None and (not self.cycle.response_complete or self.flow.write_paused):
-            self._hear_no_more()
-            raise _Enough
+            self._stop_reading()
+            raise _StopParsing
         super().on_message_begin()
         if self.phase is not _Phase.CONNECTED:
             self._enter(_Phase.HEADERS, self._limits.header_seconds)
@@ -165,40 +165,40 @@ class LimitedProtocol(HttpToolsProtocol):
         """A header; one that comes after the body is a trailer, for which nothing here has a use."""
         if self.phase is _Phase.BODY:
             self._refuse(MALFORMED, "Trailers are not accepted: send everything about the photo before it.")
-            raise _Enough
+            raise _StopParsing
         super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
         """The application starts here, while the body is still on its way."""
         size = sum(len(name) + len(value) for name, value in self.headers) + len(self.url)
-        if size > self._limits.header_bytes:
+        if size > self._limits.max_header_bytes:
             self._refuse_headers()
-            raise _Enough
+            raise _StopParsing
         self._wishes_upgrade = wishes_upgrade(self.parser, self.headers)
         if self._wishes_upgrade:
             return
-        self._grant(size)
+        self._credit(size)
         self._enter(_Phase.BODY, self._limits.body_seconds)
         super().on_headers_complete()
-        self.cycle.transport = _Exit(self)
+        self.cycle.transport = _AnswerTransport(self)
 
     def on_body(self, body: bytes) -> None:
-        """A piece of the body."""
-        self._grant(len(body) + len(body) // _BODY_A_FRAMING)
+        """Count a piece of the body."""
+        self._credit(len(body) + len(body) // _BODY_A_FRAMING)
         super().on_body(body)
 
     def on_message_complete(self) -> None:
-        """The last byte of a request."""
+        """The request is complete: the next phase is the answer, or the connection is idle."""
         if self._wishes_upgrade:
             return
         super().on_message_complete()
-        self._allowance = self._limits.header_bytes
+        self._bytes_left = self._limits.max_header_bytes
         if not self.cycle.response_complete:
             self._enter(_Phase.ANSWER, self._limits.answer_seconds)
         elif self._close_after_body:
             self._close()
         else:
-            self._enter(_Phase.IDLE, self._limits.idle_seconds)
+            self._enter(_Phase.IDLE, self._limits.keep_alive_seconds)
         if self.flow.write_paused:
             self.pause_writing()
 
@@ -211,7 +211,7 @@ class LimitedProtocol(HttpToolsProtocol):
         if self.phase is _Phase.BODY:
             self._enter(_Phase.BODY, _LINGER_SECONDS)
         elif not self.flow.write_paused:
-            self._enter(_Phase.IDLE, self._limits.idle_seconds)
+            self._enter(_Phase.IDLE, self._limits.keep_alive_seconds)
 
     def shutdown(self) -> None:
         """Close as soon as what is under way is over."""
@@ -241,7 +241,7 @@ class LimitedProtocol(HttpToolsProtocol):
                 self.parser.set_dangerous_leniencies(lenient_data_after_close=True)  # as uvicorn has it
                 self._parse(head + rest)
             elif rest:  # CONNECT
-                self._hear_no_more()
+                self._stop_reading()
 
     def _enter(self, phase: _Phase, seconds: float | None) -> None:
         if self._timer is not None:
@@ -261,8 +261,8 @@ class LimitedProtocol(HttpToolsProtocol):
         else:
             self._refuse(TIMED_OUT, f"The request's headers did not arrive within {limits.header_seconds:g} seconds.")
 
-    def _grant(self, count: int) -> None:
-        self._allowance = min(self._limits.header_bytes, self._allowance + count)
+    def _credit(self, count: int) -> None:
+        self._bytes_left = min(self._limits.max_header_bytes, self._bytes_left + count)
 
     def _make_room(self) -> bool:
         """Disconnect another; False when all are being worked for."""
@@ -272,9 +272,9 @@ class LimitedProtocol(HttpToolsProtocol):
         dropped.transport.abort()
         return True
 
-    def _hear_no_more(self) -> None:
+    def _stop_reading(self) -> None:
         """Close after the answer that is under way."""
-        self._deaf = True
+        self._discarding = True
         self.cycle.keep_alive = False
         if self.cycle.response_complete:
             self._close()
@@ -283,20 +283,20 @@ class LimitedProtocol(HttpToolsProtocol):
         """Close, or if the client may still be sending: say that no more comes, and wait a little for it to hear it."""
         unread = self.flow.write_paused
         self._enter(_Phase.CLOSING, self._limits.reading_seconds if unread else _LINGER_SECONDS)
-        if not self._deaf:
+        if not self._discarding:
             self.transport.close()
         elif not self.transport.is_closing():
             self.transport.write_eof()
 
     def _refuse_headers(self) -> None:
-        self._refuse(HEADERS_TOO_LARGE, f"The request's headers are larger than {self._limits.header_bytes} bytes.")
+        self._refuse(HEADERS_TOO_LARGE, f"The request's headers are larger than {self._limits.max_header_bytes} bytes.")
 
     def _refuse_framing(self) -> None:
         self._refuse(MALFORMED, "The request's body comes in chunks that are too small.")
 
     def _refuse(self, kind: Kind, detail: str) -> None:
         """Answer without the application, unless it has begun to answer already, and close."""
-        self._deaf = True
+        self._discarding = True
         cycle = self.cycle
         answering = cycle is not None and cycle.response_started and not cycle.response_complete
         lingering = cycle is not None and cycle.response_complete and self.phase is _Phase.BODY
@@ -308,7 +308,7 @@ class LimitedProtocol(HttpToolsProtocol):
         self._close()
 
 
-class _Exit(asyncio.Transport):
+class _AnswerTransport(asyncio.Transport):
     """A connection as the answer to a request sees it, which closes it when the client wants no other."""
 
     def __init__(self, connection: LimitedProtocol) -> None:

@@ -24,10 +24,10 @@ from photocaption.captioner import Captioner
 from photocaption.server.listener import (
     ACCEPTED_AT_ONCE,
     FewFilesError,
-    admit_no_more,
+    drop_new_connections,
     open_listener,
     reserve_files,
-    widen,
+    restore_backlog,
 )
 from photocaption.server.protocol import ConnectionLimits, LimitedConfig
 from photocaption.serving.logs import log_in_sum
@@ -38,8 +38,8 @@ from photocaption.serving.tracing import open_tracing
 
 _ANSWERING_SECONDS = 10.0  # beyond the deadline
 _CLOSING_SECONDS = 3
-_LAST_MOMENT_SECONDS = 0.3
-_AT_LAST_SECONDS = 5.0
+_ACCEPTING_SECONDS = 0.3
+_FORCED_EXIT_SECONDS = 5.0
 
 _log = logging.getLogger(__name__)
 
@@ -65,10 +65,10 @@ class Server(uvicorn.Server):
         self.drained = False  # whether it stopped on a signal with everything that was accepted answered
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Listen, then begin to load."""
+        """Listen, then load the model in the background."""
         await super().startup(sockets)
         for listener in sockets or ():
-            widen(listener)
+            restore_backlog(listener)
         self._loop = asyncio.get_running_loop()
         self._loop.set_exception_handler(log_in_sum)
         self._loop.add_signal_handler(signal.SIGHUP, self._spawn_reload)
@@ -78,8 +78,8 @@ class Server(uvicorn.Server):
         """Stop listening, but let connections that were made at the last moment have their answer."""
         if not self.force_exit:
             for listener in sockets or ():
-                admit_no_more(listener)
-            await asyncio.sleep(_LAST_MOMENT_SECONDS)  # everything that the kernel has taken is accepted and answered
+                drop_new_connections(listener)
+            await asyncio.sleep(_ACCEPTING_SECONDS)  # everything that the kernel has taken is accepted and answered
         await super().shutdown(sockets)
         if self.force_exit:  # uvicorn would leave both to the end of the event loop, and log that as an error
             tasks = list(self.server_state.tasks)
@@ -95,7 +95,7 @@ class Server(uvicorn.Server):
         """
         if not self._ending:
             self._ending = True
-            _end_at_last(self._service.settings.drain_seconds + _CLOSING_SECONDS + _AT_LAST_SECONDS)
+            _force_exit_after(self._service.settings.drain_seconds + _CLOSING_SECONDS + _FORCED_EXIT_SECONDS)
         if not self.started:
             self.should_exit = self.drained = True
         elif self._stopping:
@@ -160,16 +160,18 @@ class Server(uvicorn.Server):
 def serve(
     settings: Settings,
     load: Callable[[], Captioner],
-    decoding: Callable[[], bool] = lambda: True,
+    can_decode: Callable[[], bool] = lambda: True,
     rehearse: Callable[[], None] = lambda: None,
 ) -> None:
-    """Serve what `load` gives until a signal comes; `decoding`: whether photos can be decoded now.
+    """Serve what `load` gives until a signal comes; `can_decode`: whether photos can be decoded now.
 
     `rehearse` raises what speaks against loading anew while it serves.
 
     Raises `AddressError`, `IncompleteError`, and what `load` raises.
     """
-    service = CaptionService(settings, Metrics(), load, open_tracing(os.environ), decoding=decoding, rehearse=rehearse)
+    service = CaptionService(
+        settings, Metrics(), load, open_tracing(os.environ), can_decode=can_decode, rehearse=rehearse
+    )
     with _open_socket(settings) as listener:
         host, port = listener.getsockname()[:2]
         _log.info("listening", extra={"host": host, "port": port})
@@ -182,21 +184,22 @@ def serve(
         raise IncompleteError("stopped before every accepted photo was captioned")
 
 
-def _end_at_last(seconds: float) -> None:
+def _force_exit_after(seconds: float) -> None:
     """End the process then, if it has not ended by itself: threads in a library's code cannot be made to."""
-    timer = threading.Timer(seconds, _end)
+    timer = threading.Timer(seconds, _force_exit)
     timer.daemon = True
     timer.start()
 
 
-def _end() -> None:
+def _force_exit() -> None:
     _log.error("something did not stop: the process ends without it")
     logging.shutdown()
     os._exit(1)
 
 
 def _open_socket(settings: Settings) -> socket.socket:
-    host, port = settings.host, settings.port
+    host = settings.host
+    port = settings.port
     try:
         reserve_files(settings.max_connections)
         return open_listener(host, port)
@@ -208,13 +211,13 @@ def _open_socket(settings: Settings) -> socket.socket:
 
 def _configure(app: ASGIApp, settings: Settings) -> LimitedConfig:
     limits = ConnectionLimits(
-        connections=settings.max_connections,
-        header_bytes=settings.max_header_bytes,
+        max_connections=settings.max_connections,
+        max_header_bytes=settings.max_header_bytes,
         header_seconds=settings.header_seconds,
         body_seconds=settings.body_seconds,
         answer_seconds=settings.deadline_seconds + _ANSWERING_SECONDS,
         reading_seconds=settings.reading_seconds,
-        idle_seconds=settings.keep_alive_seconds,
+        keep_alive_seconds=settings.keep_alive_seconds,
     )
     return LimitedConfig(
         app,

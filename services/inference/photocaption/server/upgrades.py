@@ -8,7 +8,9 @@ from collections.abc import Iterable
 
 import httptools
 
-_UPGRADE, _SETTINGS, _CONNECTION = b"upgrade", b"http2-settings", b"connection"
+_UPGRADE = b"upgrade"
+_SETTINGS = b"http2-settings"
+_CONNECTION = b"connection"
 
 Header = tuple[bytes, bytes]
 

@@ -62,7 +62,7 @@ class Metrics:
         self._ready.set_function(ready)
 
     def set_model(self, name: str, version: str) -> None:
-        """Name the model that is serving."""
+        """Set the labels of `caption_model`."""
         self._model.clear()
         self._model.labels(name, version).set(1)
 

@@ -24,7 +24,8 @@ _OOM_SCORE = Path("/proc/self/oom_score_adj")
 
 def rehearse(settings: Settings) -> None:
     """Raise BundleError unless the bundle of the settings can be loaded and used, in the time that that may take."""
-    bundle, seconds = str(settings.bundle), math.ceil(settings.load_seconds)
+    bundle = str(settings.bundle)
+    seconds = math.ceil(settings.load_seconds)
     command = [sys.executable, "-m", "photocaption.serving.rehearsal", bundle, settings.runtime, str(seconds)]
     environment = {**os.environ, variable_name("engine"): settings.engine}
     done = subprocess.run(  # noqa: S603  # our own program
@@ -38,7 +39,7 @@ def rehearse(settings: Settings) -> None:
 
 
 def main(bundle: str, runtime: str, seconds: str) -> int:
-    """Caption a photo; the exit code."""
+    """Load the bundle and caption a photo; returns the exit code."""
     signal.alarm(int(seconds))  # ends it also in the middle of a library's code, and without a service that waits
     with contextlib.suppress(OSError):
         _OOM_SCORE.write_text("1000", encoding="ascii")

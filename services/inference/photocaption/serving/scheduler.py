@@ -1,11 +1,11 @@
 """Brings photos to the model in a fair order, and never more of them than can be answered in time.
 
-    accept ──▶ turn ──▶ decode, in a few threads ──▶ queue ──▶ a batch for the model, in another thread ──▶ caption
+    accept ──▶ wait by priority ──▶ decode, in a few threads ──▶ queue ──▶ a batch, in a thread of the model ──▶ caption
 
-A photo's turn is when it came, and later for whoever has others here: the tenth photo of a request, or of a client,
-stands where it would if it had come ten service times later. So neither many photos hold up a single one, nor does
-anybody starve. Photos that take long to decode leave a decoder to all others. When there is no place left, the client
-that has most gives its latest to one that has fewer.
+A photo's priority is its arrival time, later for a client that has others here: the tenth photo of a request, or of a
+client, counts as if it had come ten service times later. So neither many photos hold up a single one, nor does anybody
+starve. Photos that take long to decode leave a decoder to all others. When there is no slot left, the latest photo of
+the client that has most is evicted for one of a client that has fewer.
 
 All bookkeeping happens on the event loop, so there are no locks. A deadline and a client that goes away are the same
 thing here: the waiting coroutine is cancelled, and what it waited for is dropped unless it has already started.
@@ -25,7 +25,7 @@ from typing import Protocol, Self
 
 from photocaption.caption import Caption, CaptionOptions, PreparedImage
 from photocaption.errors import DeadlineExceededError, LongDecodingError, QueueFullError
-from photocaption.serving.turns import Turns
+from photocaption.serving.priority_semaphore import PrioritySemaphore
 
 _SMOOTHING = 0.2  # weight of the newest batch in the running mean of the service time
 
@@ -51,12 +51,12 @@ class Scheduled:
 
 
 @dataclass(slots=True, eq=False)
-class _Place:
-    """A photo of a client, among those that were accepted; `given_up` where it had to make room for another's."""
+class _Slot:
+    """Held by an accepted photo of a client; `evicted` where it had to make room for another client's."""
 
     client: str
     timer: asyncio.Timeout | None = None
-    given_up: bool = False
+    evicted: bool = False
 
 
 @dataclass(slots=True, eq=False)
@@ -96,8 +96,8 @@ class Scheduler:
         self._workers = workers
         self._on_batch = on_batch
         self._decoders = ThreadPoolExecutor(decode_threads, thread_name_prefix="decode")
-        self._decoding = Turns(decode_threads)
-        self._decoding_long = Turns(max(1, decode_threads - 1))
+        self._decoding = PrioritySemaphore(decode_threads)
+        self._long_decoding = PrioritySemaphore(max(1, decode_threads - 1))
         self._requests = Counter[str]()  # with a photo here, by client
         self._model = ThreadPoolExecutor(workers, thread_name_prefix="model")
         self._waiting: list[tuple[float, int, _Job]] = []
@@ -105,9 +105,9 @@ class Scheduler:
         self._arrival = asyncio.Event()
         self._idle = asyncio.Event()
         self._idle.set()
-        self._places: dict[str, list[_Place]] = {}  # by client, the latest last
+        self._slots: dict[str, list[_Slot]] = {}  # by client, the latest last
         self._accepted = 0
-        self._begun: list[float] = []  # when each batch began that the model works on
+        self._batch_starts: list[float] = []  # when each batch began that the model works on
         self._seconds_per_photo = 0.0
 
     async def __aenter__(self) -> Self:
@@ -134,12 +134,12 @@ class Scheduler:
     def is_stalled(self, seconds: float) -> bool:
         """Whether every worker has been busy with one batch for longer than that."""
         now = asyncio.get_running_loop().time()
-        return sum(now - begun > seconds for begun in self._begun) == self._workers
+        return sum(now - begun > seconds for begun in self._batch_starts) == self._workers
 
     def check_room(self, client: str | None = None) -> None:
         """Raise `QueueFullError` when a photo of `client` would not be accepted now; asked before an upload is read."""
-        if self._accepted >= self._queue_size and self._find_greedy(client) is None:
-            raise self._refuse(f"{self._queue_size} photos are waiting already")
+        if self._accepted >= self._queue_size and self._find_heaviest(client) is None:
+            raise self._queue_full(f"{self._queue_size} photos are waiting already")
 
     async def caption(
         self,
@@ -159,17 +159,17 @@ class Scheduler:
         are no longer held.
         Raises `QueueFullError`, `DeadlineExceededError`, and what `describer` raises.
         """
-        with self._place(client, position) as place:
+        with self._hold_slot(client, position) as slot:
             arrival = asyncio.get_running_loop().time()
-            turn = arrival + (position + self._requests[client] - 1) * self._seconds_per_photo
-            work = self._caption(describer, data, options, sha256, arrival, turn, on_decoded)
+            priority = arrival + (position + self._requests[client] - 1) * self._seconds_per_photo
+            work = self._caption(describer, data, options, sha256, arrival, priority, on_decoded)
             del data  # held by `work` alone, which lets go of it early
             try:
-                async with asyncio.timeout(deadline) as place.timer:
+                async with asyncio.timeout(deadline) as slot.timer:
                     return await work
             except TimeoutError:
-                if place.given_up:
-                    raise self._refuse("others wait, who have sent fewer photos") from None
+                if slot.evicted:
+                    raise self._queue_full("others wait, who have sent fewer photos") from None
                 message = f"The photo was not captioned within {deadline:g} seconds. Please try again a little later."
                 raise DeadlineExceededError(message) from None
 
@@ -178,51 +178,51 @@ class Scheduler:
         await self._idle.wait()
 
     @contextmanager
-    def _place(self, client: str, position: int) -> Iterator[_Place]:
+    def _hold_slot(self, client: str, position: int) -> Iterator[_Slot]:
         self.check_room(client)
         if self._accepted >= self._queue_size:
             self._make_room(client)
-        place = _Place(client)
-        self._places.setdefault(client, []).append(place)
+        slot = _Slot(client)
+        self._slots.setdefault(client, []).append(slot)
         self._accepted += 1
         self._requests[client] += position == 0
         self._idle.clear()
         try:
-            yield place
+            yield slot
         finally:
-            self._leave(place)
+            self._release(slot)
             self._requests[client] -= position == 0
             self._requests += Counter()  # forgets who has none
 
-    def _find_greedy(self, client: str | None) -> str | None:
-        """Who has most photos here, if `client` would still have fewer with another one."""
-        most = max(self._places, key=lambda name: len(self._places[name]), default=None)
-        if client is None or most is None or len(self._places[most]) <= len(self._places.get(client, ())) + 1:
+    def _find_heaviest(self, client: str | None) -> str | None:
+        """The client that has most photos here, if `client` would still have fewer with another one."""
+        most = max(self._slots, key=lambda name: len(self._slots[name]), default=None)
+        if client is None or most is None or len(self._slots[most]) <= len(self._slots.get(client, ())) + 1:
             return None
         return most
 
     def _make_room(self, client: str) -> None:
-        """Have the latest photo give up its place that is of the client who has most."""
-        place = self._places[self._find_greedy(client) or client][-1]
-        assert place.timer is not None
-        self._leave(place)
-        if not place.timer.expired():
-            place.given_up = True
-            place.timer.reschedule(0)
+        """Evict the latest photo of the client that has most."""
+        slot = self._slots[self._find_heaviest(client) or client][-1]
+        assert slot.timer is not None
+        self._release(slot)
+        if not slot.timer.expired():
+            slot.evicted = True
+            slot.timer.reschedule(0)
 
-    def _leave(self, place: _Place) -> None:
-        """Give a place back; harmless when repeated."""
-        held = self._places.get(place.client, [])
-        if place not in held:
+    def _release(self, slot: _Slot) -> None:
+        """Free a slot; harmless when repeated."""
+        held = self._slots.get(slot.client, [])
+        if slot not in held:
             return
-        held.remove(place)
+        held.remove(slot)
         if not held:
-            del self._places[place.client]
+            del self._slots[slot.client]
         self._accepted -= 1
         if not self._accepted:
             self._idle.set()
 
-    def _refuse(self, reason: str) -> QueueFullError:
+    def _queue_full(self, reason: str) -> QueueFullError:
         message = f"The service is busy: {reason}. Please try again a little later."
         return QueueFullError(message, retry_after=self.retry_after)
 
@@ -233,42 +233,42 @@ class Scheduler:
         options: CaptionOptions,
         sha256: str | None,
         arrival: float,
-        turn: float,
+        priority: float,
         on_decoded: Callable[[], None],
     ) -> Scheduled:
         loop = asyncio.get_running_loop()
-        decoding = self._decode(partial(describer.prepare, data, sha256), turn)
+        decoding = self._decode(partial(describer.prepare, data, sha256), priority)
         del data  # a queue of encoded photos would be large, one of prepared photos is small
         photo = await decoding
         on_decoded()
         job = _Job(describer, photo, options, loop.create_future(), loop.create_future())
-        heapq.heappush(self._waiting, (turn, next(self._order), job))
+        heapq.heappush(self._waiting, (priority, next(self._order), job))
         self._arrival.set()
         caption = await job.caption
         return Scheduled(caption, max(0.0, (job.started.result() - arrival) * 1000 - photo.decode_ms))
 
-    async def _decode(self, prepare: Callable[..., PreparedImage], turn: float) -> PreparedImage:
+    async def _decode(self, prepare: Callable[..., PreparedImage], priority: float) -> PreparedImage:
         try:
-            return await self._run_decoder([self._decoding], turn, partial(prepare, brief=True))
+            return await self._run_decoder([self._decoding], priority, partial(prepare, brief=True))
         except LongDecodingError:
-            return await self._run_decoder([self._decoding_long, self._decoding], turn, prepare)
+            return await self._run_decoder([self._long_decoding, self._decoding], priority, prepare)
 
     async def _run_decoder(
-        self, places: Sequence[Turns], turn: float, prepare: Callable[[], PreparedImage]
+        self, semaphores: Sequence[PrioritySemaphore], priority: float, prepare: Callable[[], PreparedImage]
     ) -> PreparedImage:
         loop = asyncio.get_running_loop()
-        with ExitStack() as taken:
-            for place in places:
-                await place.take(turn)
-                taken.callback(place.give_back)
+        with ExitStack() as held:
+            for semaphore in semaphores:
+                await semaphore.acquire(priority)
+                held.callback(semaphore.release)
             work = self._decoders.submit(prepare)
-            taken = taken.pop_all()
+            held = held.pop_all()
 
-        def give_back(_: object) -> None:
+        def release(_: object) -> None:
             with suppress(RuntimeError):  # at the end there is no loop left
-                loop.call_soon_threadsafe(taken.close)
+                loop.call_soon_threadsafe(held.close)
 
-        work.add_done_callback(give_back)  # a thread goes on although nobody waits for it any more
+        work.add_done_callback(release)  # a thread goes on although nobody waits for it any more
         return await asyncio.wrap_future(work)
 
     async def _work(self) -> None:
@@ -302,23 +302,23 @@ class Scheduler:
         crowded = self._accepted > len(batch)
         describe = partial(batch[0].describer.describe, crowded=crowded)
         photos = [job.photo for job in batch]
-        self._begun.append(start)
+        self._batch_starts.append(start)
         try:
             captions = await loop.run_in_executor(self._model, describe, photos, batch[0].options)
         except Exception as error:  # whatever the model raises belongs to those who wait for it, not to the worker
-            _settle(batch, [error] * len(batch))
+            _resolve(batch, [error] * len(batch))
         else:
-            self._learn((loop.time() - start) / len(batch) / self._workers)
-            _settle(batch, captions)
+            self._update_service_time((loop.time() - start) / len(batch) / self._workers)
+            _resolve(batch, captions)
         finally:
-            self._begun.remove(start)
+            self._batch_starts.remove(start)
 
-    def _learn(self, seconds: float) -> None:
+    def _update_service_time(self, seconds: float) -> None:
         known = self._seconds_per_photo
         self._seconds_per_photo = seconds if known == 0 else known + _SMOOTHING * (seconds - known)
 
 
-def _settle(batch: list[_Job], outcomes: Sequence[Caption | Exception]) -> None:
+def _resolve(batch: list[_Job], outcomes: Sequence[Caption | Exception]) -> None:
     for job, outcome in zip(batch, outcomes, strict=True):
         if job.caption.done():
             continue

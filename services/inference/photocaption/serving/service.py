@@ -36,7 +36,7 @@ _AT_ONCE = 512 * 2**10  # bytes: to hash fewer takes no longer than to have it d
 
 
 class State(enum.Enum):
-    """Where the service is in its life."""
+    """What the service is doing, from its start to its end."""
 
     STARTING = "starting"
     READY = "ready"
@@ -67,7 +67,7 @@ class Answer:
 class CaptionService:
     """Takes photos while it is ready.
 
-    `load` gives the captioner; it runs in a thread and may take its time. `decoding`: whether photos can be decoded
+    `load` gives the captioner; it runs in a thread and may take its time. `can_decode`: whether photos can be decoded
     now. `rehearse` raises what speaks against loading anew. Open it with `async with`.
     """
 
@@ -78,7 +78,7 @@ class CaptionService:
         load: Callable[[], Captioner],
         tracing: Tracing | None = None,
         *,
-        decoding: Callable[[], bool] = lambda: True,
+        can_decode: Callable[[], bool] = lambda: True,
         rehearse: Callable[[], None] = lambda: None,
     ) -> None:
         self.settings = settings
@@ -87,7 +87,7 @@ class CaptionService:
         self.state = State.STARTING
         self.failure: Exception | None = None
         self._load = load
-        self._decoding = decoding
+        self._can_decode = can_decode
         self._rehearse = rehearse
         self._captioner: Captioner | None = None
         self._hasher = ThreadPoolExecutor(1, thread_name_prefix="digest")
@@ -132,7 +132,7 @@ class CaptionService:
 
         Raises whatever keeps the new one from being loaded; the old one then goes on.
         """
-        await _run_aside(self._rehearse)
+        await _run_in_thread(self._rehearse)
         self._use(await self._load_in_time())
 
     def check_ready(self) -> None:
@@ -141,7 +141,7 @@ class CaptionService:
             raise NotReadyError(_UNREADY[self.state])
         if self._is_stalled():
             raise NotReadyError(_STALLED)
-        if not self._decoding():
+        if not self._can_decode():
             raise NotReadyError(_NONE_DECODES)
 
     def check_room(self, client: str) -> None:
@@ -166,7 +166,9 @@ class CaptionService:
         """
         arrival = time.perf_counter()
         self.check_room(client)
-        captioner, cache = self.captioner, self._cache  # a reload replaces both
+        # a reload replaces both
+        captioner = self.captioner
+        cache = self._cache
         key = CacheKey(await self._digest(data), options)
         caption = self._look_up(cache, key)
         if caption is not None:
@@ -192,7 +194,7 @@ class CaptionService:
         await self._scheduler.finish()
 
     def _is_ready(self) -> bool:
-        return self.state is State.READY and self._decoding() and not self._is_stalled()
+        return self.state is State.READY and self._can_decode() and not self._is_stalled()
 
     def _is_stalled(self) -> bool:
         return self._scheduler.is_stalled(self.settings.deadline_seconds)
@@ -200,7 +202,7 @@ class CaptionService:
     async def _load_in_time(self) -> Captioner:
         seconds = self.settings.load_seconds
         try:
-            return await asyncio.wait_for(_run_aside(self._load_warm), seconds)
+            return await asyncio.wait_for(_run_in_thread(self._load_warm), seconds)
         except TimeoutError:
             raise BundleError(f"{self.settings.bundle}: was not loaded and tried within {seconds:g} seconds") from None
 
@@ -237,7 +239,7 @@ class CaptionService:
         return Answer(scheduled.caption, captioner.bundle.manifest, cached, scheduled.queue_ms, total_ms)
 
 
-async def _run_aside(work: Callable[[], T]) -> T:
+async def _run_in_thread(work: Callable[[], T]) -> T:
     """What `work` gives, in a thread of its own: the event loop's end does not wait for it."""
     thread = ThreadPoolExecutor(1, thread_name_prefix="load")
     running = thread.submit(work)
@@ -246,7 +248,7 @@ async def _run_aside(work: Callable[[], T]) -> T:
 
 
 def grey_photo() -> bytes:
-    """A photo to warm up with."""
+    """A grey JPEG, for the first caption of a model that was just loaded."""
     photo = BytesIO()
     Image.new("RGB", (320, 240), "grey").save(photo, "JPEG")
     return photo.getvalue()

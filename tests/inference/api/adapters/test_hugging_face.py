@@ -19,7 +19,7 @@ def test_the_client_gets_a_text(served: Served) -> None:
     client = InferenceClient(base_url=f"{served.url}/huggingface", token=served.key)
 
     assert client.image_to_text(RED).generated_text == "A red square."
-    with pytest.raises(HfHubHTTPError, match="not a picture") as caught:
+    with pytest.raises(HfHubHTTPError, match="not a photo") as caught:
         client.image_to_text(b"no photo")
     assert caught.value.response.status_code == 415
     with pytest.raises(HfHubHTTPError, match="There is nothing at /huggingface/v1/chat"):

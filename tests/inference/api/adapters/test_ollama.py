@@ -74,7 +74,7 @@ def test_chat(client: ollama.Client) -> None:
 
 @pytest.mark.slow
 def test_an_error_is_one_that_the_client_understands(client: ollama.Client, served: Served) -> None:
-    with pytest.raises(ollama.ResponseError, match="not a picture") as caught:
+    with pytest.raises(ollama.ResponseError, match="not a photo") as caught:
         client.generate("llava", images=[b"no photo"])
     assert caught.value.status_code == 415
 

@@ -70,7 +70,7 @@ def test_a_completion_streaming(client: openai.OpenAI) -> None:
 
 @pytest.mark.slow
 def test_an_error_is_one_that_the_client_understands(client: openai.OpenAI, served: Served) -> None:
-    with pytest.raises(openai.APIStatusError, match="not a picture") as caught:
+    with pytest.raises(openai.APIStatusError, match="not a photo") as caught:
         client.chat.completions.create(model="x", messages=ask(b"no photo"))
     assert caught.value.status_code == 415
 

@@ -28,13 +28,13 @@ class ImageToTextRequest(BaseModel):
 
 
 class ImageToText(BaseModel):
-    """The text about a photo."""
+    """The sentence about the photo."""
 
     generated_text: str
 
 
 def translate(problem: Problem) -> Json:
-    """A problem as Hugging Face tells it."""
+    """A problem in Hugging Face's JSON."""
     return {"error": problem.detail}
 
 

@@ -51,7 +51,7 @@ class GenerateRequest(_Model):
 
 
 class ChatMessage(_Model):
-    """A message of a chat."""
+    """A message of a chat, with photos in base64 in `images`."""
 
     role: str
     content: str | None = None
@@ -88,7 +88,7 @@ class GenerateResponse(_Answer):
 
 
 class AssistantMessage(BaseModel):
-    """The answering message."""
+    """The message that answers: the sentences are its `content`."""
 
     role: Literal["assistant"] = "assistant"
     content: str
@@ -101,7 +101,7 @@ class ChatResponse(_Answer):
 
 
 def translate(problem: Problem) -> Json:
-    """A problem as Ollama tells it."""
+    """A problem in Ollama's JSON."""
     return {"error": problem.detail}
 
 
@@ -176,8 +176,8 @@ async def generate(request: Request, service: Service) -> Response:
     """A sentence for the `images`, in base64; streamed as lines of JSON unless `stream` is false."""
     service.check_room(name_client(request))
     body = await read_json(request, GenerateRequest)
-    _refuse(body.format)
-    text, counts = await _describe(request, service, body.images or [])
+    _reject_unsupported(body.format)
+    text, counts = await _caption_images(request, service, body.images or [])
     head = _head(service)
     pieces = [
         GenerateResponse(**head, response=text, done=False),
@@ -199,9 +199,9 @@ async def chat(request: Request, service: Service) -> Response:
     false."""
     service.check_room(name_client(request))
     body = await read_json(request, ChatRequest)
-    _refuse(body.format, body.tools)
+    _reject_unsupported(body.format, body.tools)
     images = next((message.images for message in reversed(body.messages) if message.images), [])
-    text, counts = await _describe(request, service, images)
+    text, counts = await _caption_images(request, service, images)
     head = _head(service)
     pieces = [
         ChatResponse(**head, message=AssistantMessage(content=text), done=False),
@@ -211,7 +211,7 @@ async def chat(request: Request, service: Service) -> Response:
     return _send(pieces if body.stream is not False else [whole], streamed=body.stream is not False)
 
 
-async def _describe(request: Request, service: CaptionService, images: list[str]) -> tuple[str, dict[str, Any]]:
+async def _caption_images(request: Request, service: CaptionService, images: list[str]) -> tuple[str, dict[str, Any]]:
     """The text about `images`, and the counts that end an answer."""
     settings = service.settings
     photos = await decode_photos(images, most=settings.max_images, most_bytes=settings.max_body_bytes)
@@ -230,7 +230,7 @@ async def _describe(request: Request, service: CaptionService, images: list[str]
     return text, counts
 
 
-def _refuse(wanted: JsonValue, tools: list[JsonValue] | None = None) -> None:
+def _reject_unsupported(wanted: JsonValue, tools: list[JsonValue] | None = None) -> None:
     if wanted or tools:
         detail = "This model writes a sentence about a photo: it follows no 'format' and calls no 'tools'."
         raise ProblemError(problems.MALFORMED, detail)

@@ -44,7 +44,7 @@ class ContentPart(_Model):
 
 
 class Message(_Model):
-    """A message of a chat."""
+    """A message of a chat: its text, or parts of which some are photos."""
 
     role: str
     content: str | list[ContentPart] | None = None
@@ -76,7 +76,7 @@ class ChatCompletionRequest(_Model):
 
 
 class AssistantMessage(BaseModel):
-    """The answering message."""
+    """The message that answers: the sentences are its `content`."""
 
     role: Literal["assistant"] = "assistant"
     content: str
@@ -84,7 +84,7 @@ class AssistantMessage(BaseModel):
 
 
 class Choice(BaseModel):
-    """The one answer."""
+    """The one answer that there is; `n` cannot be more."""
 
     index: Literal[0] = 0
     message: AssistantMessage
@@ -101,7 +101,7 @@ class Usage(BaseModel):
 
 
 class ChatCompletion(BaseModel):
-    """The answer."""
+    """The response of `/v1/chat/completions`."""
 
     id: str
     object: Literal["chat.completion"] = "chat.completion"
@@ -112,7 +112,7 @@ class ChatCompletion(BaseModel):
 
 
 def translate(problem: Problem) -> Json:
-    """A problem as OpenAI tells it."""
+    """A problem in OpenAI's JSON."""
     kind = _KIND_OF_STATUS.get(problem.status, "server_error" if problem.status >= 500 else "invalid_request_error")
     code = problem.type.rpartition(":")[2].replace("-", "_")
     return {"error": {"message": problem.detail, "type": kind, "param": None, "code": code}}
@@ -145,7 +145,7 @@ async def chat_completions(request: Request, service: Service) -> Response:
     """A sentence for the `image_url` parts of the last message that has any; as server-sent events with `stream`."""
     service.check_room(name_client(request))
     body = await read_json(request, ChatCompletionRequest)
-    _refuse(body)
+    _reject_unsupported(body)
     settings = service.settings
     photos = await decode_photos(_find_images(body), most=settings.max_images, most_bytes=settings.max_body_bytes)
     text = write_sentences(await caption_photos(request, service, photos), settings)
@@ -172,7 +172,7 @@ def _find_images(body: ChatCompletionRequest) -> list[str]:
     return []
 
 
-def _refuse(body: ChatCompletionRequest) -> None:
+def _reject_unsupported(body: ChatCompletionRequest) -> None:
     if body.tools or body.functions or (body.response_format and body.response_format.type != "text"):
         detail = "This model writes a sentence about a photo: it follows no 'response_format' and calls no 'tools'."
         raise ProblemError(problems.MALFORMED, detail)

@@ -19,7 +19,7 @@ from photocaption.serving.service import CaptionService
 
 
 class CaptionResult(BaseModel):
-    """The sentence."""
+    """The sentence, and how sure the model is of it."""
 
     text: str
     confidence: float
@@ -42,7 +42,7 @@ class VisionResponse(BaseModel):
 
 
 def translate(problem: Problem, request_id: str | None = None) -> Json:
-    """A problem as PhotoPrism tells it."""
+    """A problem in PhotoPrism's JSON, under the request's `id`."""
     return {"id": request_id or problem.request_id or "", "code": problem.status, "error": problem.detail}
 
 

@@ -17,7 +17,7 @@ class DrainNoticeMiddleware:
         self._service = service
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the request on."""
+        """Answer the request, with the header while the service drains."""
 
         async def send_with_notice(message: Message) -> None:
             if message["type"] == "http.response.start" and self._service.state is State.DRAINING:

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from photocaption.api.access import find_network
-from photocaption.api.problems import ProblemResponse, describe
+from photocaption.api.problems import ProblemResponse, to_problem
 from photocaption.errors import ServiceError
 from photocaption.serving.service import CaptionService
 
@@ -30,14 +30,14 @@ class FullQueueMiddleware:
         self._routes = {path: _Route(path) for path in paths}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer the request, or pass it on."""
+        """Refuse the request, or let the application answer it."""
         route = self._routes.get(scope["path"]) if scope["type"] == "http" and scope["method"] == "POST" else None
         refusal = self._find_refusal(scope) if route else None
         if refusal is None:
             await self._app(scope, receive, send)
             return
         scope["route"] = route
-        problem = describe(refusal)
+        problem = to_problem(refusal)
         self._service.metrics.rejections.labels(problem.type.rpartition(":")[2]).inc()
         await ProblemResponse(problem)(scope, receive, send)
 

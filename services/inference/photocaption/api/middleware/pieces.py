@@ -16,7 +16,7 @@ class PiecesMiddleware:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the request on."""
+        """Answer the request, its body split."""
 
         async def send_pieces(message: Message) -> None:
             body = message.get("body", b"")

@@ -19,7 +19,7 @@ class SecurityHeadersMiddleware:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the request on."""
+        """Answer the request, with `SECURITY_HEADERS`."""
 
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":

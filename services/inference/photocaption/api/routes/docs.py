@@ -26,7 +26,7 @@ _FILES = {
 
 @router.get("/docs")
 async def docs() -> HTMLResponse:
-    """The page."""
+    """Swagger UI on a page of ours, with a policy that lets it load nothing from elsewhere."""
     return HTMLResponse((_OWN / "docs.html").read_bytes(), headers={"Content-Security-Policy": _POLICY})
 
 

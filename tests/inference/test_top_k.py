@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from photocaption.model.top_k import argsort_largest
+from photocaption.model.top_k import argsort_top_k
 
 
 @given(
@@ -24,7 +24,7 @@ def test_the_largest_come_as_a_sort_of_all_gives_them(
     values[random.random(values.shape) < forbidden] = -np.inf
     count = min(count, columns)
 
-    assert argsort_largest(values, count).tolist() == np.argsort(-values, axis=1, kind="stable")[:, :count].tolist()
+    assert argsort_top_k(values, count).tolist() == np.argsort(-values, axis=1, kind="stable")[:, :count].tolist()
 
 
 @pytest.mark.parametrize("forbidden", [[0], [0, 1]])
@@ -32,4 +32,4 @@ def test_a_row_of_which_everything_is_forbidden_disturbs_no_other(forbidden: lis
     values = np.random.default_rng(0).normal(size=(2, 7626)).astype(np.float32)
     values[forbidden] = -np.inf
 
-    assert argsort_largest(values, 6).tolist() == np.argsort(-values, axis=1, kind="stable")[:, :6].tolist()
+    assert argsort_top_k(values, 6).tolist() == np.argsort(-values, axis=1, kind="stable")[:, :6].tolist()

@@ -1,4 +1,4 @@
-"""Work that takes a while has places, of which nobody has all."""
+"""Slow work has slots, of which no client can hold all."""
 
 import json
 from contextlib import ExitStack
@@ -10,23 +10,23 @@ from support.waiting import wait_for
 
 from frontend.app import create_app
 from frontend.settings import Settings
-from frontend.web.places import Places, name_network
+from frontend.web.slots import Slots, name_network
 
 
-def test_no_client_has_all_places() -> None:
-    places = Places(4)
+def test_no_client_holds_all_slots() -> None:
+    slots = Slots(4)
     with ExitStack() as stack:
-        taken = [stack.enter_context(places.take("192.0.2.1")) for _ in range(4)]
-        other = [stack.enter_context(places.take("192.0.2.2")) for _ in range(2)]
+        taken = [stack.enter_context(slots.take("192.0.2.1")) for _ in range(4)]
+        other = [stack.enter_context(slots.take("192.0.2.2")) for _ in range(2)]
 
     assert taken == [True, True, True, False]
     assert other == [True, False]
 
 
-def test_places_come_back() -> None:
-    places = Places(1)
+def test_slots_come_back() -> None:
+    slots = Slots(1)
     for _ in range(3):
-        with places.take("192.0.2.1") as taken, places.take("192.0.2.2") as other:
+        with slots.take("192.0.2.1") as taken, slots.take("192.0.2.2") as other:
             assert (taken, other) == (True, False)
 
 

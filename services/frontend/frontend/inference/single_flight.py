@@ -1,4 +1,4 @@
-"""Asks what everybody wants to know once for all who ask at the same time, so that a slow answer holds one thread."""
+"""One call for all who want its result at the same time, so that a slow answer holds one thread."""
 
 from collections.abc import Callable
 from threading import Lock
@@ -11,8 +11,8 @@ _FIRST_SECONDS = 0.5
 Value = TypeVar("Value")
 
 
-class Shared(Generic[Value]):
-    """A question that one thread at a time asks; whoever comes meanwhile gets what came of it the last time."""
+class SingleFlight(Generic[Value]):
+    """A call that one thread at a time makes; others get the last result, or error, without waiting."""
 
     def __init__(self) -> None:
         self._asking = Lock()

@@ -6,7 +6,7 @@ from fractions import Fraction
 
 @dataclass(frozen=True, slots=True)
 class Aperture:
-    """The part of a picture that is meant to be seen: its size, and how far its centre is from the picture's."""
+    """The part of an image that is meant to be seen: its size, and how far its centre is from the image's."""
 
     width: Fraction
     height: Fraction
@@ -14,7 +14,7 @@ class Aperture:
     down: Fraction
 
     def place(self, width: int, height: int) -> tuple[int, int, int, int] | None:
-        """The part of a picture of that size, as a `canvas`; None where that is no part of it, in whole pixels."""
+        """The part of an image of that size, as a `canvas`; None where that is no part of it, in whole pixels."""
         left = Fraction(width) / 2 + self.across - self.width / 2
         top = Fraction(height) / 2 + self.down - self.height / 2
         sides = self.width, self.height, left, top
@@ -25,11 +25,11 @@ class Aperture:
 
 
 @dataclass(frozen=True, slots=True)
-class Plain:
+class StrippedFile:
     """A file without its metadata, and what was read of that.
 
     `orientation`: as EXIF numbers it; `profile`: the ICC profile of its colours, empty where there is none; `canvas`:
-    width and height of the picture that the decoded pixels belong to, and where they begin there, None where they are
+    width and height of the image that the decoded pixels belong to, and where they begin there, None where they are
     all of it; `aperture`: what of them is seen, None for all; `inverted`: whether the decoded grey is a negative;
     `unsigned`: whether integers of 32 bits have no sign.
     """

@@ -1,4 +1,4 @@
-"""Places for work that takes a while, so that no client has all of them."""
+"""Slots for slow work, of which no client can hold all."""
 
 import math
 import re
@@ -9,13 +9,13 @@ from functools import lru_cache
 from ipaddress import IPv6Address, IPv6Network
 from threading import Lock
 
-_SHARE = 0.75  # of the places, that one client may have
+_SHARE = 0.75  # of the slots, that one client may hold
 _WITH_PORT = re.compile(r"\[([^]]+)\](?::\d*)?|([^:]+):\d*")
 _IPV6_PREFIX = 64  # bits, of the network that a provider gives to one customer
 
 
-class Places:
-    """`count` places, of which one client may have three quarters; thread-safe. Nobody waits for one."""
+class Slots:
+    """`count` slots, of which one client may hold three quarters; thread-safe. Nobody waits for one."""
 
     def __init__(self, count: int) -> None:
         self._count = count
@@ -25,7 +25,7 @@ class Places:
 
     @contextmanager
     def take(self, address: str) -> Iterator[bool]:
-        """Whether whoever has this address has a place for the length of the block."""
+        """Whether the client at this address holds a slot for the length of the block."""
         client = name_network(address)
         with self._lock:
             taken = self._held.total() < self._count and self._held[client] < self._share
@@ -40,9 +40,9 @@ class Places:
 
 @lru_cache(maxsize=4096)
 def name_network(address: str) -> str:
-    """What whoever has this address has to themselves: with IPv6 it is one of very many that they may take.
+    """The network that a client is counted by: its address; with IPv6 the /64 that a provider gives a customer.
 
-    Some proxies tell a port with the address; what else they may tell is taken as it is.
+    Some proxies send a port with the address; anything else that they send is taken as it is.
     """
     if with_port := _WITH_PORT.fullmatch(address):
         address = with_port[1] or with_port[2]

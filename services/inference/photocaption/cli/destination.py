@@ -10,11 +10,11 @@ Existing = Literal["skip", "replace", "append", "renew"]
 EXISTING: tuple[Existing, ...] = ("skip", "replace", "append", "renew")
 
 
-class PlaceError(Exception):
-    """Captions cannot go there."""
+class DestinationError(Exception):
+    """The captions cannot be written there, for a reason that holds for every photo."""
 
 
-class Place(Protocol):
+class Destination(Protocol):
     """A table, text files beside the photos, or the photos themselves; threads share it."""
 
     def find(self, photo: Photo) -> Outcome | None:

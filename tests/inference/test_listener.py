@@ -5,7 +5,7 @@ import threading
 
 import pytest
 
-from photocaption.server.listener import admit_no_more, open_listener
+from photocaption.server.listener import drop_new_connections, open_listener
 
 
 @pytest.fixture
@@ -25,7 +25,7 @@ def test_connections_send_what_they_are_given_at_once() -> None:
 def test_connections_that_were_made_are_served(listener: socket.socket) -> None:
     clients = [connect(listener) for _ in range(3)]
 
-    assert admit_no_more(listener)
+    assert drop_new_connections(listener)
     for client in clients:
         client.sendall(b"question")
     servers = [listener.accept()[0] for _ in clients]
@@ -40,7 +40,7 @@ def test_connections_that_were_made_are_served(listener: socket.socket) -> None:
 
 
 def test_no_further_connection_is_made(listener: socket.socket) -> None:
-    admit_no_more(listener)
+    drop_new_connections(listener)
 
     with pytest.raises(TimeoutError):
         connect(listener, seconds=0.5)
@@ -48,7 +48,7 @@ def test_no_further_connection_is_made(listener: socket.socket) -> None:
 
 
 def test_who_asks_meanwhile_is_refused_once_the_socket_is_closed(listener: socket.socket) -> None:
-    admit_no_more(listener)
+    drop_new_connections(listener)
     closing = threading.Timer(0.2, listener.close)
     closing.start()
 
