@@ -101,7 +101,7 @@ class TagsConfig(Section):
     trusts it as far as that for new photos can be trusted.
     """
 
-    more_trust: tuple[float, ...] = Field((0.0, 0.5, 1.0), min_length=1)
+    more_trust: tuple[float, ...] = Field((0.0, 0.5, 1.0, 1.5, 2.0), min_length=1)
     """Added to how far the decoder learnt to trust its tags, before the softplus; dev says which, at the end."""
 
 
@@ -276,11 +276,6 @@ class SelfCriticalConfig(ScheduleConfig):
 
     samples: int = Field(5, ge=2)
     """Captions sampled from each photo; the mean reward of the others is the baseline of each (Luo 2020)."""
-
-    more_trust: float = Field(0.0)
-    """Added to how far the decoder trusts its tags, before the softplus, when this phase begins: photos that it learns
-    from it knows without them, so that it never learns how much they tell of others.
-    """
 
     shares: tuple[float, ...] = Field((0.4, 0.6, 0.8, 1.0), min_length=1)
     """How far to go from the weights after teacher forcing to those after this phase (Wortsman et al. 2022): all the

@@ -62,8 +62,6 @@ class Phases:
         """Let the decoder learn from captions of its own, and go as far towards what it learns as dev gains by it."""
         config, reward, material = self._config.self_critical, self._config.reward, self._material
         self.decoder.drop_nothing()
-        if evidence := self.decoder.evidence:
-            evidence.write_trust(evidence.read_trust() + config.more_trust)
         folder = material.run / f"{SELF_CRITICAL}{_digest(config.model_dump_json() + reward.model_dump_json())}"
         say(f"Self-critical training: {folder}")
         before = read_weights(self.decoder)
