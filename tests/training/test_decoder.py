@@ -165,9 +165,7 @@ def test_a_class_that_is_likely_adds_to_the_words_that_name_it() -> None:
 
     logits = keras.ops.convert_to_numpy(tags.classes(pool(photo)))[0]
     first = 1 / (1 + np.exp(logits[1] - logits[0]))  # of two that exclude each other
-    np.testing.assert_allclose(
-        both - alone, [[np.log(1 + 100 * first), np.log(1 + 100 * (1 - first)), 0]], atol=1e-4
-    )
+    np.testing.assert_allclose(both - alone, [[np.log(1 + 100 * first), np.log(1 + 100 * (1 - first)), 0]], atol=1e-4)
 
 
 def test_evidence_within_six_is_added_to_the_logits_of_its_words_alone_as_far_as_it_is_trusted() -> None:

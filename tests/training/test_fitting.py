@@ -103,16 +103,21 @@ def test_running_a_finished_fit_again_changes_nothing(new_fit: NewFit, tmp_path:
     assert _same(first.decoder, again.decoder)
 
 
-def test_the_best_epoch_is_kept_and_the_fit_stops_when_it_gets_no_better(new_fit: NewFit, tmp_path: Path) -> None:
+def test_the_best_epoch_is_kept_and_the_fit_stops_when_it_gets_no_better(
+    new_fit: NewFit, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     short, long = new_fit({"epochs": 9, "patience": 2}), new_fit({"epochs": 9, "patience": 9})
 
     progress = short.run(tmp_path / "short", scores=(1, 5, 2, 3, 9))
+    told = capsys.readouterr().err
     long.run(tmp_path / "long", scores=(1, 5, 2, 3, 1, 1, 1, 1, 1))
 
     assert [record.score for record in progress.history] == [1, 5, 2, 3]
     assert progress.best is not None
     assert progress.best.epoch == 1
     assert _same(short.decoder, long.decoder)
+    assert "no dev score in 2 epochs was better than that of epoch 2" in told
+    assert "Stopped" not in capsys.readouterr().err
 
 
 def test_tensorboard_finds_the_curves(new_fit: NewFit, tmp_path: Path) -> None:

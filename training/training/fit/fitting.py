@@ -93,6 +93,9 @@ def fit(
             _run_epoch(decoder, batches, score, progress, config)
             save_checkpoint(checkpoint, decoder, progress)
             _report(progress, log)
+    if progress.best and len(progress.history) < config.epochs:
+        best = progress.best.epoch + 1
+        say(f"Stopped early: no dev score in {config.patience} epochs was better than that of epoch {best}; it is kept")
     write_weights(decoder, progress.best_weights)
     return progress
 

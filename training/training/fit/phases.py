@@ -40,7 +40,7 @@ class Phases:
         self._dev = DevScore(material.dev, self._load, material.vocabulary, self._config)
         self._weights, self._score = read_weights(decoder), -math.inf
         if started:
-            tuned = self._dev.tune(decoder)
+            tuned = self._rate()
             self._score = tuned.score
             say(f"Beginning with dev scores {tuned}")
 
@@ -56,7 +56,7 @@ class Phases:
             texts_share=config.texts_share,
         )
         progress = fit(self.decoder, batches, self._dev, config, material.run)
-        self._keep(progress.best.score if progress.best else -math.inf, "Teacher forcing")
+        self._keep(self._rate().score if progress.best else -math.inf, "Teacher forcing")
 
     def reinforce(self) -> None:
         """Let the decoder learn from captions of its own, and go as far towards what it learns as dev gains by it."""
@@ -66,9 +66,9 @@ class Phases:
         say(f"Self-critical training: {folder}")
         before = read_weights(self.decoder)
 
-        def score_part(decoder: Learner, share: float = config.shares[0]) -> float:
+        def score_first_part(decoder: Learner) -> float:
             after = read_weights(decoder)
-            write_weights(decoder, interpolate(before, after, share))
+            write_weights(decoder, interpolate(before, after, config.shares[0]))
             try:
                 return self._dev(decoder)
             finally:
@@ -85,11 +85,14 @@ class Phases:
                 max_length=self._config.vocabulary.max_length,
                 seed=self._config.fitting.seed,
             )
-            fit(self.decoder, batches, score_part, config, folder, never=NEVER_WRITTEN)
-        scores = {share: score_part(self.decoder, share) for share in config.shares}
+            fit(self.decoder, batches, score_first_part, config, folder, never=NEVER_WRITTEN)
+        learnt, scores = read_weights(self.decoder), {}
+        for share in config.shares:
+            write_weights(self.decoder, interpolate(before, learnt, share))
+            scores[share] = self._rate().score
         best = max(scores, key=lambda share: scores[share])
         say("Dev scores by share of the way: " + ", ".join(f"{share} {score:.1f}" for share, score in scores.items()))
-        write_weights(self.decoder, interpolate(before, read_weights(self.decoder), best))
+        write_weights(self.decoder, interpolate(before, learnt, best))
         self._keep(scores[best], "Self-critical training")
 
     def tune(self) -> Tuned:
@@ -101,6 +104,17 @@ class Phases:
         """Have the decoder trust its tags as far as dev is best, and what serving would then score."""
         evidence = self.decoder.evidence
         return choose_trust(evidence, self._config.tags.more_trust, self.tune) if evidence else self.tune()
+
+    def _rate(self) -> Tuned:
+        """How good the decoder would be with its tags trusted as suits it best; its trust stays as it is."""
+        evidence = self.decoder.evidence
+        if not evidence:
+            return self._dev.tune(self.decoder)
+        learnt = evidence.read_trust()
+        try:
+            return choose_trust(evidence, self._config.tags.more_trust, lambda: self._dev.tune(self.decoder))
+        finally:
+            evidence.write_trust(learnt)
 
     def _keep(self, score: float, phase: str) -> None:
         """Put the decoder back to where it was unless dev gained by a phase."""
