@@ -30,7 +30,8 @@ async def read_photo(request: Request) -> bytes:
     """The one photo of the request. Raises `ProblemError` when there is none, or more than one."""
     media_type = read_media_type(request)
     if media_type.startswith("image/") or media_type in _RAW:
-        return require_content(await request.body())
+        # `Request.body` would keep the photo until it is answered, long after it was decoded.
+        return require_content(b"".join([piece async for piece in request.stream()]))
     if media_type != _MULTIPART:
         detail = (
             f"Send the photo in a multipart/form-data part named '{PART}', its bytes with an image content type, such "
