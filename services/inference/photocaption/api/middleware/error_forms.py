@@ -48,7 +48,8 @@ class ErrorFormMiddleware:
             translate = self._find(scope)
             assert translate is not None
             assert not message.get("more_body"), "a problem is sent in one piece"
-            head, body = _translate(start, message["body"], translate)
+            media_type = MEDIA_TYPE if translate in self._shared.values() else "application/json"
+            head, body = _translate(start, message["body"], translate, media_type)
             await send(head)
             await send({**message, "body": body})
 
@@ -63,11 +64,10 @@ def _add(translate: Translate, problem: Problem) -> Json:
     return problem.model_copy(update=translate(problem)).model_dump(exclude_none=True)
 
 
-def _translate(start: Message, body: bytes, translate: Translate) -> tuple[Message, bytes]:
-    members = translate(Problem.model_validate_json(body))
-    told = json.dumps(members, ensure_ascii=False).encode()
+def _translate(start: Message, body: bytes, translate: Translate, media_type: str) -> tuple[Message, bytes]:
+    told = json.dumps(translate(Problem.model_validate_json(body)), ensure_ascii=False).encode()
     headers = MutableHeaders(raw=start["headers"])
-    headers["content-type"] = MEDIA_TYPE if members.keys() >= {"type", "status"} else "application/json"
+    headers["content-type"] = media_type
     headers["content-length"] = str(len(told))
     return {**start, "headers": headers.raw}, told
 
