@@ -46,15 +46,6 @@ def test_evidence_for_the_words_counts_as_much_as_it_tells() -> None:
     assert (calibration.intercept, calibration.slope, calibration.evidence) == pytest.approx((1, 1, 0.5), abs=0.1)
 
 
-def test_captions_that_count_for_more_say_more_of_what_confidence_means() -> None:
-    certainties, good = [-2.0, -1.0, -2.0, -1.0], [False, False, True, True]
-
-    calibration = fit_calibration(certainties, [0.0] * 4, good, [1, 1, 3, 3])
-
-    assert calibration is not None
-    assert _confidence(calibration.slope, calibration.intercept, -1.5) == pytest.approx(0.75, abs=0.01)
-
-
 def test_a_decoder_without_evidence_is_calibrated_without() -> None:
     calibration = fit_calibration([-2.0, -1.0, -0.5, -0.1], [0.0] * 4, [False, True, False, True])
 

@@ -24,15 +24,11 @@ _RIDGE = 1e-3
 
 
 def fit_calibration(
-    mean_log_probabilities: Sequence[float],
-    evidence: Sequence[float],
-    good: Sequence[bool],
-    counts: Sequence[float] | None = None,
+    mean_log_probabilities: Sequence[float], evidence: Sequence[float], good: Sequence[bool]
 ) -> Calibration | None:
     """Weights by Newton's method; None when all captions are good or none is, which says nothing.
 
-    `evidence`: the mean log-odds that a tagger gives to the words of each caption, all 0 where the decoder has none;
-    `counts`: how much each caption counts, all the same where it is not said.
+    `evidence`: the mean log-odds that a tagger gives to the words of each caption, all 0 where the decoder has none.
     """
     targets = np.array(good, bool)
     if targets.all() or not targets.any():
@@ -40,20 +36,17 @@ def fit_calibration(
     columns = [np.ones(len(targets)), np.array(mean_log_probabilities)]
     if np.any(evidence):
         columns.append(np.array(evidence))
-    weights = np.ones(len(targets)) if counts is None else np.array(counts) / np.mean(counts)
-    intercept, slope, *others = _fit_logistic(np.stack(columns, axis=1), targets, weights)
+    intercept, slope, *others = _fit_logistic(np.stack(columns, axis=1), targets)
     return Calibration(slope=slope, intercept=intercept, evidence=others[0] if others else 0.0)
 
 
-def _fit_logistic(
-    inputs: npt.NDArray[np.float64], targets: npt.NDArray[np.bool_], counts: npt.NDArray[np.float64]
-) -> list[float]:
-    """The weight of each column of `inputs` [captions, columns]; each caption counts as much as `counts` says."""
+def _fit_logistic(inputs: npt.NDArray[np.float64], targets: npt.NDArray[np.bool_]) -> list[float]:
+    """The weight of each column of `inputs` [captions, columns]."""
     weights = np.zeros(inputs.shape[1])
     for _ in range(_ROUNDS):
         chance = 1 / (1 + np.exp(-np.clip(inputs @ weights, -30, 30)))
-        gradient = inputs.T @ (counts * (targets - chance)) - _RIDGE * weights
-        curvature = (inputs * (counts * chance * (1 - chance))[:, None]).T @ inputs + _RIDGE * np.eye(inputs.shape[1])
+        gradient = inputs.T @ (targets - chance) - _RIDGE * weights
+        curvature = (inputs * (chance * (1 - chance))[:, None]).T @ inputs + _RIDGE * np.eye(inputs.shape[1])
         weights += np.linalg.solve(curvature, gradient)
     return [float(weight) for weight in weights]
 

@@ -64,7 +64,7 @@ def publish_bundle(job: Job, trained: Trained) -> Evaluation:
         sets = [_to_set(one) for one in trained.material.collections if one.dev]
         captioner = Captioner.load(folder)
         evaluations = [evaluate_set(captioner, photos) for photos in sets]
-        calibration, evaluations = _calibrate(evaluations, [one.weight for one in trained.material.dev])
+        calibration, evaluations = _calibrate(evaluations)
         for photos, evaluation in zip(sets, evaluations, strict=True):
             say(f"{photos.name}, {photos.split}:\n{evaluation.to_table()}")
         scores = _list_scores(sets, evaluations)
@@ -183,23 +183,18 @@ def _record(job: Job, collections: Sequence[Collection]) -> dict[str, Any]:
     }
 
 
-def _calibrate(evaluations: Sequence[Scored], shares: Sequence[float]) -> tuple[Calibration | None, list[Scored]]:
-    """What confidence means, by all that the bundle wrote, and the evaluations with it. Each set counts as much as its
-    share, however many photos it has: a model that serves is asked about photos of every kind.
-    """
+def _calibrate(evaluations: Sequence[Scored]) -> tuple[Calibration | None, list[Scored]]:
+    """What confidence means, by all that the bundle wrote, and the evaluations with it."""
     certainties: list[tuple[float, float]] = []
     goods: list[bool] = []
-    counts: list[float] = []
-    for one, share in zip(evaluations, shares, strict=True):
+    for one in evaluations:
         certainties += map(_read_certainty, one.descriptions.values())
         goods += (
             [cider >= GOOD_CIDER for cider in one.ciders()]
             if isinstance(one, Evaluation)
             else map(one.is_named, one.descriptions)
         )
-        counts += [share / len(one.descriptions)] * len(one.descriptions)
-    means, evidence = zip(*certainties, strict=True)
-    calibration = fit_calibration(means, evidence, goods, counts)
+    calibration = fit_calibration([mean for mean, _ in certainties], [one for _, one in certainties], goods)
 
     def state(description: Description) -> Description:
         mean, evidence = _read_certainty(description)
