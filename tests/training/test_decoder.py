@@ -156,6 +156,7 @@ def test_a_class_that_is_likely_adds_to_the_words_that_name_it() -> None:
     tags = build_decoder(WORDS, CELLS, CHANNELS, config, tags=TAGS, classes=2).evidence
     assert tags
     assert tags.classes
+    assert tags.names is not None
     tags.classes.bias.assign([3.0, 0.0])
     tags.names.assign([[1, 0, 0], [0, 1, 0]])
     photo = _features(1)

@@ -24,7 +24,7 @@ def test_photos_are_judged_by_their_bytes_from_minus_one_to_one_and_only_once(tm
         photo.path.unlink()
     again = judge_photos(teacher, photos, tmp_path / "cache")
 
-    np.testing.assert_allclose(logits, [[1, 2], [0, 0], [-127 / 128, -127 / 64]], atol=1e-5)
+    np.testing.assert_allclose(logits, np.array([[1, 2], [0, 0], [-127 / 128, -127 / 64]], np.float32), atol=1e-5)
     np.testing.assert_array_equal(again, logits)
 
 
