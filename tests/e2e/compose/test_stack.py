@@ -127,10 +127,12 @@ def test_the_inference_image_adds_less_than_350_megabytes_to_its_base(stack: Sta
     assert weigh_image("caption-inference") - weigh_image(PYTHON) < 350
 
 
-@pytest.mark.parametrize("service", ["inference", "frontend"])
-def test_a_change_of_code_is_built_in_seconds(stack: Stack, service: str, tmp_path: Path, report: Report) -> None:
+@pytest.mark.parametrize(("service", "package"), [("inference", "photocaption"), ("frontend", "frontend")])
+def test_a_change_of_code_is_built_in_seconds(
+    stack: Stack, service: str, package: str, tmp_path: Path, report: Report
+) -> None:
     context = shutil.copytree(ROOT / "services" / service, tmp_path / service)
-    with (context / service / "__init__.py").open("a") as module:
+    with (context / package / "__init__.py").open("a") as module:
         module.write("\nCHANGED = True\n")
 
     override = tmp_path / "override.yml"
