@@ -102,19 +102,19 @@ class Phases:
 
     def finish(self) -> Tuned:
         """Have the decoder trust its tags as far as dev is best, and what serving would then score."""
-        evidence = self.decoder.evidence
-        return choose_trust(evidence, self._config.tags.more_trust, self.tune) if evidence else self.tune()
+        return self._choose_trust(self.tune)
 
     def _rate(self) -> Tuned:
-        """How good the decoder would be with its tags trusted as suits it best; its trust stays as it is."""
-        evidence = self.decoder.evidence
-        if not evidence:
-            return self._dev.tune(self.decoder)
-        learnt = evidence.read_trust()
+        """How good the decoder would be with its tags trusted as suits it best; its weights stay as they are."""
+        learnt = read_weights(self.decoder)
         try:
-            return choose_trust(evidence, self._config.tags.more_trust, lambda: self._dev.tune(self.decoder))
+            return self._choose_trust(lambda: self._dev.tune(self.decoder))
         finally:
-            evidence.write_trust(learnt)
+            write_weights(self.decoder, learnt)
+
+    def _choose_trust(self, tune: Callable[[], Tuned]) -> Tuned:
+        evidence = self.decoder.evidence
+        return choose_trust(evidence, self._config.tags.more_trust, tune) if evidence else tune()
 
     def _keep(self, score: float, phase: str) -> None:
         """Put the decoder back to where it was unless dev gained by a phase."""

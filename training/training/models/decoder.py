@@ -192,9 +192,10 @@ class Decoder(keras.Model):  # type: ignore[misc]  # Keras is untyped
 
         The equations are those of `keras.layers.LSTM`, whose weights they use; a test compares the two.
         """
-        admit, keep, candidate, reveal = ops.split(gates + ops.matmul(h, self.lstm.cell.recurrent_kernel), 4, axis=-1)
-        c = ops.sigmoid(keep) * c + ops.sigmoid(admit) * ops.tanh(candidate)
-        return ops.sigmoid(reveal) * ops.tanh(c), c
+        gates = gates + ops.matmul(h, self.lstm.cell.recurrent_kernel)
+        input_gate, forget_gate, cell_gate, output_gate = ops.split(gates, 4, axis=-1)
+        c = ops.sigmoid(forget_gate) * c + ops.sigmoid(input_gate) * ops.tanh(cell_gate)
+        return ops.sigmoid(output_gate) * ops.tanh(c), c
 
     def _describe(self, states: Tensor, context: Tensors) -> tuple[Tensor, Tensor | None]:
         """The vectors [P·Q, D] that score the next word, and where the decoder looked for it: [P, Q, N]."""

@@ -173,11 +173,12 @@ def _write_lstm(writer: _Writer) -> str:
     word = write(_TABLE, bits, "tokens", scales, domain=RUNTIME_DOMAIN, bits=8, block_size=BLOCK, quantize_axis=1)
     photo = write("Unsqueeze", "context_image", writer.add("axis", np.array([1])))
     before = writer.multiply(writer.quantise("state_h"), [writer.recurrent])
-    admit, keep, candidate, reveal = writer.split(write("Add", write("Add", word, photo), before), 4)
-    kept = write("Mul", write("Sigmoid", keep), "state_c")
-    admitted = write("Mul", write("Sigmoid", admit), write("Tanh", candidate))
+    gates = write("Add", write("Add", word, photo), before)
+    input_gate, forget_gate, cell_gate, output_gate = writer.split(gates, 4)
+    kept = write("Mul", write("Sigmoid", forget_gate), "state_c")
+    admitted = write("Mul", write("Sigmoid", input_gate), write("Tanh", cell_gate))
     c = write("Add", kept, admitted, outputs=("next_state_c",))
-    return write("Mul", write("Sigmoid", reveal), write("Tanh", c), outputs=("next_state_h",))
+    return write("Mul", write("Sigmoid", output_gate), write("Tanh", c), outputs=("next_state_h",))
 
 
 def _write_attention(writer: _Writer, state: tuple[str, str], heads: int, units: int) -> str:
