@@ -47,7 +47,7 @@ def test_a_missing_place_for_the_bundle_is_said_too() -> None:
     assert "OUT=artifacts/mine" in _make("train", "DATASET=photos").stderr
 
 
-@pytest.mark.parametrize("target", ["evaluate", "report"])
+@pytest.mark.parametrize("target", ["end-to-end", "evaluate", "report"])
 def test_several_datasets_are_several_options_and_a_folder_may_have_blanks(target: str, tmp_path: Path) -> None:
     (tmp_path / "my photos").mkdir()
 

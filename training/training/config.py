@@ -211,6 +211,21 @@ class EndToEndConfig(Section):
     critical_encoder_rate: float = Field(1e-5, ge=0)
     """Peak learning rate of the encoder meanwhile."""
 
+    tags: float = Field(0.03, ge=0)
+    """Weight of the tagger's loss, a sum over tags in nats, where the start has one. The tagger stands still: the
+    encoder learns to show it more.
+    """
+
+    classes: float = Field(0.3, ge=0)
+    """Weight of what keeps the start's classes as likely as they were (Li and Hoiem 2016), in nats: captions speak of
+    few of them.
+    """
+
+    steadiness: float = Field(3.0, ge=0)
+    """Weight of how far features move when the same part of a photo is worn otherwise, in parts of how far photos are
+    apart; 0 saves a third of the encoder's work.
+    """
+
     photos_per_batch: int = Field(64, ge=1)
     warmup_epochs: float = Field(1.0, ge=0)
     weight_decay: float = Field(0.01, ge=0)

@@ -20,6 +20,7 @@ from training.data.tags import choose_tags, list_classes, name_classes, set_targ
 from training.data.texts import read_texts
 from training.data.trigrams import find_common
 from training.data.views import WHOLE, View, choose_views
+from training.data.words import build_vocabulary, extend_vocabulary, tokenise
 from training.encoder.cache import ExportedEncoder
 from training.encoder.feature_maps import MapCache
 from training.encoder.teacher import judge_photos
@@ -69,7 +70,7 @@ def prepare(
 ) -> Material:
     """Everything that is the same for all phases. Raises TrainingError."""
     config, start = job.config, job.start
-    photos = [photo for one in collections for photo in one.train]
+    photos: Sequence[Photo] = [photo for one in collections for photo in one.train]
     labels = {key: label for one in collections for key, label in one.labels.items()}
     views = [choose_views(photo, config.augmentation) for photo in photos]
     maps = _extract(job, collections, views, encoder)
@@ -79,14 +80,9 @@ def prepare(
     pooled = _pool(photos, views, maps, encoder) if tags else []
     evidence, tagger, classes = _judge(job, photos, labels, tags, pooled)
     texts = list(read_texts(job.texts))
-    if labels:
-        finder = CaptionFinder([caption for _, caption in texts] + _captions_of(photos), tags)
-        likely = evidence[0] if tags else np.zeros((len(photos), 0), np.float32)
-        photos = caption_labelled(photos, labels, finder, likely)
+    photos = find_captions(photos, labels, texts, tags, evidence[0] if tags else np.zeros((len(photos), 0), np.float32))
     known = [place for place, photo in enumerate(photos) if photo.captions]
-    counts = _count_by_collection(collections, [bool(photo.captions) for photo in photos])
-    if labels:
-        say(f"Captions were found for {sum(photos[place].sha256 in labels for place in known)} photos with labels")
+    counts = count_by_collection(collections, [bool(photo.captions) for photo in photos])
     photos, views = [photos[place] for place in known], [views[place] for place in known]
     evidence = [of_view[known] for of_view in evidence]
     return Material(
@@ -96,8 +92,8 @@ def prepare(
         evidence,
         labels,
         _imagine(texts, photos, labels, evidence, tags, vocabulary, config) if texts and tags else None,
-        find_common([caption for _, caption in texts] + _captions_of(photos)) if texts else frozenset(),
-        [_judge_by(one) for one in collections if one.dev],
+        list_common(photos, texts),
+        list_dev_sets(collections),
         maps,
         encoder,
         vocabulary,
@@ -220,13 +216,51 @@ def _imagine(
     )
 
 
+def choose_vocabulary(collections: Sequence[Collection], known: Vocabulary | None, least: int) -> Vocabulary:
+    """The words that captions have `least` times or more; those of a start first, in their order."""
+    words = [tokenise(caption) for one in collections for caption in _captions_of(one.train)]
+    vocabulary = extend_vocabulary(known, words, least) if known else build_vocabulary(words, least)
+    say(f"{len(vocabulary)} words{f', {len(vocabulary) - len(known)} of them new' if known else ''}")
+    return vocabulary
+
+
+def find_captions(
+    photos: Sequence[Photo],
+    labels: Mapping[str, LabelledPhoto],
+    texts: Sequence[tuple[str, str]],
+    tags: Sequence[str],
+    evidence: Floats,
+) -> Sequence[Photo]:
+    """The photos, those with labels with captions that were written of others, by the evidence [P, G] for `tags`;
+    without where none was found.
+    """
+    if not labels:
+        return photos
+    finder = CaptionFinder([caption for _, caption in texts] + _captions_of(photos), tags)
+    captioned = caption_labelled(photos, labels, finder, evidence)
+    found = sum(bool(photo.captions) for photo in captioned if photo.sha256 in labels)
+    say(f"Captions were found for {found} photos with labels")
+    return captioned
+
+
+def list_common(photos: Sequence[Photo], texts: Sequence[tuple[str, str]]) -> frozenset[str]:
+    """The sequences of three words that people write; none where there is no text to learn them from."""
+    return find_common([caption for _, caption in texts] + _captions_of(photos)) if texts else frozenset()
+
+
 def _captions_of(photos: Sequence[Photo]) -> list[str]:
     return [caption for photo in photos for caption in photo.captions]
 
 
-def _count_by_collection(collections: Sequence[Collection], kept: Sequence[bool]) -> list[int]:
+def count_by_collection(collections: Sequence[Collection], kept: Sequence[bool]) -> list[int]:
+    """How many training photos of each are kept, where they stand one collection after the other."""
     ends = np.cumsum([len(one.train) for one in collections])
     return [int(part.sum()) for part in np.split(np.array(kept, int), ends[:-1])]
+
+
+def list_dev_sets(collections: Sequence[Collection]) -> list[DevSet]:
+    """What judges: the dev photos of each collection that has some."""
+    return [_judge_by(one) for one in collections if one.dev]
 
 
 def _judge_by(one: Collection) -> DevSet:

@@ -102,7 +102,6 @@ def _keep_differences(job: Job, trained: Trained) -> dict[str, Any]:
 
 def _write_files(job: Job, trained: Trained, folder: Path) -> None:
     from training.encoder.export import build_encoder
-    from training.encoder.plain_encoder import read_tuned
     from training.publish.decoder_export import export_decoder, export_saved_model
 
     (folder / ENCODER).write_bytes(trained.encoder.read(ENCODER))
@@ -110,9 +109,7 @@ def _write_files(job: Job, trained: Trained, folder: Path) -> None:
     words = json.dumps(trained.material.vocabulary.words, ensure_ascii=False, indent=0)
     (folder / VOCABULARY).write_text(words + "\n", encoding="utf-8")
     if job.saved_model:
-        start = job.start
-        tuned = read_tuned(start.bundle, start.manifest) if start.bundle and start.manifest else trained.encoder.tuned
-        encoder = build_encoder(trained.encoder.image.height, job.cache, tuned)
+        encoder = build_encoder(trained.encoder.image.height, job.cache, job.start.read_tuned())
         export_saved_model(encoder, trained.decoder, trained.encoder.image, trained.encoder.features, folder)
 
 
