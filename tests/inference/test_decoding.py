@@ -22,7 +22,7 @@ from photocaption.errors import (
     UndecodableImageError,
     UnsupportedImageError,
 )
-from photocaption.image.decode import ImageLimits
+from photocaption.image.decode import ImageLimits, decode
 from photocaption.image.pool import DecodePool, decode_here
 from photocaption.image.worker import Target
 
@@ -73,7 +73,7 @@ def test_it_decodes_as_this_process_does(pool: DecodePool, format_name: str) -> 
 
     pixels, info = pool.decode(photo, TARGET)
 
-    expected_pixels, expected_info = decode_here(photo, TARGET, LIMITS)
+    expected_pixels, expected_info = decode_here(photo, TARGET)
     np.testing.assert_array_equal(pixels, expected_pixels)
     assert info == expected_info
 
@@ -92,7 +92,7 @@ def test_errors_are_the_same_too(pool: DecodePool, data: bytes, kind: type[Excep
     with pytest.raises(kind) as there:
         pool.decode(data, TARGET)
     with pytest.raises(kind) as here:
-        decode_here(data, TARGET, LIMITS)
+        decode(data, LIMITS, sufficient_side=TARGET.sufficient_side)
 
     assert str(there.value) == str(here.value)
     assert pool.process_ids == before
