@@ -91,6 +91,10 @@ class Timings:
     encode: float
     generate: float
 
+    def by_stage(self, *, queue_ms: float) -> dict[str, float]:
+        """All stages of a photo in their order, with its wait for a thread and for the model."""
+        return {"decode": self.decode, "queue": queue_ms, "encode": self.encode, "generate": self.generate}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Description:

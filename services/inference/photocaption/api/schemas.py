@@ -108,16 +108,8 @@ class TimingsSchema(BaseModel):
 
     @classmethod
     def of(cls, answer: Answer) -> Self:
-        timings = answer.caption.timings
-        stages = {
-            "queue": answer.queue_ms,
-            "decode": timings.decode,
-            "encode": timings.encode,
-            "generate": timings.generate,
-        }
-        return cls(
-            **{stage: round(milliseconds, 2) for stage, milliseconds in stages.items()}, total=round(answer.total_ms, 2)
-        )
+        stages = answer.caption.timings.by_stage(queue_ms=answer.queue_ms) | {"total": answer.total_ms}
+        return cls(**{stage: round(milliseconds, 2) for stage, milliseconds in stages.items()})
 
 
 class CaptionResponse(BaseModel):
