@@ -76,9 +76,10 @@ class Word:
 
 @dataclass(frozen=True, slots=True)
 class Alternative:
-    """Another caption that the search found: `log_probability` is the sum over its tokens, the end token counted."""
+    """Another caption that the search found, in the fields of `Description`."""
 
     caption: str
+    alt_text: str
     confidence: float
     log_probability: float
 

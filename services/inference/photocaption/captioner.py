@@ -160,7 +160,7 @@ class Captioner:
         words = self.bundle.vocabulary.decode(best.tokens)
         return Description(
             caption=write_caption(words),
-            alt_text=write_alt_text(self.bundle.vocabulary.spell(best.tokens), english="the" in self.bundle.vocabulary),
+            alt_text=self._write_alt_text(best),
             confidence=rate(best, self.bundle.manifest.confidence),
             log_probability=best.log_probability,
             words=tuple(_pair_words(words, best)),
@@ -171,9 +171,14 @@ class Captioner:
     def _write_alternative(self, hypothesis: Hypothesis) -> Alternative:
         return Alternative(
             caption=write_caption(self.bundle.vocabulary.decode(hypothesis.tokens)),
+            alt_text=self._write_alt_text(hypothesis),
             confidence=rate(hypothesis, self.bundle.manifest.confidence),
             log_probability=hypothesis.log_probability,
         )
+
+    def _write_alt_text(self, hypothesis: Hypothesis) -> str:
+        vocabulary = self.bundle.vocabulary
+        return write_alt_text(vocabulary.spell(hypothesis.tokens), english="the" in vocabulary)
 
 
 def _open_runtime(

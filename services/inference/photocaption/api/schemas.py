@@ -43,6 +43,7 @@ class AlternativeSchema(BaseModel):
     """Another caption that the search found."""
 
     caption: str
+    alt_text: str
     confidence: float = Field(ge=0, le=1)
     log_probability: float = Field(le=0, description="Natural logarithm of the whole caption's probability.")
 
@@ -50,6 +51,7 @@ class AlternativeSchema(BaseModel):
     def of(cls, alternative: Alternative) -> Self:
         return cls(
             caption=alternative.caption,
+            alt_text=alternative.alt_text,
             confidence=round(alternative.confidence, 4),
             log_probability=round(alternative.log_probability, 4),
         )
