@@ -187,10 +187,12 @@ def test_a_pool_that_is_closed_lets_go_of_whoever_waits_for_a_place() -> None:
         pool.decode(PHOTO, TARGET)
         waiting = [threads.submit(pool.decode, b"sleep", TARGET) for _ in range(2)]
         time.sleep(0.2)
+        processes = pool.process_ids
         pool.__exit__(None, None, None)
 
         assert all(work.exception(timeout=60) is not None for work in waiting)
-        assert not pool.process_ids or not any(Path(f"/proc/{one}").exists() for one in pool.process_ids)
+        assert processes
+        assert not any(Path(f"/proc/{one}").exists() for one in processes)
 
 
 def test_signals_to_the_group_leave_it_at_work() -> None:
