@@ -81,7 +81,7 @@ def test_a_pasted_address_is_told_what_to_do(page: Page, photo: Path) -> None:
 
     paste_text(page, "https://example.org/dog.jpg")
 
-    expect(page.get_by_text("That is the address of a picture")).to_be_visible()
+    expect(page.get_by_text("That is the address of a photo")).to_be_visible()
     choose(page, photo)
     expect(page.locator("#intake-note")).to_be_hidden()
 

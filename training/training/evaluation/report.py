@@ -59,7 +59,7 @@ class _Example:
     """A photo with its caption, as the page shows it."""
 
     photo: str
-    picture: str
+    image: str
     caption: str
     cider: float
     confidence: float
@@ -182,14 +182,14 @@ def _show(captioner: Captioner, photo: Photo, cider: float) -> _Example:
     data = photo.path.read_bytes()
     caption = captioner.caption(data, CaptionOptions(attention=True))
     grid = captioner.bundle.manifest.features
-    picture, _ = decode(data)
-    picture.thumbnail((_THUMBNAIL, _THUMBNAIL))
+    image, _ = decode(data)
+    image.thumbnail((_THUMBNAIL, _THUMBNAIL))
     looks = tuple(
         _Look(word.word, word.probability, _draw_attention(word.attention, grid.rows, grid.columns))
         for word in caption.words
     )
     return _Example(
-        photo.name, _embed(picture, "jpeg"), caption.caption, cider, caption.confidence, photo.captions, looks
+        photo.name, _embed(image, "jpeg"), caption.caption, cider, caption.confidence, photo.captions, looks
     )
 
 
@@ -204,9 +204,9 @@ def _draw_attention(weights: tuple[float, ...] | None, rows: int, columns: int) 
     return _embed(veil.resize((_THUMBNAIL // 4, _THUMBNAIL // 4), Image.Resampling.BICUBIC), "png")
 
 
-def _embed(picture: Image.Image, kind: str) -> str:
+def _embed(image: Image.Image, kind: str) -> str:
     data = io.BytesIO()
-    picture.save(data, kind)
+    image.save(data, kind)
     return f"data:image/{kind};base64,{base64.b64encode(data.getvalue()).decode()}"
 
 
