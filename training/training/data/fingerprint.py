@@ -8,7 +8,7 @@ from photocaption.model.manifest import ImageSpec
 
 
 def fingerprint(image: ImageSpec) -> bytes:
-    """Bytes that differ wherever preprocessing makes something else of a photo: its settings, and what it makes of one."""
+    """Bytes that differ wherever preprocessing makes something else of a photo: its settings, and a photo after it."""
     return image.model_dump_json().encode() + preprocessing.prepare(_make_probe(), image).tobytes()
 
 
