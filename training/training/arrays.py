@@ -1,22 +1,27 @@
 """Weights and other arrays in files: NumPy's own format, nothing pickled, whole or not there."""
 
 import io
-import os
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from training.files import atomic_write
+
 Arrays = dict[str, npt.NDArray[Any]]
 
 
+def save_array(path: Path, array: npt.NDArray[np.generic]) -> None:
+    """Write an array to a file that appears whole or not at all."""
+    with atomic_write(path) as partial, partial.open("wb") as stream:
+        np.save(stream, array, allow_pickle=False)
+
+
 def save_arrays(path: Path, arrays: Arrays) -> None:
-    """Write arrays to a file that appears whole or not at all."""
-    partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
-    with partial.open("wb") as stream:
+    """Write arrays by their names to a file that appears whole or not at all."""
+    with atomic_write(path) as partial, partial.open("wb") as stream:
         np.savez(stream, allow_pickle=False, **arrays)
-    partial.replace(path)
 
 
 def read_arrays(data: bytes) -> Arrays:

