@@ -1,15 +1,28 @@
 """Weights and other arrays in files: NumPy's own format, nothing pickled, whole or not there."""
 
 import io
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from training.files import atomic_write
-
 Arrays = dict[str, npt.NDArray[Any]]
+
+
+@contextmanager
+def atomic_write(path: Path) -> Iterator[Path]:
+    """Where to write what becomes `path`, whole, when the block ends well; the suffix is the same: Keras goes by it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f"partial-{os.getpid()}-{path.name}")
+    try:
+        yield partial
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
 
 
 def save_array(path: Path, array: npt.NDArray[np.generic]) -> None:

@@ -12,7 +12,7 @@ import numpy.typing as npt
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from training.files import atomic_write
+from training.arrays import atomic_write
 
 _OPSET = 17
 _SMALL = 1024

@@ -19,8 +19,8 @@ from pathlib import Path
 import h5py
 import keras
 
+from training.arrays import atomic_write
 from training.errors import WeightsError
-from training.files import atomic_write
 from training.progress import say
 
 WEIGHTS_DIGEST = "0950f8d89b582cfbf233b0ad5936d56c56627dd3a5d196112bb1acdfb838c24b"

@@ -89,7 +89,8 @@ IMAGE_TOO_LARGE = Kind(
     422,
     "The photo has too many pixels",
     "The photo has 8000 × 7000 pixels. At most 20000 pixels a side are read, and in all 50 megapixels of a JPEG, 40 "
-    "of a HEIC, 20 of an AVIF, PNG, GIF, BMP or TIFF, 10 of a WebP, and about 25 of a progressive JPEG.",
+    "of a HEIC (about half with 10 bits), 20 of an AVIF, PNG, GIF, BMP or TIFF, 10 of a WebP, and about 25 of a "
+    "progressive JPEG.",
 )
 UNSURE = Kind(
     "unsure",

@@ -341,6 +341,6 @@ def _explain_limits(limits: ImageLimits) -> str:
     held = limits.max_held_pixels / 1e6
     return (
         f"At most {limits.max_side} pixels a side are read, and in all {full:g} megapixels of a JPEG, "
-        f"{2 * held:g} of a HEIC, {held:g} of an AVIF, PNG, GIF, BMP or TIFF, {held / 2:g} of a WebP, and about "
-        f"{1.25 * held:g} of a progressive JPEG."
+        f"{2 * held:g} of a HEIC (about half with 10 bits), {held:g} of an AVIF, PNG, GIF, BMP or TIFF, {held / 2:g} "
+        f"of a WebP, and about {1.25 * held:g} of a progressive JPEG."
     )

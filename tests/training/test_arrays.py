@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from training.files import atomic_write
+from training.arrays import atomic_write
 
 
 def test_what_is_written_takes_its_place_at_the_end(tmp_path: Path) -> None:
