@@ -292,6 +292,11 @@ class SelfCriticalConfig(ScheduleConfig):
     samples: int = Field(5, ge=2)
     """Captions sampled from each photo; the mean reward of the others is the baseline of each (Luo 2020)."""
 
+    hidden_cells: float = Field(0.0, ge=0, lt=1)
+    """Up to this share of a photo's cells is hidden from the decoder while it learns: where it cannot know the photo
+    again, it has to read the evidence.
+    """
+
     shares: tuple[float, ...] = Field((0.4, 0.6, 0.8, 1.0), min_length=1)
     """How far to go from the weights after teacher forcing to those after this phase (Wortsman et al. 2022): all the
     way, captions of photos that were not learnt from become short and vague. Dev chooses at the end; epochs are judged

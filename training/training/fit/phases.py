@@ -78,7 +78,7 @@ class Phases:
         with open_rewards(material.photos, reward, accepted, material.common) as rewards:
             batches = SampledBatches(
                 Sampler(self.decoder),
-                self._photos(config),
+                self._photos(config, config.hidden_cells),
                 rewards,
                 material.vocabulary,
                 config,
@@ -124,11 +124,11 @@ class Phases:
             say(f"{phase} gained nothing on dev; the model stays as it was")
             write_weights(self.decoder, self._weights)
 
-    def _photos(self, config: ScheduleConfig) -> TrainingPhotos:
+    def _photos(self, config: ScheduleConfig, hidden: float = 0.0) -> TrainingPhotos:
         material = self._material
         shares = [one.source.share for one in material.collections]
         mixture = Mixture(material.counts, shares, config.photos_per_batch, config.least_batches)
-        return TrainingPhotos(material.photos, mixture, material.views, self._load, material.evidence)
+        return TrainingPhotos(material.photos, mixture, material.views, self._load, material.evidence, hidden)
 
     def _load(self, photos: Sequence[PhotoView]) -> Floats:
         return self._last_block.encode(self._material.maps.load(photos))
