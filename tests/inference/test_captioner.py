@@ -14,7 +14,7 @@ from support.tiny_bundle import CELLS, COLOURS, GRID, SIDE, WORDS, write_manifes
 from photocaption.caption import CaptionOptions, ImageInfo
 from photocaption.captioner import Captioner
 from photocaption.errors import UnsupportedImageError
-from photocaption.model.bundle import DECODER_START, DECODER_STEP, ENCODER, Bundle
+from photocaption.model.bundle import DECODER_START, DECODER_STEP, ENCODER, VOCABULARY, Bundle
 
 
 @pytest.mark.parametrize("colour", COLOURS)
@@ -49,6 +49,18 @@ def test_alternatives_are_other_sentences_that_are_less_likely(captioner: Captio
     assert len(caption.alternatives) == 2
     assert caption.caption not in [alternative.caption for alternative in caption.alternatives]
     assert all(alternative.log_probability < caption.log_probability for alternative in caption.alternatives)
+
+
+def test_alternatives_are_sentences_spelt_as_the_caption_is(tmp_path: Path) -> None:
+    bundle = write_tiny_bundle(tmp_path / "nouns")
+    nouns = {"square": "Square", "photo": "Photo"}
+    (bundle / VOCABULARY).write_text(json.dumps([nouns.get(word, word) for word in WORDS]), encoding="utf-8")
+    write_manifest(bundle)
+
+    caption = Captioner.load(bundle, threads=1).caption(photo_bytes("red"), CaptionOptions(alternatives=1))
+
+    assert (caption.caption, caption.alt_text) == ("a red square", "A red Square.")
+    assert [(other.caption, other.alt_text) for other in caption.alternatives] == [("a red photo", "A red Photo.")]
 
 
 def test_attention_lies_on_what_the_word_names(captioner: Captioner) -> None:

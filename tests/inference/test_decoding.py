@@ -24,7 +24,7 @@ from photocaption.errors import (
     UndecodableImageError,
     UnsupportedImageError,
 )
-from photocaption.image.decode import ImageLimits
+from photocaption.image.decode import ImageLimits, decode
 from photocaption.image.pool import DecodePool, decode_here
 from photocaption.image.worker import Target
 
@@ -79,7 +79,7 @@ def test_it_decodes_as_this_process_does(pool: DecodePool, format_name: str) -> 
 
     pixels, info = pool.decode(photo, TARGET)
 
-    expected_pixels, expected_info = decode_here(photo, TARGET, LIMITS)
+    expected_pixels, expected_info = decode_here(photo, TARGET)
     np.testing.assert_array_equal(pixels, expected_pixels)
     assert info == expected_info
 
@@ -98,7 +98,7 @@ def test_errors_are_the_same_too(pool: DecodePool, data: bytes, kind: type[Excep
     with pytest.raises(kind) as there:
         pool.decode(data, TARGET)
     with pytest.raises(kind) as here:
-        decode_here(data, TARGET, LIMITS)
+        decode(data, LIMITS, sufficient_side=TARGET.sufficient_side)
 
     assert str(there.value) == str(here.value)
     assert pool.process_ids == before
@@ -205,10 +205,12 @@ def test_a_pool_that_is_closed_lets_go_of_whoever_waits_for_a_place() -> None:
         pool.decode(PHOTO, TARGET)
         waiting = [threads.submit(pool.decode, b"sleep", TARGET) for _ in range(2)]
         time.sleep(0.2)
+        processes = pool.process_ids
         pool.__exit__(None, None, None)
 
         assert all(work.exception(timeout=60) is not None for work in waiting)
-        assert not pool.process_ids or not any(Path(f"/proc/{one}").exists() for one in pool.process_ids)
+        assert processes
+        assert not any(Path(f"/proc/{one}").exists() for one in processes)
 
 
 def test_signals_to_the_group_leave_it_at_work() -> None:

@@ -28,6 +28,10 @@ GREY[:, 32:] = 90
 COMPRESSIONS = ("tiff_lzw", "tiff_adobe_deflate", "packbits", "jpeg", "lzma", "zstd")
 # How libvips has it is as good: it takes inks for those of a press, and stretches no floats.
 NOT_AGREED = {"JPEG, CMYK", "TIFF, CMYK", "TIFF, grey"}
+# libvips reads none of them as it comes on the index, or not to the end.
+NOT_READ_ELSEWHERE = {
+    "JPEG without its end", "HEIC, 8 or 10 bits", "HEIC, in tiles", "AVIF, animated", "BMP", "TIFF, Lab"
+}  # fmt: skip
 
 
 def several(format_name: str) -> bytes:
@@ -147,15 +151,15 @@ def test_what_is_said_to_be_read_is_read(kind: str) -> None:
         assert image.getpixel((2, 2)) == pytest.approx(CORNERS.get(kind, (254, 0, 0)), abs=12)
 
 
-@pytest.mark.parametrize("kind", [kind for kind in READ if kind not in NOT_AGREED])
+@pytest.mark.parametrize("kind", [kind for kind in READ if kind not in NOT_AGREED | NOT_READ_ELSEWHERE])
 def test_it_is_read_as_another_reader_has_it(kind: str) -> None:
-    files = READ[kind]()
-    for data, other in zip(files, map(read_by_libvips, files), strict=True):
-        if other is not None:  # it reads no BMP, and no HEVC
-            ours = decode(data)[0]
+    pairs = [(data, other) for data in READ[kind]() if (other := read_by_libvips(data)) is not None]
 
-            assert ours.size == other.size
-            assert np.abs(np.asarray(ours, np.int16) - np.asarray(other, np.int16)).mean() < 3
+    assert pairs
+    for data, other in pairs:
+        ours = decode(data)[0]
+        assert ours.size == other.size
+        assert np.abs(np.asarray(ours, np.int16) - np.asarray(other, np.int16)).mean() < 3
 
 
 @pytest.mark.parametrize("kind", REFUSED)

@@ -1,6 +1,7 @@
 """HEIC and AVIF, as phones write them: the pixels that were written come out, and nothing else of the file matters."""
 
 import contextlib
+import io
 import random
 import struct
 import time
@@ -9,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import pillow_heif
 import pytest
 import pyvips
 from PIL import Image, ImageCms
@@ -17,6 +19,7 @@ from support.odd_files import avif_seen_through, box, exif_of, in_boxes
 from support.photos import encode_photo
 from support.profiles import profile_of_swapped_colours
 
+from photocaption.caption import ImageProperties
 from photocaption.errors import ImageError, ImageTooLargeError, UndecodableImageError, UnsupportedImageError
 from photocaption.image.avif import read_avif
 from photocaption.image.decode import ImageLimits, decode, find_time_factor
@@ -296,6 +299,25 @@ def pool() -> Iterator[DecodePool]:
     limits = ImageLimits()
     with DecodePool(1, limits, decode_seconds=1, deadline_seconds=60, max_bytes=2**20) as pool:
         yield pool
+
+
+@pytest.mark.slow
+def test_of_ten_bits_as_many_pixels_fit_as_the_documents_say(pool: DecodePool) -> None:
+    fits, too_large = (encode_ten_bits(5184, height) for height in (3888, 7500))
+
+    assert pool.decode(fits, TARGET)[1] == ImageProperties(5184, 3888, "HEIC")
+    with pytest.raises(ImageTooLargeError, match=r"40 of a HEIC \(about half with 10 bits\)"):
+        pool.decode(too_large, TARGET)
+
+
+def encode_ten_bits(width: int, height: int) -> bytes:
+    """A HEIC as cameras write them: one image of 10 bits, with the colour of every second pixel."""
+    picture = pillow_heif.from_bytes("RGB;16", (width, height), bytes(6 * width * height))
+    stream = io.BytesIO()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(pillow_heif.options, "SAVE_HDR_TO_12_BIT", False)
+        picture.save(stream, format="HEIF", quality=30, chroma="422", enc_params={"preset": "ultrafast"})
+    return stream.getvalue()
 
 
 @pytest.mark.slow

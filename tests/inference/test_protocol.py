@@ -280,8 +280,8 @@ def test_beyond_it_the_address_that_has_most_makes_room(tiny_bundle: Path) -> No
         elder.send(LIVE).answer()
         others = [stack.enter_context(RawConnection(service.port)).send(b"GET /slow") for _ in range(20)]
 
+        assert all(other.is_closed() for other in others[:16])
         assert elder.send(LIVE).answer()[0].status == 200
-        assert others[0].is_closed()
 
 
 @pytest.mark.parametrize("held", [b"", LIVE, LARGE_ANSWER], ids=["sends nothing", "idle", "reads nothing"])
@@ -325,4 +325,4 @@ def test_bursts_of_connections_leave_files_for_everything_else(tiny_bundle: Path
 
         assert httpx.post(f"{service.url}/caption", content=RED, headers=PNG, timeout=60).status_code == 200
         assert service.metric("process_open_fds") < 700
-        assert len(service.log) < 50
+        assert not any("no file is left" in line for line in service.log)

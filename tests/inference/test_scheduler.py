@@ -1,6 +1,7 @@
 """Bounds, batches, fairness, deadlines, cancellation and draining, with a model that waits for the test."""
 
 import asyncio
+import math
 import threading
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -104,12 +105,15 @@ def submitter(scheduler: Scheduler, describer: GatedDescriber) -> Submit:
     return start
 
 
-async def warm_up(describer: GatedDescriber, submit: Submit) -> None:
-    """Have a photo take long enough for its time to tell turns apart."""
+async def warm_up(describer: GatedDescriber, submit: Submit, seconds: float = 0.3) -> float:
+    """Have the model take so many seconds for a photo, by which turns are told apart; how many it were at most."""
+    begun = time.monotonic()
     warm = submit("warm")
-    await asyncio.sleep(0.3)
+    await until(lambda: describer.batches == [["warm"]])
+    await asyncio.sleep(seconds)
     describer.gate.set()
     await warm
+    return time.monotonic() - begun
 
 
 async def until(condition: Callable[[], bool]) -> None:
@@ -197,16 +201,13 @@ async def test_in_a_full_queue_who_has_most_makes_room(
 async def test_the_time_to_wait_grows_with_the_queue_and_the_service_time(
     submit: Submit, scheduler: Scheduler, describer: GatedDescriber
 ) -> None:
-    slow = submit("slow")
-    await asyncio.sleep(0.7)
-    describer.gate.set()
-    await slow
+    most = await warm_up(describer, submit, seconds=0.7)
     describer.gate.clear()
 
     waiting = [submit(name) for name in "abcd"]
     await until(lambda: scheduler.depth == 4)
 
-    assert 3 <= scheduler.retry_after <= 6  # four photos at 0.7 seconds, and some slack for a busy machine
+    assert math.ceil(4 * 0.7) <= scheduler.retry_after <= math.ceil(4 * most)
     describer.gate.set()
     await asyncio.gather(*waiting)
 

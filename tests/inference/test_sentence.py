@@ -43,12 +43,25 @@ def test_the_alternative_text_is_a_sentence(words: str, sentence: str) -> None:
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
-        ("un perro a orillas de la playa santa", "Un perro a orillas de la playa santa."),
-        ("un uomo con i cani a una festa", "Un uomo con i cani a una festa."),
+        ("perros a orillas de playas", "Perros a orillas de playas."),
+        ("uomini con i cani", "Uomini con i cani."),
     ],
 )
 def test_other_languages_have_no_rules_of_english(words: str, sentence: str) -> None:
     assert write_alt_text(words.split(), english=False) == sentence
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        ("un perro a orillas de la playa santa", "Un perro a orillas de la playa santa."),
+        ("un uomo con i cani a una festa", "Un uomo con i cani a una festa."),
+        ("uma mulher a andar", "Uma mulher a andar."),
+        ("ein Jeep und eine Frau in american football", "Ein Jeep und eine Frau in american football."),
+    ],
+)
+def test_a_sentence_of_another_language_is_known_by_its_articles(words: str, sentence: str) -> None:
+    assert write_alt_text(words.split()) == sentence
 
 
 def test_the_caption_is_the_words_as_they_came() -> None:

@@ -50,7 +50,12 @@ def make_caption(*, alternatives: int = 3, attention: bool = False, confidence: 
         "alt_text": "A brown dog runs through the grass.",
         "confidence": confidence,
         "alternatives": [
-            {"caption": f"a dog is running number {n}", "confidence": 0.5 / n, "log_probability": -3.0 * n}
+            {
+                "caption": f"a dog is running number {n}",
+                "alt_text": f"A dog is running number {n}.",
+                "confidence": 0.5 / n,
+                "log_probability": -3.0 * n,
+            }
             for n in range(1, alternatives + 1)
         ],
         "words": [{"word": word, "probability": 0.9 - 0.1 * n} for n, word in enumerate(WORDS)],

@@ -6,7 +6,6 @@ from pathlib import Path
 
 from photocaption.caption import Caption, CaptionOptions, PreparedImage
 from photocaption.captioner import Captioner
-from photocaption.image.decode import ImageLimits
 from photocaption.model.bundle import load_bundle
 from photocaption.model.onnx_runtime import OnnxDecoder, OnnxEncoder
 
@@ -18,7 +17,7 @@ class GatedCaptioner(Captioner):
 
     def __init__(self, path: Path) -> None:
         bundle = load_bundle(path)
-        super().__init__(bundle, OnnxEncoder(bundle, threads=1), OnnxDecoder(bundle), ImageLimits())
+        super().__init__(bundle, OnnxEncoder(bundle, threads=1), OnnxDecoder(bundle))
         self.gate = threading.Event()
         self.gate.set()
         self.batches: list[int] = []

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from training.evaluation.intervals import METRICS, bootstrap, bootstrap_difference
-from training.evaluation.metrics import PhotoScores, score_captions, score_photos
+from training.evaluation.metrics import CONTENT_WORDS, PhotoScores, score_captions, score_photos
 
 REFERENCES = {
     "one": ("a dog runs on the green grass", "the brown dog runs over grass"),
@@ -30,9 +30,17 @@ def _repeat(scores: PhotoScores, times: int) -> PhotoScores:
 def test_the_value_of_an_interval_is_that_of_the_metrics(scores: PhotoScores) -> None:
     expected, intervals = score_captions(REFERENCES, CANDIDATES), bootstrap(scores)
 
-    for metric in ("BLEU-4", "ROUGE-L", "CIDEr"):
+    for metric in ("BLEU-4", "ROUGE-L", "CIDEr", CONTENT_WORDS):
         assert intervals[metric].value == pytest.approx(expected[metric], abs=0.01)
-    assert intervals["METEOR"].value == pytest.approx(expected["METEOR"], abs=5)
+
+
+def test_that_of_meteor_is_the_mean_over_photos(scores: PhotoScores) -> None:
+    """Of a split METEOR counts all words at once, which is nearly the same."""
+    alone = [score_captions({photo: REFERENCES[photo]}, {photo: CANDIDATES[photo]}) for photo in CANDIDATES]
+    value = bootstrap(scores)["METEOR"].value
+
+    assert value == pytest.approx(np.mean([score["METEOR"] for score in alone]), abs=0.01)
+    assert value == pytest.approx(score_captions(REFERENCES, CANDIDATES)["METEOR"], abs=1)
 
 
 def test_photos_keep_the_order_in_which_they_were_captioned(scores: PhotoScores) -> None:

@@ -1,6 +1,7 @@
 """Maps are computed once for each photo, whatever happens in between."""
 
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 import pytest
@@ -63,11 +64,18 @@ def test_extraction_goes_on_where_it_was_stopped(photos: list[PhotoView], tmp_pa
     assert (first.photos, second.photos, third.photos) == (5, 5, 0)
 
 
-def test_a_file_left_half_written_is_not_taken_for_maps(photos: list[PhotoView], tmp_path: Path) -> None:
+def test_maps_that_were_half_written_are_not_taken_for_maps(
+    photos: list[PhotoView], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def write_half(stream: BinaryIO, _array: object, **_options: object) -> None:
+        stream.write(b"half")
+        raise KeyboardInterrupt
+
     cache = MapCache.for_trunk(tmp_path / "cache", b"trunk", IMAGE)
-    path = cache.path(*photos[0])
-    path.parent.mkdir(parents=True)
-    path.with_name(f"{path.name}.123.partial").write_bytes(b"half")
+    monkeypatch.setattr(np, "save", write_half)
+    with pytest.raises(KeyboardInterrupt):
+        cache.extract(photos, _Trunk(), IMAGE)
+    monkeypatch.undo()
 
     cache.extract(photos, _Trunk(), IMAGE)
 

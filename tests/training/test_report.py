@@ -13,7 +13,7 @@ from photocaption.captioner import Captioner
 from training.data.dataset import Photo
 from training.evaluation.evaluate import Evaluation, evaluate
 from training.evaluation.history import EpochRecord
-from training.evaluation.report import Rival, write_report
+from training.evaluation.report import Baseline, write_report
 
 
 class _Page(HTMLParser):
@@ -70,7 +70,7 @@ def page(
         photos,
         evaluation,
         {"teacher forcing": history, "self-critical": [EpochRecord(0, 0.0, 35.0, 90.0, 0.9)]},
-        Rival(captioner.bundle.manifest, evaluation),
+        Baseline(captioner.bundle.manifest, evaluation),
     )
     return _Page(path)
 

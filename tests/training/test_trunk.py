@@ -10,7 +10,7 @@ from photocaption.model.onnx_runtime import OnnxEncoder
 from training.config import EncoderConfig
 from training.data.dataset import read_dataset
 from training.encoder.cache import ExportedEncoder, export_encoder
-from training.encoder.trunk import LastBlock, Trunk, read_steps
+from training.encoder.trunk import LastBlock, Trunk
 
 pytestmark = pytest.mark.slow
 
@@ -37,12 +37,10 @@ def test_the_parts_after_each_other_are_the_whole(encoder: ExportedEncoder, imag
     np.testing.assert_allclose(features, OnnxEncoder(encoder, threads=1).encode(images), atol=0.02)
 
 
-def test_maps_are_bytes_where_the_encoder_computes_in_bytes(encoder: ExportedEncoder, images: np.ndarray) -> None:
-    maps, steps = Trunk(encoder.path).encode(images), read_steps(encoder.path)
+def test_maps_are_bytes_where_the_encoder_computes_in_bytes(
+    encoder: ExportedEncoder, small_encoder: ExportedEncoder, images: np.ndarray
+) -> None:
+    maps = Trunk(encoder.path).encode(images)
 
-    assert (maps.dtype == np.uint8) == (steps is not None)
-    if steps:
-        restored = steps.restore(maps)
-        assert restored.dtype == np.float32
-        assert restored[maps == steps.zero] == pytest.approx(0)
-        assert restored.std() > 0.1
+    assert maps.dtype == (np.float16 if encoder is small_encoder else np.uint8)
+    assert len(np.unique(maps)) > 10

@@ -15,7 +15,7 @@ from chaos.figures import Figures, Resources
 from photocaption.api.middleware.request_log import STOPPED
 
 _CLIENTS = 8
-_MODEL_SECONDS = 0.02
+_MODEL_SECONDS = 0.2  # longer than uvicorn lets answers come that it is about to cut off
 _GRACE_SECONDS = 20.0
 _PHOTO = photo_bytes("red")
 

@@ -2,6 +2,8 @@
 
 import io
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +13,28 @@ import numpy.typing as npt
 Arrays = dict[str, npt.NDArray[Any]]
 
 
+@contextmanager
+def atomic_write(path: Path) -> Iterator[Path]:
+    """Where to write what becomes `path`, whole, when the block ends well; the suffix is the same: Keras goes by it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f"partial-{os.getpid()}-{path.name}")
+    try:
+        yield partial
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def save_array(path: Path, array: npt.NDArray[np.generic]) -> None:
+    """Write an array to a file that appears whole or not at all."""
+    with atomic_write(path) as partial, partial.open("wb") as stream:
+        np.save(stream, array, allow_pickle=False)
+
+
 def save_arrays(path: Path, arrays: Arrays) -> None:
-    """Write arrays to a file that appears whole or not at all."""
-    partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
-    with partial.open("wb") as stream:
+    """Write arrays by their names to a file that appears whole or not at all."""
+    with atomic_write(path) as partial, partial.open("wb") as stream:
         np.savez(stream, allow_pickle=False, **arrays)
-    partial.replace(path)
 
 
 def read_arrays(data: bytes) -> Arrays:

@@ -40,19 +40,19 @@ def write_page(options: argparse.Namespace) -> None:
     Raises TrainingError, CaptionError.
     """
     from training.evaluation.history import read_phases  # Keras takes seconds to import
-    from training.evaluation.report import Rival, write_report
+    from training.evaluation.report import Baseline, write_report
 
     sets = read_sets(options.dataset, options.split)
     if not any(photos.photos for photos in sets):
         raise EvaluationError("a report shows captions beside what people wrote: name a dataset with captions too")
-    captioner, rival = Captioner.load(options.bundle), None
+    captioner, baseline = Captioner.load(options.bundle), None
     if options.against:
         other = Captioner.load(options.against)
-        rival = Rival(other.bundle.manifest, *_score(other, sets))
+        baseline = Baseline(other.bundle.manifest, *_score(other, sets))
     phases = read_phases(options.run) if options.run else {}
     shown = next(photos.photos for photos in sets if photos.photos)
     evaluation, summaries = _score(captioner, sets)
-    write_report(options.out, captioner, shown, evaluation, phases, rival, summaries)
+    write_report(options.out, captioner, shown, evaluation, phases, baseline, summaries)
     print(f"Wrote {options.out}")
 
 

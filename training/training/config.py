@@ -222,13 +222,13 @@ class EndToEndConfig(Section):
     """The least share of a photo's width and of its height that a random part has."""
 
     softest: float = Field(2.0, ge=1, le=4)
-    """How many times smaller a picture may seem to have been, before it got its size."""
+    """The strongest blur: that of a photo enlarged by so much."""
 
     light: float = Field(0.2, ge=0, lt=1)
     """How far contrast is changed at random, and twice how far brightness is."""
 
     worst_quality: float = Field(50.0, ge=1, le=100)
-    """The least quality of the JPEG that every other picture comes out of."""
+    """The lowest JPEG quality; every other photo is compressed."""
 
 
 class RewardConfig(Section):

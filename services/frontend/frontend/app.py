@@ -30,11 +30,7 @@ _LARGE_FORMS = 8
 _YEAR_SECONDS = 365 * 24 * 3600
 
 
-def create_app(
-    settings: Settings | None = None,
-    client: InferenceClient | None = None,
-    tracer_provider: "TracerProvider | None" = None,
-) -> Flask:
+def create_app(settings: Settings | None = None, tracer_provider: "TracerProvider | None" = None) -> Flask:
     """The WSGI application. Connects to nothing until a page needs it."""
     settings = settings or Settings()
     # The address changes with the content, scripts import each other by relative addresses: all can be cached for ever.
@@ -48,7 +44,7 @@ def create_app(
         formats=failures.FORMATS, max_beam_width=options.MAX_BEAM_WIDTH, max_alternatives=options.MAX_ALTERNATIVES
     )
     app.extensions[SETTINGS_KEY] = settings
-    app.extensions[CLIENT_KEY] = client or InferenceClient(settings)
+    app.extensions[CLIENT_KEY] = InferenceClient(settings)
     app.extensions[LARGE_FORMS_KEY] = Slots(min(_LARGE_FORMS, max(1, settings.threads - settings.concurrent_captions)))
     trace_requests(app, tracer_provider)
     _add_pages(app)

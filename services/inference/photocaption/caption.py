@@ -76,9 +76,10 @@ class Word:
 
 @dataclass(frozen=True, slots=True)
 class Alternative:
-    """Another caption that the search found: `log_probability` is the sum over its tokens, the end token counted."""
+    """Another caption that the search found, in the fields of `Description`."""
 
     caption: str
+    alt_text: str
     confidence: float
     log_probability: float
 
@@ -90,6 +91,10 @@ class Timings:
     decode: float
     encode: float
     generate: float
+
+    def by_stage(self, *, queue_ms: float) -> dict[str, float]:
+        """All stages of a photo in their order, with its wait for a thread and for the model."""
+        return {"decode": self.decode, "queue": queue_ms, "encode": self.encode, "generate": self.generate}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

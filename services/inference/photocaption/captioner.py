@@ -6,7 +6,6 @@ The HTTP service, the command line and the evaluation are all shells over `Capti
 import hashlib
 from collections.abc import Sequence
 from dataclasses import asdict, fields
-from functools import partial
 from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Literal, Self
@@ -23,7 +22,6 @@ from photocaption.caption import (
     Timings,
     Word,
 )
-from photocaption.image.decode import ImageLimits
 from photocaption.image.pool import Decode, decode_here
 from photocaption.image.source import Photo, read_photo
 from photocaption.image.worker import Target
@@ -41,7 +39,6 @@ if TYPE_CHECKING:
 RuntimeName = Literal["onnx", "tensorflow"]
 
 _DEFAULTS = CaptionOptions()
-_LIMITS = ImageLimits()
 # How much larger a photo has to be decoded than it will be resized to. On 16 photos of 1 to 18 megapixels, the pooled
 # features at 1.5 have a cosine of 0.9994 to those of all pixels; at 2 it is 0.9996, at 1 it is 0.9986. A photo of 1
 # megapixel is read twice as fast at 1.5 as at 2.
@@ -54,14 +51,12 @@ _LOOKAHEAD = 2
 class Captioner:
     """A bundle, ready to describe photos. It holds no state of its own, and threads may share it."""
 
-    def __init__(
-        self, bundle: Bundle, encoder: Encoder, decoder: Decoder, limits: ImageLimits, decode: Decode | None = None
-    ) -> None:
+    def __init__(self, bundle: Bundle, encoder: Encoder, decoder: Decoder, decode: Decode = decode_here) -> None:
         """`load` is the usual way to one; this one takes any encoder and decoder that fit the bundle."""
         self.bundle = bundle
         self.encoder = encoder
         self.decoder = decoder
-        self._decode = decode or partial(decode_here, limits=limits)
+        self._decode = decode
         words = bundle.manifest.decoding.repeatable_words
         self._repeatable = None if words is None else frozenset(bundle.vocabulary.encode(words))
 
@@ -74,22 +69,21 @@ class Captioner:
         engine: "EngineName | None" = None,
         threads: int | None = None,
         workers: int = 1,
-        limits: ImageLimits = _LIMITS,
-        decode: Decode | None = None,
+        decode: Decode = decode_here,
     ) -> Self:
         """Verify the bundle, without a `path` the one of `find_bundle`, and load its weights.
 
         `engine`: what encodes for the runtime `onnx`; None takes what the variable CAPTION_ENGINE says, else the one
         that suits the processor. `threads`: cores that the model may use; None takes all that the process has.
         `workers`: how many batches are captioned at the same time when it is crowded, each with its share of the cores.
-        `decode`: what decodes photos, such as a `DecodePool`'s; None does it in this process, within `limits`. Raises
+        `decode`: what decodes photos, such as a `DecodePool`'s; by default it is done in this process. Raises
         BundleError.
         """
 
         def open_parts(bundle: Bundle) -> tuple[Bundle, Encoder, Decoder]:
             return bundle, *_open_runtime(bundle, runtime, engine, threads or cpu.count_cores(), workers)
 
-        return cls(*use_bundle(path or find_bundle(), open_parts), limits, decode)
+        return cls(*use_bundle(path or find_bundle(), open_parts), decode)
 
     @property
     def engine(self) -> str:
@@ -166,7 +160,7 @@ class Captioner:
         words = self.bundle.vocabulary.decode(best.tokens)
         return Description(
             caption=write_caption(words),
-            alt_text=write_alt_text(self.bundle.vocabulary.spell(best.tokens), english="the" in self.bundle.vocabulary),
+            alt_text=self._write_alt_text(best),
             confidence=rate(best, self.bundle.manifest.confidence),
             log_probability=best.log_probability,
             words=tuple(_pair_words(words, best)),
@@ -177,9 +171,14 @@ class Captioner:
     def _write_alternative(self, hypothesis: Hypothesis) -> Alternative:
         return Alternative(
             caption=write_caption(self.bundle.vocabulary.decode(hypothesis.tokens)),
+            alt_text=self._write_alt_text(hypothesis),
             confidence=rate(hypothesis, self.bundle.manifest.confidence),
             log_probability=hypothesis.log_probability,
         )
+
+    def _write_alt_text(self, hypothesis: Hypothesis) -> str:
+        vocabulary = self.bundle.vocabulary
+        return write_alt_text(vocabulary.spell(hypothesis.tokens), english="the" in vocabulary)
 
 
 def _open_runtime(

@@ -166,16 +166,24 @@ def test_the_caption_and_the_edited_alt_text_are_copied_each_on_its_own(chosen: 
     assert copy(chosen, "Copy alt text") == "Rex runs."
 
 
-def test_an_alternative_is_a_sentence_with_names_as_in_the_caption(
-    page: Page, photo: Path, inference: FakeInference
-) -> None:
-    caption = make_caption(attention=True, alternatives=1) | {"alt_text": "A German shepherd runs."}
-    caption["alternatives"][0]["caption"] = "a german shepherd is running"
+def test_an_alternative_is_the_sentence_that_the_model_gives(page: Page, photo: Path, inference: FakeInference) -> None:
+    caption = make_caption(attention=True, alternatives=1)
+    caption["alternatives"][0] |= {"caption": "ein hund läuft", "alt_text": "Ein Hund läuft."}
     inference.answers.append(Answer(body=json.dumps(caption).encode()))
 
     choose(page, photo)
 
-    expect(page.locator(".alternative-text")).to_have_text("A German shepherd is running.")
+    expect(page.locator(".alternative-text")).to_have_text("Ein Hund läuft.")
+
+
+def test_an_alternative_of_a_service_of_before_is_its_words(page: Page, photo: Path, inference: FakeInference) -> None:
+    caption = make_caption(attention=True, alternatives=1)
+    del caption["alternatives"][0]["alt_text"]
+    inference.answers.append(Answer(body=json.dumps(caption).encode()))
+
+    choose(page, photo)
+
+    expect(page.locator(".alternative-text")).to_have_text("a dog is running number 1")
 
 
 @AT_BOTH_WIDTHS

@@ -58,7 +58,7 @@ async def test_alternatives_come_on_request_best_first(client: httpx.AsyncClient
 
     alternatives = response.json()["alternatives"]
     assert len(alternatives) == 2
-    assert all(set(each) == {"caption", "confidence", "log_probability"} for each in alternatives)
+    assert all(set(each) == {"caption", "alt_text", "confidence", "log_probability"} for each in alternatives)
     assert "a red square" not in [each["caption"] for each in alternatives]
 
 

@@ -8,7 +8,7 @@ malformed.
   (`image,split`) beside it says them, and without that file a hash of each photo's name does: 6 in 8 train, 1 dev, 1
   test.
 
-The second is also the layout for one's own pictures. Names are compared in Unicode's composed form (NFC): some systems
+The second is also the layout for one's own photos. Names are compared in Unicode's composed form (NFC): some systems
 write "é" as two characters.
 """
 

@@ -1,6 +1,6 @@
-"""Draws a dataset of what is no photo, in the layout for one's own pictures: pages of text, drawings, charts, blanks.
+"""Draws a dataset of what is no photo, in the layout for one's own photos: pages of text, drawings, charts, blanks.
 
-A model that has only seen photos sees people with signs in a page of text. These pictures teach it to say what they
+A model that has only seen photos sees people with signs in a page of text. These images teach it to say what they
 are. They are drawn from a seed, so that everybody gets the same.
 """
 
@@ -51,7 +51,7 @@ Drawn = tuple[Image.Image, list[str]]
 
 
 def draw_dataset(folder: Path, count: int, seed: int = 1) -> None:
-    """Write `count` pictures, each with its captions, to a folder that `training.data.dataset` reads."""
+    """Write `count` images, each with its captions, to a folder that `training.data.dataset` reads."""
     random = np.random.default_rng(seed)
     (folder / "Images").mkdir(parents=True, exist_ok=True)
     table = io.StringIO()

@@ -1,4 +1,4 @@
-"""What JPEG leaves of pictures, on `keras.ops`: a batch of them at once, each at a quality of its own.
+"""What JPEG leaves of images, on `keras.ops`: a batch of them at once, each at a quality of its own.
 
 The lossy steps of baseline JPEG (ITU-T T.81) as most programs set them: luminance and halved chrominance, a cosine
 transform of blocks of 8 × 8, and the tables of its Annex K scaled as the Independent JPEG Group does it. What follows,
@@ -24,11 +24,11 @@ _CHROMINANCE = """
 _FROM_RGB = np.array([[0.299, 0.587, 0.114], [-0.168736, -0.331264, 0.5], [0.5, -0.418688, -0.081312]], np.float32)
 
 
-def compress(pictures: Tensor, quality: Tensor) -> Tensor:
-    """Pictures float32 [P, S, S, 3] of 0 to 255 after a JPEG of `quality` [P], 1 to 100. S is any side."""
-    side = pictures.shape[1]
+def compress(images: Tensor, quality: Tensor) -> Tensor:
+    """Images float32 [P, S, S, 3] of 0 to 255 after a JPEG of `quality` [P], 1 to 100. S is any side."""
+    side = images.shape[1]
     padding = -side % (2 * _BLOCK)  # to whole blocks of the halved chrominance
-    padded = ops.pad(pictures, ((0, 0), (0, padding), (0, padding), (0, 0)), mode="symmetric")
+    padded = ops.pad(images, ((0, 0), (0, padding), (0, padding), (0, 0)), mode="symmetric")
     channels = ops.matmul(padded - 128.0, _FROM_RGB.T)  # about zero, all three
     luminance, chrominance = channels[..., :1], channels[..., 1:]
     half = ops.average_pool(chrominance, 2, 2, data_format="channels_last")

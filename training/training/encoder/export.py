@@ -97,7 +97,6 @@ class _CalibrationReader(CalibrationDataReader):  # type: ignore[misc]  # ONNX R
         return next(self._inputs, None)
 
     @staticmethod
-    def _prepare(photos: Sequence[Photo], image: ImageSpec) -> Iterator[dict[str, Any]]:
+    def _prepare(photos: Sequence[Photo], spec: ImageSpec) -> Iterator[dict[str, Any]]:
         for photo in photos:
-            picture = read_image(photo.path)
-            yield {"images": preprocessing.prepare(picture, image)[None]}
+            yield {"images": preprocessing.prepare(read_image(photo.path), spec)[None]}

@@ -6,7 +6,6 @@ at all; a run that is killed at any photo goes on where it was.
 """
 
 import hashlib
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +16,7 @@ import numpy.typing as npt
 
 from photocaption.image import preprocessing
 from photocaption.model.manifest import ImageSpec
+from training.arrays import save_array
 from training.data.dataset import Photo, read_image
 from training.data.fingerprint import fingerprint
 from training.data.read_ahead import read_ahead
@@ -25,7 +25,7 @@ from training.encoder.trunk import Maps
 from training.progress import track
 
 
-class MapsOf(Protocol):
+class MapEncoder(Protocol):
     """A trunk, or what stands in for one."""
 
     def encode(self, images: npt.NDArray[np.uint8]) -> Maps:
@@ -53,7 +53,7 @@ class MapCache:
         """Maps [P, N, M] of views that were extracted."""
         return np.stack([np.load(self.path(*photo), allow_pickle=False) for photo in photos])
 
-    def extract(self, photos: Sequence[PhotoView], trunk: MapsOf, image: ImageSpec) -> None:
+    def extract(self, photos: Sequence[PhotoView], trunk: MapEncoder, image: ImageSpec) -> None:
         """Compute what is missing, showing progress. Photos are decoded while the trunk works on those before."""
         missing = [photo for photo in dict.fromkeys(photos) if not self.path(*photo).exists()]
 
@@ -66,12 +66,3 @@ class MapCache:
                 # One at a time: batches gain nothing on a CPU, and so no photo's maps depend on its neighbours.
                 save_array(self.path(*photo), trunk.encode(pixels[None])[0])
                 advance(1)
-
-
-def save_array(path: Path, array: npt.NDArray[np.generic]) -> None:
-    """Write an array to a file that appears whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
-    with partial.open("wb") as stream:
-        np.save(stream, array, allow_pickle=False)
-    partial.replace(path)

@@ -12,6 +12,8 @@ import numpy.typing as npt
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
+from training.arrays import atomic_write
+
 _OPSET = 17
 _SMALL = 1024
 BLOCK = 32
@@ -183,9 +185,8 @@ def _drop_unused(graph: onnx.GraphProto) -> None:
 
 def save(model: onnx.ModelProto, path: Path) -> None:
     """Write a model to a file that appears whole or not at all."""
-    partial = path.with_name(f"partial-{path.name}")
-    partial.write_bytes(model.SerializeToString(deterministic=True))
-    partial.replace(path)
+    with atomic_write(path) as partial:
+        partial.write_bytes(model.SerializeToString(deterministic=True))
 
 
 def _rename(graph: onnx.GraphProto, names: dict[str, str]) -> None:

@@ -4,7 +4,6 @@ import hashlib
 from pathlib import Path
 
 from photocaption.captioner import Captioner
-from photocaption.image.decode import ImageLimits
 from photocaption.model import cpu
 from photocaption.model.bundle import ENCODER, Bundle
 from photocaption.model.manifest import Manifest
@@ -56,4 +55,4 @@ def with_plain_encoder(captioner: Captioner, cache: Path) -> Captioner:
     """The captioner with the same decoder behind the encoder in float32. Raises WeightsError."""
     path = cached_plain_encoder(captioner.bundle, cache)
     encoder = OnnxEncoder(Folder(path.parent), threads=cpu.count_cores())
-    return Captioner(captioner.bundle, encoder, captioner.decoder, ImageLimits())
+    return Captioner(captioner.bundle, encoder, captioner.decoder)

@@ -10,9 +10,9 @@ from PIL import Image
 from photocaption.model import cpu
 from photocaption.model.onnx_runtime import open_session
 from photocaption.model.runtime import Floats
+from training.arrays import save_array
 from training.data.dataset import Photo, read_image
 from training.data.read_ahead import read_ahead
-from training.encoder.feature_maps import save_array
 from training.encoder.trunk import Folder
 from training.progress import track
 

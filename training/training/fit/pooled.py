@@ -7,9 +7,10 @@ import numpy as np
 from keras import ops
 
 from photocaption.model.runtime import Floats
+from training.arrays import save_array
 from training.data.views import PhotoView
 from training.encoder.cache import ExportedEncoder
-from training.encoder.feature_maps import MapCache, save_array
+from training.encoder.feature_maps import MapCache
 from training.encoder.trunk import LastBlock
 from training.models.evidence import pool
 from training.progress import track

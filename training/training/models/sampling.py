@@ -38,17 +38,17 @@ class Sampler(keras.Model):  # type: ignore[misc]  # Keras is untyped
 
         Each begins with the start token; one that ends within `max_length` words has the end token, then padding.
         """
-        aims = random.random((len(inputs[0]), count, max_length + 1), np.float32)
-        tokens: npt.NDArray[np.int32] = self.predict_on_batch((*inputs, aims))
+        uniforms = random.random((len(inputs[0]), count, max_length + 1), np.float32)
+        tokens: npt.NDArray[np.int32] = self.predict_on_batch((*inputs, uniforms))
         return tokens
 
     def call(self, inputs: Sequence[Tensor], training: bool = False) -> Tensor:  # noqa: ARG002 - Keras passes it
-        """Tokens [P, C, 1 + T] of what a batch is made of, then `aims` [P, C, T]: where in the distribution of each
+        """Tokens [P, C, 1 + T] of what a batch is made of, then `uniforms` [P, C, T]: where in the distribution of each
         word, from 0 to 1, the drawn one lies.
         """
-        *photos, aims = inputs
+        *photos, uniforms = inputs
         context, state = self._decoder.start(*([self._encoder.encode(*photos)] if self._encoder else photos))
-        captions, length = ops.shape(aims)[:2], aims.shape[2]
+        captions, length = ops.shape(uniforms)[:2], uniforms.shape[2]
         places = ops.arange(length + 1)[None, None]
         written = ops.where(places == 0, TOKENS.start, ops.full((*captions, 1), TOKENS.padding, "int32"))
         names = list(state)
@@ -59,7 +59,7 @@ class Sampler(keras.Model):  # type: ignore[misc]  # Keras is untyped
         def write(place: Tensor, written: Tensor, going: Tensor, *states: Tensor) -> tuple[Tensor, ...]:
             last = ops.take(written, place, axis=2)
             step = self._decoder.step(last, context, dict(zip(names, states, strict=True)))
-            drawn = _draw(step["log_probabilities"], ops.take(aims, place, axis=2))
+            drawn = _draw(step["log_probabilities"], ops.take(uniforms, place, axis=2))
             words = ops.where(going, drawn, TOKENS.padding)
             written = ops.where(places == place + 1, words[:, :, None], written)
             going = ops.logical_and(going, words != TOKENS.end)
@@ -70,11 +70,11 @@ class Sampler(keras.Model):  # type: ignore[misc]  # Keras is untyped
         return ops.while_loop(is_going, write, begin)[1]
 
 
-def _draw(log_probabilities: Tensor, aims: Tensor) -> Tensor:
+def _draw(log_probabilities: Tensor, uniforms: Tensor) -> Tensor:
     """The token at each aim [P, C] of the distributions [P, C, V], none that is never written: int32 [P, C]."""
     words = log_probabilities.shape[-1]
     written = np.ones(words, np.float32)
     written[list(NEVER_WRITTEN)] = 0
     sums = ops.cumsum(ops.exp(log_probabilities) * written, axis=-1)
-    below = sums <= aims[..., None] * sums[..., -1:]
+    below = sums <= uniforms[..., None] * sums[..., -1:]
     return ops.minimum(ops.sum(ops.cast(below, "int32"), axis=-1), words - 1)

@@ -185,19 +185,19 @@ def _record(job: Job, collections: Sequence[Collection]) -> dict[str, Any]:
 
 def _calibrate(evaluations: Sequence[Scored]) -> tuple[Calibration | None, list[Scored]]:
     """What confidence means, by all that the bundle wrote, and the evaluations with it."""
-    certainties: list[tuple[float, float]] = []
+    inputs: list[tuple[float, float]] = []
     goods: list[bool] = []
     for one in evaluations:
-        certainties += map(_read_certainty, one.descriptions.values())
+        inputs += map(_calibration_inputs, one.descriptions.values())
         goods += (
             [cider >= GOOD_CIDER for cider in one.ciders()]
             if isinstance(one, Evaluation)
             else map(one.is_named, one.descriptions)
         )
-    calibration = fit_calibration([mean for mean, _ in certainties], [one for _, one in certainties], goods)
+    calibration = fit_calibration([mean for mean, _ in inputs], [one for _, one in inputs], goods)
 
     def state(description: Description) -> Description:
-        mean, evidence = _read_certainty(description)
+        mean, evidence = _calibration_inputs(description)
         return replace(description, confidence=calibrate(mean, calibration, evidence=evidence))
 
     return calibration, [
@@ -223,6 +223,6 @@ def _bin(evaluations: Sequence[Evaluation]) -> list[Bin]:
     return bin_by_confidence(confidences, [cider for one in evaluations for cider in one.ciders()])
 
 
-def _read_certainty(description: Description) -> tuple[float, float]:
+def _calibration_inputs(description: Description) -> tuple[float, float]:
     """The mean log-probability of a caption's tokens, the end counted, and the evidence for its words."""
     return description.log_probability / (len(description.words) + 1), description.evidence

@@ -20,9 +20,10 @@ class Word(_Answer):
 
 
 class Alternative(_Answer):
-    """Another sentence that the search found."""
+    """Another sentence that the search found; services of before tell no `alt_text`."""
 
     caption: str
+    alt_text: str = ""
     confidence: Probability
 
 

@@ -6,7 +6,7 @@ phone to Settings, Camera, Formats, Most Compatible."
 )
 _AVIF = "It looks like AVIF. Open it in a browser or a photo program, and save it as JPEG or PNG."
 _VIDEO = "It looks like a video. Take a screenshot of the moment that you mean, and send that."
-_PDF = "It looks like a PDF. Take a screenshot of the picture in it, or export the page as JPEG or PNG."
+_PDF = "It looks like a PDF. Take a screenshot of the photo in it, or export the page as JPEG or PNG."
 _DRAWING = "It looks like an SVG drawing. Export it as PNG."
 _ARCHIVE = "It looks like an archive or an office document. Take the photos out of it, and send those."
 _TEXT = "It looks like text."

@@ -30,7 +30,7 @@ def install_error_handlers(app: FastAPI) -> None:
 def report(request: Request, error: Exception) -> Problem:
     """Describe `error` for the client, count it, and log it when it is ours."""
     problem = problems.to_problem(error)
-    request.app.state.service.metrics.rejections.labels(problem.type.rpartition(":")[2]).inc()
+    request.app.state.service.metrics.rejections.labels(problem.slug).inc()
     if problem.status == problems.INTERNAL.status:
         _log.error("unexpected error", exc_info=error)
     return problem
@@ -72,8 +72,4 @@ def _explain_fault(fault: Mapping[str, Any]) -> str:
     name = ".".join(str(part) for part in fault["loc"][1:])
     if fault["type"] == "extra_forbidden":  # in a query: JSON may hold more than is read
         return f"{name}: there is no such parameter; there are {', '.join(CaptionQuery.model_fields)}"
-    return f"{name}: {_lower_first(fault['msg'])}"
-
-
-def _lower_first(text: str) -> str:
-    return text[:1].lower() + text[1:]
+    return f"{name}: {problems.lower_first(fault['msg'])}"

@@ -89,7 +89,8 @@ IMAGE_TOO_LARGE = Kind(
     422,
     "The photo has too many pixels",
     "The photo has 8000 × 7000 pixels. At most 20000 pixels a side are read, and in all 50 megapixels of a JPEG, 40 "
-    "of a HEIC, 20 of an AVIF, PNG, GIF, BMP or TIFF, 10 of a WebP, and about 25 of a progressive JPEG.",
+    "of a HEIC (about half with 10 bits), 20 of an AVIF, PNG, GIF, BMP or TIFF, 10 of a WebP, and about 25 of a "
+    "progressive JPEG.",
 )
 UNSURE = Kind(
     "unsure",
@@ -172,6 +173,11 @@ class Problem(BaseModel):
     code: int | Absent = Field(None, description="As `status`, for PhotoPrism.")
     error: str | Absent = Field(None, description="As `detail`, for PhotoPrism.")
 
+    @property
+    def slug(self) -> str:
+        """The last part of `type`, which names the kind in metrics and in other protocols."""
+        return self.type.rpartition(":")[2]
+
 
 class ProblemError(Exception):
     """Raised where the HTTP layer itself finds a problem with a request."""
@@ -222,6 +228,11 @@ def make_problem(kind: Kind, detail: str, *, retry_after: int | None = None) -> 
         request_id=current_request_id.get(),
         retry_after=retry_after,
     )
+
+
+def lower_first(text: str) -> str:
+    """The text as it stands in the middle of a sentence."""
+    return text[:1].lower() + text[1:]
 
 
 def join_faults(faults: Sequence[str]) -> str:

@@ -43,6 +43,7 @@ class AlternativeSchema(BaseModel):
     """Another caption that the search found."""
 
     caption: str
+    alt_text: str
     confidence: float = Field(ge=0, le=1)
     log_probability: float = Field(le=0, description="Natural logarithm of the whole caption's probability.")
 
@@ -50,6 +51,7 @@ class AlternativeSchema(BaseModel):
     def of(cls, alternative: Alternative) -> Self:
         return cls(
             caption=alternative.caption,
+            alt_text=alternative.alt_text,
             confidence=round(alternative.confidence, 4),
             log_probability=round(alternative.log_probability, 4),
         )
@@ -108,16 +110,8 @@ class TimingsSchema(BaseModel):
 
     @classmethod
     def of(cls, answer: Answer) -> Self:
-        timings = answer.caption.timings
-        stages = {
-            "queue": answer.queue_ms,
-            "decode": timings.decode,
-            "encode": timings.encode,
-            "generate": timings.generate,
-        }
-        return cls(
-            **{stage: round(milliseconds, 2) for stage, milliseconds in stages.items()}, total=round(answer.total_ms, 2)
-        )
+        stages = answer.caption.timings.by_stage(queue_ms=answer.queue_ms) | {"total": answer.total_ms}
+        return cls(**{stage: round(milliseconds, 2) for stage, milliseconds in stages.items()})
 
 
 class CaptionResponse(BaseModel):

@@ -104,4 +104,4 @@ def _is_text(content: bytes) -> bool:
 def _explain(message: str, max_photos: int) -> str:
     if message.startswith("Too many files"):
         return f"Send at most {max_photos} {'file' if max_photos == 1 else 'files'} in a request to this address."
-    return f"The multipart body cannot be read: {message[:1].lower()}{message[1:]}"
+    return f"The multipart body cannot be read: {problems.lower_first(message)}"

@@ -12,7 +12,6 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
-from types import TracebackType
 from typing import Self
 
 from photocaption.caption import Caption, CaptionOptions, PreparedImage
@@ -23,9 +22,10 @@ from photocaption.cli.photo import MOST_BYTES, Photo
 from photocaption.errors import DeadlineExceededError, ImageDecoderError, ImageError
 from photocaption.image.decode import ImageLimits
 from photocaption.image.pool import DecodePool
+from photocaption.model.cpu import count_cores
 
 # To start processes that decode takes as long as to caption a few photos, and a short run that breaks is soon repeated.
-FEW = 8
+_FEW = 8
 
 # A photo of the largest size that is read takes a few seconds on a slow machine. What takes longer is no photo.
 _PHOTO_SECONDS = 20.0
@@ -37,14 +37,14 @@ _TOGETHER = 4  # photos; more are hardly faster (docs/benchmarks.md, "Batches")
 
 class Model:
     """A captioner that is loaded when a photo first needs it: a run that finds all done does without. Open it with
-    `with`; threads may share it."""
+    `with`; threads may share it. `at_once`: how many photos are captioned at a time."""
 
-    def __init__(self, bundle: Path | None, runtime: RuntimeName, at_once: int, *, guarded: bool) -> None:
-        """`at_once`: how many photos are captioned at a time; `guarded`: one that breaks its decoder breaks no more."""
+    def __init__(self, bundle: Path | None, runtime: RuntimeName, photos: int) -> None:
+        """`photos`: how many there are. Of more than a few, one that breaks its decoder breaks no more."""
+        self.at_once = min(count_cores(), max(1, photos))
         self._bundle = bundle
         self._runtime = runtime
-        self._at_once = at_once
-        self._guarded = guarded
+        self._guarded = photos > _FEW
         self._open = ExitStack()
         self._lock = Lock()
         self._captioner: Captioner | None = None
@@ -52,9 +52,7 @@ class Model:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
+    def __exit__(self, *exception: object) -> None:
         self._open.close()
 
     def load(self) -> Captioner:
@@ -68,14 +66,14 @@ class Model:
         if not self._guarded:
             return Captioner.load(self._bundle, runtime=self._runtime)
         pool = DecodePool(
-            self._at_once,
+            self.at_once,
             ImageLimits(),
             decode_seconds=_PHOTO_SECONDS,
             deadline_seconds=_DEADLINE_SECONDS,
             max_bytes=MOST_BYTES,
         )
         decode = self._open.enter_context(pool).decode
-        return Captioner.load(self._bundle, runtime=self._runtime, workers=self._at_once, decode=decode)
+        return Captioner.load(self._bundle, runtime=self._runtime, workers=self.at_once, decode=decode)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,13 +84,13 @@ class Task:
     options: CaptionOptions
     destination: Destination
     min_confidence: float = 0.0
-    crowded: bool = False
 
     def caption(self, names: Sequence[str]) -> list[Outcome]:
         """What becomes of these photos, which the model takes together. Raises BundleError."""
         found = [self._prepare(name) for name in names]
         prepared = [image for image in found if not isinstance(image, Outcome)]
-        captions = iter(self.model.load().describe(prepared, self.options, crowded=self.crowded) if prepared else ())
+        crowded = self.model.at_once > 1
+        captions = iter(self.model.load().describe(prepared, self.options, crowded=crowded) if prepared else ())
         return [
             outcome if isinstance(outcome, Outcome) else self._keep(name, next(captions))
             for name, outcome in zip(names, found, strict=True)
@@ -134,9 +132,7 @@ class Task:
         return Outcome(name, Status.CAPTIONED, sha256, caption) if kept else Outcome(name, Status.KEPT, sha256)
 
 
-def map_in_order(
-    work: Callable[[Sequence[str]], list[Outcome]], names: Sequence[str], at_once: int
-) -> Iterator[Outcome]:
+def map_in_order(work: Work, names: Sequence[str], at_once: int) -> Iterator[Outcome]:
     """What `work` makes of each name, in their order; `at_once` threads work, and few outcomes are done and waiting."""
     size = _TOGETHER if len(names) >= 4 * _TOGETHER * at_once else 1  # so that all threads end at about the same time
     waiting: deque[Future[list[Outcome]]] = deque()

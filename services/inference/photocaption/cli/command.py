@@ -23,7 +23,7 @@ from itertools import chain
 
 from photocaption.caption import CaptionOptions
 from photocaption.cli.arguments import parse, parse_site
-from photocaption.cli.batch import FEW, Model, Task, map_in_order
+from photocaption.cli.batch import Model, Task, map_in_order
 from photocaption.cli.destination import Destination, DestinationError
 from photocaption.cli.exiftool import ExifTools
 from photocaption.cli.folders import Choice, Listing, list_photos
@@ -37,7 +37,6 @@ from photocaption.cli.sidecars import TextSidecars
 from photocaption.cli.site import caption_site
 from photocaption.errors import BundleError
 from photocaption.model.bundle import BUNDLE_VARIABLE, find_bundle
-from photocaption.model.cpu import count_cores
 
 SERVE = "serve"
 HTML = "html"
@@ -84,15 +83,14 @@ def _serve() -> int:
 
 def _run(options: argparse.Namespace) -> int:
     listing = list_photos(options.photos, Choice(options.include, options.exclude, options.newer))
-    at_once = min(count_cores(), max(1, len(listing.photos)))
     settings = CaptionOptions(beam_width=options.beam_width, alternatives=options.alternatives)
     with (
         _open_destination(options, named=_are_named(options, listing)) as destination,
-        Model(options.bundle, options.runtime, at_once, guarded=len(listing.photos) > FEW) as model,
+        Model(options.bundle, options.runtime, len(listing.photos)) as model,
     ):
-        task = Task(model, settings, destination, options.min_confidence, crowded=at_once > 1)
+        task = Task(model, settings, destination, options.min_confidence)
         work = task.examine if options.dry_run else task.caption
-        outcomes = chain(listing.failures, map_in_order(work, listing.photos, at_once))
+        outcomes = chain(listing.failures, map_in_order(work, listing.photos, model.at_once))
         tally = _report(outcomes, destination, len(listing.failures) + len(listing.photos))
     _sum_up(tally, listing, dry_run=options.dry_run)
     return tally.exit_status

@@ -13,7 +13,6 @@ from contextlib import contextmanager
 from html import escape
 from pathlib import Path
 from queue import Empty, SimpleQueue
-from types import TracebackType
 from typing import Self
 
 from photocaption.cli.destination import DestinationError
@@ -92,9 +91,7 @@ class ExifTools:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
+    def __exit__(self, *exception: object) -> None:
         for tool in self._all:
             tool.close()
 

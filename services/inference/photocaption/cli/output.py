@@ -12,7 +12,6 @@ from typing import Any, Literal, TextIO
 from photocaption.caption import Caption
 from photocaption.cli.messages import show_name
 from photocaption.cli.outcome import Outcome
-from photocaption.model.sentence import write_alt_text
 
 Format = Literal["text", "jsonl", "csv"]
 Write = Callable[[Outcome], None]
@@ -50,8 +49,7 @@ def _write_text(stream: TextIO, outcome: Outcome, *, named: bool) -> None:
     prefix = f"{show_name(outcome.name, stream)}: " if named else ""
     print(f"{prefix}{outcome.caption.alt_text}", file=stream, flush=True)
     for alternative in outcome.caption.alternatives:
-        sentence = write_alt_text(alternative.caption.split())
-        print(f"    {alternative.confidence:4.0%}  {sentence}", file=stream, flush=True)
+        print(f"    {alternative.confidence:4.0%}  {alternative.alt_text}", file=stream, flush=True)
 
 
 def _write_json_line(stream: TextIO, outcome: Outcome) -> None:

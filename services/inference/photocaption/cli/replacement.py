@@ -24,7 +24,7 @@ def replacing(path: Path, *, keep_time: bool = False) -> Iterator[BinaryIO]:
             yield stream
             stream.flush()
             if target.exists():
-                _liken(stream, target, keep_time=keep_time)
+                _copy_attributes(stream, target, keep_time=keep_time)
             os.fsync(stream.fileno())
             part.replace(target)
         except BaseException:
@@ -32,7 +32,7 @@ def replacing(path: Path, *, keep_time: bool = False) -> Iterator[BinaryIO]:
             raise
 
 
-def _liken(stream: BinaryIO, target: Path, *, keep_time: bool) -> None:
+def _copy_attributes(stream: BinaryIO, target: Path, *, keep_time: bool) -> None:
     before = target.stat()
     with suppress(PermissionError):  # only root gives files away
         os.fchown(stream.fileno(), before.st_uid, before.st_gid)

@@ -8,13 +8,12 @@ from dataclasses import replace
 from pathlib import Path
 
 from photocaption.caption import Caption, CaptionOptions
-from photocaption.cli.batch import FEW, Model, Task, map_in_order
+from photocaption.cli.batch import Model, Task, map_in_order
 from photocaption.cli.messages import complain, show_name
 from photocaption.cli.outcome import Outcome, Status, Tally
 from photocaption.cli.pages import Page, shorten
 from photocaption.cli.photo import Photo
 from photocaption.cli.replacement import replacing
-from photocaption.model.cpu import count_cores
 
 _SUFFIXES = frozenset({".html", ".htm", ".xhtml"})
 _LEAST_SIDE = 16  # smaller ones are spacers and tracking pixels
@@ -39,11 +38,9 @@ def caption_site(options: argparse.Namespace) -> int:
     tally = Tally()
     pages = list(_read_pages(options.site, tally))
     names = list(dict.fromkeys(str(gap.file) for page in pages for gap in page.gaps if gap.file))
-    cores = min(count_cores(), max(1, len(names)))
-    with Model(options.bundle, options.runtime, cores, guarded=len(names) > FEW) as model:
-        settings = CaptionOptions(beam_width=options.beam_width)
-        task = Task(model, settings, _Pages(), options.min_confidence, crowded=cores > 1)
-        outcomes = map_in_order(task.caption, names, cores)
+    with Model(options.bundle, options.runtime, len(names)) as model:
+        task = Task(model, CaptionOptions(beam_width=options.beam_width), _Pages(), options.min_confidence)
+        outcomes = map_in_order(task.caption, names, model.at_once)
         known: dict[Path, Outcome] = {}
         for page in pages:
             while any(gap.file and gap.file not in known for gap in page.gaps):

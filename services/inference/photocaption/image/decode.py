@@ -63,7 +63,7 @@ _NO_COLOURS = "Conversion from YUV failed"
 _TOO_LARGE = (Image.DecompressionBombError, Image.DecompressionBombWarning, MemoryError)
 _TIME_FACTORS = {"HEIC": 3.0, "AVIF": 3.0}
 _WEIGHTS = {"WebP": 2.0, "HEIC": 0.5}
-_BYTES_A_PIXEL = 9  # see `ImageLimits`
+BYTES_A_PIXEL = 9  # see `ImageLimits`
 
 _SIGNATURES = (
     (b"\xff\xd8\xff", "JPEG"),
@@ -305,14 +305,14 @@ def _count_held(image: Image.Image, pixels: int, format_name: str) -> float:
         return pixels
     width, height = image.size
     if isinstance(image, TiffImagePlugin.TiffImageFile):
-        across, down = (image.tag_v2.get(tag, 0) for tag in _TILE)
+        across, down = (int(image.tag_v2.get(tag, 0)) for tag in _TILE)
         return max(width * height, across * down)  # a tile is held whole, however little of it is seen
     if not isinstance(image, JpegImagePlugin.JpegImageFile) or not image.info.get("progressive"):
         return width * height
     # Its scans each touch the whole image, as coefficients of two bytes: it is shrunk only after the last.
     factors = [(across, down) for _, across, down, _ in image.layer]
     most = max(across for across, _ in factors) * max(down for _, down in factors)
-    return width * height + pixels * 2 * sum(across * down for across, down in factors) / most / _BYTES_A_PIXEL
+    return width * height + pixels * 2 * sum(across * down for across, down in factors) / most / BYTES_A_PIXEL
 
 
 def _check_held(pixels: float, size: tuple[int, int], format_name: str, limits: ImageLimits) -> float:
@@ -349,6 +349,6 @@ def _explain_limits(limits: ImageLimits) -> str:
     held = limits.max_held_pixels / 1e6
     return (
         f"At most {limits.max_side} pixels a side are read, and in all {full:g} megapixels of a JPEG, "
-        f"{2 * held:g} of a HEIC, {held:g} of an AVIF, PNG, GIF, BMP or TIFF, {held / 2:g} of a WebP, and about "
-        f"{1.25 * held:g} of a progressive JPEG."
+        f"{2 * held:g} of a HEIC (about half with 10 bits), {held:g} of an AVIF, PNG, GIF, BMP or TIFF, {held / 2:g} "
+        f"of a WebP, and about {1.25 * held:g} of a progressive JPEG."
     )

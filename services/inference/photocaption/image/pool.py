@@ -20,7 +20,6 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import asdict
-from types import TracebackType
 from typing import Any, Self
 
 import numpy as np
@@ -36,7 +35,7 @@ from photocaption.errors import (
     UndecodableImageError,
 )
 from photocaption.image import decode, preprocessing
-from photocaption.image.decode import ImageLimits
+from photocaption.image.decode import BYTES_A_PIXEL, ImageLimits
 from photocaption.image.ipc import receive, send
 from photocaption.image.worker import TOO_SLOW_SIGNAL, DecodeLimits, Target
 from photocaption.repeated_warning import RepeatedWarning
@@ -47,7 +46,6 @@ Decode = Callable[[bytes, Target], tuple[Pixels, ImageProperties]]
 # What the kernel does to a program that trips over its own memory. Any other end may come from outside: the system was
 # short of memory, or somebody killed it.
 _CRASHES = frozenset({signal.SIGSEGV, signal.SIGBUS, signal.SIGABRT, signal.SIGILL, signal.SIGFPE, signal.SIGSYS})
-_BYTES_A_PIXEL = 9  # see `ImageLimits`
 _BESIDE_PIXELS = 128 * 2**20  # of which NumPy takes 82, where an image needs it
 _SOCKET_BYTES = 2**20  # so that most photos, and all pixels, are handed over in one go
 _DYING_SECONDS = 5.0
@@ -59,16 +57,16 @@ _ONE_ARENA = {"MALLOC_ARENA_MAX": "1"}  # each of libheif's threads would reserv
 _RESTART_SECONDS = 1.0
 _STARTING_SECONDS = 60.0  # of a process on a machine that has much else to do
 _TIMED_OUT = "The photo was not decoded in time. Please try again a little later."
-_NONE_DECODES = "No process decodes photos at the moment. Please try again in a few seconds."
+NONE_DECODES = "No process decodes photos at the moment. Please try again in a few seconds."
 
 _log = logging.getLogger(__name__)
 
 
-def decode_here(data: bytes, target: Target, limits: ImageLimits) -> tuple[Pixels, ImageProperties]:
+def decode_here(data: bytes, target: Target) -> tuple[Pixels, ImageProperties]:
     """The encoder's input, uint8 [height, width, 3], and what the file holds, decoded in this process. Raises
     ImageError.
     """
-    image, info = decode.decode(data, limits, sufficient_side=target.sufficient_side, brief=target.brief)
+    image, info = decode.decode(data, sufficient_side=target.sufficient_side, brief=target.brief)
     return preprocessing.prepare(image, target), info
 
 
@@ -89,7 +87,7 @@ class DecodePool:
         max_bytes: int,
         program: str = "photocaption.image.worker",
     ) -> None:
-        memory = _BYTES_A_PIXEL * limits.max_held_pixels + max_bytes + _BESIDE_PIXELS
+        memory = BYTES_A_PIXEL * limits.max_held_pixels + max_bytes + _BESIDE_PIXELS
         self._others = size - 1
         self._limits = DecodeLimits(limits, decode_seconds, memory)
         self._deadline_seconds = deadline_seconds
@@ -105,9 +103,7 @@ class DecodePool:
         self._fill_slot()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
+    def __exit__(self, *exception: object) -> None:
         self._closing.set()
         self._free.put(None)
         for worker in [*self._workers, *self._starting]:
@@ -159,11 +155,11 @@ class DecodePool:
                 worker = self._free.get(timeout=max(0.001, deadline - time.monotonic()))
             except queue.Empty:
                 raise (
-                    DeadlineExceededError(_TIMED_OUT) if self.available else ImageDecoderError(_NONE_DECODES)
+                    DeadlineExceededError(_TIMED_OUT) if self.available else ImageDecoderError(NONE_DECODES)
                 ) from None
             if worker is None:
                 self._free.put(None)
-                raise ImageDecoderError(_NONE_DECODES)
+                raise ImageDecoderError(NONE_DECODES)
             if worker.alive:
                 return worker
             self._replace(worker)
@@ -189,7 +185,7 @@ class DecodePool:
         """Start a process in a slot; where that fails, or the last one never got ready, leave it to a thread."""
         try:
             if not tested:
-                raise ImageDecoderError(_NONE_DECODES)
+                raise ImageDecoderError(NONE_DECODES)
             self._add(_Worker(self._program, self._limits))
         except (OSError, ImageDecoderError) as error:
             self._failed.warn(f"a process that decodes cannot be started: {error}")
@@ -276,7 +272,7 @@ class _Worker:
         self._process.kill()
         self._process.wait()
         with contextlib.suppress(OSError):
-            self._socket.shutdown(socket.SHUT_RDWR)  # wakes whoever waits for an answer
+            self._socket.shutdown(socket.SHUT_RDWR)
         self._socket.close()
 
     def _exchange(self, data: bytes, target: Target, deadline: float) -> tuple[dict[str, Any], bytes]:
@@ -313,7 +309,7 @@ class _Worker:
             self._process.wait(_DYING_SECONDS)
         number = -(self._process.returncode or 0)
         if not self.ready and number <= 0:
-            return ImageDecoderError(_NONE_DECODES)
+            return ImageDecoderError(NONE_DECODES)
         if number == TOO_SLOW_SIGNAL:
             kind = LongDecodingError if target.brief else UndecodableImageError
             return kind("The photo takes too long to decode.")

@@ -13,11 +13,8 @@ from photocaption.errors import BundleError
 from photocaption.model.bundle import DECODER_START, DECODER_STEP, ENCODER, Bundle
 from photocaption.model.cpu import may_start_threads
 from photocaption.model.external_data import has_external_data
-from photocaption.model.runtime import DecoderStart, DecoderStep, Floats, Tensors
+from photocaption.model.runtime import CONTEXT, NEXT, STATE, DecoderStart, DecoderStep, Floats, Tensors
 
-_CONTEXT = "context_"
-_STATE = "state_"
-_NEXT = "next_"
 _LIKELIEST = "likeliest"
 _LIKELIEST_TOKENS = "likeliest_tokens"
 _LIKELIEST_LOG_PROBABILITIES = "likeliest_log_probabilities"
@@ -71,18 +68,15 @@ class OnnxDecoder:
         self._step = open_session(bundle, DECODER_STEP, threads=1)
         self._started = _output_names(self._start)
         attention = ["attention"] if bundle.manifest.decoder.attention else []
-        self._carried = [*attention, *(_NEXT + name for name in self._started if name.startswith(_STATE))]
+        self._carried = [*attention, *(NEXT + name for name in self._started if name.startswith(STATE))]
         self._picks = _LIKELIEST in {node.name for node in self._step.get_inputs()}
         self._words = bundle.manifest.vocabulary_size
         self._check_contract(bundle)
 
     def start(self, features: Floats) -> DecoderStart:
         """What the steps need, from features [P, cells, channels]."""
-        tensors = dict(zip(self._started, self._start.run(self._started, {"features": features}), strict=True))
-        return DecoderStart(
-            context={name: tensor for name, tensor in tensors.items() if name.startswith(_CONTEXT)},
-            state={name: tensor for name, tensor in tensors.items() if name.startswith(_STATE)},
-        )
+        tensors = self._start.run(self._started, {"features": features})
+        return DecoderStart.of(dict(zip(self._started, tensors, strict=True)))
 
     def step(
         self, tokens: npt.NDArray[np.int32], context: Tensors, state: Tensors, likeliest: int | None = None
@@ -100,15 +94,15 @@ class OnnxDecoder:
         return DecoderStep(
             log_probabilities=tensors[scores[0]],
             attention=tensors.get("attention"),
-            state={name: tensors[_NEXT + name] for name in state},
+            state={name: tensors[NEXT + name] for name in state},
             tokens=tensors.get(_LIKELIEST_TOKENS),
         )
 
     def _check_contract(self, bundle: Bundle) -> None:
         carried = set(self._started)
         _check_ports(bundle, DECODER_START, self._start, inputs={"features"}, outputs=carried)
-        if not all(name.startswith((_CONTEXT, _STATE)) for name in carried):
-            raise refusal(bundle, DECODER_START, f"has outputs that are neither {_CONTEXT}* nor {_STATE}*")
+        if not all(name.startswith((CONTEXT, STATE)) for name in carried):
+            raise refusal(bundle, DECODER_START, f"has outputs that are neither {CONTEXT}* nor {STATE}*")
         inputs = {"tokens"} | carried
         outputs = {"log_probabilities", *self._carried}
         if self._picks:

@@ -5,7 +5,7 @@ Names and shapes are those of docs/architecture.md: P photos, K beams, V words.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -13,6 +13,9 @@ import numpy.typing as npt
 Floats = npt.NDArray[np.float32]
 Tensors = Mapping[str, Floats]
 
+CONTEXT = "context_"
+STATE = "state_"
+NEXT = "next_"
 WORDS_CONTEXT = "context_words"
 """Of a decoder with a tagger: the log-odds [P, V] that a photo shows each word; 0 for words it does not know."""
 
@@ -26,6 +29,14 @@ class DecoderStart:
 
     context: Tensors
     state: Tensors
+
+    @classmethod
+    def of(cls, tensors: Tensors) -> Self:
+        """What a graph gave, told apart by the names."""
+        context, state = (
+            {name: tensor for name, tensor in tensors.items() if name.startswith(kind)} for kind in (CONTEXT, STATE)
+        )
+        return cls(context, state)
 
 
 @dataclass(frozen=True, slots=True)

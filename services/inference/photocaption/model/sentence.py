@@ -10,6 +10,11 @@ _SPACED_HYPHEN = re.compile(r"(?<=\w)\s+-\s+(?=\w)")
 # The letter tells the sound but for "a European", "a one-way street", "a uniform", "a used car", "a utility".
 _A_BEFORE_VOWEL = re.compile(r"\ba(?=\s+(?i:(?!eu|on(?:e|ce)\b|uni(?![mn])|us[ei]|uti|ub|uk)[aeiou]))")
 _LONE_I = re.compile(r"\bi\b")
+# A bundle that began with an English one knows "the" all its life: articles tell what it has learnt to write since.
+_ARTICLES_OF_OTHERS = re.compile(
+    r"\b(?:una?|uno|une|uma?|el|las?|los|les?|il|gli|del|della|des|eine?|einen|einem|einer|der|das|dem|een|het|ett)\b",
+    re.IGNORECASE,
+)
 _ENDS = (".", "!", "?")
 # What captions say in lower case and people write otherwise. Words that may also mean something else stay as they are:
 # polish, turkey, china, march.
@@ -34,12 +39,13 @@ def write_caption(words: Sequence[str]) -> str:
 
 
 def write_alt_text(words: Sequence[str], *, english: bool = True) -> str:
-    """Words, as the vocabulary spells them, as a sentence: a capital, a full stop, punctuation where it belongs; in
-    English also names as they are written, and "an" before a vowel.
+    """Words, as the vocabulary spells them, as a sentence: a capital, a full stop, punctuation where it belongs.
+
+    `english`: whether they may be English; such sentences get names as they are written, and "an" before a vowel.
     """
     text = _SPACE_BEFORE.sub("", " ".join(words))
     text = _SPACED_HYPHEN.sub("-", _SPACE_AFTER.sub("", text))
-    if english:
+    if english and not _ARTICLES_OF_OTHERS.search(text):
         text = _LONE_I.sub("I", _A_BEFORE_VOWEL.sub("an", text))
         text = _WORD.sub(lambda word: _NAMES.get(word[0], word[0]), text)
     text = text.rstrip(" ,;:-")

@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from photocaption.errors import BundleError
 from photocaption.model.bundle import SAVED_MODEL, Bundle
-from photocaption.model.runtime import DecoderStart, DecoderStep, Floats, Tensors
+from photocaption.model.runtime import NEXT, DecoderStart, DecoderStep, Floats, Tensors
 
 Signature = Callable[..., Mapping[str, Any]]
 
@@ -49,11 +49,8 @@ class SavedModelDecoder:
 
     def start(self, features: Floats) -> DecoderStart:
         """What the steps need, from features [P, cells, channels]."""
-        tensors = {name: tensor.numpy() for name, tensor in self._start(features=self._convert(features)).items()}
-        return DecoderStart(
-            context={name: tensor for name, tensor in tensors.items() if name.startswith("context_")},
-            state={name: tensor for name, tensor in tensors.items() if name.startswith("state_")},
-        )
+        started = self._start(features=self._convert(features))
+        return DecoderStart.of({name: tensor.numpy() for name, tensor in started.items()})
 
     def step(
         self,
@@ -68,7 +65,7 @@ class SavedModelDecoder:
         return DecoderStep(
             log_probabilities=tensors["log_probabilities"],
             attention=tensors.get("attention"),
-            state={name: tensors[f"next_{name}"] for name in state},
+            state={name: tensors[NEXT + name] for name in state},
         )
 
 

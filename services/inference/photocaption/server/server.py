@@ -30,7 +30,7 @@ from photocaption.server.listener import (
     restore_backlog,
 )
 from photocaption.server.protocol import ConnectionLimits, LimitedConfig
-from photocaption.serving.logs import log_in_sum
+from photocaption.serving.logs import log_loop_error
 from photocaption.serving.metrics import Metrics
 from photocaption.serving.service import CaptionService, State
 from photocaption.serving.settings import Settings, variable_name
@@ -71,7 +71,7 @@ class Server(uvicorn.Server):
         for listener in sockets or ():
             restore_backlog(listener)
         self._loop = asyncio.get_running_loop()
-        self._loop.set_exception_handler(log_in_sum)
+        self._loop.set_exception_handler(log_loop_error)
         self._loop.add_signal_handler(signal.SIGHUP, self._spawn_reload)
         self._spawn(self._start_service())
 

@@ -47,7 +47,7 @@ class JsonFormatter(logging.Formatter):
 _accepting = RepeatedWarning(logging.getLogger("photocaption.listening"))
 
 
-def log_in_sum(loop: "asyncio.AbstractEventLoop", context: dict[str, Any]) -> None:
+def log_loop_error(loop: "asyncio.AbstractEventLoop", context: dict[str, Any]) -> None:
     """An event loop's handler of errors: that no more connections can be accepted is not told of each one."""
     if "accept" in context["message"]:
         _accepting.warn("connections wait: no file is left for them")

@@ -68,8 +68,7 @@ class Metrics:
 
     def observe_stages(self, timings: Timings, *, queue_ms: float) -> None:
         """Record the time of each stage that a photo went through."""
-        stages = {"queue": queue_ms, "decode": timings.decode, "encode": timings.encode, "generate": timings.generate}
-        for stage, milliseconds in stages.items():
+        for stage, milliseconds in timings.by_stage(queue_ms=queue_ms).items():
             self.stage_seconds.labels(stage).observe(milliseconds / 1000)
 
     def render(self) -> bytes:

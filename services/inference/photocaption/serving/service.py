@@ -22,6 +22,7 @@ from PIL import Image
 from photocaption.caption import Caption, CaptionOptions, Timings
 from photocaption.captioner import Captioner
 from photocaption.errors import BundleError, NotReadyError
+from photocaption.image.pool import NONE_DECODES
 from photocaption.model.manifest import Manifest
 from photocaption.serving.cache import CacheKey, CaptionCache
 from photocaption.serving.memory import release_freed
@@ -50,7 +51,6 @@ _UNREADY = {
     State.FAILED: "The model could not be loaded; the service's log says why.",
 }
 _STALLED = "The model has not come to an end with earlier photos. Please try again in a few seconds."
-_NONE_DECODES = "No process decodes photos at the moment. Please try again in a few seconds."
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +142,7 @@ class CaptionService:
         if self._is_stalled():
             raise NotReadyError(_STALLED)
         if not self._can_decode():
-            raise NotReadyError(_NONE_DECODES)
+            raise NotReadyError(NONE_DECODES)
 
     def check_room(self, client: str) -> None:
         """Raise what would keep a photo of `client` from being accepted now: `NotReadyError` or `QueueFullError`."""

@@ -18,7 +18,7 @@ from photocaption.caption import Timings
 
 _SERVICE = "caption-inference"
 _ADDRESSES = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
-_QUIET_PATHS = frozenset({"/health/live", "/health/ready", "/metrics"})
+QUIET_PATHS = frozenset({"/health/live", "/health/ready", "/metrics"})
 _NANOSECONDS = 1_000_000  # in a millisecond
 
 _log = logging.getLogger(__name__)
@@ -48,7 +48,7 @@ class Tracing:
         photo.end(end)
 
     def _add_stages(self, photo: Any, timings: Timings, queue_ms: float, end: int) -> None:  # noqa: ANN401
-        stages = {"decode": timings.decode, "queue": queue_ms, "encode": timings.encode, "generate": timings.generate}
+        stages = timings.by_stage(queue_ms=queue_ms)
         moment = end - int(sum(stages.values()) * _NANOSECONDS)
         for name, milliseconds in stages.items():
             span = self._tracer.start_span(name, context=photo, start_time=moment)
@@ -85,7 +85,7 @@ def read_trace_id(traceparent: str | None) -> str | None:
 
 def is_quiet(scope: MutableMapping[str, Any]) -> bool:
     """Whether a request is none that somebody would look for: probes, and Prometheus."""
-    return scope.get("path") in _QUIET_PATHS
+    return scope.get("path") in QUIET_PATHS
 
 
 def _is_wanted(environment: Mapping[str, str]) -> bool:

@@ -6,7 +6,7 @@ const veil = document.getElementById("drop-veil");
 const note = document.getElementById("intake-note");
 const PHOTO_NAME = /\.(jpe?g|png|webp|gif|bmp|tiff?|hei[cf]|avif)$/i;
 const ADDRESS = /^https?:\/\/\S+$/;
-const ON_ADDRESS = "That is the address of a picture, and this page fetches nothing from elsewhere. Copy the picture itself (right-click, " +
+const ON_ADDRESS = "That is the address of a photo, and this page fetches nothing from elsewhere. Copy the photo itself (right-click, " +
   "Copy image) and paste it, or save it and choose the file.";
 
 export function onPhotos(take) {

@@ -6,6 +6,7 @@ https://github.com/ollama/ollama/blob/main/docs/api.md
 
 import contextlib
 import hashlib
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any, Literal
 
@@ -183,8 +184,7 @@ async def generate(request: Request, service: Service) -> Response:
         GenerateResponse(**head, response=text, done=False),
         GenerateResponse(**head, response="", done=True, **counts),
     ]
-    whole = GenerateResponse(**head, response=text, done=True, **counts)
-    return _send(pieces if body.stream is not False else [whole], streamed=body.stream is not False)
+    return _send(body.stream, pieces, GenerateResponse(**head, response=text, done=True, **counts))
 
 
 @router.post(
@@ -208,7 +208,7 @@ async def chat(request: Request, service: Service) -> Response:
         ChatResponse(**head, message=AssistantMessage(content=""), done=True, **counts),
     ]
     whole = ChatResponse(**head, message=AssistantMessage(content=text), done=True, **counts)
-    return _send(pieces if body.stream is not False else [whole], streamed=body.stream is not False)
+    return _send(body.stream, pieces, whole)
 
 
 async def _caption_images(request: Request, service: CaptionService, images: list[str]) -> tuple[str, dict[str, Any]]:
@@ -240,11 +240,11 @@ def _head(service: CaptionService) -> dict[str, Any]:
     return {"model": name_model(service.captioner.bundle.manifest), "created_at": _write_time(datetime.now(UTC))}
 
 
-def _send(answers: list[GenerateResponse] | list[ChatResponse], *, streamed: bool) -> Response:
-    lines = [answer.model_dump_json(exclude_none=True) for answer in answers]
-    if not streamed:
-        return Response(lines[0], media_type="application/json")
-    return Response("".join(f"{line}\n" for line in lines), media_type=_ND_JSON)
+def _send(stream: bool | None, pieces: Sequence[_Answer], whole: _Answer) -> Response:
+    if stream is False:
+        return Response(whole.model_dump_json(exclude_none=True), media_type="application/json")
+    lines = (f"{piece.model_dump_json(exclude_none=True)}\n" for piece in pieces)
+    return Response("".join(lines), media_type=_ND_JSON)
 
 
 _FAMILY = "image-caption"

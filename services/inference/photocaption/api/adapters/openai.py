@@ -114,7 +114,7 @@ class ChatCompletion(BaseModel):
 def translate(problem: Problem) -> Json:
     """A problem in OpenAI's JSON."""
     kind = _KIND_OF_STATUS.get(problem.status, "server_error" if problem.status >= 500 else "invalid_request_error")
-    code = problem.type.rpartition(":")[2].replace("-", "_")
+    code = problem.slug.replace("-", "_")
     return {"error": {"message": problem.detail, "type": kind, "param": None, "code": code}}
 
 

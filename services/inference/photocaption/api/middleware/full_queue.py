@@ -38,7 +38,7 @@ class FullQueueMiddleware:
             return
         scope["route"] = route
         problem = to_problem(refusal)
-        self._service.metrics.rejections.labels(problem.type.rpartition(":")[2]).inc()
+        self._service.metrics.rejections.labels(problem.slug).inc()
         await ProblemResponse(problem)(scope, receive, send)
 
     def _find_refusal(self, scope: Scope) -> ServiceError | None:

@@ -15,11 +15,10 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from photocaption.api.problems import CLIENT_CLOSED_REQUEST, INTERNAL, NOT_READY, ProblemResponse, make_problem
 from photocaption.serving.logs import current_request_id, current_trace_id
 from photocaption.serving.metrics import Metrics
-from photocaption.serving.tracing import read_trace_id
+from photocaption.serving.tracing import QUIET_PATHS, read_trace_id
 
 _HEADER = "X-Request-ID"
 _ACCEPTABLE_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
-_QUIET_ROUTES = frozenset({"/health/live", "/health/ready", "/metrics"})
 _UNKNOWN_ROUTE = "unknown"
 STOPPED = "The service had to stop before the photo was captioned. Please try again."
 
@@ -71,7 +70,7 @@ class RequestLogMiddleware:
         method = scope["method"] if route != _UNKNOWN_ROUTE else _UNKNOWN_ROUTE
         self._metrics.requests.labels(method, route, status).inc()
         self._metrics.request_seconds.labels(route).observe(seconds)
-        level = logging.DEBUG if route in _QUIET_ROUTES else logging.INFO
+        level = logging.DEBUG if route in QUIET_PATHS else logging.INFO
         client = scope.get("client") or ("unknown",)
         fields = {
             "method": scope["method"],
