@@ -17,7 +17,7 @@ from training.data.views import PhotoView
 from training.data.words import TOKENS
 from training.fit.checkpoint import read_weights
 from training.fit.dev_score import PENALTIES, DevScore, DevSet, Tuned
-from training.fit.phases import choose_trust, interpolate
+from training.fit.phases import choose, interpolate
 from training.models.decoder import Decoder, build_decoder
 
 
@@ -116,7 +116,7 @@ def test_tags_are_trusted_as_far_as_dev_is_best(config: TrainingConfig, vocabula
     def tune() -> Tuned:
         return Tuned({}, -abs(evidence.read_trust() - 1.0), 1.0)
 
-    tuned = choose_trust(evidence, (0.0, 0.5, 1.0), tune)
+    tuned = choose((0.0, 0.5, 1.0), lambda more: evidence.write_trust(0.25 + more), tune)
 
     assert evidence.read_trust() == pytest.approx(0.75)  # a quarter from the best, as 1.25 is, which comes later
     assert tuned.score == pytest.approx(-0.25)

@@ -104,6 +104,9 @@ class TagsConfig(Section):
     more_trust: tuple[float, ...] = Field((0.0, 0.5, 1.0, 1.5, 2.0), min_length=1)
     """Added to how far the decoder learnt to trust its tags, before the softplus; dev says which, at the end."""
 
+    class_weights: tuple[float, ...] = Field((1.0, 2.0, 3.0), min_length=1)
+    """What the chance of a class is multiplied by before it speaks for the names of the class; dev says which."""
+
 
 class AugmentationConfig(Section):
     """Copies of each training photo as the web wears them, from which a batch picks one or the photo itself."""
@@ -342,7 +345,7 @@ class TrainingConfig(Section):
             exclude={
                 "decoder": {"precision"},
                 "end_to_end": True,
-                "tags": {"more_trust"},
+                "tags": {"more_trust", "class_weights"},
                 "reward": True,
                 "self_critical": True,
                 "decoding": {"repeatable_words"},

@@ -72,7 +72,7 @@ def _fit(job: Job, material: Material) -> Trained:
         material.tagger.put_into(decoder.evidence)
     phases = Phases(decoder, material, started=bool(job.start.decoder))
     begun = phases.tune() if job.start.bundle else None
-    if config.fitting.epochs and (job.start.bundle or not job.start.decoder):
+    if job.forces:
         phases.force()
     if config.self_critical.epochs:
         phases.reinforce()

@@ -70,17 +70,18 @@ def prepare(
 ) -> Material:
     """Everything that is the same for all phases. Raises TrainingError."""
     config, start = job.config, job.start
-    photos: Sequence[Photo] = [photo for one in collections for photo in one.train]
     labels = {key: label for one in collections for key, label in one.labels.items()}
+    keeps = start.keeps_tagger(labels=bool(labels))
+    needed = job.learns or not keeps
+    photos: Sequence[Photo] = [photo for one in collections for photo in one.train] if needed else []
     views = [choose_views(photo, config.augmentation) for photo in photos]
-    maps = _extract(job, collections, views, encoder)
-    tags = _choose_tags(photos, labels, vocabulary, config)
-    if start.bundle and not labels:  # whose tagger would forget them, were it fitted anew
-        tags = vocabulary.decode(start.tags)
+    maps = _extract(job, collections, photos, views, encoder)
+    tags = vocabulary.decode(start.tags) if keeps else _choose_tags(photos, labels, vocabulary, config)
     pooled = _pool(photos, views, maps, encoder) if tags else []
     evidence, tagger, classes = _judge(job, photos, labels, tags, pooled)
-    texts = list(read_texts(job.texts))
-    photos = find_captions(photos, labels, texts, tags, evidence[0] if tags else np.zeros((len(photos), 0), np.float32))
+    texts = list(read_texts(job.texts)) if photos else []
+    likely = evidence[0] if evidence else np.zeros((len(photos), 0), np.float32)
+    photos = find_captions(photos, labels, texts, tags, likely)
     known = [place for place, photo in enumerate(photos) if photo.captions]
     counts = count_by_collection(collections, [bool(photo.captions) for photo in photos])
     photos, views = [photos[place] for place in known], [views[place] for place in known]
@@ -107,11 +108,14 @@ def prepare(
 
 
 def _extract(
-    job: Job, collections: Sequence[Collection], views: Sequence[Sequence[View]], encoder: ExportedEncoder
+    job: Job,
+    collections: Sequence[Collection],
+    photos: Sequence[Photo],
+    views: Sequence[Sequence[View]],
+    encoder: ExportedEncoder,
 ) -> MapCache:
-    """The maps of all views of the training photos, and of the dev photos as they are."""
+    """The maps of all views of training photos, and of the dev photos as they are."""
     maps = MapCache.for_trunk(job.cache / "maps", encoder.read(TRUNK), encoder.image)
-    photos = [photo for one in collections for photo in one.train]
     wanted = [(photo, view) for photo, of_photo in zip(photos, views, strict=True) for view in of_photo]
     dev = [(photo, WHOLE) for one in collections for photo in one.dev]
     maps.extract([*dev, *wanted], Trunk(encoder.path), encoder.image)
@@ -147,7 +151,7 @@ def _judge(
     start, config, seed = job.start, job.config.tags, job.config.fitting.seed
     if not tags:
         return [], None, 0
-    if start.bundle and not labels:
+    if start.keeps_tagger(labels=bool(labels)):
         known = Tagger.of(start.decoder)
         return [known.judge(of_view) for of_view in pooled], None, start.classes
     seen = {photo.sha256: labels[photo.sha256] for photo in photos if photo.sha256 in labels}
@@ -234,7 +238,7 @@ def find_captions(
     """The photos, those with labels with captions that were written of others, by the evidence [P, G] for `tags`;
     without where none was found.
     """
-    if not labels:
+    if not labels or not photos:
         return photos
     finder = CaptionFinder([caption for _, caption in texts] + _captions_of(photos), tags)
     captioned = caption_labelled(photos, labels, finder, evidence)

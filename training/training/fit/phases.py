@@ -24,7 +24,6 @@ from training.fit.fitting import Learner, fit
 from training.fit.material import Material
 from training.fit.self_critical import SampledBatches, open_rewards
 from training.models.decoder import Decoder
-from training.models.evidence import Evidence
 from training.models.sampling import NEVER_WRITTEN, Sampler
 from training.progress import say
 
@@ -101,8 +100,13 @@ class Phases:
         return dev.tune(self.decoder)
 
     def finish(self) -> Tuned:
-        """Have the decoder trust its tags as far as dev is best, and what serving would then score."""
-        return self._choose_trust(self.tune)
+        """Have the decoder trust its tags as far as dev is best, and the names of classes as well; what serving would
+        then score.
+        """
+        tuned, evidence = self._choose_trust(self.tune), self.decoder.evidence
+        if evidence is None or evidence.classes is None:
+            return tuned
+        return choose(self._config.tags.class_weights, evidence.write_class_weight, self.tune)
 
     def _rate(self) -> Tuned:
         """How good the decoder would be with its tags trusted as suits it best; its weights stay as they are."""
@@ -114,7 +118,10 @@ class Phases:
 
     def _choose_trust(self, tune: Callable[[], Tuned]) -> Tuned:
         evidence = self.decoder.evidence
-        return choose_trust(evidence, self._config.tags.more_trust, tune) if evidence else tune()
+        if evidence is None:
+            return tune()
+        learnt = evidence.read_trust()
+        return choose(self._config.tags.more_trust, lambda more: evidence.write_trust(learnt + more), tune)
 
     def _keep(self, score: float, phase: str) -> None:
         """Put the decoder back to where it was unless dev gained by a phase."""
@@ -134,15 +141,14 @@ class Phases:
         return self._last_block.encode(self._material.maps.load(photos))
 
 
-def choose_trust(evidence: Evidence, offers: Sequence[float], tune: Callable[[], Tuned]) -> Tuned:
-    """Add to the trust in tags what of `offers` scores best by `tune`, the first of equals; how good that is."""
-    learnt = evidence.read_trust()
+def choose(offers: Sequence[float], take: Callable[[float], None], tune: Callable[[], Tuned]) -> Tuned:
+    """Take what of `offers` scores best by `tune`, the first of equals; how good that is."""
     tuned = {}
-    for more in offers:
-        evidence.write_trust(learnt + more)
-        tuned[more] = tune()
-    best = max(tuned, key=lambda more: tuned[more].score)
-    evidence.write_trust(learnt + best)
+    for offer in offers:
+        take(offer)
+        tuned[offer] = tune()
+    best = max(tuned, key=lambda offer: tuned[offer].score)
+    take(best)
     return tuned[best]
 
 

@@ -51,6 +51,12 @@ class Start:
         """How many classes of subjects its tagger tells apart."""
         return len(self.decoder.get("classes/bias", ()))
 
+    def keeps_tagger(self, *, labels: bool) -> bool:
+        """Whether its tagger stays: fitted anew on photos without `labels`, that of a bundle would forget theirs; and
+        the encoder that end-to-end training leaves has learnt to show its tags to this one.
+        """
+        return bool(self.tags) and not (self.bundle and labels)
+
     def read_tuned(self) -> Arrays:
         """What fine-tuning changed in the encoder, of a bundle too. Raises TrainingError where its file is missing."""
         return weight_deltas.read_tuned(self.bundle, self.manifest) if self.bundle and self.manifest else self.tuned

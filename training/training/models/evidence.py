@@ -93,6 +93,11 @@ class Evidence(keras.layers.Layer):  # type: ignore[misc]  # Keras is untyped
         """Trust tags more or less, whatever the state."""
         self.trust.bias.assign([bias])
 
+    def write_class_weight(self, weight: float) -> None:
+        """How much the chance of a class counts for each of its names."""
+        if self.names is not None:
+            self.names.assign(weight * ops.cast(self.names > 0, "float32"))
+
     def add(self, logits: Tensor, states: Tensor, words: Tensor) -> Tensor:
         """Logits [P·Q, V] with the evidence for words [P, V], as far as states [P·Q, D] trust it."""
         trust = ops.reshape(self.trust(states), (ops.shape(words)[0], -1, 1))
@@ -102,7 +107,7 @@ class Evidence(keras.layers.Layer):  # type: ignore[misc]  # Keras is untyped
 def name_classes(logits: Tensor, names: Tensor) -> Tensor:
     """What tags get [P, G] for the chance that a photo shows a class that they name, from logits [P, K] of classes that
     exclude each other: 4.6 where that is certain, and nothing where it is out of the question. `names` [K, G] has 1 for
-    each name of a class.
+    each name of a class, or more, as if the class were so many times as likely.
     """
     return ops.log(1 + ops.matmul(ops.softmax(logits, axis=-1), names) / _HARDLY)
 
