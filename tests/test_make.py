@@ -152,6 +152,21 @@ def test_a_request_is_one_short_line_for_a_person(run_program: ModuleType) -> No
     assert run_program.shorten("API", json.dumps(entry | {"path": "/health/live"})) is None
 
 
+def test_a_terminal_is_shown_nothing_that_it_would_obey(
+    run_program: ModuleType, capsys: pytest.CaptureFixture[str]
+) -> None:
+    entry = {
+        "time": "2026-01-02T03:04:05.678+00:00", "level": "info", "message": "request", "method": "GET",
+        "path": "/\x1b]0;a\x07\r\x9b2J\u202e\xe4", "status": 404, "duration_ms": 1,
+    }  # fmt: skip
+
+    run_program._relay("page", [json.dumps(entry), "\x1b[2J\n", "Traceback\n\tin a line\n"])
+
+    shown = capsys.readouterr().out
+    assert "GET /\\x1b]0;a\\x07\\r\\x9b2J\\u202e\xe4  404" in shown
+    assert shown.endswith("\n\\x1b[2J\nTraceback\n\tin a line\n")
+
+
 def test_warnings_and_what_is_no_json_are_shown_and_other_news_is_not(run_program: ModuleType) -> None:
     entry = {"time": "2026-01-02T03:04:05.678+00:00", "level": "warning", "message": "no spans are sent"}
 

@@ -6,6 +6,7 @@ Only the standard library, so that it needs neither service's environment.
 import argparse
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -21,6 +22,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 SAMPLE = ROOT / "services/frontend/frontend/static/examples/dog.jpg"
+_OBEYED = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")  # by terminals, but tab and line feed
 READY_WITHIN = 60.0
 STOP_WITHIN = 30.0
 
@@ -113,7 +115,7 @@ def _start(name: str, python: Path, module: str, defaults: dict[str, str]) -> su
 def _relay(name: str, lines: Iterable[str]) -> None:
     for line in lines:
         if text := shorten(name, line):
-            print(text, flush=True)
+            print(_OBEYED.sub(lambda letter: ascii(letter[0])[1:-1], text), flush=True)
 
 
 def shorten(name: str, line: str) -> str | None:

@@ -2,6 +2,7 @@
 
 import gzip
 import re
+import time
 
 import pytest
 from flask.testing import FlaskClient
@@ -46,6 +47,17 @@ def test_about_says_what_such_models_are_bad_at_where_the_card_does_not() -> Non
     facts = arrange(ModelFacts(name="x", version="1", card="# Model card\n\nNothing.\n"))
 
     assert (facts.use, facts.limits) == ("", "")
+
+
+def test_a_card_without_end_is_shown_in_part_and_read_once() -> None:
+    table = "|a" * 2_000 + "|\n" + "|-" * 2_000 + "|\n" + ("|a" * 2_000 + "|\n") * 500
+    facts = ModelFacts(name="x", version="1", card=table, scores={str(n): {"beam": {}} for n in range(10_000)})
+    begun = time.process_time()
+
+    shown = [arrange(facts) for _ in range(20)]
+
+    assert time.process_time() - begun < 4
+    assert len(shown[0].scores) == 20
 
 
 @pytest.mark.parametrize(

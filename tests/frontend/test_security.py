@@ -52,6 +52,8 @@ def test_no_page_has_inline_scripts_or_styles(client: FlaskClient, path: str) ->
         {"Sec-Fetch-Site": "same-site"},
         {"Origin": "https://evil.example"},
         {"Origin": "null"},
+        {"Origin": "http://["},
+        {"Origin": "localhost"},
         {"Origin": "http://localhost.evil.example"},
     ],
 )

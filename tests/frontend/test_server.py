@@ -301,6 +301,22 @@ def test_sigterm_lets_an_accepted_caption_finish(inference: FakeInference) -> No
         assert frontend.process.wait(timeout=40) == 0
 
 
+def test_sigterm_ends_it_though_nobody_takes_in_its_log(inference: FakeInference) -> None:
+    program = "import sys; from frontend import __main__; from frontend.web import server\n"
+    program += "server._DRAIN_SECONDS = 1; sys.exit(__main__.main())"
+    variables = {"FRONTEND_PORT": "0", "FRONTEND_INFERENCE_URL": inference.url}
+    command = [sys.executable, "-c", program]
+    with subprocess.Popen(command, env=os.environ | variables, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        url = json.loads(process.stdout.readline())["message"].removeprefix("listening on ")
+        with suppress(requests.Timeout):
+            while True:
+                requests.get(f"{url}/{'a' * 8_000}", timeout=5)
+        process.terminate()
+
+        assert process.wait(40) == 1
+
+
 @pytest.mark.parametrize(
     ("name", "value"), [("FRONTEND_PORT", "many"), ("FRONTEND_HOST", "256.0.0.1"), ("FRONTEND_COLOUR", "blue")]
 )

@@ -151,6 +151,7 @@ def test_a_folder_without_photos_is_a_failure_that_says_so(tmp_path: Path, tiny_
         (["--runtime", "tensorflow"], "the TensorFlow runtime needs it"),
         (["--min-confidence", "2"], "2 is not a number from 0 to 1"),
         (["--newer", "yesterday"], "yesterday is neither a file nor a date"),
+        (["--output", "/dev/full"], "the output: No space left on device"),
     ],
 )
 def test_what_cannot_be_done_is_said_in_a_line(

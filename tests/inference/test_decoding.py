@@ -1,5 +1,6 @@
 """Decoding in processes of their own: as in this one, but a photo that makes its decoder run away costs nobody else."""
 
+import dataclasses
 import os
 import resource
 import signal
@@ -19,6 +20,7 @@ from photocaption.errors import (
     DeadlineExceededError,
     ImageDecoderError,
     ImageTooLargeError,
+    LongDecodingError,
     UndecodableImageError,
     UnsupportedImageError,
 )
@@ -35,10 +37,14 @@ PHOTO = photo_bytes("red", size=(640, 480))
 
 @contextmanager
 def open_pool(
-    size: int = 1, *, deadline_seconds: float = 20, program: str = "support.misbehaving_decoder"
+    size: int = 1,
+    *,
+    decode_seconds: float = 0.5,
+    deadline_seconds: float = 20,
+    program: str = "support.misbehaving_decoder",
 ) -> Iterator[DecodePool]:
     with DecodePool(
-        size, LIMITS, decode_seconds=0.5, deadline_seconds=deadline_seconds, max_bytes=2**20, program=program
+        size, LIMITS, decode_seconds=decode_seconds, deadline_seconds=deadline_seconds, max_bytes=2**20, program=program
     ) as pool:
         yield pool
 
@@ -118,6 +124,18 @@ def test_a_decoder_that_runs_away_or_crashes_is_replaced(data: bytes, kind: type
         assert time.monotonic() - begun < 18
         assert len(pool.process_ids) == 1
         assert pool.process_ids != before
+        assert pool.decode(PHOTO, TARGET)[1].format == "PNG"
+
+
+def test_brief_work_that_takes_long_is_given_up_sooner() -> None:
+    with open_pool(decode_seconds=4, deadline_seconds=60) as pool:
+        pool.decode(PHOTO, TARGET)
+        before = resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime
+
+        with pytest.raises(LongDecodingError):
+            pool.decode(b"run away", dataclasses.replace(TARGET, brief=True))
+
+        assert resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime - before < 3
         assert pool.decode(PHOTO, TARGET)[1].format == "PNG"
 
 

@@ -8,6 +8,7 @@ import struct
 import subprocess
 import sys
 import time
+import zlib
 from typing import Any
 
 import numpy as np
@@ -25,10 +26,13 @@ from support.odd_files import (
     jpeg_marked,
     jpeg_scanned_again,
     jpeg_segment,
+    png_beginning_with,
     png_chunk,
     png_claiming,
     png_flooded,
     tiff_flooded,
+    tiff_in_one_tile,
+    webp_ending_with,
 )
 from support.photos import encode_photo, make_photo
 
@@ -402,8 +406,21 @@ class TestLimits:
             gif_flooded(2_000_000),
             tiff_flooded(60_000),
             tiff_flooded(400_000, big=True),
+            b"\xff\xd8\xff" + bytes(30_000_000),
         ],
-        ids=["scans", "comments", "segments", "padding", "gaps", "EXIF tags", "chunks", "blocks", "tags", "big tags"],
+        ids=[
+            "scans",
+            "comments",
+            "segments",
+            "padding",
+            "gaps",
+            "EXIF tags",
+            "chunks",
+            "blocks",
+            "tags",
+            "big tags",
+            "nothing",
+        ],
     )
     def test_a_file_that_would_keep_its_decoder_busy_is_refused_at_once(self, data: bytes) -> None:
         begun = time.process_time()
@@ -412,6 +429,49 @@ class TestLimits:
             decode(data)
 
         assert time.process_time() - begun < 0.5
+
+    @pytest.mark.parametrize(
+        "data",
+        [
+            png_beginning_with(*[png_chunk(b"iCCP", b"a\0\0" + zlib.compress(bytes(4 * 2**20)))] * 500),
+            png_beginning_with(*[png_chunk(b"eXIf", tiff_flooded(6_000))] * 400),
+            webp_ending_with(*[(b"EXIF", tiff_flooded(6_000))] * 400),
+            jpeg_flooded(450, jpeg_segment(0xE1, b"Exif\0\0" + bytes(65_000))),
+        ],
+        ids=["profiles", "PNG tags", "WebP tags", "JPEG tags"],
+    )
+    def test_what_a_file_says_again_and_again_is_read_once(self, data: bytes) -> None:
+        begun = time.process_time()
+
+        assert decode(data)[1].width == 8
+
+        assert time.process_time() - begun < 0.5
+
+    def test_what_a_file_says_twice_counts_as_it_says_it_first(self) -> None:
+        twice = [exif_of(6), exif_of(1)]
+        png = png_beginning_with(*[png_chunk(b"eXIf", exif.removeprefix(b"Exif\0\0")) for exif in twice])
+        webp = webp_ending_with(*[(b"EXIF", exif) for exif in twice])
+
+        for data in (png, webp):
+            info = decode(data)[1]
+            assert (info.width, info.height) == (4, 8)
+
+    def test_a_tile_counts_however_little_of_it_is_seen(self) -> None:
+        data = tiff_in_one_tile(1_984, seen=100)
+        decode(data, sufficient_side=336, brief=True)
+
+        with pytest.raises(LongDecodingError):
+            decode(tiff_in_one_tile(3_072, seen=100), sufficient_side=336, brief=True)
+        with pytest.raises(ImageTooLargeError):
+            decode(data, ImageLimits(max_held_pixels=1_984**2 - 1))
+
+    def test_a_large_file_is_not_even_read_where_only_brief_work_is_wanted(self) -> None:
+        photo = encode_photo(Image.new("RGB", (64, 64)), "JPEG")
+        film = bytes(16 * 2**20)
+
+        decode(photo + film[: -len(photo)], sufficient_side=336, brief=True)
+        with pytest.raises(LongDecodingError):
+            decode(photo + film, sufficient_side=336, brief=True)
 
     @pytest.mark.parametrize(
         "data", [jpeg_scanned_again(20), jpeg_flooded(500), png_flooded(5_000), gif_flooded(10_000)]

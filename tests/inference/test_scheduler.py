@@ -13,6 +13,7 @@ from support.captions import make_caption
 from photocaption.caption import Caption, CaptionOptions, ImageInfo, PreparedImage
 from photocaption.errors import DeadlineExceededError, LongDecodingError, QueueFullError, UndecodableImageError
 from photocaption.serving.scheduler import Scheduler
+from photocaption.serving.turns import Turns
 
 pytestmark = pytest.mark.anyio
 
@@ -320,6 +321,33 @@ async def test_a_decoder_is_nobody_elses_while_it_works_for_one_who_has_gone(
     assert describer.begun == ["long0"]
     describer.long_gate.set()
     assert await waiting == "long1"
+
+
+async def test_a_client_whose_photos_turn_out_to_take_long_goes_behind_others(describer: GatedDescriber) -> None:
+    async with Scheduler(queue_size=9, batch_size=1, workers=1, decode_threads=1) as scheduler:
+        submit = submitter(scheduler, describer)
+        describer.gate.set()
+        describer.decode_gate.clear()
+        many = [submit(f"many{number}", client="many") for number in range(3)]
+        await until(lambda: scheduler.depth == 3)
+        single = submit("single", client="single")
+        await until(lambda: scheduler.depth == 4)
+        await asyncio.sleep(0.1)
+        describer.decode_gate.set()
+        await asyncio.gather(single, *many)
+
+    assert describer.prepared == ["many0", "single", "many1", "many2"]
+
+
+async def test_who_has_had_many_turns_waits_for_a_few_seconds_at_most() -> None:
+    turns = Turns()
+    for _ in range(4):
+        with turns.spend("many"), turns.spend("many"), turns.spend("many"):
+            time.sleep(0.3)
+
+    now = time.monotonic()
+    assert now + 1.5 < turns.find("many", now) <= now + 2
+    assert turns.find("single", now) == now
 
 
 async def test_a_photo_past_its_deadline_is_dropped_before_the_model_sees_it(

@@ -4,9 +4,13 @@ import json
 import os
 import shutil
 import signal
+import socket
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 
 import httpx
@@ -206,6 +210,47 @@ def test_sigterm_ends_it_though_the_model_never_comes_to_an_end(tiny_bundle: Pat
         service.terminate()
 
         assert service.wait(45) == 1
+
+
+def test_sigterm_ends_it_though_nobody_takes_in_its_log(tiny_bundle: Path) -> None:
+    command = [sys.executable, "-m", "photocaption"]
+    variables = {"CAPTION_BUNDLE": str(tiny_bundle), "CAPTION_PORT": "0", "CAPTION_DRAIN_SECONDS": "1"}
+    with subprocess.Popen(command, env=os.environ | variables, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        port = json.loads(process.stdout.readline())["port"]
+        fill_log(f"http://127.0.0.1:{port}")
+        process.terminate()
+
+        assert process.wait(45) == 1
+
+
+def fill_log(url: str) -> None:
+    """Have requests logged until that holds up the answer."""
+    with httpx.Client(timeout=httpx.Timeout(5, connect=60)) as client, suppress(httpx.TimeoutException):
+        while True:
+            client.get(f"{url}/{'a' * 8_000}")
+
+
+@pytest.mark.parametrize("closed", ["<&- >&- 2>&-", ">&-"])
+def test_it_serves_though_its_standard_streams_are_closed(tiny_bundle: Path, tmp_path: Path, closed: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    variables = {"CAPTION_BUNDLE": str(tiny_bundle), "CAPTION_PORT": str(port)}
+    command = f"exec {sys.executable} -m photocaption {closed}"
+    with subprocess.Popen(["/bin/sh", "-c", command], env=os.environ | variables, cwd=tmp_path) as process:
+        with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60) as client:
+            wait_for(lambda: _is_ready(client) or process.poll() is not None)
+            assert client.post("/caption", content=photo_bytes("red"), headers=PNG).status_code == 200
+        process.terminate()
+
+        assert process.wait(45) == 0
+
+
+def _is_ready(client: httpx.Client) -> bool:
+    try:
+        return client.get("/health/ready").status_code == 200
+    except httpx.TransportError:
+        return False
 
 
 def test_a_signal_to_load_anew_before_there_is_anything_to_load_does_no_harm(tiny_bundle: Path) -> None:

@@ -27,6 +27,28 @@ def png_flooded(chunks: int) -> bytes:
     return png[:33] + png_chunk(b"abCd") * chunks + png[33:]
 
 
+def png_beginning_with(*chunks: bytes) -> bytes:
+    """A PNG with these chunks before its pixels."""
+    png = encode_photo(Image.new("RGB", (8, 4)))
+    return png[:33] + b"".join(chunks) + png[33:]
+
+
+def webp_ending_with(*chunks: tuple[bytes, bytes]) -> bytes:
+    """A WebP with these chunks, a kind and an even number of bytes each, behind its pixels."""
+    webp = encode_photo(Image.new("RGB", (8, 4)), "WEBP", exif=exif_of(1))
+    webp = webp[: webp.index(b"EXIF")] + b"".join(kind + struct.pack("<I", len(data)) + data for kind, data in chunks)
+    return webp[:4] + struct.pack("<I", len(webp) - 8) + webp[8:]
+
+
+def tiff_in_one_tile(side: int, *, seen: int) -> bytes:
+    """A TIFF of `seen` pixels a side in a tile that has `side` of them, all black."""
+    tile = zlib.compress(bytes(side * side), 9)
+    tags = ((256, seen), (257, seen), (258, 8), (259, 8), (262, 1), (277, 1), (322, side), (323, side))
+    entries = [struct.pack("<HHII", tag, 4, 1, value) for tag, value in (*tags, (324, 8), (325, len(tile)))]
+    head = struct.pack("<2sHI", b"II", 42, 8 + len(tile)) + tile
+    return head + struct.pack("<H", len(entries)) + b"".join(entries) + bytes(4)
+
+
 def jpeg_flooded(segments: int, segment: bytes = b"\xff\xfe\x00\x02") -> bytes:
     """A JPEG with that many empty comments, or other segments, after its first segment."""
     jpeg = encode_photo(Image.new("RGB", (8, 8)), "JPEG")

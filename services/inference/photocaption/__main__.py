@@ -27,10 +27,12 @@ from photocaption.serving.settings import Settings, SettingsError, read_settings
 
 _FAILED = 1
 _WRONG_SETTINGS = 2
+_STANDARD_ERROR = 2
 
 
 def main() -> int:
     """Serve until a signal comes; returns the exit code."""
+    _fill_standard_streams()
     limit_arenas()
     try:
         settings = read_settings()
@@ -60,8 +62,8 @@ def main() -> int:
 def end(code: int) -> NoReturn:
     """End the process now, also where a thread is still at work on what nobody waits for any more."""
     logging.shutdown()
-    sys.stdout.flush()
-    sys.stderr.flush()
+    for stream in filter(None, (sys.stdout, sys.stderr)):
+        stream.flush()
     os._exit(code)
 
 
@@ -77,6 +79,15 @@ def open_decode_pool(settings: Settings) -> DecodePool:
         deadline_seconds=settings.deadline_seconds,
         max_bytes=settings.max_body_bytes,
     )
+
+
+def _fill_standard_streams() -> None:
+    """Give the numbers 0 to 2 to nothing, where they are closed: libraries in C write messages to them, and what else
+    is opened, connections for one, would get them.
+    """
+    while (number := os.open(os.devnull, os.O_RDWR)) <= _STANDARD_ERROR:
+        os.set_inheritable(number, True)
+    os.close(number)
 
 
 def _give_up(reason: str, code: int) -> int:

@@ -36,7 +36,7 @@ class ImageTooLargeError(ImageError):
 
 
 class LongDecodingError(ImageError):
-    """The image takes longer to decode than most, and only brief work was asked for: it was not begun."""
+    """The image takes longer to decode than most, and only brief work was asked for: it was not begun, or given up."""
 
 
 class ServiceError(CaptionError):

@@ -3,6 +3,8 @@
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
+from itertools import islice
 
 from markdown_it import MarkdownIt
 from markupsafe import Markup
@@ -11,6 +13,8 @@ from frontend.inference.contract import ModelFacts
 
 METRICS = ("BLEU-1", "BLEU-4", "METEOR", "ROUGE-L", "CIDEr")
 _WAYS = {"beam": "as served", "greedy": "the quick way"}
+_MOST_CHARACTERS = 50_000  # of a card, which Markdown may take a time that grows with their square for
+_MOST_SCORES = 20
 _MOST = 10_000  # of a metric; a whole number without end cannot be written
 _SPLIT_WORDS = {"dev": "tuning"}
 # No raw HTML and no images: a card is text, whoever wrote it.
@@ -44,14 +48,15 @@ class Facts:
 
 def arrange(model: ModelFacts) -> Facts:
     """Everything known gets its place; whatever inference leaves out is left out of the page."""
+    card = model.card[:_MOST_CHARACTERS]
     return Facts(
         rows=tuple(_list_rows(model)),
-        scores=tuple(_list_scores(model.scores)),
+        scores=tuple(islice(_list_scores(model.scores), _MOST_SCORES)),
         protocol=next((str(split["protocol"]) for split in _splits(model.scores).values() if "protocol" in split), ""),
-        use=_render(_find_section(model.card, "Use")),
-        limits=_render(_find_section(model.card, "Limits")),
+        use=_render(_find_section(card, "Use")),
+        limits=_render(_find_section(card, "Limits")),
         # Its headings go two levels deeper, to fit below the page's own.
-        card=_render(_HEADING.sub("###", model.card)),
+        card=_render(_HEADING.sub("###", card)),
     )
 
 
@@ -94,6 +99,7 @@ def _find_section(card: str, heading: str) -> str:
     return section[1] if section else ""
 
 
+@lru_cache(maxsize=8)
 def _render(markdown: str) -> Markup:
     html = _MARKDOWN.render(markdown)
     html = html.replace("<table>", '<div class="wide" tabindex="0"><table>').replace("</table>", "</table></div>")

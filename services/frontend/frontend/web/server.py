@@ -5,9 +5,11 @@ answers are in memory, no file is written. What waitress lacks is added here: `c
 long or too much, and SIGTERM lets the answers under way be finished.
 """
 
+import os
 import resource
 import signal
 import socket
+import threading
 import time
 from functools import partial
 from types import FrameType
@@ -23,6 +25,7 @@ from frontend.web.channels import ChannelLimits, State, TimedChannel, sweep
 
 _MAX_HEADER_BYTES = 32 * 2**10
 _DRAIN_SECONDS = 25.0
+_ENDING_SECONDS = 3.0
 _POLL_SECONDS = 0.5
 _SWEEP_SECONDS = 0.25
 _NEWCOMERS = 200  # who are let in beyond the limit until the next sweep makes room
@@ -115,9 +118,13 @@ def _accept_some(server: TcpWSGIServer) -> None:
 
 
 def stop_on_signals(server: Server) -> None:
-    """Let SIGTERM and SIGINT end the server politely."""
+    """Let SIGTERM and SIGINT end the server politely, and the process in any case."""
 
     def handle(_number: int, _frame: FrameType | None) -> None:
+        # Python's own end waits for the log, which nobody may be taking in.
+        timer = threading.Timer(_DRAIN_SECONDS + _ENDING_SECONDS, os._exit, [1])
+        timer.daemon = True
+        timer.start()
         server.stop()
 
     signal.signal(signal.SIGTERM, handle)

@@ -67,13 +67,14 @@ def hide_metadata(data: bytes, format_name: str, coding: bytes) -> StrippedFile:
 
 
 def _walk_items(data: bytes, begin: int, end: int) -> Iterator[int]:
-    """Where the type of each item stands."""
+    """Where the type of each item stands, in the first list of them."""
     for kind, inner_begin, inner_end in walk_boxes(data, begin + 4, end):
         if kind == b"iinf":
             entries = inner_begin + (6 if data[inner_begin] == 0 else 8)
             for entry, place, _ in walk_boxes(data, entries, inner_end):
                 if entry == b"infe":
                     yield place + (10 if data[place] > 2 else 8)
+            return
 
 
 def walk_boxes(data: bytes, begin: int, end: int) -> Iterator[Box]:

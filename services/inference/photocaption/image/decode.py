@@ -57,6 +57,7 @@ TiffImagePlugin.READ_LIBTIFF = True
 
 FORMATS = ("JPEG", "PNG", "WebP", "HEIC", "AVIF", "GIF", "BMP", "TIFF")
 
+_TILE = (322, 323)  # a TIFF's tags of the width and length of its tiles
 _NO_BMP = "Unsupported BMP "
 _NO_COLOURS = "Conversion from YUV failed"
 _TOO_LARGE = (Image.DecompressionBombError, Image.DecompressionBombWarning, MemoryError)
@@ -100,6 +101,8 @@ _BRIEF_HELD = 4_000_000  # pixels
 _BRIEF_SCANNED = 40_000_000
 _BRIEF_BYTES = {"HEIC": 3 * 2**19, "AVIF": 3 * 2**19}  # noise of 4 megapixels in 7 MB takes AVIF 0.4 s
 _BRIEF_OTHER_BYTES = 8 * 2**20
+_BRIEF_FILE_BYTES = 16 * 2**20  # before it is known what of them pixels need
+_LONG = "The photo takes a while to decode."
 
 _TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -143,6 +146,8 @@ def decode(
     Raises UnsupportedImageError, UndecodableImageError, ImageTooLargeError.
     """
     format_name = _recognise(data)
+    if brief and len(data) > _BRIEF_FILE_BYTES:
+        raise LongDecodingError(_LONG)
     try:
         check_structure(data, format_name)
         image, size = _load(data, format_name, limits, sufficient_side, brief=brief)
@@ -299,6 +304,9 @@ def _count_held(image: Image.Image, pixels: int, format_name: str) -> float:
     if format_name == "GIF":
         return pixels
     width, height = image.size
+    if isinstance(image, TiffImagePlugin.TiffImageFile):
+        across, down = (int(image.tag_v2.get(tag, 0)) for tag in _TILE)
+        return max(width * height, across * down)  # a tile is held whole, however little of it is seen
     if not isinstance(image, JpegImagePlugin.JpegImageFile) or not image.info.get("progressive"):
         return width * height
     # Its scans each touch the whole image, as coefficients of two bytes: it is shrunk only after the last.
@@ -317,7 +325,7 @@ def _check_held(pixels: float, size: tuple[int, int], format_name: str, limits: 
 def _check_brief(stripped: StrippedFile, format_name: str, held: float, scanned: int) -> None:
     most_bytes = _BRIEF_BYTES.get(format_name, _BRIEF_OTHER_BYTES)
     if held > _BRIEF_HELD or scanned > _BRIEF_SCANNED or len(stripped.data) > most_bytes:
-        raise LongDecodingError("The photo takes a while to decode.")
+        raise LongDecodingError(_LONG)
 
 
 def _check_scans(stripped: StrippedFile, size: tuple[int, int], format_name: str, limits: ImageLimits) -> int:

@@ -23,8 +23,7 @@ _PALETTE = 3
 def read_png(data: bytes) -> StrippedFile:
     """The photo of a PNG; of an animation, the one that programs show which know no animations."""
     pieces = [_SIGNATURE]
-    orientation = 1
-    profile = b""
+    exif = profile = b""  # the first of each counts
     colour_type = int.from_bytes(data[25:26])
     colours = 0
     for kind, chunk in _walk_chunks(data):
@@ -37,10 +36,10 @@ def read_png(data: bytes) -> StrippedFile:
         elif kind == b"tRNS" and _is_sound_transparency(chunk, colour_type, colours):
             pieces.append(chunk if colour_type == _PALETTE else _scale_transparency(content, bits=data[24]))
         elif kind == b"eXIf":
-            orientation = read_orientation(content.removeprefix(b"Exif\0\0"))
+            exif = exif or content.removeprefix(b"Exif\0\0")
         elif kind == b"iCCP":
-            profile = _read_profile(content)
-    return StrippedFile(b"".join([*pieces, _END]), orientation, profile)
+            profile = profile or content
+    return StrippedFile(b"".join([*pieces, _END]), read_orientation(exif), _read_profile(profile))
 
 
 def _walk_chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:

@@ -27,7 +27,13 @@ import numpy.typing as npt
 
 from photocaption import errors
 from photocaption.caption import ImageProperties
-from photocaption.errors import DeadlineExceededError, ImageDecoderError, ImageError, UndecodableImageError
+from photocaption.errors import (
+    DeadlineExceededError,
+    ImageDecoderError,
+    ImageError,
+    LongDecodingError,
+    UndecodableImageError,
+)
 from photocaption.image import decode, preprocessing
 from photocaption.image.decode import BYTES_A_PIXEL, ImageLimits
 from photocaption.image.ipc import receive, send
@@ -67,8 +73,8 @@ def decode_here(data: bytes, target: Target) -> tuple[Pixels, ImageProperties]:
 class DecodePool:
     """`size` processes that decode a photo each; threads may share it. Open it with `with`.
 
-    A photo gets `decode_seconds` of processor time; it is given up after `deadline_seconds` in any case. `max_bytes`:
-    the largest file that is sent; `program`: the module that they run.
+    A photo gets `decode_seconds` of processor time, less where only brief work is wanted; it is given up after
+    `deadline_seconds` in any case. `max_bytes`: the largest file that is sent; `program`: the module that they run.
     """
 
     def __init__(
@@ -114,7 +120,9 @@ class DecodePool:
         return sorted(worker.process_id for worker in list(self._workers))
 
     def decode(self, data: bytes, target: Target) -> tuple[Pixels, ImageProperties]:
-        """As `decode_here`. Raises ImageError; DeadlineExceededError; ImageDecoderError."""
+        """As `decode_here`. Raises ImageError, LongDecodingError also where the work is not as brief as it looked;
+        DeadlineExceededError; ImageDecoderError.
+        """
         deadline = time.monotonic() + self._deadline_seconds
         try:
             return self._decode_once(data, target, deadline)
@@ -275,7 +283,7 @@ class _Worker:
         except OSError:
             answer = None
         if answer is None:
-            raise self._explain_end()
+            raise self._explain_end(target)
         return answer
 
     def _ask(self, data: bytes, target: Target, deadline: float) -> tuple[dict[str, Any], bytes] | None:
@@ -295,15 +303,16 @@ class _Worker:
     def _set_timeout(self, deadline: float) -> None:
         self._socket.settimeout(max(0.001, deadline - time.monotonic()))
 
-    def _explain_end(self) -> Exception:
-        """What to tell of a process that has ended, or is about to."""
+    def _explain_end(self, target: Target) -> Exception:
+        """What to tell of a process that has ended, or is about to, with a photo for `target`."""
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._process.wait(_DYING_SECONDS)
         number = -(self._process.returncode or 0)
         if not self.ready and number <= 0:
             return ImageDecoderError(NONE_DECODES)
         if number == TOO_SLOW_SIGNAL:
-            return UndecodableImageError("The photo takes too long to decode.")
+            kind = LongDecodingError if target.brief else UndecodableImageError
+            return kind("The photo takes too long to decode.")
         if number in _CRASHES:
             return UndecodableImageError("The photo is damaged: its decoder could not cope with it.")
         return _KilledError(self.end, from_outside=number == signal.SIGKILL)
@@ -326,8 +335,5 @@ def _environment() -> dict[str, str]:
 
 
 def _read_error(fields: dict[str, Any]) -> ImageError:
-    kinds = {
-        kind.__name__: kind
-        for kind in (errors.UnsupportedImageError, errors.UndecodableImageError, errors.LongDecodingError)
-    }
+    kinds = {kind.__name__: kind for kind in (errors.UnsupportedImageError, UndecodableImageError, LongDecodingError)}
     return kinds.get(fields["error"], errors.ImageTooLargeError)(fields["message"])

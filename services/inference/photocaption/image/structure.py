@@ -46,7 +46,7 @@ def check_structure(data: bytes, format_name: str) -> None:
 
 def _check_jpeg(data: bytes) -> None:
     scans = gaps = position = 0
-    exif = b""
+    exif = []
     for number, (kind, begin, end) in enumerate(walk_segments(data)):
         gaps += 0 if scans else begin - position  # after the first scan comes compressed data
         scans += kind == SCAN
@@ -54,8 +54,10 @@ def _check_jpeg(data: bytes) -> None:
         if number > MOST_SEGMENTS or scans > MOST_SCANS or gaps > MOST_GAPS:
             raise ValueError("too many segments, scans or gaps")
         if kind == _APP1 and data.startswith(_EXIF, begin + 4):
-            exif += data[begin + 4 + len(_EXIF) : end]
-    _check_tags(exif)
+            exif.append(data[begin + 4 + len(_EXIF) : end])
+    if not scans:
+        raise ValueError("no scan")
+    _check_tags(b"".join(exif))
 
 
 def count_scans(data: bytes) -> int:

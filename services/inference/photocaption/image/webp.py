@@ -11,16 +11,15 @@ _MOST_CHUNKS = 10_000
 
 def read_webp(data: bytes) -> StrippedFile:
     """A WebP as it is: its decoder does not look at metadata."""
-    orientation = 1
-    profile = b""
+    exif = profile = b""  # the first of each counts
     position = _HEADER_SIZE
     for _ in range(_MOST_CHUNKS):
         if position + 8 > len(data):
             break
         kind, size = struct.unpack_from("<4sI", data, position)
         if kind == b"EXIF":
-            orientation = read_orientation(data[position + 8 : position + 8 + size].removeprefix(b"Exif\0\0"))
+            exif = exif or data[position + 8 : position + 8 + size].removeprefix(b"Exif\0\0")
         elif kind == b"ICCP":
-            profile = data[position + 8 : position + 8 + size]
+            profile = profile or data[position + 8 : position + 8 + size]
         position += 8 + size + size % 2
-    return StrippedFile(data, orientation, profile)
+    return StrippedFile(data, read_orientation(exif), profile)

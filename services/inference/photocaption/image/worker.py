@@ -26,6 +26,8 @@ from photocaption.image.resize import resize
 
 TOO_SLOW_SIGNAL = signal.SIGPROF
 
+_BRIEF_SHARE = 0.25  # of the time that a photo may take: what brief work may, twice as long as such photos do
+
 _STATM = Path("/proc/self/statm")  # the size of the address space, in pages, comes first
 
 
@@ -85,7 +87,8 @@ def _limit(memory: int) -> None:
 
 
 def _answer(connection: socket.socket, data: bytes, target: Target, limits: DecodeLimits) -> None:
-    signal.setitimer(signal.ITIMER_PROF, limits.decode_seconds * decode.find_time_factor(data))
+    share = _BRIEF_SHARE if target.brief else decode.find_time_factor(data)
+    signal.setitimer(signal.ITIMER_PROF, limits.decode_seconds * share)
     try:
         image, info = decode.decode(data, limits.image, sufficient_side=target.sufficient_side, brief=target.brief)
         resized = resize(image, target)

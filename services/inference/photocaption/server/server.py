@@ -40,6 +40,7 @@ _ANSWERING_SECONDS = 10.0  # beyond the deadline
 _CLOSING_SECONDS = 3
 _ACCEPTING_SECONDS = 0.3
 _FORCED_EXIT_SECONDS = 5.0
+_TELLING_SECONDS = 1.0
 
 _log = logging.getLogger(__name__)
 
@@ -192,8 +193,11 @@ def _force_exit_after(seconds: float) -> None:
 
 
 def _force_exit() -> None:
-    _log.error("something did not stop: the process ends without it")
-    logging.shutdown()
+    telling = threading.Thread(
+        target=_log.error, args=["something did not stop: the process ends without it"], daemon=True
+    )
+    telling.start()
+    telling.join(_TELLING_SECONDS)  # it may be the log that nobody takes in
     os._exit(1)
 
 

@@ -1,8 +1,7 @@
 """A semaphore whose waiters go in the order of their priority, which need not be that of their arrival."""
 
 import asyncio
-import heapq
-import itertools
+from collections.abc import Callable
 
 
 class PrioritySemaphore:
@@ -10,28 +9,30 @@ class PrioritySemaphore:
 
     def __init__(self, slots: int) -> None:
         self._free = slots
-        self._waiting: list[tuple[float, int, asyncio.Future[None]]] = []
-        self._order = itertools.count()
+        self._waiting: dict[asyncio.Future[None], Callable[[], float]] = {}
 
-    async def acquire(self, priority: float) -> None:
-        """Wait for a slot; the waiter with the least `priority` is next. It has to be released."""
+    async def acquire(self, priority: Callable[[], float]) -> None:
+        """Wait for a slot; the waiter with the least `priority`, asked for at that moment, is next; of equal ones the
+        first. It has to be released.
+        """
         if self._free:
             self._free -= 1
             return
         slot = asyncio.get_running_loop().create_future()
-        heapq.heappush(self._waiting, (priority, next(self._order), slot))
+        self._waiting[slot] = priority
         try:
             await slot
         except asyncio.CancelledError:
-            if slot.done() and not slot.cancelled():  # it was granted just when the waiter was cancelled
+            if self._waiting.pop(slot, None) is None:  # it was granted just when the waiter was cancelled
                 self.release()
             raise
 
     def release(self) -> None:
         """Grant the slot to the next waiter, or free it."""
-        while self._waiting:
-            *_, slot = heapq.heappop(self._waiting)
-            if not slot.done():
-                slot.set_result(None)
-                return
-        self._free += 1
+        waiting = [slot for slot in self._waiting if not slot.done()]  # the others are about to leave
+        if not waiting:
+            self._free += 1
+            return
+        slot = min(waiting, key=lambda waiter: self._waiting[waiter]())
+        del self._waiting[slot]
+        slot.set_result(None)

@@ -4,8 +4,9 @@
 
 A photo's priority is its arrival time, later for a client that has others here: the tenth photo of a request, or of a
 client, counts as if it had come ten service times later. So neither many photos hold up a single one, nor does anybody
-starve. Photos that take long to decode leave a decoder to all others. When there is no slot left, the latest photo of
-the client that has most is evicted for one of a client that has fewer.
+starve. Photos that take long to decode leave a decoder to all others; a client whose photos turn out to take long has
+its next ones wait for as long as those took, where others wait too (`turns`). When there is no slot left, the latest
+photo of the client that has most is evicted for one of a client that has fewer.
 
 All bookkeeping happens on the event loop, so there are no locks. A deadline and a client that goes away are the same
 thing here: the waiting coroutine is cancelled, and what it waited for is dropped unless it has already started.
@@ -26,6 +27,7 @@ from typing import Protocol, Self
 from photocaption.caption import Caption, CaptionOptions, PreparedImage
 from photocaption.errors import DeadlineExceededError, LongDecodingError, QueueFullError
 from photocaption.serving.priority_semaphore import PrioritySemaphore
+from photocaption.serving.turns import Turns
 
 _SMOOTHING = 0.2  # weight of the newest batch in the running mean of the service time
 
@@ -57,6 +59,15 @@ class _Slot:
     client: str
     timer: asyncio.Timeout | None = None
     evicted: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Of a photo among those that wait: whose it is, when it came, and by how many seconds others go before it."""
+
+    client: str
+    arrival: float
+    later: float
 
 
 @dataclass(slots=True, eq=False)
@@ -98,6 +109,7 @@ class Scheduler:
         self._decoders = ThreadPoolExecutor(decode_threads, thread_name_prefix="decode")
         self._decoding = PrioritySemaphore(decode_threads)
         self._long_decoding = PrioritySemaphore(max(1, decode_threads - 1))
+        self._turns = Turns()
         self._requests = Counter[str]()  # with a photo here, by client
         self._model = ThreadPoolExecutor(workers, thread_name_prefix="model")
         self._waiting: list[tuple[float, int, _Job]] = []
@@ -161,8 +173,8 @@ class Scheduler:
         """
         with self._hold_slot(client, position) as slot:
             arrival = asyncio.get_running_loop().time()
-            priority = arrival + (position + self._requests[client] - 1) * self._seconds_per_photo
-            work = self._caption(describer, data, options, sha256, arrival, priority, on_decoded)
+            later = (position + self._requests[client] - 1) * self._seconds_per_photo
+            work = self._caption(describer, data, options, sha256, _Place(client, arrival, later), on_decoded)
             del data  # held by `work` alone, which lets go of it early
             try:
                 async with asyncio.timeout(deadline) as slot.timer:
@@ -232,36 +244,36 @@ class Scheduler:
         data: bytes,
         options: CaptionOptions,
         sha256: str | None,
-        arrival: float,
-        priority: float,
+        place: _Place,
         on_decoded: Callable[[], None],
     ) -> Scheduled:
         loop = asyncio.get_running_loop()
-        decoding = self._decode(partial(describer.prepare, data, sha256), priority)
+        decoding = self._decode(partial(describer.prepare, data, sha256), place)
         del data  # a queue of encoded photos would be large, one of prepared photos is small
         photo = await decoding
         on_decoded()
         job = _Job(describer, photo, options, loop.create_future(), loop.create_future())
-        heapq.heappush(self._waiting, (priority, next(self._order), job))
+        heapq.heappush(self._waiting, (place.arrival + place.later, next(self._order), job))
         self._arrival.set()
         caption = await job.caption
-        return Scheduled(caption, max(0.0, (job.started.result() - arrival) * 1000 - photo.decode_ms))
+        return Scheduled(caption, max(0.0, (job.started.result() - place.arrival) * 1000 - photo.decode_ms))
 
-    async def _decode(self, prepare: Callable[..., PreparedImage], priority: float) -> PreparedImage:
+    async def _decode(self, prepare: Callable[..., PreparedImage], place: _Place) -> PreparedImage:
         try:
-            return await self._run_decoder([self._decoding], priority, partial(prepare, brief=True))
+            return await self._run_decoder([self._decoding], place, partial(prepare, brief=True))
         except LongDecodingError:
-            return await self._run_decoder([self._long_decoding, self._decoding], priority, prepare)
+            return await self._run_decoder([self._long_decoding, self._decoding], place, prepare)
 
     async def _run_decoder(
-        self, semaphores: Sequence[PrioritySemaphore], priority: float, prepare: Callable[[], PreparedImage]
+        self, semaphores: Sequence[PrioritySemaphore], place: _Place, prepare: Callable[[], PreparedImage]
     ) -> PreparedImage:
         loop = asyncio.get_running_loop()
         with ExitStack() as held:
             for semaphore in semaphores:
-                await semaphore.acquire(priority)
+                await semaphore.acquire(lambda: self._turns.find(place.client, place.arrival) + place.later)
                 held.callback(semaphore.release)
             work = self._decoders.submit(prepare)
+            held.enter_context(self._turns.spend(place.client))
             held = held.pop_all()
 
         def release(_: object) -> None:

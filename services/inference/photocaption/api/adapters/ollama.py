@@ -263,10 +263,9 @@ def _details(bundle: Bundle) -> Json:
 
 
 def _modified(bundle: Bundle) -> str:
-    changed = 0.0
-    with contextlib.suppress(OSError):  # a bundle may be gone from where it was loaded
-        changed = (bundle.path / MANIFEST_NAME).stat().st_mtime
-    return _write_time(datetime.fromtimestamp(changed, UTC))
+    with contextlib.suppress(OSError, ValueError, OverflowError):  # it may be gone, or said to be of the year 30000
+        return _write_time(datetime.fromtimestamp((bundle.path / MANIFEST_NAME).stat().st_mtime, UTC))
+    return _write_time(datetime.fromtimestamp(0, UTC))
 
 
 def _write_time(moment: datetime) -> str:
