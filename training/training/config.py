@@ -322,6 +322,9 @@ class DecodingConfig(Section):
     """The only words that a caption may hold twice, against "a red shirt and a red shirt"; null allows all. It shapes
     what is served and not the fit, so that changing it publishes the same weights."""
 
+    unfinished_words: tuple[str, ...] = ("a", "an", "the")
+    """Words with which no caption ends, against "a man is in a"; it shapes what is served alone, as well."""
+
 
 class TrainingConfig(Section):
     """The whole configuration of a training run."""
@@ -348,7 +351,7 @@ class TrainingConfig(Section):
                 "tags": {"more_trust", "class_weights"},
                 "reward": True,
                 "self_critical": True,
-                "decoding": {"repeatable_words"},
+                "decoding": {"repeatable_words", "unfinished_words"},
             }
         )
 

@@ -120,6 +120,7 @@ def _describe(job: Job, trained: Trained, folder: Path, beside: dict[str, Any]) 
         length_penalty=trained.length_penalty,
         max_length=config.vocabulary.max_length,
         repeatable_words=None if repeatable is None else known_words(repeatable, trained.material.vocabulary),
+        unfinished_words=known_words(config.decoding.unfinished_words, trained.material.vocabulary),
     )
     return Manifest(
         schema_version=1,

@@ -81,13 +81,14 @@ class SearchDefaults(_Section):
     """The search that the bundle was tuned for.
 
     `max_length` counts words, without the end token; `repeatable_words`: the only words that a caption may hold twice,
-    None for all of them.
+    None for all of them; `unfinished_words`: those with which none ends.
     """
 
     beam_width: int = Field(ge=1, le=MOST_BEAMS)
     length_penalty: float = Field(ge=0, le=2)
     max_length: int = Field(ge=1, le=100)
     repeatable_words: tuple[str, ...] | None = None
+    unfinished_words: tuple[str, ...] = ()
 
 
 class EncoderInfo(_Section):
