@@ -37,7 +37,9 @@ async def run(bundle: Path, rounds: int) -> Figures:
     figures = Figures("restarts under load")
     port = _free_port()
     load = _Load()
-    restarts, exit_codes, peaks = [], [], []
+    restarts = []
+    exit_codes = []
+    peaks = []
     clients = [asyncio.create_task(_send_for_ever(port, load)) for _ in range(_CLIENTS)]
     for number in range(rounds):
         load.polite = number % 2 == 0

@@ -49,7 +49,9 @@ class _LinePrinter:
     """Counts units and says where it is every half minute."""
 
     def __init__(self, label: str, total: int, unit: str) -> None:
-        self._label, self._total, self._unit = label, total, unit
+        self._label = label
+        self._total = total
+        self._unit = unit
         self._done = 0
         self._begun = self._said = time.monotonic()
 

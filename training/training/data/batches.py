@@ -115,7 +115,9 @@ class Batches:
         """`rounding`: batches have lengths of multiples of this many words, each of which the backend compiles for;
         `texts_share`: of all batches.
         """
-        self._photos, self._seed, self._rounding = photos, seed, rounding
+        self._photos = photos
+        self._seed = seed
+        self._rounding = rounding
         self._captions = pad_captions(photos.photos, vocabulary, max_length)
         self._lengths = (self._captions[:, :, 1:] != TOKENS.padding).sum(axis=2).max(axis=1)
         self._texts, photos_batches = texts, photos.mixture.batches

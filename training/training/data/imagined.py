@@ -64,7 +64,9 @@ class ImaginedPhotos:
         photos: dict[str, list[list[int]]] = {}
         for photo, caption in captions:
             photos.setdefault(photo, []).append(encode_caption(tokenise(caption), vocabulary, max_length))
-        self._photos, self._spread, self._size = list(photos.values()), spread, size
+        self._photos = list(photos.values())
+        self._spread = spread
+        self._size = size
         self._places = np.full(len(vocabulary), len(tags))
         self._places[vocabulary.encode(tags)] = np.arange(len(tags))
 

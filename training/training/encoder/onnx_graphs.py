@@ -36,7 +36,9 @@ def convert(function: Callable[..., Any], specs: Sequence[Any], outputs: Sequenc
     _rename(model.graph, {node.name: spec.name for node, spec in zip(model.graph.input, specs, strict=True)})
     _rename(model.graph, {node.name: output for node, output in zip(model.graph.output, outputs, strict=True)})
     model.graph.name = name
-    model.producer_name, model.producer_version, model.doc_string = "training", "", ""
+    model.producer_name = "training"
+    model.producer_version = ""
+    model.doc_string = ""
     onnx.checker.check_model(model, full_check=True)
     return model
 

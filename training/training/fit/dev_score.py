@@ -76,7 +76,9 @@ class DevScore:
         *,
         guarded: bool = False,
     ) -> None:
-        self._sets, self._load, self._vocabulary = sets, load, vocabulary
+        self._sets = sets
+        self._load = load
+        self._vocabulary = vocabulary
         given, words = config.decoding.length_penalty, config.decoding.repeatable_words
         self._penalties = PENALTIES if given is None else (given,)
         # A penalty ranks finished sentences and says when to stop, but steers nothing: what the search with the largest

@@ -154,7 +154,10 @@ def _is_done(progress: Progress, config: Schedule) -> bool:
 def _run_epoch(decoder: Learner, batches: BatchSource, score: Score, progress: Progress, config: Schedule) -> None:
     epoch = len(progress.history)
     decoder.reseed(epoch)
-    begun, losses, rewards, captions = time.monotonic(), [], [], 0
+    begun = time.monotonic()
+    losses = []
+    rewards = []
+    captions = 0
     with track(f"epoch {epoch + 1}/{config.epochs}", total=len(batches), unit="batches") as advance:
         for batch in batches.epoch(epoch):
             decoder.reset_metrics()  # else each loss would be the mean of all before it

@@ -60,7 +60,9 @@ class Phases:
 
     def reinforce(self) -> None:
         """Let the decoder learn from captions of its own, and go as far towards what it learns as dev gains by it."""
-        config, reward, material = self._config.self_critical, self._config.reward, self._material
+        config = self._config.self_critical
+        reward = self._config.reward
+        material = self._material
         self.decoder.drop_nothing()
         folder = material.run / f"{SELF_CRITICAL}{_digest(config.model_dump_json() + reward.model_dump_json())}"
         say(f"Self-critical training: {folder}")

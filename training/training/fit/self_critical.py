@@ -69,8 +69,14 @@ class SampledBatches:
         rounding: int = _ROUNDING,
     ) -> None:
         """`rounding`: batches have lengths of multiples of this many words, each of which the backend compiles for."""
-        self._sampler, self._photos, self._rewards, self._vocabulary = sampler, photos, rewards, vocabulary
-        self._samples, self._max_length, self._seed, self._rounding = config.samples, max_length, seed, rounding
+        self._sampler = sampler
+        self._photos = photos
+        self._rewards = rewards
+        self._vocabulary = vocabulary
+        self._samples = config.samples
+        self._max_length = max_length
+        self._seed = seed
+        self._rounding = rounding
 
     def __len__(self) -> int:
         """Batches in an epoch."""

@@ -176,7 +176,9 @@ class Decoder(keras.Model):  # type: ignore[misc]  # Keras is untyped
         if self.evidence:
             evidence = self.evidence.recognise(features) if evidence is None else evidence
             gist, of_words, _ = self._imagine(self.evidence, evidence)
-            image, mean, context = image + gist, mean + gist, context | of_words
+            image = image + gist
+            mean = mean + gist
+            context = context | of_words
         return image, context, self._begin(mean)
 
     def _imagine(self, tags: Evidence, evidence: Tensor) -> tuple[Tensor, Tensors, Tensors]:

@@ -74,7 +74,9 @@ def _context_shapes(decoder: Decoder, features: FeatureSpec) -> dict[str, tuple[
     """What `Decoder.start` gives of a photo beside the state, by name."""
     shapes: dict[str, tuple[int | None, ...]] = {"context_image": (None, 4 * decoder.units)}
     if attention := decoder.attention:
-        heads, units, cells = attention.heads, attention.head_units, features.cells
+        heads = attention.heads
+        units = attention.head_units
+        cells = features.cells
         shapes |= {"context_keys": (None, heads, units, cells), "context_values": (None, heads, cells, units)}
     if decoder.evidence:
         shapes["context_words"] = (None, decoder.embedding.table.shape[0])
