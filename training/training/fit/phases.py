@@ -7,6 +7,7 @@ phase did is thrown away where dev does not gain by it.
 import hashlib
 import math
 from collections.abc import Callable, Sequence
+from itertools import product
 
 import numpy as np
 
@@ -24,6 +25,7 @@ from training.fit.fitting import Learner, fit
 from training.fit.material import Material
 from training.fit.self_critical import SampledBatches, open_rewards
 from training.models.decoder import Decoder
+from training.models.evidence import Evidence
 from training.models.sampling import NEVER_WRITTEN, Sampler
 from training.progress import say
 
@@ -102,28 +104,25 @@ class Phases:
         return dev.tune(self.decoder)
 
     def finish(self) -> Tuned:
-        """Have the decoder trust its tags as far as dev is best, and the names of classes as well; what serving would
-        then score.
+        """Have the decoder trust its tags and weigh the names of classes as dev is best, and what serving would then
+        score.
         """
-        tuned, evidence = self._choose_trust(self.tune), self.decoder.evidence
-        if evidence is None or evidence.classes is None:
-            return tuned
-        return choose(self._config.tags.class_weights, evidence.write_class_weight, self.tune)
+        config, evidence = self._config.tags, self.decoder.evidence
+        if evidence is None:
+            return self.tune()
+        weights = config.class_weights if evidence.classes else (1.0,)
+        return choose_evidence(evidence, list(product(config.more_trust, weights)), self.tune)
 
     def _rate(self) -> Tuned:
         """How good the decoder would be with its tags trusted as suits it best; its weights stay as they are."""
-        learnt = read_weights(self.decoder)
+        evidence, learnt = self.decoder.evidence, read_weights(self.decoder)
+        if evidence is None:
+            return self._dev.tune(self.decoder)
+        offers = [(more, None) for more in self._config.tags.more_trust]
         try:
-            return self._choose_trust(lambda: self._dev.tune(self.decoder))
+            return choose_evidence(evidence, offers, lambda: self._dev.tune(self.decoder))
         finally:
             write_weights(self.decoder, learnt)
-
-    def _choose_trust(self, tune: Callable[[], Tuned]) -> Tuned:
-        evidence = self.decoder.evidence
-        if evidence is None:
-            return tune()
-        learnt = evidence.read_trust()
-        return choose(self._config.tags.more_trust, lambda more: evidence.write_trust(learnt + more), tune)
 
     def _keep(self, score: float, phase: str) -> None:
         """Put the decoder back to where it was unless dev gained by a phase."""
@@ -143,8 +142,20 @@ class Phases:
         return self._last_block.encode(self._material.maps.load(photos))
 
 
-def choose(offers: Sequence[float], take: Callable[[float], None], tune: Callable[[], Tuned]) -> Tuned:
-    """Take what of `offers` scores best by `tune`, the first of equals; how good that is."""
+def choose_evidence(
+    evidence: Evidence, offers: Sequence[tuple[float, float | None]], tune: Callable[[], Tuned]
+) -> Tuned:
+    """Trust tags by so much more, and weigh classes, None as they are, as what of `offers` scores best by `tune`, the
+    first of equals; how good that is.
+    """
+    learnt = evidence.read_trust()
+
+    def take(offer: tuple[float, float | None]) -> None:
+        more, weight = offer
+        evidence.write_trust(learnt + more)
+        if weight is not None:
+            evidence.write_class_weight(weight)
+
     tuned = {}
     for offer in offers:
         take(offer)
