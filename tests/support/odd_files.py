@@ -49,6 +49,15 @@ def tiff_in_one_tile(side: int, *, seen: int) -> bytes:
     return head + struct.pack("<H", len(entries)) + b"".join(entries) + bytes(4)
 
 
+def bmp_in_short_runs(width: int, height: int) -> bytes:
+    """A grey BMP, run-length coded in runs of one pixel."""
+    pixels = (b"\1\x80" * width + b"\0\0") * height + b"\0\1"
+    palette = b"".join(bytes([value, value, value, 0]) for value in range(256))
+    begin = 54 + len(palette)
+    head = struct.pack("<2sIHHI", b"BM", begin + len(pixels), 0, 0, begin)
+    return head + struct.pack("<IiiHHIIiiII", 40, width, height, 1, 8, 1, len(pixels), 0, 0, 256, 0) + palette + pixels
+
+
 def jpeg_flooded(segments: int, segment: bytes = b"\xff\xfe\x00\x02") -> bytes:
     """A JPEG with that many empty comments, or other segments, after its first segment."""
     jpeg = encode_photo(Image.new("RGB", (8, 8)), "JPEG")

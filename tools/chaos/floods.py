@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from support.frontend_process import run_frontend
-from support.odd_files import jpeg_scanned_again
+from support.odd_files import bmp_in_short_runs, jpeg_scanned_again
 from support.service_process import run_service
 
 from chaos.figures import Figures, Resources, Waiting
@@ -146,6 +146,12 @@ def _list_floods() -> Iterator[Flood]:
     )
     yield Flood("more slow photos than the queue holds", ((100, _send_and_read(photo)),))
     unread = _send_and_hold(_form(_large(6)) + _PAGE * 100)
+    deceptive = bmp_in_short_runs(2_000, 1_900)
+    yield Flood(
+        "photos that only look brief", ((16, _send_and_read(_head(len(deceptive), path=b"/caption") + deceptive)),)
+    )
+    many = _send_and_read(_head(20 * _MEGABYTE, path=b"/caption") + _large(20)[: 20 * _MEGABYTE])
+    yield Flood("large files that are no photos", ((16, many),))
     yield Flood("page: unread forms", ((16, unread),), page=True)
     yield Flood("page: refused forms", ((16, _send_and_read(_form(_large(23)))),), page=True)
     yield Flood("page: large forms", ((8, _send_and_read(_form(_large(9)))),), page=True)

@@ -10,6 +10,8 @@ what is wrong and, where there is one, the limit that was passed. Nothing intern
 belongs to each class is decided in `photocaption.api.problems`, so that the library does not know HTTP.
 """
 
+import traceback
+
 
 class CaptionError(Exception):
     """Base of all errors that this package raises on purpose; `str(error)` is fit for the public."""
@@ -62,3 +64,15 @@ class NotReadyError(ServiceError):
 
 class ImageDecoderError(NotReadyError):
     """No process decodes photos now, or the one that had this photo was killed from outside."""
+
+
+def release_frames(error: BaseException) -> None:
+    """Let go of what the functions held that an error has gone through.
+
+    An error keeps them, with the bytes of a photo, and some of them keep the error: memory that would be held until
+    Python looks for such circles.
+    """
+    chained: BaseException | None = error
+    while chained is not None:
+        traceback.clear_frames(chained.__traceback__)
+        chained = chained.__cause__ or chained.__context__

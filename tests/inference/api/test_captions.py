@@ -2,7 +2,9 @@
 
 import asyncio
 import base64
+import gc
 import hashlib
+import tracemalloc
 from collections.abc import AsyncIterator
 
 import httpx
@@ -42,6 +44,25 @@ async def test_a_multipart_photo_gets_every_field_of_the_contract(client: httpx.
     assert body["image"] == {"width": 120, "height": 80, "format": "JPEG", "sha256": sha256}
     assert body["model"] == {"name": "tiny", "version": "0.0.1"}
     assert set(body["timings_ms"]) == {"queue", "decode", "encode", "generate", "total"}
+
+
+@pytest.mark.parametrize("path", ["/caption", "/captions", "/phanpy", "/api/generate"])
+async def test_what_is_refused_is_let_go_of_at_once(client: httpx.AsyncClient, path: str) -> None:
+    photo = b"\xff\xd8\xff" + bytes(4 * 2**20)
+    form = b'--x\r\nContent-Disposition: form-data; name="image"\r\n\r\n' + photo + b"\r\n--x--\r\n"
+    in_json = b'{"images": ["' + base64.b64encode(photo) + b'"]}'
+    body, headers = (in_json, {"Content-Type": "application/json"}) if path == "/api/generate" else (form, FORM)
+    gc.disable()
+    tracemalloc.start()
+    try:
+        for _ in range(6):
+            await client.post(path, content=body, headers=headers)
+        held, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+        gc.enable()
+
+    assert held < 2 * len(photo)
 
 
 @pytest.mark.parametrize("content_type", ["image/png", "image/jpeg", "IMAGE/X-whatever; a=b"])

@@ -13,7 +13,7 @@ from starlette.responses import Response
 from photocaption.api import problems
 from photocaption.api.problems import Problem, ProblemError, ProblemResponse
 from photocaption.api.schemas import CaptionQuery
-from photocaption.errors import CaptionError
+from photocaption.errors import CaptionError, release_frames
 
 _log = logging.getLogger(__name__)
 
@@ -28,11 +28,12 @@ def install_error_handlers(app: FastAPI) -> None:
 
 
 def report(request: Request, error: Exception) -> Problem:
-    """Describe `error` for the client, count it, and log it when it is ours."""
+    """Describe `error` for the client, count it, and log it when it is ours; what it went through is over."""
     problem = problems.to_problem(error)
     request.app.state.service.metrics.rejections.labels(problem.slug).inc()
     if problem.status == problems.INTERNAL.status:
         _log.error("unexpected error", exc_info=error)
+    release_frames(error)
     return problem
 
 
@@ -52,7 +53,8 @@ async def _answer_validation(request: Request, error: Exception) -> Response:
     return await _answer(request, ProblemError(problems.INVALID_PARAMETER, f"{details}."))
 
 
-async def _answer_nobody(_request: Request, _error: Exception) -> Response:
+async def _answer_nobody(_request: Request, error: Exception) -> Response:
+    release_frames(error)
     return Response(status_code=problems.CLIENT_CLOSED_REQUEST)
 
 

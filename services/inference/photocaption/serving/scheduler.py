@@ -25,7 +25,7 @@ from functools import partial
 from typing import Protocol, Self
 
 from photocaption.caption import Caption, CaptionOptions, PreparedImage
-from photocaption.errors import DeadlineExceededError, LongDecodingError, QueueFullError
+from photocaption.errors import DeadlineExceededError, LongDecodingError, QueueFullError, release_frames
 from photocaption.serving.priority_semaphore import PrioritySemaphore
 from photocaption.serving.turns import Turns
 
@@ -261,8 +261,9 @@ class Scheduler:
     async def _decode(self, prepare: Callable[..., PreparedImage], place: _Place) -> PreparedImage:
         try:
             return await self._run_decoder([self._decoding], place, partial(prepare, brief=True))
-        except LongDecodingError:
-            return await self._run_decoder([self._long_decoding, self._decoding], place, prepare)
+        except LongDecodingError as error:
+            release_frames(error)
+        return await self._run_decoder([self._long_decoding, self._decoding], place, prepare)
 
     async def _run_decoder(
         self, semaphores: Sequence[PrioritySemaphore], place: _Place, prepare: Callable[[], PreparedImage]
