@@ -129,12 +129,13 @@ def test_each_hypothesis_carries_the_evidence_for_the_words_that_the_tagger_know
         for hypothesis in hypotheses:
             known = [photo + token for token in hypothesis.tokens if token % 2 == 0]
             assert hypothesis.evidence == pytest.approx(sum(known) / len(known) if known else 0)
+            assert hypothesis.strongest == max(known, default=0)
 
 
 def test_without_a_tagger_there_is_no_evidence() -> None:
     [[best]] = search(ToyDecoder(1), make_features(1, 1), OPTIONS, TOKENS)
 
-    assert best.evidence == 0
+    assert (best.evidence, best.strongest) == (0, 0)
 
 
 @given(seed=seeds, width=st.integers(1, 4), photos=st.integers(2, 9))

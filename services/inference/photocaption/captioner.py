@@ -167,6 +167,7 @@ class Captioner:
             log_probability=best.log_probability,
             words=tuple(_pair_words(words, best)),
             evidence=best.evidence,
+            strongest=best.strongest,
             alternatives=tuple(self._write_alternative(other) for other in others),
         )
 

@@ -195,8 +195,8 @@ def _calibrate(evaluations: Sequence[Scored]) -> tuple[Calibration | None, list[
     calibration = fit_calibration([mean for mean, _ in inputs], [one for _, one in inputs], goods)
 
     def state(description: Description) -> Description:
-        mean, evidence = _calibration_inputs(description)
-        return replace(description, confidence=calibrate(mean, calibration, evidence=evidence))
+        mean, strongest = _calibration_inputs(description)
+        return replace(description, confidence=calibrate(mean, calibration, strongest=strongest))
 
     return calibration, [
         replace(one, descriptions={photo: state(description) for photo, description in one.descriptions.items()})
@@ -222,5 +222,5 @@ def _bin(evaluations: Sequence[Evaluation]) -> list[Bin]:
 
 
 def _calibration_inputs(description: Description) -> tuple[float, float]:
-    """The mean log-probability of a caption's tokens, the end counted, and the evidence for its words."""
-    return description.log_probability / (len(description.words) + 1), description.evidence
+    """The mean log-probability of a caption's tokens, the end counted, and the highest evidence for its words."""
+    return description.log_probability / (len(description.words) + 1), description.strongest

@@ -59,7 +59,8 @@ class Hypothesis:
 
     `tokens`: its words, without start and end; `log_probabilities`: one for each word and, last, for the end;
     `log_probability`: their sum; `score`: what it is ranked by; `attention`: [words, cells], None when not asked for or
-    absent; `evidence`: the mean log-odds, from the photo alone, of those words that a tagger knows, 0 without any.
+    absent; `evidence`: the mean log-odds, from the photo alone, of those words that a tagger knows, and
+    `strongest` the highest, 0 without any.
     """
 
     tokens: tuple[int, ...]
@@ -68,6 +69,7 @@ class Hypothesis:
     score: float
     attention: Floats | None = None
     evidence: float = 0.0
+    strongest: float = 0.0
 
     def rank(self, length_penalty: float) -> float:
         """What another length penalty would rank it by."""
@@ -134,15 +136,15 @@ def _weigh_evidence(pools: list[list[Hypothesis]], log_odds: Floats | None) -> l
     """`log_odds` [P, V]: how likely each photo shows each word, 0 for words that no tagger knows."""
     if log_odds is None:
         return pools
-    return [
-        [replace(hypothesis, evidence=_mean_known(row[list(hypothesis.tokens)])) for hypothesis in pool]
-        for pool, row in zip(pools, log_odds, strict=True)
-    ]
+    return [[_weigh_words(hypothesis, row) for hypothesis in pool] for pool, row in zip(pools, log_odds, strict=True)]
 
 
-def _mean_known(log_odds: Floats) -> float:
-    known = log_odds[log_odds != 0]
-    return float(known.mean()) if len(known) else 0.0
+def _weigh_words(hypothesis: Hypothesis, log_odds: Floats) -> Hypothesis:
+    of_words = log_odds[list(hypothesis.tokens)]
+    known = of_words[of_words != 0]
+    if not len(known):
+        return hypothesis
+    return replace(hypothesis, evidence=float(known.mean()), strongest=float(known.max()))
 
 
 def _last_tokens(rows: Sequence[_PhotoSearch], tokens: SpecialTokens) -> npt.NDArray[np.int32]:

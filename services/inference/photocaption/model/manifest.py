@@ -107,7 +107,8 @@ class DecoderInfo(_Section):
 
 
 class Calibration(_Section):
-    """`confidence = sigmoid(intercept + slope × mean log-probability + evidence × mean log-odds)`, fitted on dev.
+    """`confidence = sigmoid(intercept + slope × mean log-probability + evidence × mean log-odds + strongest × highest
+    log-odds)`, fitted on dev.
 
     The log-odds are the tagger's, of a caption's words: what a sentence says may be fluent and not in the photo.
     """
@@ -115,6 +116,7 @@ class Calibration(_Section):
     slope: float
     intercept: float
     evidence: float = 0.0
+    strongest: float = 0.0
 
 
 class Manifest(_Section):
