@@ -14,8 +14,10 @@ log_probabilities = st.lists(st.floats(-1e4, 0), min_size=2, max_size=20)
 calibrations = st.none() | st.builds(Calibration, slope=st.floats(0, 1e6), intercept=st.floats(-1e6, 1e6))
 
 
-def hypothesis_of(*values: float, **evidence: float) -> Hypothesis:
-    return Hypothesis(tuple(range(len(values) - 1)), values, math.fsum(values), score=0.0, **evidence)
+def hypothesis_of(*values: float, evidence: float = 0.0, strongest: float = 0.0) -> Hypothesis:
+    return Hypothesis(
+        tuple(range(len(values) - 1)), values, math.fsum(values), score=0.0, evidence=evidence, strongest=strongest
+    )
 
 
 @given(values=log_probabilities, calibration=calibrations)
