@@ -12,7 +12,7 @@ BENCHMARKS = (ROOT / "docs" / "benchmarks.md").read_text(encoding="utf-8")
 @pytest.mark.parametrize(
     ("written", "said"),
     [
-        (r"beam 3: (\S+ ms)", "{} in the service"),
+        (r"beam 3, \S+, \S+: (\S+ ms)", "{} in the service"),
         (r"float32 floor \| (\S+ ×)", "{} the least"),
         (r"tutorial's way \| (\S+ ×)", "{} as long"),
         (r"\n\| 16 \| (\S+) \|", "| {} captions/s |"),
