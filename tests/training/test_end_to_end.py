@@ -240,6 +240,9 @@ def test_a_start_with_a_tagger_learns_from_labels_too_and_keeps_its_tagger(
     assert start.tags == tuple(tags)
     assert start.record["datasets"].keys() == {"shapes", "labelled"}
     assert start.record["start"] == plain.record
+    nearer = train(tmp_path / "more", [shapes, labelled], "end_to_end.decoder_share=1e-6", texts=[text], start=begun)
+    assert (nearer.decoder["gist/kernel"] == known["gist/kernel"].astype(np.float16)).all()
+    assert all((nearer.tuned[name] == start.tuned[name]).all() for name in start.tuned)
 
 
 def test_features_change_as_far_as_photos_are_apart() -> None:

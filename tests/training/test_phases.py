@@ -15,9 +15,9 @@ from training.config import TrainingConfig
 from training.data.dataset import Photo
 from training.data.views import PhotoView
 from training.data.words import TOKENS
-from training.fit.checkpoint import read_weights
+from training.fit.checkpoint import interpolate, read_weights
 from training.fit.dev_score import PENALTIES, DevScore, DevSet, Tuned
-from training.fit.phases import choose_evidence, interpolate
+from training.fit.phases import choose_evidence
 from training.models.decoder import Decoder, build_decoder
 
 
@@ -106,6 +106,9 @@ def test_weights_between_two_are_a_share_of_the_way(decoder: Decoder) -> None:
 
     assert _are_alike(interpolate(before, after, 0.25), {path: np.add(value, 0.25) for path, value in before.items()})
     assert _are_alike(interpolate(before, after, 1.0), after)
+    one, *others = before
+    shares = {one: 1.0} | dict.fromkeys(others, 0.0)
+    assert _are_alike(interpolate(before, after, shares), before | {one: after[one]})
 
 
 def test_tags_are_trusted_as_far_as_dev_is_best(config: TrainingConfig, vocabulary: Vocabulary) -> None:

@@ -229,6 +229,12 @@ class EndToEndConfig(Section):
     apart; 0 saves a third of the encoder's work.
     """
 
+    encoder_share: float = Field(0.5, gt=0, le=1)
+    decoder_share: float = Field(0.7, gt=0, le=1)
+    """How far to go, at the end, from what a start knew to what was learnt (Wortsman et al. 2022): all the way, photos
+    of other kinds than those that were learnt from are seen less well. Without a start they are 1.
+    """
+
     photos_per_batch: int = Field(64, ge=1)
     warmup_epochs: float = Field(1.0, ge=0)
     weight_decay: float = Field(0.01, ge=0)

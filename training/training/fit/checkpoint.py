@@ -5,6 +5,7 @@ because the order of the photos and the dropout of an epoch depend on the seed a
 """
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -47,6 +48,12 @@ def write_weights(model: keras.Model, weights: Arrays) -> None:
         raise TrainingError("the checkpoint is of another model; remove it, or train into another folder")
     for path, variable in variables.items():
         variable.assign(weights[path])
+
+
+def interpolate(before: Arrays, after: Arrays, share: float | Mapping[str, float]) -> Arrays:
+    """Weights a share of the way from those before to those after, the same for all or one for each path."""
+    shares = share if isinstance(share, Mapping) else dict.fromkeys(before, share)
+    return {path: array + np.float32(shares[path]) * (after[path] - array) for path, array in before.items()}
 
 
 def save_checkpoint(path: Path, model: keras.Model, progress: Progress) -> None:

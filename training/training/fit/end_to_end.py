@@ -33,7 +33,7 @@ from training.data.texts import digest_text, read_texts
 from training.data.views import PhotoView
 from training.encoder import weight_deltas
 from training.encoder.xception import load_xception
-from training.fit.checkpoint import Progress, read_weights, write_weights
+from training.fit.checkpoint import Progress, interpolate, read_weights, write_weights
 from training.fit.dev_score import DevScore, DevSet
 from training.fit.fitting import BatchSource, SmoothedCrossEntropy, build_schedule, fit
 from training.fit.job import Job
@@ -215,8 +215,12 @@ class EndToEndTraining:
         return DevScore(self._dev, load, self._vocabulary, self._config)(self._model.decoder)
 
     def leave(self, folder: Path, record: dict[str, Any]) -> None:
-        """Write the model as it is, as the start of a job."""
-        body = self._model.body
+        """Write the model, as far on its way from where it began as the configuration says, as the start of a job."""
+        body, config = self._model.body, self._config.end_to_end
+        if self._start.decoder:
+            learnt, of_decoder = read_weights(body), read_weights(body.decoder)
+            shares = {path: config.decoder_share if path in of_decoder else config.encoder_share for path in learnt}
+            write_weights(body, interpolate(self._untaught, learnt, shares))
         tuned = weight_deltas.measure(load_xception(self._config.encoder.size, self._cache), body.blocks)
         decoder = {variable.path: _halve(variable) for variable in body.decoder.weights}
         write_start(folder, tuned, decoder, record, self._vocabulary, self._start.tags)

@@ -9,17 +9,14 @@ import math
 from collections.abc import Callable, Sequence
 from itertools import product
 
-import numpy as np
-
 from photocaption.model.runtime import Floats
-from training.arrays import Arrays
 from training.config import ScheduleConfig
 from training.data.batches import Batches, TrainingPhotos
 from training.data.collection import Mixture
 from training.data.views import PhotoView
 from training.encoder.trunk import LastBlock
 from training.evaluation.history import SELF_CRITICAL
-from training.fit.checkpoint import read_weights, write_weights
+from training.fit.checkpoint import interpolate, read_weights, write_weights
 from training.fit.dev_score import DevScore, Tuned
 from training.fit.fitting import Learner, fit
 from training.fit.material import Material
@@ -163,11 +160,6 @@ def choose_evidence(
     best = max(tuned, key=lambda offer: tuned[offer].score)
     take(best)
     return tuned[best]
-
-
-def interpolate(before: Arrays, after: Arrays, share: float) -> Arrays:
-    """Weights a share of the way from those before to those after."""
-    return {path: array + np.float32(share) * (after[path] - array) for path, array in before.items()}
 
 
 def _digest(text: str) -> str:

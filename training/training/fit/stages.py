@@ -27,7 +27,7 @@ class Stages:
         """`digest`: of what is learnt from and begun with."""
         self._folder = folder
         text = config.model_dump_json(include={"vocabulary", "encoder", "decoder", "fitting"}) + digest
-        settings = config.end_to_end.model_dump()
+        settings = config.end_to_end.model_dump(exclude={"encoder_share", "decoder_share"})
         critical = {name: value for name, value in settings.items() if name.startswith("critical_")}
         teaching = {name: value for name, value in settings.items() if name not in critical}
         self._teaching = _digest(f"{text} {teaching}")
