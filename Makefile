@@ -83,8 +83,9 @@ train: $(TRAINING)/ready ## DATASET="… …" OUT=… [START=artifacts/default] 
 	$(TRAINING)/bin/caption-train train $(DATASETS) --out "$(OUT)" $(if $(START),--start "$(START)") $(if $(TEXT),--text $(TEXT)) \
 	  $(if $(TEACHER),--teacher "$(TEACHER)") $(TRAIN_ARGS) $(SETTINGS)
 
-end-to-end: $(TRAINING)/ready ## DATASET=… OUT=…: train the encoder too, on an accelerator, as a START for make train
-	$(TRAINING)/bin/caption-train end-to-end --dataset "$(DATASET)" --out "$(OUT)" $(TRAIN_ARGS) $(SETTINGS)
+end-to-end: $(TRAINING)/ready ## DATASET="… …" OUT=… [START=…] [TEXT=…]: train the encoder too, on an accelerator, as a START for make train
+	$(TRAINING)/bin/caption-train end-to-end $(DATASETS) --out "$(OUT)" $(if $(START),--start "$(START)") $(if $(TEXT),--text $(TEXT)) \
+	  $(TRAIN_ARGS) $(SETTINGS)
 
 evaluate: $(TRAINING)/ready ## BUNDLE=… DATASET="… …" SPLIT=dev|test [JSON=…] [TEXT="….gz"]: score a bundle with the code that serves it
 	$(TRAINING)/bin/caption-train evaluate --bundle "$(BUNDLE)" $(DATASETS) $(if $(TEXT),--text $(TEXT)) --split $(SPLIT) --float32 \

@@ -47,12 +47,13 @@ def test_a_missing_place_for_the_bundle_is_said_too() -> None:
     assert "OUT=artifacts/mine" in _make("train", "DATASET=photos").stderr
 
 
-@pytest.mark.parametrize("target", ["evaluate", "report"])
+@pytest.mark.parametrize("target", ["end-to-end", "evaluate", "report"])
 def test_several_datasets_are_several_options_and_a_folder_may_have_blanks(target: str, tmp_path: Path) -> None:
     (tmp_path / "my photos").mkdir()
 
-    several = _make("-n", target, f"DATASET={tmp_path}/one {tmp_path}/two", f"VENVS={tmp_path}/venv").stdout
-    one = _make("-n", target, f"DATASET={tmp_path}/my photos", f"VENVS={tmp_path}/venv").stdout
+    words = ["-n", target, "OUT=made", f"VENVS={tmp_path}/venv"]
+    several = _make(*words, f"DATASET={tmp_path}/one {tmp_path}/two").stdout
+    one = _make(*words, f"DATASET={tmp_path}/my photos").stdout
 
     assert f'--dataset "{tmp_path}/one" --dataset "{tmp_path}/two" ' in several
     assert f'--dataset "{tmp_path}/my photos" ' in one

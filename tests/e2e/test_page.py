@@ -123,15 +123,20 @@ def test_the_curl_example_of_the_page_works_as_it_stands(page: Page, inference: 
     assert "blue" in response.json()["caption"]
 
 
-def test_one_request_id_goes_through_both_services(frontend: FrontendProcess, inference: ServiceProcess) -> None:
+def test_one_request_id_goes_through_both_services_which_log_it_alike(
+    frontend: FrontendProcess, inference: ServiceProcess
+) -> None:
     requests.post(
         f"{frontend.url}/api/caption", data=photo_bytes("red"), headers={"X-Request-ID": "through-both"}, timeout=30
     )
 
-    def is_logged() -> bool:
-        return any(json.loads(line).get("request_id") == "through-both" for line in inference.log)
+    def find(log: list[str]) -> list[dict[str, object]]:
+        return [entry for entry in map(json.loads, log) if entry.get("request_id") == "through-both"]
 
-    wait_for(is_logged, lambda: str(inference.log))
+    wait_for(lambda: bool(find(inference.log) and find(frontend.log)), lambda: str(inference.log + frontend.log))
+    of_service, of_page = find(inference.log)[-1], find(frontend.log)[-1]
+    assert of_service["message"] == of_page["message"] == "request"
+    assert of_service.keys() == of_page.keys()
 
 
 def test_the_page_waits_for_a_service_that_comes_back(chromium: Browser, bundle: Path, tmp_path: Path) -> None:

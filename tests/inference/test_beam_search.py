@@ -31,6 +31,8 @@ def bias_of(**gains: float) -> Floats:
 def is_allowed(words: tuple[int, ...], options: SearchOptions) -> bool:
     if any(first == second for first, second in pairwise(words)):
         return False
+    if words[-1] in options.unfinished and len(words) < options.max_length:
+        return False
     return options.repeatable is None or all(words.count(word) == 1 for word in set(words) - set(options.repeatable))
 
 
@@ -51,10 +53,11 @@ def rank_every_sentence(
     seed=seeds,
     penalty=penalties,
     repeatable=st.none() | st.sets(st.sampled_from(WORDS)).map(tuple),
+    unfinished=st.sets(st.sampled_from(WORDS)).map(tuple),
     results=st.integers(1, 8),
 )
 def test_a_beam_wider_than_the_tree_ranks_as_brute_force_does(
-    seed: int, penalty: float, repeatable: tuple[int, ...] | None, results: int
+    seed: int, penalty: float, repeatable: tuple[int, ...] | None, unfinished: tuple[int, ...], results: int
 ) -> None:
     decoder, features = ToyDecoder(seed), make_features(1, seed)
     options = SearchOptions(
@@ -63,6 +66,7 @@ def test_a_beam_wider_than_the_tree_ranks_as_brute_force_does(
         max_length=3,
         results=results,
         repeatable=repeatable,
+        unfinished=unfinished,
     )
 
     found = search(decoder, features, options, TOKENS)[0]
@@ -125,12 +129,13 @@ def test_each_hypothesis_carries_the_evidence_for_the_words_that_the_tagger_know
         for hypothesis in hypotheses:
             known = [photo + token for token in hypothesis.tokens if token % 2 == 0]
             assert hypothesis.evidence == pytest.approx(sum(known) / len(known) if known else 0)
+            assert hypothesis.strongest == max(known, default=0)
 
 
 def test_without_a_tagger_there_is_no_evidence() -> None:
     [[best]] = search(ToyDecoder(1), make_features(1, 1), OPTIONS, TOKENS)
 
-    assert best.evidence == 0
+    assert (best.evidence, best.strongest) == (0, 0)
 
 
 @given(seed=seeds, width=st.integers(1, 4), photos=st.integers(2, 9))
@@ -226,11 +231,25 @@ class PickingDecoder(ToyDecoder):
         return replace(step, log_probabilities=np.take_along_axis(step.log_probabilities, best, axis=2), tokens=best)
 
 
-@given(seed=seeds, width=st.integers(1, 3), photos=st.integers(1, 5), repeatable=st.none() | st.just((4,)))
+@given(
+    seed=seeds,
+    width=st.integers(1, 3),
+    photos=st.integers(1, 5),
+    repeatable=st.none() | st.just((4,)),
+    unfinished=st.just(()) | st.just(WORDS),
+)
 def test_the_likeliest_successors_are_enough(
-    seed: int, width: int, photos: int, repeatable: tuple[int, ...] | None
+    seed: int, width: int, photos: int, repeatable: tuple[int, ...] | None, unfinished: tuple[int, ...]
 ) -> None:
-    options = replace(OPTIONS, beam_width=width, results=3, max_length=6, repeatable=repeatable, attention=True)
+    options = replace(
+        OPTIONS,
+        beam_width=width,
+        results=3,
+        max_length=6,
+        repeatable=repeatable,
+        unfinished=unfinished,
+        attention=True,
+    )
     features = make_features(photos, seed)
 
     picked, all_known = (search(kind(seed), features, options, TOKENS) for kind in (PickingDecoder, ToyDecoder))
@@ -289,6 +308,17 @@ def test_only_repeatable_words_come_twice(seed: int, width: int) -> None:
     found = search(ToyDecoder(seed, bias_of(end=-3.0)), make_features(2, seed), options, TOKENS)
 
     assert all(is_allowed(hypothesis.tokens, options) for pool in found for hypothesis in pool)
+
+
+@given(seed=seeds, width=st.integers(1, 6))
+def test_no_sentence_ends_with_an_unfinished_word_unless_it_is_as_long_as_may_be(seed: int, width: int) -> None:
+    options = replace(OPTIONS, beam_width=width, max_length=5, unfinished=WORDS[1:], results=3)
+
+    found = search(ToyDecoder(seed, bias_of(end=3.0)), make_features(2, seed), options, TOKENS)
+
+    assert all(is_allowed(hypothesis.tokens, options) for pool in found for hypothesis in pool)
+    every = search(ToyDecoder(seed), make_features(1, seed), replace(options, unfinished=WORDS), TOKENS)[0]
+    assert [len(hypothesis.tokens) for hypothesis in every] == [5] * len(every)
 
 
 @given(seed=seeds)

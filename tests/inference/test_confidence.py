@@ -14,8 +14,10 @@ log_probabilities = st.lists(st.floats(-1e4, 0), min_size=2, max_size=20)
 calibrations = st.none() | st.builds(Calibration, slope=st.floats(0, 1e6), intercept=st.floats(-1e6, 1e6))
 
 
-def hypothesis_of(*values: float, evidence: float = 0.0) -> Hypothesis:
-    return Hypothesis(tuple(range(len(values) - 1)), values, math.fsum(values), score=0.0, evidence=evidence)
+def hypothesis_of(*values: float, evidence: float = 0.0, strongest: float = 0.0) -> Hypothesis:
+    return Hypothesis(
+        tuple(range(len(values) - 1)), values, math.fsum(values), score=0.0, evidence=evidence, strongest=strongest
+    )
 
 
 @given(values=log_probabilities, calibration=calibrations)
@@ -41,8 +43,9 @@ def test_calibration_is_logistic_in_the_mean_log_probability() -> None:
     )
 
 
-def test_a_fluent_sentence_about_what_the_photo_does_not_show_is_not_trusted() -> None:
-    calibration = Calibration(slope=2.0, intercept=4.0, evidence=0.5)
+@pytest.mark.parametrize("name", ["evidence", "strongest"])
+def test_a_fluent_sentence_about_what_the_photo_does_not_show_is_not_trusted(name: str) -> None:
+    calibration = Calibration(slope=2.0, intercept=4.0, **{name: 0.5})
 
-    assert rate(hypothesis_of(-1.0, -3.0, evidence=-2.0), calibration) == pytest.approx(1 / (1 + math.exp(1)))
-    assert rate(hypothesis_of(-1.0, -3.0, evidence=2.0), calibration) == pytest.approx(1 / (1 + math.exp(-1)))
+    assert rate(hypothesis_of(-1.0, -3.0, **{name: -2.0}), calibration) == pytest.approx(1 / (1 + math.exp(1)))
+    assert rate(hypothesis_of(-1.0, -3.0, **{name: 2.0}), calibration) == pytest.approx(1 / (1 + math.exp(-1)))

@@ -8,15 +8,15 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import IO
 
 
 @dataclass(frozen=True)
 class FrontendProcess:
-    """A running frontend: its process and the address of its page."""
+    """A running frontend: its process, the address of its page, and the lines that it has logged so far."""
 
     process: subprocess.Popen[str]
     url: str
+    log: list[str]
 
 
 @contextmanager
@@ -28,18 +28,14 @@ def run_frontend(inference_url: str, **settings: object) -> Iterator[FrontendPro
     command = [sys.executable, "-m", "frontend"]
     with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout
-        # Nobody reads the log, but somebody has to take it: a full pipe would stop the process that writes to it.
-        drain = threading.Thread(target=_discard, args=(process.stdout,), daemon=True)
+        log: list[str] = []
+        # Somebody has to take the log: a full pipe would stop the process that writes to it.
+        drain = threading.Thread(target=log.extend, args=(process.stdout,), daemon=True)
         try:
             message = json.loads(process.stdout.readline())["message"]
             drain.start()
-            yield FrontendProcess(process, message.removeprefix("listening on "))
+            yield FrontendProcess(process, message.removeprefix("listening on "), log)
         finally:
             process.kill()
             if drain.ident:
                 drain.join()
-
-
-def _discard(log: IO[str]) -> None:
-    for _ in log:
-        pass

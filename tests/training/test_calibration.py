@@ -43,14 +43,14 @@ def test_evidence_for_the_words_counts_as_much_as_it_tells() -> None:
     calibration = fit_calibration(certainties.tolist(), evidence.tolist(), good.tolist())
 
     assert calibration is not None
-    assert (calibration.intercept, calibration.slope, calibration.evidence) == pytest.approx((1, 1, 0.5), abs=0.1)
+    assert (calibration.intercept, calibration.slope, calibration.strongest) == pytest.approx((1, 1, 0.5), abs=0.1)
 
 
 def test_a_decoder_without_evidence_is_calibrated_without() -> None:
     calibration = fit_calibration([-2.0, -1.0, -0.5, -0.1], [0.0] * 4, [False, True, False, True])
 
     assert calibration is not None
-    assert calibration.evidence == 0
+    assert calibration.strongest == 0
 
 
 @pytest.mark.parametrize("good", [False, True])

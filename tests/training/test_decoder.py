@@ -168,6 +168,11 @@ def test_a_class_that_is_likely_adds_to_the_words_that_name_it() -> None:
     first = 1 / (1 + np.exp(logits[1] - logits[0]))  # of two that exclude each other
     np.testing.assert_allclose(both - alone, [[np.log(1 + 100 * first), np.log(1 + 100 * (1 - first)), 0]], atol=1e-4)
 
+    tags.write_class_weight(2.0)
+    tags.write_class_weight(3.0)  # of the names as they were
+    more = keras.ops.convert_to_numpy(tags.recognise(photo))
+    np.testing.assert_allclose(more - alone, [[np.log(1 + 300 * first), np.log(1 + 300 * (1 - first)), 0]], atol=1e-4)
+
 
 def test_evidence_within_six_is_added_to_the_logits_of_its_words_alone_as_far_as_it_is_trusted() -> None:
     (decoder, tags), features, tokens = _build_with_evidence(), _features(1), _captions(1, 1, 2)

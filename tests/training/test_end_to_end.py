@@ -1,6 +1,9 @@
 """Encoder and decoder learn together from pixels, and what they leave is where a training job begins."""
 
+import gzip
 import io
+import re
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,22 +12,27 @@ import numpy as np
 import pytest
 from keras import ops
 from PIL import Image
+from support.shapes import COLOURS, SHAPES, write_labelled_shapes
 from support.weights import weights_cache
 
 from training.cli import main
-from training.config import EndToEndConfig, TrainingConfig, load_config
+from training.config import EndToEndConfig, load_config
+from training.data.collection import Mixture, Source
 from training.data.dataset import read_dataset
 from training.data.jpeg import compress
 from training.fit import end_to_end
 from training.fit.end_to_end import EndToEndTraining, train_end_to_end
+from training.fit.job import Job
 from training.fit.pixels import PixelPhotos, PixelStore
-from training.fit.start import read_start
+from training.fit.start import Start, read_start, shorten
+from training.models.decoder import build_decoder
 from training.models.end_to_end_model import (
     AS_IT_IS,
     DRAWN,
     MIRROR,
     RandomView,
     TwoRateAdamW,
+    measure_change,
     split_xception,
 )
 
@@ -111,7 +119,7 @@ def test_what_jpeg_leaves_is_what_pillow_leaves(quality: int) -> None:
 
 
 def test_stem_and_blocks_make_one_xception(pixels: np.ndarray) -> None:
-    stem, blocks = split_xception(SIZE, weights_cache(), PLAIN)
+    stem, blocks = split_xception(SIZE, weights_cache(), PLAIN, {})
     whole = keras.Model(stem.input, blocks(stem.output))
     pictures = see(pixels)
 
@@ -138,61 +146,109 @@ def test_slow_variables_gather_speed_and_stay_slower() -> None:
 def test_only_photos_that_may_be_are_mirrored(shapes: Path) -> None:
     photo = read_dataset(shapes).split("train")[0]
     sided = replace(photo, captions=("a dog looks left",), sha256="0" * 64)
-    photos = PixelPhotos([photo, sided], PixelStore([photo], SIDE), 2)
+    photos = PixelPhotos([photo, sided], Mixture([2], None, 2), PixelStore([photo], SIDE), [np.array([[1], [2]])])
 
     draws = np.stack([photos.draw_views(np.random.default_rng(seed)) for seed in range(20)])
-    pixels, of_photo = photos.load_inputs(np.array([0]), draws[0])
+    pixels, of_photo, known = photos.load_inputs(np.array([0]), draws[0])
 
     assert draws[:, 0, MIRROR].min() < 0.5
     assert draws[:, 1, MIRROR].min() > 0.5
     assert pixels.shape == (1, SIDE, SIDE, 3)
     np.testing.assert_array_equal(of_photo, draws[0, :1])
+    np.testing.assert_array_equal(known, [[1]])
 
 
-def build_small_encoder(size: int, cache: Path, config: EndToEndConfig) -> tuple[keras.Model, keras.Model]:
+def build_small_encoder(size: int, *_: object) -> tuple[keras.Model, keras.Model]:
     """What stands in for Xception's two parts, always with the same weights."""
-    del cache, config
     keras.utils.set_random_seed(1)
     pictures, grids = keras.Input((size, size, 3)), keras.Input((3, 3, 4))
     stem = keras.Model(pictures, keras.layers.Conv2D(4, 25, strides=25)(pictures))
     return stem, keras.Model(grids, keras.layers.Conv2D(6, 1, name="block14_conv")(grids))
 
 
-def test_from_pixels_to_where_a_job_begins(shapes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+SMALL = """encoder.size=75 encoder.canonical_size=60 decoder.units=8 decoder.heads=2 vocabulary.min_count=1
+    vocabulary.max_length=8 self_critical.samples=2 end_to_end.teachers=2 end_to_end.photos_per_batch=8
+    end_to_end.epochs=1 end_to_end.critical_epochs=1 end_to_end.critical_passes=2
+    end_to_end.critical_encoder_rate=1e-3"""
+
+
+@pytest.fixture
+def small(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A small encoder in the place of Xception."""
     monkeypatch.setattr(end_to_end, "split_xception", build_small_encoder)
-    monkeypatch.setattr(end_to_end, "load_xception", lambda size, cache: build_small_encoder(size, cache, PLAIN)[1])
-    words = """encoder.size=75 encoder.canonical_size=60 decoder.units=8 decoder.heads=2 vocabulary.min_count=1
-        vocabulary.max_length=8 self_critical.samples=2 end_to_end.teachers=2 end_to_end.photos_per_batch=8
-        end_to_end.epochs=1 end_to_end.critical_epochs=1 end_to_end.critical_passes=2
-        end_to_end.critical_encoder_rate=1e-3"""
-    config = load_config(overrides=words.split())
+    monkeypatch.setattr(end_to_end, "load_xception", lambda size, _: build_small_encoder(size)[1])
 
-    train_end_to_end(shapes, config, tmp_path, tmp_path / "start", "caption-train end-to-end")
 
-    start = read_start(tmp_path / "start")
+def train(
+    folder: Path, datasets: Sequence[Path], *settings: str, texts: Sequence[Path] = (), start: Start | None = None
+) -> Start:
+    """What end-to-end training leaves in a folder."""
+    config = load_config(overrides=[*SMALL.split(), *settings])
+    sources = [Source(dataset) for dataset in datasets]
+    train_end_to_end(Job(sources, folder, config, folder, folder, "made", tuple(texts), start=start or Start()))
+    return read_start(folder)
+
+
+@pytest.mark.usefixtures("small")
+def test_from_pixels_to_where_a_job_begins(shapes: Path, tmp_path: Path) -> None:
+    start = train(tmp_path, [shapes])
+
     assert start.tuned.keys() == {f"block14_conv/{name}" for name in ("kernel", "kernel:step", "bias", "bias:step")}
     assert np.abs(start.tuned["block14_conv/kernel"]).max() > 0
     assert all(array.dtype == np.float16 for array in start.decoder.values())
+    assert start.vocabulary
+    assert "red" in start.vocabulary
     assert len(start.record["teachers"]) == 2
     assert len(start.record["self_critical"]) == 1
-    check_that_stages_are_found_again(shapes, config, tmp_path, monkeypatch)
 
 
-def check_that_stages_are_found_again(
-    shapes: Path, config: TrainingConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.mark.usefixtures("small")
+def test_stages_are_found_again(shapes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The same command again makes the same, of what it finds; other settings of the end find the teaching alone."""
-    before = read_start(tmp_path / "start")
+    before = train(tmp_path, [shapes])
     monkeypatch.setattr(EndToEndTraining, "teach", pytest.fail)
 
-    train_end_to_end(shapes, config, tmp_path, tmp_path / "start", "caption-train end-to-end")
-    again = read_start(tmp_path / "start")
-    faster = {"end_to_end": config.end_to_end.model_copy(update={"critical_learning_rate": 1e-2})}
-    train_end_to_end(shapes, config.model_copy(update=faster), tmp_path, tmp_path / "start", "caption-train end-to-end")
-    other = read_start(tmp_path / "start")
+    again = train(tmp_path, [shapes])
+    other = train(tmp_path, [shapes], "end_to_end.critical_learning_rate=1e-2")
 
     assert all((before.decoder[path] == again.decoder[path]).all() for path in before.decoder)
     assert any((before.decoder[path] != other.decoder[path]).any() for path in before.decoder)
+
+
+@pytest.mark.usefixtures("small")
+def test_a_start_with_a_tagger_learns_from_labels_too_and_keeps_its_tagger(
+    shapes: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    labelled = write_labelled_shapes(tmp_path / "labelled", ["red", "blue"], 4)
+    plain = train(tmp_path / "plain", [shapes])
+    assert plain.vocabulary
+    tags = plain.vocabulary.encode(["red", "circle", "square"])
+    config = load_config(overrides=SMALL.split()).decoder
+    decoder = build_decoder(len(plain.vocabulary), 9, 6, config, tags=tags, classes=2)
+    known = {shorten(variable.path): ops.convert_to_numpy(variable) for variable in decoder.weights}
+    begun = replace(plain, decoder=known, tags=tuple(tags))
+    text = tmp_path / "text.gz"
+    sentences = [f"there is a {colour} {shape} over there" for colour in COLOURS for shape in SHAPES]
+    text.write_bytes(gzip.compress("".join(f"{number}\t{one}\n" for number, one in enumerate(sentences)).encode()))
+
+    start = train(tmp_path / "more", [shapes, labelled], texts=[text], start=begun)
+
+    assert re.search("Captions were found for [1-9][0-9]* photos with labels", capsys.readouterr().err)
+    kept = {"tagger/kernel", "tagger/bias", "classes/kernel", "classes/bias", "evidence/names"}
+    assert all((start.decoder[name] == known[name].astype(np.float16)).all() for name in kept)
+    assert (start.decoder["gist/kernel"] != known["gist/kernel"].astype(np.float16)).any()
+    assert start.tags == tuple(tags)
+    assert start.record["datasets"].keys() == {"shapes", "labelled"}
+    assert start.record["start"] == plain.record
+
+
+def test_features_change_as_far_as_photos_are_apart() -> None:
+    features = np.random.default_rng(0).normal(size=(8, 9, 6)).astype(np.float32)
+    others = np.roll(features, 1, axis=0)
+
+    assert float(measure_change(features, features)) == 0
+    assert float(measure_change(features, others)) == pytest.approx(2, rel=0.3)
+    assert float(measure_change(10 * features, 10 * others)) == pytest.approx(float(measure_change(features, others)))
 
 
 @pytest.mark.parametrize(("devices", "warned"), [(["cpu:0"], True), (["gpu:0"], False)])

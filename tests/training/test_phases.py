@@ -17,7 +17,7 @@ from training.data.views import PhotoView
 from training.data.words import TOKENS
 from training.fit.checkpoint import read_weights
 from training.fit.dev_score import PENALTIES, DevScore, DevSet, Tuned
-from training.fit.phases import choose_trust, interpolate
+from training.fit.phases import choose_evidence, interpolate
 from training.models.decoder import Decoder, build_decoder
 
 
@@ -109,16 +109,20 @@ def test_weights_between_two_are_a_share_of_the_way(decoder: Decoder) -> None:
 
 
 def test_tags_are_trusted_as_far_as_dev_is_best(config: TrainingConfig, vocabulary: Vocabulary) -> None:
-    evidence = build_decoder(len(vocabulary), 4, 6, config.decoder, seed=3, tags=(4, 5)).evidence
+    evidence = build_decoder(len(vocabulary), 4, 6, config.decoder, seed=3, tags=(4, 5), classes=2).evidence
     assert evidence is not None
+    assert evidence.names is not None
     evidence.write_trust(0.25)
+    evidence.names.assign([[1, 0], [0, 1]])
 
     def tune() -> Tuned:
-        return Tuned({}, -abs(evidence.read_trust() - 1.0), 1.0)
+        weight = float(keras.ops.max(evidence.names))
+        return Tuned({}, -abs(evidence.read_trust() - 1.0) - abs(weight - 2.0), 1.0)
 
-    tuned = choose_trust(evidence, (0.0, 0.5, 1.0), tune)
+    tuned = choose_evidence(evidence, [(0.0, None), (0.5, 3.0), (0.5, 2.0), (1.0, 2.0), (1.0, 1.0)], tune)
 
     assert evidence.read_trust() == pytest.approx(0.75)  # a quarter from the best, as 1.25 is, which comes later
+    np.testing.assert_array_equal(evidence.names, [[2, 0], [0, 2]])
     assert tuned.score == pytest.approx(-0.25)
 
 

@@ -14,12 +14,13 @@ os.environ.setdefault(
 from typing import TYPE_CHECKING
 
 from photocaption.errors import CaptionError
-from training.config import load_config
+from training.config import TrainingConfig, load_config
 from training.data.dataset import SPLITS
 from training.errors import ConfigurationError, TrainingError
 
 if TYPE_CHECKING:
     from training.data.collection import Source
+    from training.fit.job import Job
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -51,24 +52,8 @@ def _build_parser() -> argparse.ArgumentParser:
 
 
 def _add_train(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--dataset",
-        action="append",
-        required=True,
-        metavar="FOLDER[=SHARE]",
-        help="photos with captions or with labels, see docs/training.md; once for each folder, each with its share of "
-        "every batch or none",
-    )
+    _add_material(parser)
     parser.add_argument("--out", type=Path, required=True, help="directory of the bundle to publish")
-    parser.add_argument(
-        "--text",
-        type=Path,
-        action="extend",
-        nargs="+",
-        default=[],
-        metavar="FILE",
-        help="gzip files of id<tab>caption: captions without photos, from which language is learnt",
-    )
     parser.add_argument(
         "--teacher",
         type=Path,
@@ -76,11 +61,7 @@ def _add_train(parser: argparse.ArgumentParser) -> None:
         help="a classifier of ImageNet's classes in ONNX, from which the tagger learns to tell them apart; labels have "
         "to name them all",
     )
-    parser.add_argument("--config", type=Path, help="TOML file that overrides the defaults of training/config.py")
     parser.add_argument("--runs", type=Path, default=Path("runs"), help="where run directories go (default: runs)")
-    parser.add_argument(
-        "--cache", type=Path, default=Path(".cache/training"), help="weights and features (default: .cache/training)"
-    )
     parser.add_argument(
         "--start",
         type=Path,
@@ -90,19 +71,47 @@ def _add_train(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--saved-model", action="store_true", help="put a SavedModel for the TensorFlow runtime into the bundle too"
     )
-    parser.add_argument(
-        "settings", nargs="*", metavar="section.name=value", help="settings, e.g. decoder.architecture=pooled"
-    )
+    _add_settings(parser, "decoder.architecture=pooled")
     parser.set_defaults(run_command=_train)
 
 
 def _add_end_to_end(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--dataset", type=Path, required=True, help="as for train")
+    _add_material(parser)
     parser.add_argument("--out", type=Path, required=True, help="folder for what `train --start` begins with")
-    parser.add_argument("--config", type=Path, help="as for train")
-    parser.add_argument("--cache", type=Path, default=Path(".cache/training"), help="as for train")
-    parser.add_argument("settings", nargs="*", metavar="section.name=value", help="e.g. end_to_end.teachers=1")
-    parser.set_defaults(run_command=_train_end_to_end, start=None, saved_model=False)
+    parser.add_argument(
+        "--start", type=Path, metavar="FOLDER", help="begin with a bundle, and not with ImageNet's weights alone"
+    )
+    _add_settings(parser, "end_to_end.teachers=1")
+    parser.set_defaults(run_command=_train_end_to_end, saved_model=False, teacher=None, runs=None)
+
+
+def _add_material(parser: argparse.ArgumentParser) -> None:
+    """What to learn from."""
+    parser.add_argument(
+        "--dataset",
+        action="append",
+        required=True,
+        metavar="FOLDER[=SHARE]",
+        help="photos with captions or with labels, see docs/training.md; once for each folder, each with its share of "
+        "every batch or none",
+    )
+    parser.add_argument(
+        "--text",
+        type=Path,
+        action="extend",
+        nargs="+",
+        default=[],
+        metavar="FILE",
+        help="gzip files of id<tab>caption: captions without photos, from which language is learnt",
+    )
+
+
+def _add_settings(parser: argparse.ArgumentParser, example: str) -> None:
+    parser.add_argument("--config", type=Path, help="TOML file that overrides the defaults of training/config.py")
+    parser.add_argument(
+        "--cache", type=Path, default=Path(".cache/training"), help="weights and features (default: .cache/training)"
+    )
+    parser.add_argument("settings", nargs="*", metavar="section.name=value", help=f"settings, e.g. {example}")
 
 
 def _add_draw(parser: argparse.ArgumentParser) -> None:
@@ -166,31 +175,33 @@ def _add_datasets(parser: argparse.ArgumentParser) -> None:
 
 def _train(options: argparse.Namespace) -> None:
     config = load_config(options.config, options.settings)
+    from training.pipeline import train  # after the settings are known to be good: TensorFlow takes seconds to import
+
+    train(_read_job(options, config, "train"))
+
+
+def _read_job(options: argparse.Namespace, config: TrainingConfig, program: str) -> "Job":
+    """What a training is asked for. Raises TrainingError, CaptionError."""
     from training.data.collection import Source
     from training.fit.job import Job
     from training.fit.start import Start, read_start
-    from training.pipeline import train  # after the settings are known to be good: TensorFlow takes seconds to import
 
     try:
         sources = [Source.parse(text) for text in options.dataset]
     except ValueError as error:
         raise ConfigurationError(f"--dataset: {error}") from error
-    start = read_start(options.start) if options.start else Start()
     data = _name_data(sources, options.text, options.teacher)
-    command = shlex.join(["caption-train", "train", *data, *_settings_of(options)])
-    train(
-        Job(
-            sources,
-            options.out,
-            config,
-            options.runs,
-            options.cache,
-            command,
-            tuple(options.text),
-            options.saved_model,
-            start,
-            options.teacher,
-        )
+    return Job(
+        sources,
+        options.out,
+        config,
+        options.runs or options.out,
+        options.cache,
+        shlex.join(["caption-train", program, *data, *_settings_of(options)]),
+        tuple(options.text),
+        options.saved_model,
+        read_start(options.start) if options.start else Start(),
+        options.teacher,
     )
 
 
@@ -208,8 +219,7 @@ def _train_end_to_end(options: argparse.Namespace) -> None:
     from training.fit.end_to_end import train_end_to_end
 
     _warn_without_accelerator()
-    command = shlex.join(["caption-train", "end-to-end", *_settings_of(options)])
-    train_end_to_end(options.dataset, config, options.cache, options.out, command)
+    train_end_to_end(_read_job(options, config, "end-to-end"))
 
 
 def _warn_without_accelerator() -> None:

@@ -18,6 +18,7 @@ from training.evaluation.several import (
     write_json,
 )
 from training.evaluation.subjects import SubjectEvaluation
+from training.quiet import start_keras
 
 
 def print_scores(options: argparse.Namespace) -> None:
@@ -39,6 +40,7 @@ def write_page(options: argparse.Namespace) -> None:
 
     Raises TrainingError, CaptionError.
     """
+    start_keras()
     from training.evaluation.history import read_phases  # Keras takes seconds to import
     from training.evaluation.report import Baseline, write_report
 
@@ -75,6 +77,7 @@ def _compare_with_float32(
     captioned = [(photos, one) for photos, one in scored if isinstance(one, Evaluation)]
     if not captioned:
         return
+    start_keras()
     from training.encoder.plain_encoder import with_plain_encoder
 
     try:

@@ -104,6 +104,9 @@ class TagsConfig(Section):
     more_trust: tuple[float, ...] = Field((0.0, 0.5, 1.0, 1.5, 2.0), min_length=1)
     """Added to how far the decoder learnt to trust its tags, before the softplus; dev says which, at the end."""
 
+    class_weights: tuple[float, ...] = Field((1.0, 2.0, 3.0), min_length=1)
+    """What the chance of a class is multiplied by before it speaks for the names of the class; dev says which."""
+
 
 class AugmentationConfig(Section):
     """Copies of each training photo as the web wears them, from which a batch picks one or the photo itself."""
@@ -211,6 +214,21 @@ class EndToEndConfig(Section):
     critical_encoder_rate: float = Field(1e-5, ge=0)
     """Peak learning rate of the encoder meanwhile."""
 
+    tags: float = Field(0.03, ge=0)
+    """Weight of the tagger's loss, a sum over tags in nats, where the start has one. The tagger stands still: the
+    encoder learns to show it more.
+    """
+
+    classes: float = Field(0.3, ge=0)
+    """Weight of what keeps the start's classes as likely as they were (Li and Hoiem 2016), in nats: captions speak of
+    few of them.
+    """
+
+    steadiness: float = Field(3.0, ge=0)
+    """Weight of how far features move when the same part of a photo is worn otherwise, in parts of how far photos are
+    apart; 0 saves a third of the encoder's work.
+    """
+
     photos_per_batch: int = Field(64, ge=1)
     warmup_epochs: float = Field(1.0, ge=0)
     weight_decay: float = Field(0.01, ge=0)
@@ -277,6 +295,11 @@ class SelfCriticalConfig(ScheduleConfig):
     samples: int = Field(5, ge=2)
     """Captions sampled from each photo; the mean reward of the others is the baseline of each (Luo 2020)."""
 
+    hidden_cells: float = Field(0.0, ge=0, lt=1)
+    """Up to this share of a photo's cells is hidden from the decoder while it learns: where it cannot know the photo
+    again, it has to read the evidence.
+    """
+
     shares: tuple[float, ...] = Field((0.4, 0.6, 0.8, 1.0), min_length=1)
     """How far to go from the weights after teacher forcing to those after this phase (Wortsman et al. 2022): all the
     way, captions of photos that were not learnt from become short and vague. Dev chooses at the end; epochs are judged
@@ -298,6 +321,9 @@ class DecodingConfig(Section):
     repeatable_words: tuple[str, ...] | None = _FUNCTION_WORDS
     """The only words that a caption may hold twice, against "a red shirt and a red shirt"; null allows all. It shapes
     what is served and not the fit, so that changing it publishes the same weights."""
+
+    unfinished_words: tuple[str, ...] = ("a", "an", "the")
+    """Words with which no caption ends, against "a man is in a"; it shapes what is served alone, as well."""
 
 
 class TrainingConfig(Section):
@@ -322,10 +348,10 @@ class TrainingConfig(Section):
             exclude={
                 "decoder": {"precision"},
                 "end_to_end": True,
-                "tags": {"more_trust"},
+                "tags": {"more_trust", "class_weights"},
                 "reward": True,
                 "self_critical": True,
-                "decoding": {"repeatable_words"},
+                "decoding": {"repeatable_words", "unfinished_words"},
             }
         )
 

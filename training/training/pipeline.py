@@ -13,16 +13,15 @@ import keras
 
 from photocaption.captioner import Captioner
 from photocaption.model.manifest import Manifest
-from photocaption.model.vocabulary import Vocabulary
 from training.data.collection import Collection, read_collections
 from training.data.texts import digest_text
-from training.data.words import build_vocabulary, extend_vocabulary, spell_vocabulary, tokenise
+from training.data.words import spell_vocabulary
 from training.encoder.cache import ExportedEncoder, adopt_encoder, export_encoder
 from training.errors import DatasetError, TrainingError
 from training.evaluation.history import read_phases
 from training.evaluation.report import write_report
 from training.fit.job import Job
-from training.fit.material import Material, prepare
+from training.fit.material import Material, choose_vocabulary, prepare
 from training.fit.phases import Phases
 from training.models.decoder import build_decoder
 from training.progress import say
@@ -39,7 +38,7 @@ def train(job: Job) -> Manifest:
         say(f"{one.source.folder}: {counts}{', with labels' if one.labels else ''}")
     _check_enough(job, collections)
     encoder = _choose_encoder(job, collections)
-    vocabulary = _choose_vocabulary(job, collections)
+    vocabulary = choose_vocabulary(collections, job.start.vocabulary, job.config.vocabulary.min_count)
     run = _open_run(job, collections, encoder)
     _make_deterministic()
     material = prepare(job, collections, encoder, vocabulary, run)
@@ -73,7 +72,7 @@ def _fit(job: Job, material: Material) -> Trained:
         material.tagger.put_into(decoder.evidence)
     phases = Phases(decoder, material, started=bool(job.start.decoder))
     begun = phases.tune() if job.start.bundle else None
-    if config.fitting.epochs and (job.start.bundle or not job.start.decoder):
+    if job.forces:
         phases.force()
     if config.self_critical.epochs:
         phases.reinforce()
@@ -105,17 +104,6 @@ def _choose_encoder(job: Job, collections: Sequence[Collection]) -> ExportedEnco
         return adopt_encoder(job.start.bundle, job.start.manifest.image, job.cache)
     photos = [photo for one in collections for photo in one.train]
     return export_encoder(job.config.encoder, photos, job.cache, job.config.fitting.seed, job.start.tuned)
-
-
-def _choose_vocabulary(job: Job, collections: Sequence[Collection]) -> Vocabulary:
-    """The words that captions have often enough; those of a start first, in their order."""
-    photos = [photo for one in collections for photo in one.train]
-    words = [tokenise(caption) for photo in photos for caption in photo.captions]
-    least = job.config.vocabulary.min_count
-    known = job.start.vocabulary
-    vocabulary = extend_vocabulary(known, words, least) if known else build_vocabulary(words, least)
-    say(f"{len(vocabulary)} words{f', {len(vocabulary) - len(known)} of them new' if known else ''}")
-    return vocabulary
 
 
 def _open_run(job: Job, collections: Sequence[Collection], encoder: ExportedEncoder) -> Path:

@@ -104,7 +104,7 @@ class Description:
     `caption`: the model's lower-case words joined by spaces; `alt_text`: the same as a person would write it, with a
     capital and a full stop; `confidence`: in [0, 1], calibrated on dev captions where the bundle says so;
     `log_probability`: summed over the tokens, the end token counted; `evidence`: the mean log-odds, from the photo
-    alone, of the words that a tagger knows, 0 without any.
+    alone, of the words that a tagger knows, and `strongest` the highest, 0 without any.
     """
 
     caption: str
@@ -113,6 +113,7 @@ class Description:
     log_probability: float
     words: tuple[Word, ...]
     evidence: float = 0.0
+    strongest: float = 0.0
     alternatives: tuple[Alternative, ...] = ()
 
 

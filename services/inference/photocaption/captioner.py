@@ -57,8 +57,9 @@ class Captioner:
         self.encoder = encoder
         self.decoder = decoder
         self._decode = decode
-        words = bundle.manifest.decoding.repeatable_words
-        self._repeatable = None if words is None else frozenset(bundle.vocabulary.encode(words))
+        decoding, encode = bundle.manifest.decoding, bundle.vocabulary.encode
+        self._repeatable = None if decoding.repeatable_words is None else frozenset(encode(decoding.repeatable_words))
+        self._unfinished = frozenset(encode(decoding.unfinished_words))
 
     @classmethod
     def load(
@@ -152,6 +153,7 @@ class Captioner:
             results=1 + options.alternatives,
             attention=options.attention,
             repeatable=self._repeatable,
+            unfinished=self._unfinished,
             lookahead=_LOOKAHEAD,
         )
 
@@ -165,6 +167,7 @@ class Captioner:
             log_probability=best.log_probability,
             words=tuple(_pair_words(words, best)),
             evidence=best.evidence,
+            strongest=best.strongest,
             alternatives=tuple(self._write_alternative(other) for other in others),
         )
 

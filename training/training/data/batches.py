@@ -75,7 +75,7 @@ class TrainingPhotos:
     """The training split, the views that each photo has, and how their features are read.
 
     `evidence`: what a tagger thinks of each view, [P, G], those of all photos' first views first; none where the
-    decoder has no tags.
+    decoder has no tags. `hidden`: up to this share of a photo's cells is hidden, which ones is drawn with the views.
     """
 
     photos: Sequence[Photo]
@@ -83,19 +83,31 @@ class TrainingPhotos:
     views: Sequence[Sequence[View]]
     load: LoadFeatures
     evidence: Sequence[Features] = ()
+    hidden: float = 0.0
 
-    def draw_views(self, random: np.random.Generator) -> list[int]:
-        """The place of a view of each photo, each of a photo's views as likely as the others."""
-        return [int(random.integers(len(views))) for views in self.views]
+    def draw_views(self, random: np.random.Generator) -> tuple[list[int], list[int]]:
+        """The place of a view of each photo, each of a photo's views as likely as the others, and a seed for each."""
+        views = [int(random.integers(len(views))) for views in self.views]
+        return views, random.integers(1 << 32, size=len(views)).tolist()
 
-    def load_inputs(self, places: Places, views: Sequence[int]) -> Inputs:
+    def load_inputs(self, places: Places, views: tuple[Sequence[int], Sequence[int]]) -> Inputs:
         """Features [P, cells, channels] of the photos at `places`, and the evidence for them; `views` are those of all
         photos.
         """
-        features = self.load([(self.photos[place], self.views[place][views[place]]) for place in places])
+        chosen, seeds = views
+        features = self.load([(self.photos[place], self.views[place][chosen[place]]) for place in places])
+        if self.hidden:
+            features = _hide(features, self.hidden, [seeds[place] for place in places])
         if not self.evidence:
             return (features,)
-        return features, np.stack([self.evidence[views[place]][place] for place in places])
+        return features, np.stack([self.evidence[chosen[place]][place] for place in places])
+
+
+def _hide(features: Features, most: float, seeds: Sequence[int]) -> Features:
+    """Features [P, cells, channels] with zeros in the place of some cells of each photo, of up to a share of them."""
+    random = np.random.default_rng(list(seeds))
+    shares = random.uniform(0, most, (len(features), 1, 1))
+    return features * (random.random((*features.shape[:2], 1)) >= shares).astype(np.float32)
 
 
 class Batches:

@@ -6,35 +6,13 @@ from pathlib import Path
 from photocaption.captioner import Captioner
 from photocaption.model import cpu
 from photocaption.model.bundle import ENCODER, Bundle
-from photocaption.model.manifest import Manifest
 from photocaption.model.onnx_runtime import OnnxEncoder
-from training.arrays import Arrays, read_arrays
 from training.encoder import onnx_graphs
 from training.encoder.export import convert_encoder
 from training.encoder.trunk import Folder
-from training.encoder.weight_deltas import ENCODER_DIFFERENCES, scale, training_folder
+from training.encoder.weight_deltas import read_tuned
 from training.encoder.xception import WEIGHTS_DIGEST
-from training.errors import TrainingError
 from training.progress import say
-
-
-def read_tuned(bundle: Path, manifest: Manifest) -> Arrays:
-    """What fine-tuning changed in the encoder of a bundle; nothing where ImageNet's weights are the last word.
-
-    The manifest says under `training.encoder` which file it is and what share of it is in the encoder. Raises
-    TrainingError when that file is not beside the bundle.
-    """
-    record = manifest.training.get("encoder")
-    if not isinstance(record, dict):
-        return {}
-    path = training_folder(bundle) / ENCODER_DIFFERENCES
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise TrainingError(f"{path} is needed to make the encoder anew: {error.strerror}") from error
-    if hashlib.sha256(data).hexdigest() != record["sha256"]:
-        raise TrainingError(f"{path} is not the file that the bundle was made with")
-    return scale(read_arrays(data), float(str(record["share"])))
 
 
 def cached_plain_encoder(bundle: Bundle, cache: Path) -> Path:

@@ -5,6 +5,7 @@ The float16 weights of a whole Xception would be twice the bundle; the steps com
 encoder that serves is made from exactly what they say.
 """
 
+import hashlib
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,9 @@ import keras
 import numpy as np
 from keras import ops
 
-from training.arrays import Arrays
+from photocaption.model.manifest import Manifest
+from training.arrays import Arrays, read_arrays
+from training.errors import TrainingError
 
 ENCODER_DIFFERENCES = "encoder_differences.npz"
 """The file with what fine-tuning changed: for comparison with float32, and to go on from."""
@@ -50,6 +53,25 @@ def add(network: keras.Model, differences: Arrays) -> None:
 def training_folder(bundle: Path) -> Path:
     """The folder beside a bundle with what training needs of it and serving does not."""
     return bundle.with_name(f"{bundle.name}-training")
+
+
+def read_tuned(bundle: Path, manifest: Manifest) -> Arrays:
+    """What fine-tuning changed in the encoder of a bundle; nothing where ImageNet's weights are the last word.
+
+    The manifest says under `training.encoder` which file it is and what share of it is in the encoder. Raises
+    TrainingError when that file is not beside the bundle.
+    """
+    record = manifest.training.get("encoder")
+    if not isinstance(record, dict):
+        return {}
+    path = training_folder(bundle) / ENCODER_DIFFERENCES
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise TrainingError(f"{path} is needed to make the encoder anew: {error.strerror}") from error
+    if hashlib.sha256(data).hexdigest() != record["sha256"]:
+        raise TrainingError(f"{path} is not the file that the bundle was made with")
+    return scale(read_arrays(data), float(str(record["share"])))
 
 
 def scale(differences: Arrays, share: float) -> Arrays:

@@ -1,9 +1,8 @@
 """Fits what `confidence` means: the chance that a caption is about as good as a person's.
 
 A caption of the dev split counts as good when its CIDEr reaches `GOOD_CIDER`, or when it names what the photo's label
-says; logistic regression on the mean
-log-probability of its tokens, and on the tagger's evidence for its words where the decoder has a tagger, then says how
-often captions of that certainty are good (Platt 1999).
+says; logistic regression on the mean log-probability of its tokens, and on the tagger's highest evidence for one of its
+words where the decoder has a tagger, then says how often captions of that certainty are good (Platt 1999).
 """
 
 from collections.abc import Sequence
@@ -24,20 +23,21 @@ _RIDGE = 1e-3
 
 
 def fit_calibration(
-    mean_log_probabilities: Sequence[float], evidence: Sequence[float], good: Sequence[bool]
+    mean_log_probabilities: Sequence[float], strongest: Sequence[float], good: Sequence[bool]
 ) -> Calibration | None:
     """Weights by Newton's method; None when all captions are good or none is, which says nothing.
 
-    `evidence`: the mean log-odds that a tagger gives to the words of each caption, all 0 where the decoder has none.
+    `strongest`: the highest log-odds that a tagger gives to a word of each caption, all 0 where the decoder has none.
+    It tells more of whether a caption is right than their mean does: the subject is what matters.
     """
     targets = np.array(good, bool)
     if targets.all() or not targets.any():
         return None
     columns = [np.ones(len(targets)), np.array(mean_log_probabilities)]
-    if np.any(evidence):
-        columns.append(np.array(evidence))
+    if np.any(strongest):
+        columns.append(np.array(strongest))
     intercept, slope, *others = _fit_logistic(np.stack(columns, axis=1), targets)
-    return Calibration(slope=slope, intercept=intercept, evidence=others[0] if others else 0.0)
+    return Calibration(slope=slope, intercept=intercept, strongest=others[0] if others else 0.0)
 
 
 def _fit_logistic(inputs: npt.NDArray[np.float64], targets: npt.NDArray[np.bool_]) -> list[float]:

@@ -62,9 +62,9 @@ class Tuned:
 class DevScore:
     """How good a decoder's captions of the dev photos are, by the search that serves.
 
-    Words are free to repeat unless it is `guarded`: which ones may is a setting of serving, and must not decide about
-    weights. Where the configuration leaves the length penalty open it is the best of `PENALTIES`: a decoder that is
-    surer of itself needs a larger one.
+    Words are free to repeat and to end a sentence unless it is `guarded`: which ones may is a setting of serving, and
+    must not decide about weights. Where the configuration leaves the length penalty open it is the best of `PENALTIES`:
+    a decoder that is surer of itself needs a larger one.
     """
 
     def __init__(
@@ -80,6 +80,7 @@ class DevScore:
         self._load = load
         self._vocabulary = vocabulary
         given, words = config.decoding.length_penalty, config.decoding.repeatable_words
+        unfinished = config.decoding.unfinished_words if guarded else ()
         self._penalties = PENALTIES if given is None else (given,)
         # A penalty ranks finished sentences and says when to stop, but steers nothing: what the search with the largest
         # one finds holds what any other would.
@@ -91,6 +92,7 @@ class DevScore:
             repeatable=tuple(vocabulary.encode(known_words(words, vocabulary)))
             if guarded and words is not None
             else None,
+            unfinished=tuple(vocabulary.encode(known_words(unfinished, vocabulary))),
         )
 
     def __call__(self, decoder: Decoder) -> float:

@@ -1,14 +1,17 @@
 """End-to-end training: the encoder learns together with the decoder, from pixels, on an accelerator.
 
-Several models are taught first, each from ImageNet's weights, with its own seed and its own rate for the encoder, and
-the one with the best captions of dev goes on. At last it is rewarded for whole sentences. Every picture is cut,
-softened, lit and worn anew each time that it is seen.
+It begins with ImageNet's weights and a decoder that knows nothing, or with a bundle, whose tagger then keeps the
+encoder honest: what it saw and no caption speaks of must still be found. Several models are taught first, each with its
+own seed and its own rate for the encoder, and the best by its captions of dev goes on. At last it is rewarded for whole
+sentences. Every picture is cut, softened, lit and worn anew each time that it is seen.
 
 What it leaves is where `caption-train train --start` begins. Everything is written on `keras.ops`, and any backend runs
 it; without an accelerator it would take days.
 """
 
-from collections.abc import Iterator, Sequence
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 from itertools import cycle, islice
 from pathlib import Path
@@ -16,23 +19,35 @@ from typing import Any
 
 import keras
 import numpy as np
+import numpy.typing as npt
+from keras import ops
 
 from photocaption.model.runtime import Floats
 from photocaption.model.vocabulary import Vocabulary
-from training.arrays import Arrays
 from training.config import TrainingConfig
 from training.data.batches import Batch, Batches
-from training.data.dataset import Photo, read_dataset
-from training.data.words import build_vocabulary, tokenise
+from training.data.collection import Collection, Mixture, read_collections
+from training.data.dataset import Photo
+from training.data.tags import set_targets
+from training.data.texts import digest_text, read_texts
+from training.data.views import PhotoView
 from training.encoder import weight_deltas
 from training.encoder.xception import load_xception
 from training.fit.checkpoint import Progress, read_weights, write_weights
 from training.fit.dev_score import DevScore, DevSet
 from training.fit.fitting import BatchSource, SmoothedCrossEntropy, build_schedule, fit
+from training.fit.job import Job
+from training.fit.material import (
+    choose_vocabulary,
+    count_by_collection,
+    find_captions,
+    list_common,
+    list_dev_sets,
+)
 from training.fit.pixels import PixelPhotos, PixelStore
 from training.fit.self_critical import SampledBatches, open_rewards
 from training.fit.stages import Stages, Taught
-from training.fit.start import write_start
+from training.fit.start import Start, write_start
 from training.models.decoder import Decoder, Tensor, build_decoder
 from training.models.end_to_end_model import (
     AS_IT_IS,
@@ -42,75 +57,108 @@ from training.models.end_to_end_model import (
     TwoRateAdamW,
     split_xception,
 )
+from training.models.evidence import Evidence, pool
 from training.models.sampling import NEVER_WRITTEN, Sampler
 from training.progress import say
 
 
-def train_end_to_end(dataset: Path, config: TrainingConfig, cache: Path, folder: Path, command: str) -> None:
-    """Write to `folder` where a training job can begin, and beside it every stage as soon as it is done: the same
-    command goes on after the last one. `cache` keeps ImageNet's weights. Raises TrainingError.
+def train_end_to_end(job: Job) -> None:
+    """Write to the job's folder where a training job can begin, and beside it every stage as soon as it is done: the
+    same command goes on after the last one. Raises TrainingError.
     """
-    read = read_dataset(dataset)
-    photos, dev = read.split("train"), read.split("dev")
-    vocabulary = build_vocabulary(
-        (tokenise(caption) for photo in photos for caption in photo.captions), config.vocabulary.min_count
-    )
-    store = PixelStore([*photos, *dev], config.encoder.canonical_size or config.encoder.size)
-    training = EndToEndTraining(photos, dev, store, vocabulary, config, cache)
-    stages = Stages(folder, config, read.digest)
+    config = job.config
+    collections = read_collections(job.sources)
+    vocabulary = choose_vocabulary(collections, job.start.vocabulary, config.vocabulary.min_count)
+    everything = [photo for one in collections for photo in (*one.train, *one.dev)]
+    store = PixelStore(everything, config.encoder.canonical_size or config.encoder.size)
+    training = EndToEndTraining(job.start, vocabulary, store, list_dev_sets(collections), config, job.cache)
+    lessons = training.prepare(collections, list(read_texts(job.texts)))
+    digests = [*(f"{one.digest} {one.source.share}" for one in collections), *map(digest_text, job.texts)]
+    digests += sorted(hashlib.sha256(array.tobytes()).hexdigest() for array in job.start.decoder.values())
+    stages = Stages(job.bundle, config, " ".join(digests))
     rates = list(islice(cycle(config.end_to_end.encoder_rates), config.end_to_end.teachers))
     teachers = [
-        stages.take(f"teacher-{number}", partial(training.teach, number, rate)) for number, rate in enumerate(rates)
+        stages.take(f"teacher-{number}", partial(training.teach, lessons, number, rate))
+        for number, rate in enumerate(rates)
     ]
-    best = int(np.argmax([teacher.cider for teacher in teachers]))
-    taught = teachers[best]
-    say(f"Self-critical training from CIDEr {taught.cider:.1f}")
-    progress = training.reinforce(taught, stages.open("self-critical"))
+    taught = max(teachers, key=lambda teacher: teacher.score)
+    say(f"Self-critical training from a dev score of {taught.score:.1f}")
+    progress = training.reinforce(lessons, taught, stages.open("self-critical"))
     record = {
-        "command": command,
+        "command": job.command,
         "config": config.end_to_end.model_dump(mode="json"),
-        "dataset_digest": read.digest,
+        "datasets": {one.source.name: one.digest for one in collections},
         "backend": keras.backend.backend(),
-        "teachers": [teacher.cider for teacher in teachers],
-        "taught": taught.cider,
+        "teachers": [teacher.score for teacher in teachers],
+        "taught": taught.score,
         "self_critical": [record.score for record in progress.history],
+        **({"start": job.start.record} if job.start.record else {}),
     }
-    training.leave(folder, record)
-    say(f"Wrote {folder}: go on with caption-train train --start {folder}")
+    training.leave(job.bundle, record)
+    say(f"Wrote {job.bundle}: go on with caption-train train --start {job.bundle}")
+
+
+@dataclass(frozen=True, slots=True)
+class Lessons:
+    """What is learnt from: photos as pixels, words that name what labels say by the photo's hash, and the sequences of
+    three words that people write.
+    """
+
+    photos: PixelPhotos
+    accepted: Mapping[str, frozenset[str]]
+    common: frozenset[str]
 
 
 class EndToEndTraining:
-    """One model that goes through all stages of a configuration on one dataset."""
+    """One model that goes through all stages of a configuration."""
 
     def __init__(
         self,
-        photos: Sequence[Photo],
-        dev: Sequence[Photo],
-        store: PixelStore,
+        start: Start,
         vocabulary: Vocabulary,
+        store: PixelStore,
+        dev: Sequence[DevSet],
         config: TrainingConfig,
         cache: Path,
     ) -> None:
-        self._photos, self._dev, self._store = (
-            PixelPhotos(photos, store, config.end_to_end.photos_per_batch),
-            dev,
-            store,
-        )
-        self._vocabulary, self._config, self._cache = vocabulary, config, cache
-        stem, body = self._build_body("learner")
-        self._model = EndToEnd(RandomView(config.encoder.size, config.end_to_end), stem, body)
+        self._start, self._vocabulary, self._store, self._config = start, vocabulary, store, config
+        self._dev, self._cache = dev, cache
+        end_to_end = config.end_to_end
+        stem, blocks = split_xception(config.encoder.size, cache, end_to_end, start.read_tuned())
+        body = Body(blocks, self._build_decoder(blocks, config.fitting.seed), "learner")
+        self._model = EndToEnd(RandomView(config.encoder.size, end_to_end), stem, body, end_to_end)
         self._encoder = _Encoder(self._model)
         self._untaught = read_weights(body)
         self._teaching: TwoRateAdamW | None = None
 
-    def teach(self, number: int, rate: float) -> Taught:
-        """The teacher of a number, from ImageNet's weights; `rate` is that of its encoder."""
+    def prepare(self, collections: Sequence[Collection], texts: Sequence[tuple[str, str]]) -> Lessons:
+        """What the training photos teach, with what the model sees in them before it learns."""
+        photos: Sequence[Photo] = [photo for one in collections for photo in one.train]
+        labels = {key: label for one in collections for key, label in one.labels.items()}
+        tags, seen = self._vocabulary.decode(self._start.tags), self._model.decoder.evidence
+        evidence, classes = self._recognise(seen, photos) if seen else (np.zeros((len(photos), 0), np.float32), None)
+        photos = find_captions(photos, labels, texts, tags, evidence)
+        known = [place for place, photo in enumerate(photos) if photo.captions]
+        counts = count_by_collection(collections, [bool(photo.captions) for photo in photos])
+        photos = [photos[place] for place in known]
+        mixture = Mixture(counts, [one.source.share for one in collections], self._config.end_to_end.photos_per_batch)
+        of_photos = {photo.sha256: labels[photo.sha256] for photo in photos if photo.sha256 in labels}
+        facts = [set_targets(photos, of_photos, tags)] if seen else []
+        facts += [] if classes is None else [classes[known]]
+        return Lessons(
+            PixelPhotos(photos, mixture, self._store, facts),
+            {key: one.accepted for key, one in labels.items()},
+            list_common(photos, texts),
+        )
+
+    def teach(self, lessons: Lessons, number: int, rate: float) -> Taught:
+        """The teacher of a number, from where training begins; `rate` is that of its encoder."""
         config, body = self._config.end_to_end, self._model.body
         say(f"Teacher {number}: encoder at {rate:g}")
-        decoder = self._build_decoder(body, self._config.fitting.seed + number)
+        decoder = self._build_decoder(body.blocks, self._config.fitting.seed + number)
         write_weights(body, self._untaught)
         write_weights(body.decoder, read_weights(decoder))
-        batches = self._batches(number)
+        batches = self._batches(lessons, number)
         if self._teaching is None:  # one for all: each new one would be compiled anew
             schedule = self._plan(config.learning_rate, config.epochs, len(batches))
             ramp = round(config.encoder_warmup_epochs * len(batches))
@@ -122,7 +170,7 @@ class EndToEndTraining:
         _fit(self._model, batches, config.epochs)
         return Taught(read_weights(body), self.judge())
 
-    def reinforce(self, taught: Taught, run: Path) -> Progress:
+    def reinforce(self, lessons: Lessons, taught: Taught, run: Path) -> Progress:
         """Let the model learn from captions of its own (`training.fit.self_critical`), of random views."""
         end_to_end, model = self._config.end_to_end, self._model
         write_weights(model.body, taught.weights)
@@ -135,10 +183,10 @@ class EndToEndTraining:
             }
         )
         length = self._config.vocabulary.max_length
-        with open_rewards(self._photos.photos, self._config.reward) as rewards:
+        with open_rewards(lessons.photos.photos, self._config.reward, lessons.accepted, lessons.common) as rewards:
             sampled = SampledBatches(
                 Sampler(model.decoder, model),
-                self._photos,
+                lessons.photos,
                 rewards,
                 self._vocabulary,
                 config,
@@ -156,50 +204,54 @@ class EndToEndTraining:
             return fit(model, batches, lambda _: self.judge(), config, run, never=NEVER_WRITTEN, optimizer=optimizer)
 
     def judge(self) -> float:
-        """Dev CIDEr × 100 of the model as it is."""
-        features = dict(zip((photo.sha256 for photo in self._dev), self.encode(self._dev), strict=True))
-        score = DevScore(
-            [DevSet("dev", self._dev)],
-            lambda photos: np.stack([features[photo.sha256] for photo, _ in photos]),
-            self._vocabulary,
-            self._config,
-        )
-        return score(self._model.decoder)
+        """The dev score of the model as it is."""
+        photos = list({photo.sha256: photo for one in self._dev for photo in one.photos}.values())
+        rows = {photo.sha256: row for row, photo in enumerate(photos)}
+        features = np.concatenate(list(self._encode(photos)))
 
-    def encode(self, photos: Sequence[Photo]) -> Floats:
-        """Features [P, N, channels] of photos as they are, by the model as it is."""
-        size, parts = self._config.end_to_end.photos_per_batch, []
-        draws = np.repeat(AS_IT_IS[None], size, axis=0)
-        for begin in range(0, len(photos), size):
-            pixels = self._store.load(photos[begin : begin + size])
-            whole = np.pad(pixels, ((0, size - len(pixels)), (0, 0), (0, 0), (0, 0)))  # each size costs a compilation
-            parts.append(self._encoder.predict_on_batch((whole, draws))[: len(pixels)])
-        return np.concatenate(parts)
+        def load(wanted: Sequence[PhotoView]) -> Floats:
+            return features[[rows[photo.sha256] for photo, _ in wanted]]
+
+        return DevScore(self._dev, load, self._vocabulary, self._config)(self._model.decoder)
 
     def leave(self, folder: Path, record: dict[str, Any]) -> None:
         """Write the model as it is, as the start of a job."""
         body = self._model.body
         tuned = weight_deltas.measure(load_xception(self._config.encoder.size, self._cache), body.blocks)
-        write_start(folder, tuned, _halve(read_weights(body.decoder)), record)
+        decoder = {variable.path: _halve(variable) for variable in body.decoder.weights}
+        write_start(folder, tuned, decoder, record, self._vocabulary, self._start.tags)
 
-    def _build_body(self, name: str) -> tuple[keras.Model, Body]:
-        config = self._config
-        stem, blocks = split_xception(config.encoder.size, self._cache, config.end_to_end)
-        body = Body(blocks, build_decoder(*self._measure(blocks), config.decoder, config.fitting.seed), name)
-        return stem, body
+    def _encode(self, photos: Sequence[Photo]) -> Iterator[Floats]:
+        """Features [P, N, channels] of photos as they are, by the model as it is, a batch at a time."""
+        size = self._config.end_to_end.photos_per_batch
+        draws = np.repeat(AS_IT_IS[None], size, axis=0)
+        for begin in range(0, len(photos), size):
+            pixels = self._store.load(photos[begin : begin + size])
+            whole = np.pad(pixels, ((0, size - len(pixels)), (0, 0), (0, 0), (0, 0)))  # each size costs a compilation
+            yield self._encoder.predict_on_batch((whole, draws))[: len(pixels)]
 
-    def _build_decoder(self, body: Body, seed: int) -> Decoder:
-        return build_decoder(*self._measure(body.blocks), self._config.decoder, seed)
+    def _recognise(self, seen: Evidence, photos: Sequence[Photo]) -> tuple[Floats, Floats | None]:
+        """Evidence [P, G] for the start's tags, and the chances [P, K] of the classes that it knows."""
+        pooled = np.concatenate([ops.convert_to_numpy(pool(features)) for features in self._encode(photos)])
+        evidence, classes = seen.recognise_pooled(pooled), seen.weigh_classes(pooled)
+        chances = None if classes is None else ops.convert_to_numpy(ops.exp(classes)).astype(np.float16)
+        return ops.convert_to_numpy(evidence), chances
 
-    def _measure(self, blocks: keras.Model) -> tuple[int, int, int]:
-        """Words, cells and channels."""
+    def _build_decoder(self, blocks: keras.Model, seed: int) -> Decoder:
+        """The decoder that training begins with: the start's, or else one that knows nothing."""
         _, rows, columns, channels = blocks.output_shape
-        return len(self._vocabulary), rows * columns, channels
+        start = self._start
+        decoder = build_decoder(
+            len(self._vocabulary), rows * columns, channels, self._config.decoder, seed, start.tags, start.classes
+        )
+        if start.decoder:
+            start.teach(decoder)
+        return decoder
 
-    def _batches(self, seed: int) -> Batches:
+    def _batches(self, lessons: Lessons, seed: int) -> Batches:
         length = self._config.vocabulary.max_length
         return Batches(
-            self._photos,
+            lessons.photos,
             self._vocabulary,
             max_length=length,
             seed=self._config.fitting.seed + seed,
@@ -261,8 +313,9 @@ class _Passes:
             yield from self._batches.epoch(number * self._passes + one)
 
 
-def _halve(weights: Arrays) -> Arrays:
-    return {path: array.astype(np.float16) for path, array in weights.items()}
+def _halve(variable: keras.Variable) -> npt.NDArray[np.float16]:
+    half: npt.NDArray[np.float16] = ops.convert_to_numpy(variable).astype(np.float16)
+    return half
 
 
 def _compiles() -> bool:

@@ -29,3 +29,13 @@ class Job:
     saved_model: bool = False
     start: Start = field(default_factory=Start)
     teacher: Path | None = None
+
+    @property
+    def forces(self) -> bool:
+        """Whether captions are taught word by word; what end-to-end training leaves knows them already."""
+        return bool(self.config.fitting.epochs and (self.start.bundle or not self.start.decoder))
+
+    @property
+    def learns(self) -> bool:
+        """Whether the decoder goes through any phase, or is published as it is."""
+        return self.forces or bool(self.config.self_critical.epochs)

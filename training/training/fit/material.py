@@ -20,6 +20,7 @@ from training.data.tags import choose_tags, list_classes, name_classes, set_targ
 from training.data.texts import read_texts
 from training.data.trigrams import find_common
 from training.data.views import WHOLE, View, choose_views
+from training.data.words import build_vocabulary, extend_vocabulary, tokenise
 from training.encoder.cache import ExportedEncoder
 from training.encoder.feature_maps import MapCache
 from training.encoder.teacher import judge_photos
@@ -69,24 +70,20 @@ def prepare(
 ) -> Material:
     """Everything that is the same for all phases. Raises TrainingError."""
     config, start = job.config, job.start
-    photos = [photo for one in collections for photo in one.train]
     labels = {key: label for one in collections for key, label in one.labels.items()}
+    keeps = start.keeps_tagger(labels=bool(labels))
+    needed = job.learns or not keeps
+    photos: Sequence[Photo] = [photo for one in collections for photo in one.train] if needed else []
     views = [choose_views(photo, config.augmentation) for photo in photos]
-    maps = _extract(job, collections, views, encoder)
-    tags = _choose_tags(photos, labels, vocabulary, config)
-    if start.bundle and not labels:  # whose tagger would forget them, were it fitted anew
-        tags = vocabulary.decode(start.tags)
+    maps = _extract(job, collections, photos, views, encoder)
+    tags = vocabulary.decode(start.tags) if keeps else _choose_tags(photos, labels, vocabulary, config)
     pooled = _pool(photos, views, maps, encoder) if tags else []
     evidence, tagger, classes = _judge(job, photos, labels, tags, pooled)
-    texts = list(read_texts(job.texts))
-    if labels:
-        finder = CaptionFinder([caption for _, caption in texts] + _captions_of(photos), tags)
-        likely = evidence[0] if tags else np.zeros((len(photos), 0), np.float32)
-        photos = caption_labelled(photos, labels, finder, likely)
+    texts = list(read_texts(job.texts)) if photos else []
+    likely = evidence[0] if evidence else np.zeros((len(photos), 0), np.float32)
+    photos = find_captions(photos, labels, texts, tags, likely)
     known = [place for place, photo in enumerate(photos) if photo.captions]
-    counts = _count_by_collection(collections, [bool(photo.captions) for photo in photos])
-    if labels:
-        say(f"Captions were found for {sum(photos[place].sha256 in labels for place in known)} photos with labels")
+    counts = count_by_collection(collections, [bool(photo.captions) for photo in photos])
     photos, views = [photos[place] for place in known], [views[place] for place in known]
     evidence = [of_view[known] for of_view in evidence]
     return Material(
@@ -96,8 +93,8 @@ def prepare(
         evidence,
         labels,
         _imagine(texts, photos, labels, evidence, tags, vocabulary, config) if texts and tags else None,
-        find_common([caption for _, caption in texts] + _captions_of(photos)) if texts else frozenset(),
-        [_judge_by(one) for one in collections if one.dev],
+        list_common(photos, texts),
+        list_dev_sets(collections),
         maps,
         encoder,
         vocabulary,
@@ -111,11 +108,14 @@ def prepare(
 
 
 def _extract(
-    job: Job, collections: Sequence[Collection], views: Sequence[Sequence[View]], encoder: ExportedEncoder
+    job: Job,
+    collections: Sequence[Collection],
+    photos: Sequence[Photo],
+    views: Sequence[Sequence[View]],
+    encoder: ExportedEncoder,
 ) -> MapCache:
-    """The maps of all views of the training photos, and of the dev photos as they are."""
+    """The maps of all views of training photos, and of the dev photos as they are."""
     maps = MapCache.for_trunk(job.cache / "maps", encoder.read(TRUNK), encoder.image)
-    photos = [photo for one in collections for photo in one.train]
     wanted = [(photo, view) for photo, of_photo in zip(photos, views, strict=True) for view in of_photo]
     dev = [(photo, WHOLE) for one in collections for photo in one.dev]
     maps.extract([*dev, *wanted], Trunk(encoder.path), encoder.image)
@@ -151,7 +151,7 @@ def _judge(
     start, config, seed = job.start, job.config.tags, job.config.fitting.seed
     if not tags:
         return [], None, 0
-    if start.bundle and not labels:
+    if start.keeps_tagger(labels=bool(labels)):
         known = Tagger.of(start.decoder)
         return [known.judge(of_view) for of_view in pooled], None, start.classes
     seen = {photo.sha256: labels[photo.sha256] for photo in photos if photo.sha256 in labels}
@@ -220,13 +220,51 @@ def _imagine(
     )
 
 
+def choose_vocabulary(collections: Sequence[Collection], known: Vocabulary | None, least: int) -> Vocabulary:
+    """The words that captions have `least` times or more; those of a start first, in their order."""
+    words = [tokenise(caption) for one in collections for caption in _captions_of(one.train)]
+    vocabulary = extend_vocabulary(known, words, least) if known else build_vocabulary(words, least)
+    say(f"{len(vocabulary)} words{f', {len(vocabulary) - len(known)} of them new' if known else ''}")
+    return vocabulary
+
+
+def find_captions(
+    photos: Sequence[Photo],
+    labels: Mapping[str, LabelledPhoto],
+    texts: Sequence[tuple[str, str]],
+    tags: Sequence[str],
+    evidence: Floats,
+) -> Sequence[Photo]:
+    """The photos, those with labels with captions that were written of others, by the evidence [P, G] for `tags`;
+    without where none was found.
+    """
+    if not labels or not photos:
+        return photos
+    finder = CaptionFinder([caption for _, caption in texts] + _captions_of(photos), tags)
+    captioned = caption_labelled(photos, labels, finder, evidence)
+    found = sum(bool(photo.captions) for photo in captioned if photo.sha256 in labels)
+    say(f"Captions were found for {found} photos with labels")
+    return captioned
+
+
+def list_common(photos: Sequence[Photo], texts: Sequence[tuple[str, str]]) -> frozenset[str]:
+    """The sequences of three words that people write; none where there is no text to learn them from."""
+    return find_common([caption for _, caption in texts] + _captions_of(photos)) if texts else frozenset()
+
+
 def _captions_of(photos: Sequence[Photo]) -> list[str]:
     return [caption for photo in photos for caption in photo.captions]
 
 
-def _count_by_collection(collections: Sequence[Collection], kept: Sequence[bool]) -> list[int]:
+def count_by_collection(collections: Sequence[Collection], kept: Sequence[bool]) -> list[int]:
+    """How many training photos of each are kept, where they stand one collection after the other."""
     ends = np.cumsum([len(one.train) for one in collections])
     return [int(part.sum()) for part in np.split(np.array(kept, int), ends[:-1])]
+
+
+def list_dev_sets(collections: Sequence[Collection]) -> list[DevSet]:
+    """What judges: the dev photos of each collection that has some."""
+    return [_judge_by(one) for one in collections if one.dev]
 
 
 def _judge_by(one: Collection) -> DevSet:

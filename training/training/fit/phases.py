@@ -7,6 +7,7 @@ phase did is thrown away where dev does not gain by it.
 import hashlib
 import math
 from collections.abc import Callable, Sequence
+from itertools import product
 
 import numpy as np
 
@@ -80,7 +81,7 @@ class Phases:
         with open_rewards(material.photos, reward, accepted, material.common) as rewards:
             batches = SampledBatches(
                 Sampler(self.decoder),
-                self._photos(config),
+                self._photos(config, config.hidden_cells),
                 rewards,
                 material.vocabulary,
                 config,
@@ -103,20 +104,25 @@ class Phases:
         return dev.tune(self.decoder)
 
     def finish(self) -> Tuned:
-        """Have the decoder trust its tags as far as dev is best, and what serving would then score."""
-        return self._choose_trust(self.tune)
+        """Have the decoder trust its tags and weigh the names of classes as dev is best, and what serving would then
+        score.
+        """
+        config, evidence = self._config.tags, self.decoder.evidence
+        if evidence is None:
+            return self.tune()
+        weights = config.class_weights if evidence.classes else (1.0,)
+        return choose_evidence(evidence, list(product(config.more_trust, weights)), self.tune)
 
     def _rate(self) -> Tuned:
         """How good the decoder would be with its tags trusted as suits it best; its weights stay as they are."""
-        learnt = read_weights(self.decoder)
+        evidence, learnt = self.decoder.evidence, read_weights(self.decoder)
+        if evidence is None:
+            return self._dev.tune(self.decoder)
+        offers = [(more, None) for more in self._config.tags.more_trust]
         try:
-            return self._choose_trust(lambda: self._dev.tune(self.decoder))
+            return choose_evidence(evidence, offers, lambda: self._dev.tune(self.decoder))
         finally:
             write_weights(self.decoder, learnt)
-
-    def _choose_trust(self, tune: Callable[[], Tuned]) -> Tuned:
-        evidence = self.decoder.evidence
-        return choose_trust(evidence, self._config.tags.more_trust, tune) if evidence else tune()
 
     def _keep(self, score: float, phase: str) -> None:
         """Put the decoder back to where it was unless dev gained by a phase."""
@@ -126,25 +132,36 @@ class Phases:
             say(f"{phase} gained nothing on dev; the model stays as it was")
             write_weights(self.decoder, self._weights)
 
-    def _photos(self, config: ScheduleConfig) -> TrainingPhotos:
+    def _photos(self, config: ScheduleConfig, hidden: float = 0.0) -> TrainingPhotos:
         material = self._material
         shares = [one.source.share for one in material.collections]
         mixture = Mixture(material.counts, shares, config.photos_per_batch, config.least_batches)
-        return TrainingPhotos(material.photos, mixture, material.views, self._load, material.evidence)
+        return TrainingPhotos(material.photos, mixture, material.views, self._load, material.evidence, hidden)
 
     def _load(self, photos: Sequence[PhotoView]) -> Floats:
         return self._last_block.encode(self._material.maps.load(photos))
 
 
-def choose_trust(evidence: Evidence, offers: Sequence[float], tune: Callable[[], Tuned]) -> Tuned:
-    """Add to the trust in tags what of `offers` scores best by `tune`, the first of equals; how good that is."""
+def choose_evidence(
+    evidence: Evidence, offers: Sequence[tuple[float, float | None]], tune: Callable[[], Tuned]
+) -> Tuned:
+    """Trust tags by so much more, and weigh classes, None as they are, as what of `offers` scores best by `tune`, the
+    first of equals; how good that is.
+    """
     learnt = evidence.read_trust()
-    tuned = {}
-    for more in offers:
+
+    def take(offer: tuple[float, float | None]) -> None:
+        more, weight = offer
         evidence.write_trust(learnt + more)
-        tuned[more] = tune()
-    best = max(tuned, key=lambda more: tuned[more].score)
-    evidence.write_trust(learnt + best)
+        if weight is not None:
+            evidence.write_class_weight(weight)
+
+    tuned = {}
+    for offer in offers:
+        take(offer)
+        tuned[offer] = tune()
+    best = max(tuned, key=lambda offer: tuned[offer].score)
+    take(best)
     return tuned[best]
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -38,12 +39,13 @@ class PixelStore:
 
 
 class PixelPhotos:
-    """The training split as pixels, with what is drawn for a view of each photo."""
+    """Training photos as pixels, with what is drawn for a view of each, and what is known of each photo."""
 
-    def __init__(self, photos: Sequence[Photo], store: PixelStore, batch: int) -> None:
-        """`batch`: photos of one."""
-        self.photos, self._store = photos, store
-        self.mixture = Mixture([len(photos)], None, batch)
+    def __init__(
+        self, photos: Sequence[Photo], mixture: Mixture, store: PixelStore, known: Sequence[npt.NDArray[Any]] = ()
+    ) -> None:
+        """`known`: arrays [photos, …], whose rows are inputs after the draws."""
+        self.photos, self.mixture, self._store, self._known = photos, mixture, store, known
         self._one_sided = np.array([not may_be_mirrored(photo) for photo in photos])
 
     def draw_views(self, random: np.random.Generator) -> Draws:
@@ -53,5 +55,6 @@ class PixelPhotos:
         return draws
 
     def load_inputs(self, places: Places, views: Draws) -> Inputs:
-        """Pixels uint8 [P, S, S, 3] and draws [P, 9] of the photos at `places`."""
-        return self._store.load([self.photos[place] for place in places]), views[places]
+        """Pixels uint8 [P, S, S, 3], draws [P, 9] and what is known of the photos at `places`."""
+        pixels = self._store.load([self.photos[place] for place in places])
+        return pixels, views[places], *(known[places].astype(np.float32) for known in self._known)

@@ -14,23 +14,25 @@ from training.progress import say
 
 @dataclass(frozen=True, slots=True)
 class Taught:
-    """Weights that a stage leaves, those of a `Body` that can be trained, and their dev CIDEr × 100."""
+    """Weights that a stage leaves, those of a `Body` that can be trained, and their dev score."""
 
     weights: Arrays
-    cider: float
+    score: float
 
 
 class Stages:
     """Where stages are kept: in folders by what shapes them, so that no other settings ever find them."""
 
-    def __init__(self, folder: Path, config: TrainingConfig, dataset_digest: str) -> None:
+    def __init__(self, folder: Path, config: TrainingConfig, digest: str) -> None:
+        """`digest`: of what is learnt from and begun with."""
         self._folder = folder
-        text = config.model_dump_json(include={"vocabulary", "encoder", "decoder", "fitting"}) + dataset_digest
+        text = config.model_dump_json(include={"vocabulary", "encoder", "decoder", "fitting"}) + digest
         settings = config.end_to_end.model_dump()
         critical = {name: value for name, value in settings.items() if name.startswith("critical_")}
         teaching = {name: value for name, value in settings.items() if name not in critical}
         self._teaching = _digest(f"{text} {teaching}")
-        self._critical = _digest(f"{text} {settings} {config.self_critical.model_dump_json()}")
+        rewards = config.reward.model_dump_json() + config.self_critical.model_dump_json()
+        self._critical = _digest(f"{text} {settings} {rewards}")
 
     def take(self, name: str, make: Callable[[], Taught]) -> Taught:
         """What an earlier run made of a stage of teaching, or what `make` makes of it now."""
@@ -38,11 +40,11 @@ class Stages:
         if not path.exists():
             made = make()
             path.parent.mkdir(parents=True, exist_ok=True)
-            save_arrays(path, made.weights | {"cider": np.array(made.cider)})
+            save_arrays(path, made.weights | {"score": np.array(made.score)})
         weights = read_arrays(path.read_bytes())
-        cider = float(weights.pop("cider"))
-        say(f"{name}: dev CIDEr {cider:.1f}")
-        return Taught(weights, cider)
+        score = float(weights.pop("score"))
+        say(f"{name}: dev score {score:.1f}")
+        return Taught(weights, score)
 
     def open(self, name: str) -> Path:
         """The folder of self-critical training."""

@@ -3,7 +3,7 @@ with the folder that end-to-end training leaves (`training.fit.end_to_end`).
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from keras import ops
 from photocaption.model.manifest import MANIFEST_NAME, Manifest
 from photocaption.model.vocabulary import Vocabulary
 from training.arrays import Arrays, read_arrays, save_arrays
+from training.data.words import TOKENS
 from training.encoder import weight_deltas
 from training.errors import TrainingError
 from training.fit.decoder_import import read_decoder
@@ -22,6 +23,7 @@ from training.models.decoder import Decoder
 
 _ENCODER = "encoder.npz"
 _DECODER = "decoder.npz"
+_WORDS = "vocabulary.json"
 _RECORD = "start.json"
 _TAGGER = frozenset({"tagger", "classes", "evidence"})
 _OF_TAGS = _TAGGER | {"gist", "trust"}
@@ -31,8 +33,8 @@ _TABLES = ("embedding/table", "embedding/bias")
 @dataclass(frozen=True, slots=True)
 class Start:
     """What is known already: `tuned`, what fine-tuning changed in the encoder (`training.encoder.weight_deltas`); the
-    weights of the decoder by the last two parts of their path; a record of how they came about. Of a bundle also where
-    it is, what it says of itself, its words, the token ids of its tags, and the heads of its attention.
+    weights of the decoder by the last two parts of their path; a record of how they came about; its words, and the
+    token ids of its tags. Of a bundle also where it is, what it says of itself, and the heads of its attention.
     """
 
     tuned: Arrays = field(default_factory=dict)
@@ -48,6 +50,16 @@ class Start:
     def classes(self) -> int:
         """How many classes of subjects its tagger tells apart."""
         return len(self.decoder.get("classes/bias", ()))
+
+    def keeps_tagger(self, *, labels: bool) -> bool:
+        """Whether its tagger stays: fitted anew on photos without `labels`, that of a bundle would forget theirs; and
+        the encoder that end-to-end training leaves has learnt to show its tags to this one.
+        """
+        return bool(self.tags) and not (self.bundle and labels)
+
+    def read_tuned(self) -> Arrays:
+        """What fine-tuning changed in the encoder, of a bundle too. Raises TrainingError where its file is missing."""
+        return weight_deltas.read_tuned(self.bundle, self.manifest) if self.bundle and self.manifest else self.tuned
 
     def teach(self, decoder: Decoder, *, tagger: bool = True) -> None:
         """Put the weights into a decoder, whose vocabulary may have more words at its end, and which may have tags
@@ -84,11 +96,20 @@ def _extend(known: np.ndarray, fresh: np.ndarray) -> np.ndarray:
     return np.concatenate([known, added * (known.std() / max(float(added.std()), 1e-9)) if len(added) else added])
 
 
-def write_start(folder: Path, tuned: Arrays, decoder: Mapping[str, Any], record: Mapping[str, Any]) -> None:
+def write_start(
+    folder: Path,
+    tuned: Arrays,
+    decoder: Mapping[str, Any],
+    record: Mapping[str, Any],
+    vocabulary: Vocabulary,
+    tags: Sequence[int] = (),
+) -> None:
     """Write a folder from which `read_start` reads the same."""
     folder.mkdir(parents=True, exist_ok=True)
     weight_deltas.save(folder / _ENCODER, tuned)
     save_arrays(folder / _DECODER, {shorten(path): weights for path, weights in decoder.items()})
+    words = {"words": vocabulary.words, "tags": list(map(int, tags))}
+    (folder / _WORDS).write_text(json.dumps(words, ensure_ascii=False, indent=0) + "\n", encoding="utf-8")
     (folder / _RECORD).write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
 
 
@@ -104,7 +125,8 @@ def read_start(folder: Path) -> Start:
         return Start({}, known.weights, record, folder, known.manifest, known.vocabulary, known.tags, known.heads)
     try:
         tuned, decoder = (read_arrays((folder / name).read_bytes()) for name in (_ENCODER, _DECODER))
-        record = json.loads((folder / _RECORD).read_text(encoding="utf-8"))
-    except (OSError, ValueError, BadZipFile) as error:
+        words, record = (json.loads((folder / name).read_text(encoding="utf-8")) for name in (_WORDS, _RECORD))
+        vocabulary, tags = Vocabulary(tuple(words["words"]), TOKENS), tuple(words["tags"])
+    except (OSError, ValueError, KeyError, TypeError, BadZipFile) as error:
         raise TrainingError(f"{folder} is neither a bundle nor what end-to-end training leaves: {error}") from error
-    return Start(tuned, decoder, record)
+    return Start(tuned, decoder, record, vocabulary=vocabulary, tags=tags)

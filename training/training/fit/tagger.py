@@ -10,15 +10,13 @@ from typing import Any
 
 import keras
 import numpy as np
-from keras import ops
 
 from photocaption.model.runtime import Floats
 from training.arrays import Arrays
 from training.config import TagsConfig
-from training.data.tags import UNKNOWN, Shown
+from training.data.tags import Shown
 from training.fit.classes import Classes
-from training.models.decoder import Tensor
-from training.models.evidence import Evidence
+from training.models.evidence import Evidence, score_tags
 
 _BATCH = 256
 _SCALE = 40.0  # pooled features have unit length: so large, a step moves logits as far as it does those of other layers
@@ -64,20 +62,13 @@ def fit_tagger(pooled: Floats, shown: Shown, config: TagsConfig, seed: int, clas
     model = keras.Model(inputs, layer(inputs[0]) + inputs[1])
     batches = max(1, len(pooled) // _BATCH)
     rate = keras.optimizers.schedules.CosineDecay(config.learning_rate, config.epochs * batches)
-    model.compile(keras.optimizers.AdamW(rate, weight_decay=config.weight_decay), _score_tags)
+    model.compile(keras.optimizers.AdamW(rate, weight_decay=config.weight_decay), score_tags)
     random = np.random.default_rng(seed)
     for _ in range(config.epochs):
         for rows in random.permutation(len(pooled))[: batches * _BATCH].reshape(batches, -1):
             model.train_on_batch([value[rows] for value in values], shown[rows])
     kernel, bias = layer.get_weights()
     return Tagger(_join(kernel * _SCALE, bias), classes)
-
-
-def _score_tags(shown: Tensor, logits: Tensor) -> Tensor:
-    """Cross-entropy [P] of what is known, in nats, summed over tags."""
-    known = ops.cast(shown != UNKNOWN, logits.dtype)
-    losses = ops.relu(logits) - logits * shown + ops.softplus(-ops.abs(logits))
-    return ops.sum(losses * known, axis=-1)
 
 
 def _join(kernel: Any, bias: Any) -> Floats:  # noqa: ANN401 - arrays of NumPy or Keras

@@ -1,6 +1,7 @@
 """The models of end-to-end training: the encoder and the decoder as one, and how they learn.
 
-Shapes: P photos, C captions, T words, S the side of the stored pixels, N grid cells, V words of the vocabulary.
+Shapes: P photos, C captions, T words, S the side of the stored pixels, N grid cells, V words of the vocabulary, G of
+them tags, K classes.
 """
 
 from collections.abc import Iterator, Sequence
@@ -12,10 +13,13 @@ import keras
 import numpy as np
 from keras import ops
 
+from training.arrays import Arrays
 from training.config import EndToEndConfig
 from training.data.jpeg import compress
+from training.encoder import weight_deltas
 from training.encoder.xception import load_xception
 from training.models.decoder import Decoder, Tensor
+from training.models.evidence import Evidence, pool, score_tags
 
 _MIDDLE = 127.5
 _EVEN = 0.5
@@ -28,6 +32,7 @@ AS_IT_IS = np.array([1, 0, 1, 0, 1, 0, 0.5, 0.5, 0], np.float32)
 """What is drawn for the whole picture, unchanged."""
 
 MIRROR = DRAWN.index("mirror")
+_WORN = MIRROR + 1  # what is drawn before it says which part of the picture is seen, and what follows how
 
 
 class RandomView(keras.layers.Layer):  # type: ignore[misc]  # Keras is untyped
@@ -89,11 +94,6 @@ class Body(keras.Model):  # type: ignore[misc]  # Keras is untyped
         self.blocks, self.decoder = blocks, decoder
         self.built = True  # its parts are
 
-    def call(self, inputs: tuple[Tensor, Tensor], training: bool = False) -> Tensor:
-        """Logits [P, C, T, V] of the word after each of `tokens` [P, C, T], given what the stem made of photos."""
-        grids, tokens = inputs
-        return self.decoder((self.encode(grids), tokens), training=training)
-
     def encode(self, grids: Tensor) -> Tensor:
         """Features float32 [P, N, channels]; the statistics of batch normalisation stay ImageNet's."""
         features = ops.cast(self.blocks(grids, training=False), "float32")
@@ -102,11 +102,14 @@ class Body(keras.Model):  # type: ignore[misc]  # Keras is untyped
 
 
 class EndToEnd(keras.Model):  # type: ignore[misc]  # Keras is untyped
-    """From pixels and words to the next words. The stem, the encoder's first blocks, stays as ImageNet left it."""
+    """From pixels and words to the next words. The stem, the encoder's first blocks, stays as ImageNet left it.
 
-    def __init__(self, view: RandomView, stem: keras.Model, body: Body) -> None:
+    Losses of its own keep the features what they should be beside good for captions: see `EndToEndConfig`.
+    """
+
+    def __init__(self, view: RandomView, stem: keras.Model, body: Body, config: EndToEndConfig) -> None:
         super().__init__(name="end_to_end")
-        self.view, self.stem, self.body = view, stem, body
+        self.view, self.stem, self.body, self._config = view, stem, body, config
         stem.trainable = False
         self.built = True  # its parts are
 
@@ -115,21 +118,48 @@ class EndToEnd(keras.Model):  # type: ignore[misc]  # Keras is untyped
         """What writes."""
         return self.body.decoder
 
-    def call(self, inputs: tuple[Tensor, Tensor, Tensor], training: bool = False) -> Tensor:
-        """Logits [P, C, T, V] of pixels uint8 [P, S, S, 3], the draws of their views [P, 9] and tokens [P, C, T]."""
-        pixels, draws, tokens = inputs
-        return self.body((self._begin(pixels, draws), tokens), training=training)
+    def call(self, inputs: Sequence[Tensor], training: bool = False) -> Tensor:
+        """Logits [P, C, T, V] of pixels uint8 [P, S, S, 3], the draws of their views [P, 9], of a decoder with
+        evidence what the photos show [P, G] (`training.data.tags`) and the chances of classes [P, K], and tokens
+        [P, C, T].
+        """
+        pixels, draws, *known, tokens = inputs
+        features = self.encode(pixels, draws)
+        if self._config.steadiness:
+            other = self.encode(pixels[::2], _wear_otherwise(draws)[::2])  # every other photo says enough
+            self.add_loss(self._config.steadiness * measure_change(features[::2], other))
+        seen = self.decoder.evidence
+        evidence = [self._look_for(seen, pool(features), *known)] if seen else []
+        return self.decoder((features, *evidence, tokens), training=training)
 
-    def encode(self, pixels: Tensor, draws: Tensor) -> Tensor:
+    def encode(self, pixels: Tensor, draws: Tensor, *_: Tensor) -> Tensor:
         """Features [P, N, channels] of views of pixels."""
-        return self.body.encode(self._begin(pixels, draws))
+        return self.body.encode(self.stem(self.view(pixels, draws), training=False))
 
     def reseed(self, epoch: int) -> None:
         """As the decoder's."""
         self.decoder.reseed(epoch)
 
-    def _begin(self, pixels: Tensor, draws: Tensor) -> Tensor:
-        return self.stem(self.view(pixels, draws), training=False)
+    def _look_for(self, seen: Evidence, pooled: Tensor, shown: Tensor, *kept: Tensor) -> Tensor:
+        """Evidence [P, G], which captions do not change: they would teach it what is said, not what is seen."""
+        evidence, classes = seen.recognise_pooled(pooled), seen.weigh_classes(pooled)
+        self.add_loss(self._config.tags * ops.mean(score_tags(shown, evidence)))
+        if classes is not None:
+            self.add_loss(-self._config.classes * ops.mean(ops.sum(kept[0] * classes, axis=-1)))
+        return ops.stop_gradient(evidence)
+
+
+def _wear_otherwise(draws: Tensor) -> Tensor:
+    """Draws of the same parts of the photos, worn as their neighbours are."""
+    return ops.concatenate([draws[:, :_WORN], ops.roll(draws[:, _WORN:], 1, axis=0)], axis=1)
+
+
+def measure_change(features: Tensor, other: Tensor) -> Tensor:
+    """The mean squared distance of features [P, N, channels] of two views of each photo, in parts of that between a
+    photo and the mean of all.
+    """
+    apart = ops.mean(ops.square(features - ops.mean(features, axis=0, keepdims=True)))
+    return ops.mean(ops.square(features - other)) / (apart + keras.config.epsilon())
 
 
 class TwoRateAdamW(keras.optimizers.AdamW):  # type: ignore[misc]  # Keras is untyped
@@ -180,10 +210,13 @@ def _policy(name: str) -> Iterator[None]:
         keras.config.set_dtype_policy(usual)
 
 
-def split_xception(size: int, cache: Path, config: EndToEndConfig) -> tuple[keras.Model, keras.Model]:
-    """Xception with ImageNet's weights in two: the stem, and the blocks that learn. Raises WeightsError."""
+def split_xception(size: int, cache: Path, config: EndToEndConfig, tuned: Arrays) -> tuple[keras.Model, keras.Model]:
+    """Xception in two: the stem, and the blocks that learn; with ImageNet's weights and what fine-tuning changed in
+    them (`training.encoder.weight_deltas`). Raises WeightsError.
+    """
     with _policy(config.precision):
         network = load_xception(size, cache)
+        weight_deltas.add(network, tuned)
         border = next(layer for layer in network.layers if layer.name.startswith(f"block{config.first_block}_")).input
         stem, blocks = keras.Model(network.input, border), keras.Model(border, network.output)
     for layer in blocks.layers:

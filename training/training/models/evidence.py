@@ -19,6 +19,8 @@ import keras
 import numpy as np
 from keras import ops
 
+from training.data.tags import UNKNOWN
+
 Tensor = Any  # a tensor of whichever backend runs
 
 _LIMIT = 6.0  # of evidence as an addition to logits: e^6 says it all
@@ -30,7 +32,8 @@ def pool(features: Tensor) -> Tensor:
     """A photo as one vector float32 [P, channels] of unit length: square roots of the mean of features [P, N,
     channels]. The root keeps one strong channel from drowning the others (Arandjelović and Zisserman 2012).
     """
-    roots = ops.sqrt(ops.mean(ops.relu(ops.cast(features, "float32")), axis=1))
+    means = ops.mean(ops.relu(ops.cast(features, "float32")), axis=1)
+    roots = ops.sqrt(ops.maximum(means, _TINY**2))  # whose slope at zero has no end
     return roots / (ops.norm(roots, axis=-1, keepdims=True) + _TINY)
 
 
@@ -66,6 +69,12 @@ class Evidence(keras.layers.Layer):  # type: ignore[misc]  # Keras is untyped
             return evidence
         return evidence + name_classes(self.classes(pooled), self.names)
 
+    def weigh_classes(self, pooled: Tensor) -> Tensor | None:
+        """The logarithms [P, K] of how likely each class is, of features that are pooled [P, channels]; None where no
+        classes are known.
+        """
+        return None if self.classes is None else ops.log_softmax(self.classes(pooled), axis=-1)
+
     def summarise(self, evidence: Tensor, table: Tensor) -> Tensor:
         """The vectors [P, D] of the probable tags of photos, added up, from the table [V, D] of word vectors."""
         vectors = ops.take(table, self.tags, axis=0)
@@ -84,6 +93,11 @@ class Evidence(keras.layers.Layer):  # type: ignore[misc]  # Keras is untyped
         """Trust tags more or less, whatever the state."""
         self.trust.bias.assign([bias])
 
+    def write_class_weight(self, weight: float) -> None:
+        """How much the chance of a class counts for each of its names."""
+        if self.names is not None:
+            self.names.assign(weight * ops.cast(self.names > 0, "float32"))
+
     def add(self, logits: Tensor, states: Tensor, words: Tensor) -> Tensor:
         """Logits [P·Q, V] with the evidence for words [P, V], as far as states [P·Q, D] trust it."""
         trust = ops.reshape(self.trust(states), (ops.shape(words)[0], -1, 1))
@@ -93,6 +107,15 @@ class Evidence(keras.layers.Layer):  # type: ignore[misc]  # Keras is untyped
 def name_classes(logits: Tensor, names: Tensor) -> Tensor:
     """What tags get [P, G] for the chance that a photo shows a class that they name, from logits [P, K] of classes that
     exclude each other: 4.6 where that is certain, and nothing where it is out of the question. `names` [K, G] has 1 for
-    each name of a class.
+    each name of a class, or more, as if the class were so many times as likely.
     """
     return ops.log(1 + ops.matmul(ops.softmax(logits, axis=-1), names) / _HARDLY)
+
+
+def score_tags(shown: Tensor, evidence: Tensor) -> Tensor:
+    """The loss [P] of evidence [P, G] for what photos show [P, G] (`training.data.tags`): cross-entropy of what is
+    known, in nats, summed over tags.
+    """
+    known = ops.cast(shown != UNKNOWN, evidence.dtype)
+    losses = ops.relu(evidence) - evidence * shown + ops.softplus(-ops.abs(evidence))
+    return ops.sum(losses * known, axis=-1)

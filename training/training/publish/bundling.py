@@ -102,7 +102,6 @@ def _keep_differences(job: Job, trained: Trained) -> dict[str, Any]:
 
 def _write_files(job: Job, trained: Trained, folder: Path) -> None:
     from training.encoder.export import build_encoder
-    from training.encoder.plain_encoder import read_tuned
     from training.publish.decoder_export import export_decoder, export_saved_model
 
     (folder / ENCODER).write_bytes(trained.encoder.read(ENCODER))
@@ -110,9 +109,7 @@ def _write_files(job: Job, trained: Trained, folder: Path) -> None:
     words = json.dumps(trained.material.vocabulary.words, ensure_ascii=False, indent=0)
     (folder / VOCABULARY).write_text(words + "\n", encoding="utf-8")
     if job.saved_model:
-        start = job.start
-        tuned = read_tuned(start.bundle, start.manifest) if start.bundle and start.manifest else trained.encoder.tuned
-        encoder = build_encoder(trained.encoder.image.height, job.cache, tuned)
+        encoder = build_encoder(trained.encoder.image.height, job.cache, job.start.read_tuned())
         export_saved_model(encoder, trained.decoder, trained.encoder.image, trained.encoder.features, folder)
 
 
@@ -123,6 +120,7 @@ def _describe(job: Job, trained: Trained, folder: Path, beside: dict[str, Any]) 
         length_penalty=trained.length_penalty,
         max_length=config.vocabulary.max_length,
         repeatable_words=None if repeatable is None else known_words(repeatable, trained.material.vocabulary),
+        unfinished_words=known_words(config.decoding.unfinished_words, trained.material.vocabulary),
     )
     return Manifest(
         schema_version=1,
@@ -197,8 +195,8 @@ def _calibrate(evaluations: Sequence[Scored]) -> tuple[Calibration | None, list[
     calibration = fit_calibration([mean for mean, _ in inputs], [one for _, one in inputs], goods)
 
     def state(description: Description) -> Description:
-        mean, evidence = _calibration_inputs(description)
-        return replace(description, confidence=calibrate(mean, calibration, evidence=evidence))
+        mean, strongest = _calibration_inputs(description)
+        return replace(description, confidence=calibrate(mean, calibration, strongest=strongest))
 
     return calibration, [
         replace(one, descriptions={photo: state(description) for photo, description in one.descriptions.items()})
@@ -224,5 +222,5 @@ def _bin(evaluations: Sequence[Evaluation]) -> list[Bin]:
 
 
 def _calibration_inputs(description: Description) -> tuple[float, float]:
-    """The mean log-probability of a caption's tokens, the end counted, and the evidence for its words."""
-    return description.log_probability / (len(description.words) + 1), description.evidence
+    """The mean log-probability of a caption's tokens, the end counted, and the highest evidence for its words."""
+    return description.log_probability / (len(description.words) + 1), description.strongest

@@ -28,7 +28,7 @@ from photocaption.model.top_k import argsort_top_k
 
 # Stands in for -inf and NaN, where a decoder's arithmetic fails, so that even then the search ends, with a sentence.
 _LOWEST = np.float32(-1e4)
-_NEVER_EMITTED = 3
+_NEVER_EMITTED = 4  # the special tokens, the end among them where nothing may end yet
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,8 @@ class SearchOptions:
 
     `beam_width`: live hypotheses of a photo, at least 1; `length_penalty`: α ≥ 0; `max_length`: most words of a
     sentence; `results`: most hypotheses returned for a photo; `attention`: whether they keep their attention;
-    `repeatable`: the only tokens that a sentence may hold twice, None for all of them; `lookahead`: how many further
+    `repeatable`: the only tokens that a sentence may hold twice, None for all of them; `unfinished`: those after which
+    none ends, unless it is as long as may be; `lookahead`: how many further
     words a live hypothesis is granted free of cost when it is judged whether it can still win. None grants all that
     `max_length` leaves: it never misses a better sentence, and takes the most steps.
     """
@@ -48,6 +49,7 @@ class SearchOptions:
     results: int = 1
     attention: bool = False
     repeatable: Collection[int] | None = None
+    unfinished: Collection[int] = ()
     lookahead: int | None = None
 
 
@@ -57,7 +59,8 @@ class Hypothesis:
 
     `tokens`: its words, without start and end; `log_probabilities`: one for each word and, last, for the end;
     `log_probability`: their sum; `score`: what it is ranked by; `attention`: [words, cells], None when not asked for or
-    absent; `evidence`: the mean log-odds, from the photo alone, of those words that a tagger knows, 0 without any.
+    absent; `evidence`: the mean log-odds, from the photo alone, of those words that a tagger knows, and
+    `strongest` the highest, 0 without any.
     """
 
     tokens: tuple[int, ...]
@@ -66,6 +69,7 @@ class Hypothesis:
     score: float
     attention: Floats | None = None
     evidence: float = 0.0
+    strongest: float = 0.0
 
     def rank(self, length_penalty: float) -> float:
         """What another length penalty would rank it by."""
@@ -132,15 +136,15 @@ def _weigh_evidence(pools: list[list[Hypothesis]], log_odds: Floats | None) -> l
     """`log_odds` [P, V]: how likely each photo shows each word, 0 for words that no tagger knows."""
     if log_odds is None:
         return pools
-    return [
-        [replace(hypothesis, evidence=_mean_known(row[list(hypothesis.tokens)])) for hypothesis in pool]
-        for pool, row in zip(pools, log_odds, strict=True)
-    ]
+    return [[_weigh_words(hypothesis, row) for hypothesis in pool] for pool, row in zip(pools, log_odds, strict=True)]
 
 
-def _mean_known(log_odds: Floats) -> float:
-    known = log_odds[log_odds != 0]
-    return float(known.mean()) if len(known) else 0.0
+def _weigh_words(hypothesis: Hypothesis, log_odds: Floats) -> Hypothesis:
+    of_words = log_odds[list(hypothesis.tokens)]
+    known = of_words[of_words != 0]
+    if not len(known):
+        return hypothesis
+    return replace(hypothesis, evidence=float(known.mean()), strongest=float(known.max()))
 
 
 def _last_tokens(rows: Sequence[_PhotoSearch], tokens: SpecialTokens) -> npt.NDArray[np.int32]:
@@ -210,23 +214,29 @@ def _pick_best(
     count = 2 * options.beam_width
     best: list[_Successor] = []
     for place, beam in enumerate(beams):
-        forbidden = _list_forbidden(beam.words, options.repeatable, tokens)
-        allowed = [
+        forbidden = _list_forbidden(beam.words, options, tokens)
+        successors = [
             _Successor(beam.total + value, place, token, value)
             for token, value in zip(offered[place], log_probabilities[place], strict=True)
-            if token not in forbidden
         ]
+        allowed = [one for one in successors if one.token not in forbidden]
+        if beam.words and not allowed:  # all words are used up: better unfinished than none
+            allowed = [one for one in successors if one.token == tokens.end]
         best += allowed[:count]
     return sorted(best, key=lambda one: -one.total)[:count]
 
 
-def _list_forbidden(words: tuple[int, ...], repeatable: Collection[int] | None, tokens: SpecialTokens) -> set[int]:
-    """What a sentence of these words cannot go on with: its last word, and every other that it may not have twice."""
+def _list_forbidden(words: tuple[int, ...], options: SearchOptions, tokens: SpecialTokens) -> set[int]:
+    """What a sentence of these words cannot go on with: its last word, every other that it may not have twice, and its
+    end where something has to follow.
+    """
     never = {tokens.padding, tokens.start, tokens.unknown}
     if not words:
         return never | {tokens.end}
-    if repeatable is not None:
-        never.update(word for word in words if word not in repeatable)
+    if options.repeatable is not None:
+        never.update(word for word in words if word not in options.repeatable)
+    if words[-1] in options.unfinished and len(words) < options.max_length:
+        never.add(tokens.end)
     never.add(words[-1])
     return never
 

@@ -11,14 +11,17 @@ def rate(hypothesis: Hypothesis, calibration: Calibration | None) -> float:
     calibrated where the bundle is.
     """
     mean = hypothesis.log_probability / len(hypothesis.log_probabilities)
-    return calibrate(mean, calibration, evidence=hypothesis.evidence)
+    return calibrate(mean, calibration, evidence=hypothesis.evidence, strongest=hypothesis.strongest)
 
 
-def calibrate(mean: float, calibration: Calibration | None, *, evidence: float = 0.0) -> float:
-    """Confidence from the mean log-probability of a sentence's tokens and the mean log-odds of its words."""
+def calibrate(mean: float, calibration: Calibration | None, *, evidence: float = 0.0, strongest: float = 0.0) -> float:
+    """Confidence from the mean log-probability of a sentence's tokens, and the mean and the highest log-odds of its
+    words.
+    """
     if calibration is None:
         return math.exp(min(mean, 0.0))
-    return _sigmoid(calibration.intercept + calibration.slope * mean + calibration.evidence * evidence)
+    of_words = calibration.evidence * evidence + calibration.strongest * strongest
+    return _sigmoid(calibration.intercept + calibration.slope * mean + of_words)
 
 
 def _sigmoid(x: float) -> float:

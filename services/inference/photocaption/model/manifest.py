@@ -81,13 +81,14 @@ class SearchDefaults(_Section):
     """The search that the bundle was tuned for.
 
     `max_length` counts words, without the end token; `repeatable_words`: the only words that a caption may hold twice,
-    None for all of them.
+    None for all of them; `unfinished_words`: those with which none ends.
     """
 
     beam_width: int = Field(ge=1, le=MOST_BEAMS)
     length_penalty: float = Field(ge=0, le=2)
     max_length: int = Field(ge=1, le=100)
     repeatable_words: tuple[str, ...] | None = None
+    unfinished_words: tuple[str, ...] = ()
 
 
 class EncoderInfo(_Section):
@@ -106,7 +107,8 @@ class DecoderInfo(_Section):
 
 
 class Calibration(_Section):
-    """`confidence = sigmoid(intercept + slope × mean log-probability + evidence × mean log-odds)`, fitted on dev.
+    """`confidence = sigmoid(intercept + slope × mean log-probability + evidence × mean log-odds + strongest × highest
+    log-odds)`, fitted on dev.
 
     The log-odds are the tagger's, of a caption's words: what a sentence says may be fluent and not in the photo.
     """
@@ -114,6 +116,7 @@ class Calibration(_Section):
     slope: float
     intercept: float
     evidence: float = 0.0
+    strongest: float = 0.0
 
 
 class Manifest(_Section):

@@ -6,6 +6,9 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+# What TensorFlow logs before TF_CPP_MIN_LOG_LEVEL counts, and that there is no GPU.
+_START = r"/^WARNING: All log messages before absl::InitializeLog/d; /^I0000 /d; /failed call to cuInit/d"
+
 
 @contextmanager
 def sift_errors(noise: str) -> Iterator[None]:
@@ -27,3 +30,11 @@ def sift_errors(noise: str) -> Iterator[None]:
             sys.stderr.flush()
             os.dup2(terminal, 2)
             os.close(terminal)
+
+
+def start_keras() -> None:
+    """Import Keras, which imports its backend and looks for devices."""
+    with sift_errors(_START):
+        import keras
+
+        keras.distribution.list_devices()
