@@ -78,12 +78,13 @@ def test_a_silent_connection_is_closed(inference: FakeInference) -> None:
         assert silent.recv(100) == b""
 
 
-def test_a_body_far_over_the_limit_is_refused_before_it_is_sent(inference: FakeInference) -> None:
+@pytest.mark.parametrize("expected", [b"", b"Expect: 100-continue\r\n"])
+def test_a_body_far_over_the_limit_is_refused_before_it_is_sent(inference: FakeInference, expected: bytes) -> None:
     with (
         run_frontend(inference.url) as frontend,
         socket.create_connection(address_of(frontend.url), timeout=5) as client,
     ):
-        client.sendall(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 10000000000\r\n\r\n")
+        client.sendall(b"POST / HTTP/1.1\r\nHost: x\r\n%bContent-Length: 10000000000\r\n\r\n" % expected)
 
         answer = client.recv(2**16)
 

@@ -294,14 +294,17 @@ def test_beyond_it_whoever_keeps_a_connection_makes_room(tiny_bundle: Path, held
 
 
 def test_answers_that_nobody_reads_take_no_memory_and_end(tiny_bundle: Path) -> None:
-    with run_service(tiny_bundle, reading_seconds=2) as service, ExitStack() as stack:
+    with run_service(tiny_bundle, reading_seconds=5) as service, ExitStack() as stack:
         before = service.megabytes()
         readers = [stack.enter_context(RawConnection(service.port, reads=False)) for _ in range(100)]
         for reader in readers:
             reader.send(LARGE_ANSWER * 8)
-        time.sleep(1.5)
+        most = before
+        for _ in range(40):  # so that a busy machine gets to all of them
+            time.sleep(0.1)
+            most = max(most, service.megabytes())
 
-        assert service.megabytes() - before < 60  # an answer has 1.5 megabytes
+        assert most - before < 60  # an answer has 1.5 megabytes
         files = partial(service.metric, "process_open_fds")
         wait_for(lambda: files() < 60, lambda: f"{files()} files are open", seconds=30)
 

@@ -17,6 +17,7 @@ from photocaption.errors import CaptionError
 from training.config import TrainingConfig, load_config
 from training.data.dataset import SPLITS
 from training.errors import ConfigurationError, TrainingError
+from training.quiet import start_keras
 
 if TYPE_CHECKING:
     from training.data.collection import Source
@@ -175,6 +176,7 @@ def _add_datasets(parser: argparse.ArgumentParser) -> None:
 
 def _train(options: argparse.Namespace) -> None:
     config = load_config(options.config, options.settings)
+    start_keras()
     from training.pipeline import train  # after the settings are known to be good: TensorFlow takes seconds to import
 
     train(_read_job(options, config, "train"))
@@ -216,6 +218,7 @@ def _name_data(sources: Sequence["Source"], texts: Sequence[Path], teacher: Path
 
 def _train_end_to_end(options: argparse.Namespace) -> None:
     config = load_config(options.config, options.settings)
+    start_keras()
     from training.fit.end_to_end import train_end_to_end
 
     _warn_without_accelerator()
@@ -260,6 +263,7 @@ def _report(options: argparse.Namespace) -> None:
 
 
 def _renew(options: argparse.Namespace) -> None:
+    start_keras()
     from training.publish.renewing import renew_bundle
 
     renew_bundle(options.bundle, options.out)

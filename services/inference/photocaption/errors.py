@@ -67,7 +67,8 @@ class ImageDecoderError(NotReadyError):
 
 
 def release_frames(error: BaseException) -> None:
-    """Let go of what the functions held that an error has gone through.
+    """Let go of what the functions held that an error has gone through, all of which must have come to an end: one that
+    several requests wait for, as the model's, is not to be given here.
 
     An error keeps them, with the bytes of a photo, and some of them keep the error: memory that would be held until
     Python looks for such circles.

@@ -80,6 +80,11 @@ class TimedChannel(HTTPChannel):
             return False
         return accepted
 
+    def send_continue(self) -> None:
+        """Ask for the body, unless the request is refused: waitress would ask, and forget the refusal."""
+        if self.request is not None and self.request.error is None:
+            super().send_continue()
+
     def service(self) -> None:
         """Answer the first request, in a worker thread; close afterwards where others came too early."""
         super().service()

@@ -28,12 +28,13 @@ def install_error_handlers(app: FastAPI) -> None:
 
 
 def report(request: Request, error: Exception) -> Problem:
-    """Describe `error` for the client, count it, and log it when it is ours; what it went through is over."""
+    """Describe `error` for the client, count it, and log it when it is ours; else let go of what it went through."""
     problem = problems.to_problem(error)
     request.app.state.service.metrics.rejections.labels(problem.slug).inc()
     if problem.status == problems.INTERNAL.status:
         _log.error("unexpected error", exc_info=error)
-    release_frames(error)
+    else:
+        release_frames(error)
     return problem
 
 
