@@ -62,7 +62,7 @@ def test_the_model_card_is_that_of_the_bundle_and_the_documents_give_its_scores(
         ("dog", {"dog", "shepherd"}),
         ("cow", {"cow"}),
         ("kitten", {"cat", "kitten"}),
-        pytest.param("horses", {"horses"}, marks=pytest.mark.xfail(strict=True, reason='they are "a group of dogs"')),
+        pytest.param("horses", {"horses"}, marks=pytest.mark.xfail(reason='they are "a group of dogs"')),
     ],
 )
 def test_the_default_bundle_says_something_sensible(photo: str, expected: set[str]) -> None:
