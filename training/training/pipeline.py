@@ -14,7 +14,6 @@ import keras
 from photocaption.captioner import Captioner
 from photocaption.model.manifest import Manifest
 from training.data.collection import Collection, read_collections
-from training.data.texts import digest_text
 from training.data.words import spell_vocabulary
 from training.encoder.cache import ExportedEncoder, adopt_encoder, export_encoder
 from training.errors import DatasetError, TrainingError
@@ -108,10 +107,7 @@ def _choose_encoder(job: Job, collections: Sequence[Collection]) -> ExportedEnco
 
 def _open_run(job: Job, collections: Sequence[Collection], encoder: ExportedEncoder) -> Path:
     """The directory of this configuration on these datasets: the same command finds it again."""
-    parts = [job.config.fit_json(), encoder.path.name]
-    parts += [f"{one.digest} {one.source.share}" for one in collections]
-    parts += map(digest_text, [*job.texts, *([job.teacher] if job.teacher else [])])
-    parts += sorted(hashlib.sha256(array.tobytes()).hexdigest() for array in job.start.decoder.values())
+    parts = [job.config.fit_json(), encoder.path.name, *job.list_digests(collections)]
     run = job.runs / f"{job.bundle.name}-{hashlib.sha256(' '.join(parts).encode()).hexdigest()[:8]}"
     run.mkdir(parents=True, exist_ok=True)
     (run / "config.json").write_text(job.config.model_dump_json(indent=2) + "\n", encoding="utf-8")

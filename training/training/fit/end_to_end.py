@@ -9,7 +9,6 @@ What it leaves is where `caption-train train --start` begins. Everything is writ
 it; without an accelerator it would take days.
 """
 
-import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -29,7 +28,7 @@ from training.data.batches import Batch, Batches
 from training.data.collection import Collection, Mixture, read_collections
 from training.data.dataset import Photo
 from training.data.tags import set_targets
-from training.data.texts import digest_text, read_texts
+from training.data.texts import read_texts
 from training.data.views import PhotoView
 from training.encoder import weight_deltas
 from training.encoder.xception import load_xception
@@ -73,9 +72,7 @@ def train_end_to_end(job: Job) -> None:
     store = PixelStore(everything, config.encoder.canonical_size or config.encoder.size)
     training = EndToEndTraining(job.start, vocabulary, store, list_dev_sets(collections), config, job.cache)
     lessons = training.prepare(collections, list(read_texts(job.texts)))
-    digests = [*(f"{one.digest} {one.source.share}" for one in collections), *map(digest_text, job.texts)]
-    digests += sorted(hashlib.sha256(array.tobytes()).hexdigest() for array in job.start.decoder.values())
-    stages = Stages(job.bundle, config, " ".join(digests))
+    stages = Stages(job.bundle, config, " ".join(job.list_digests(collections)))
     rates = list(islice(cycle(config.end_to_end.encoder_rates), config.end_to_end.teachers))
     teachers = [
         stages.take(f"teacher-{number}", partial(training.teach, lessons, number, rate))

@@ -1,11 +1,13 @@
 """What a training is asked for."""
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from training.config import TrainingConfig
-from training.data.collection import Source
+from training.data.collection import Collection, Source
+from training.data.texts import digest_text
 from training.fit.start import Start
 
 
@@ -29,6 +31,15 @@ class Job:
     saved_model: bool = False
     start: Start = field(default_factory=Start)
     teacher: Path | None = None
+
+    def list_digests(self, collections: Sequence[Collection]) -> list[str]:
+        """Of what is learnt from and begun with: the same list, the same material."""
+        files = [*self.texts, *([self.teacher] if self.teacher else [])]
+        return [
+            *(f"{one.digest} {one.source.share}" for one in collections),
+            *map(digest_text, files),
+            *sorted(hashlib.sha256(array.tobytes()).hexdigest() for array in self.start.decoder.values()),
+        ]
 
     @property
     def forces(self) -> bool:
