@@ -105,10 +105,7 @@ QUEUE_FULL = Kind(
     "The service is busy: 64 photos are waiting already. Please try again a little later.",
 )
 RATE_LIMITED = Kind(
-    "rate-limited",
-    429,
-    "Too many requests",
-    "This API key may send 60 photos a minute. Please try again in 5 seconds.",
+    "rate-limited", 429, "Too many requests", "This API key may send 60 photos a minute. Please try again in 5 seconds."
 )
 HEADERS_TOO_LARGE = Kind(
     "headers-too-large",

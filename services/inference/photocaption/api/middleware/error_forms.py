@@ -29,7 +29,6 @@ class ErrorFormMiddleware:
         self._shared = {path: partial(_add, translate) for path, translate in shared.items()}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer the request; a problem is held back until it is translated."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return

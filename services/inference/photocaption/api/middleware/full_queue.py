@@ -30,7 +30,6 @@ class FullQueueMiddleware:
         self._routes = {path: _Route(path) for path in paths}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Refuse the request, or let the application answer it."""
         route = self._routes.get(scope["path"]) if scope["type"] == "http" and scope["method"] == "POST" else None
         refusal = self._find_refusal(scope) if route else None
         if refusal is None:

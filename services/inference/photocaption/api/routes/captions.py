@@ -1,9 +1,8 @@
 """`POST /caption` for one photo, `POST /captions` for several."""
 
 import asyncio
-from collections.abc import Coroutine
 from functools import partial
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 
@@ -71,7 +70,9 @@ async def caption(
     else:
         photo = await read_photo(request)
     release = held_bytes(request.scope).release
-    work = service.caption(photo, _options(query), client=charge_photos(request, 1), on_decoded=release)
+    work = service.caption(
+        photo, CaptionOptions(**query.model_dump()), client=charge_photos(request, 1), on_decoded=release
+    )
     answer = await unless_disconnected(request, work)
     response.headers["Cache-Status"] = "inference; hit" if answer.cached else "inference; fwd=miss"
     return CaptionResponse.of(answer)
@@ -89,8 +90,9 @@ async def captions(request: Request, service: Service, query: Options) -> Captio
     service.check_room(name_client(request))
     photos = await read_photos(request, service.settings.max_images)
     client = charge_photos(request, len(photos))
-    items = (_item(request, service, photo, _options(query), client, n) for n, photo in enumerate(photos))
-    results = await unless_disconnected(request, _gather(*items))
+    options = CaptionOptions(**query.model_dump())
+    items = (_item(request, service, photo, options, client, position) for position, photo in enumerate(photos))
+    results = await unless_disconnected(request, asyncio.gather(*items))
     return CaptionsResponse(results=results)
 
 
@@ -101,10 +103,6 @@ async def _decode(body: CaptionRequest, settings: Settings) -> bytes:
     return photo
 
 
-async def _gather(*items: Coroutine[Any, Any, CaptionItem]) -> list[CaptionItem]:
-    return list(await asyncio.gather(*items))
-
-
 async def _item(
     request: Request, service: CaptionService, photo: bytes, options: CaptionOptions, client: str, position: int
 ) -> CaptionItem:
@@ -113,7 +111,3 @@ async def _item(
     except (CaptionError, ProblemError) as error:
         return CaptionItem(problem=report(request, error))
     return CaptionItem(result=CaptionResponse.of(answer))
-
-
-def _options(query: CaptionQuery) -> CaptionOptions:
-    return CaptionOptions(beam_width=query.beam_width, alternatives=query.alternatives, attention=query.attention)
