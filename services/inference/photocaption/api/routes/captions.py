@@ -9,10 +9,11 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 from photocaption.api import problems
 from photocaption.api.access import charge_photos, name_client, require_access
 from photocaption.api.adapters import photoprism
-from photocaption.api.adapters.adapter import Json, document_translated, set_error_form
+from photocaption.api.adapters.adapter import Json, document_translated
 from photocaption.api.adapters.photoprism import VisionResponse
 from photocaption.api.dependencies import Service
 from photocaption.api.disconnect import unless_disconnected
+from photocaption.api.error_forms import set_error_form
 from photocaption.api.error_handlers import report
 from photocaption.api.json_body import decode_photos, read_json
 from photocaption.api.middleware.body_limit import held_bytes
