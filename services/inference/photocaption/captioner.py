@@ -161,10 +161,7 @@ class Captioner:
         best, *others = hypotheses
         words = self.bundle.vocabulary.decode(best.tokens)
         return Description(
-            caption=write_caption(words),
-            alt_text=self._write_alt_text(best),
-            confidence=rate(best, self.bundle.manifest.confidence),
-            log_probability=best.log_probability,
+            **asdict(self._write_alternative(best)),
             words=tuple(_pair_words(words, best)),
             evidence=best.evidence,
             strongest=best.strongest,
@@ -172,16 +169,13 @@ class Captioner:
         )
 
     def _write_alternative(self, hypothesis: Hypothesis) -> Alternative:
+        vocabulary = self.bundle.vocabulary
         return Alternative(
-            caption=write_caption(self.bundle.vocabulary.decode(hypothesis.tokens)),
-            alt_text=self._write_alt_text(hypothesis),
+            caption=write_caption(vocabulary.decode(hypothesis.tokens)),
+            alt_text=write_alt_text(vocabulary.spell(hypothesis.tokens), english="the" in vocabulary),
             confidence=rate(hypothesis, self.bundle.manifest.confidence),
             log_probability=hypothesis.log_probability,
         )
-
-    def _write_alt_text(self, hypothesis: Hypothesis) -> str:
-        vocabulary = self.bundle.vocabulary
-        return write_alt_text(vocabulary.spell(hypothesis.tokens), english="the" in vocabulary)
 
 
 def _open_runtime(
