@@ -10,7 +10,7 @@ from PIL import Image, ImageChops
 
 _FIRST_EIGHT_BITS = [value >> 8 for value in range(2**16)]
 
-GROUND = (255, 255, 255)
+BACKGROUND = (255, 255, 255)
 
 _SPACES = {"RGB": b"RGB ", "RGBA": b"RGB ", "CMYK": b"CMYK"}
 _DESCRIPTION_WITHIN = 4096
@@ -116,6 +116,6 @@ def _flatten(image: Image.Image) -> Image.Image:
     if image.mode == "La":
         image = image.convert("LA")
     image = image.convert("RGBA")
-    flat = Image.new("RGB", image.size, GROUND)
+    flat = Image.new("RGB", image.size, BACKGROUND)
     flat.paste(image, mask=image.getchannel("A"))
     return flat
