@@ -5,7 +5,7 @@ from typing import Annotated, Self
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue, WithJsonSchema
 
 from photocaption.api.problems import Absent, Problem
-from photocaption.caption import MOST_ALTERNATIVES, MOST_BEAMS, Caption
+from photocaption.caption import MAX_ALTERNATIVES, MAX_BEAM_WIDTH, Caption
 from photocaption.captioner import Captioner
 from photocaption.image.decode import FORMATS
 from photocaption.model.manifest import Manifest
@@ -14,7 +14,7 @@ from photocaption.serving.settings import Settings
 
 Rounded = Annotated[float, AfterValidator(lambda number: round(number, 4))]
 Weight = Annotated[float, AfterValidator(lambda weight: round(weight, 6))]
-_BEAM_WIDTH_SCHEMA = WithJsonSchema({"type": "integer", "minimum": 1, "maximum": MOST_BEAMS})  # absent, never null
+_BEAM_WIDTH_SCHEMA = WithJsonSchema({"type": "integer", "minimum": 1, "maximum": MAX_BEAM_WIDTH})  # absent, never null
 
 
 class CaptionQuery(BaseModel):
@@ -23,9 +23,9 @@ class CaptionQuery(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     beam_width: Annotated[int | None, _BEAM_WIDTH_SCHEMA] = Field(
-        None, ge=1, le=MOST_BEAMS, description="Hypotheses kept at each word; by default the model's own choice."
+        None, ge=1, le=MAX_BEAM_WIDTH, description="Hypotheses kept at each word; by default the model's own choice."
     )
-    alternatives: int = Field(0, ge=0, le=MOST_ALTERNATIVES, description="How many further captions to give.")
+    alternatives: int = Field(0, ge=0, le=MAX_ALTERNATIVES, description="How many further captions to give.")
     attention: bool = Field(False, description="Whether each word tells where in the photo the model looked.")
 
 
@@ -175,8 +175,8 @@ class LimitsSchema(BaseModel):
     )
     max_side: int
     max_images: int
-    max_beam_width: int = MOST_BEAMS
-    max_alternatives: int = MOST_ALTERNATIVES
+    max_beam_width: int = MAX_BEAM_WIDTH
+    max_alternatives: int = MAX_ALTERNATIVES
 
 
 class EngineSchema(BaseModel):

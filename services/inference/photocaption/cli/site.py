@@ -17,7 +17,7 @@ from photocaption.cli.photo import Photo
 from photocaption.cli.replacement import replacing
 
 _SUFFIXES = frozenset({".html", ".htm", ".xhtml"})
-_LEAST_SIDE = 16  # smaller ones are spacers and tracking pixels
+_MIN_SIDE = 16  # smaller ones are spacers and tracking pixels
 
 
 class _Pages(Destination):
@@ -25,7 +25,7 @@ class _Pages(Destination):
 
     def keep(self, _photo: Photo, caption: Caption, _author: str) -> bool:
         """Whether the image is large enough to be described."""
-        return min(caption.image.width, caption.image.height) >= _LEAST_SIDE
+        return min(caption.image.width, caption.image.height) >= _MIN_SIDE
 
 
 def caption_site(options: argparse.Namespace) -> int:

@@ -8,7 +8,7 @@ import io
 
 from PIL import Image, ImageChops
 
-GROUND = (255, 255, 255)
+BACKGROUND = (255, 255, 255)
 
 _SPACES = {"RGB": b"RGB ", "RGBA": b"RGB ", "CMYK": b"CMYK"}
 _DESCRIPTION_WITHIN = 4096
@@ -114,6 +114,6 @@ def _flatten(image: Image.Image) -> Image.Image:
     if image.mode == "La":
         image = image.convert("LA")
     image = image.convert("RGBA")
-    flat = Image.new("RGB", image.size, GROUND)
+    flat = Image.new("RGB", image.size, BACKGROUND)
     flat.paste(image, mask=image.getchannel("A"))
     return flat

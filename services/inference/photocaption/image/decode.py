@@ -38,7 +38,7 @@ from photocaption.errors import (
 from photocaption.image import boxes
 from photocaption.image.avif import read_avif
 from photocaption.image.boxes import read_heic
-from photocaption.image.colour import GROUND, to_colour, to_grey, to_rgb
+from photocaption.image.colour import BACKGROUND, to_colour, to_grey, to_rgb
 from photocaption.image.exif import ORIENTATION
 from photocaption.image.gif import read_gif
 from photocaption.image.heic import HeicImage
@@ -105,7 +105,7 @@ _NATIVE = {
 }  # fmt: skip
 
 # A scan of a progressive JPEG costs half a nanosecond a pixel; programs write about ten.
-_MOST_SCANS_OF_LARGEST = 6
+_MAX_SCANS_OF_LARGEST = 6
 # Some cameras leave out the end of a JPEG, and the last bits of its last square.
 _PIXELS_A_MISSING_ONE = 1_000
 # What takes less than a tenth of a second, and most photos have: see `brief`.
@@ -306,7 +306,7 @@ def _complete(image: Image.Image, stripped: StrippedFile) -> Image.Image:
     if stripped.canvas is None or stripped.canvas == (*image.size, 0, 0):
         return image
     width, height, left, top = stripped.canvas
-    canvas = Image.new("RGB", (width, height), GROUND)
+    canvas = Image.new("RGB", (width, height), BACKGROUND)
     canvas.paste(to_rgb(image), (left, top))
     return canvas
 
@@ -353,7 +353,7 @@ def _check_brief(stripped: StrippedFile, format_name: str, held: float, scanned:
 def _check_scans(scans: int, size: tuple[int, int], limits: ImageLimits) -> int:
     """How many pixels the scans of a JPEG go through, one after the other."""
     scanned = size[0] * size[1] * scans
-    if scans > 1 and scanned > _MOST_SCANS_OF_LARGEST * limits.max_pixels:
+    if scans > 1 and scanned > _MAX_SCANS_OF_LARGEST * limits.max_pixels:
         msg = f"The photo goes {scans} times through its {size[0]} × {size[1]} pixels: save it as an ordinary JPEG."
         raise ImageTooLargeError(msg)
     return scanned

@@ -4,7 +4,7 @@ import struct
 
 from photocaption.image.stripped import StrippedFile
 
-MOST_BLOCKS = 50_000  # before the first frame
+MAX_BLOCKS = 50_000  # before the first frame
 
 _HEADER_SIZE = 13
 _EXTENSION = 0x21
@@ -30,7 +30,7 @@ def _find_frame(data: bytes, position: int) -> tuple[bytes, int]:
     """The last graphic control extension before the first frame, if there is one, and where the frame begins."""
     control = b""
     extension: int | None = None  # where the one begins that we are in
-    for _ in range(MOST_BLOCKS):
+    for _ in range(MAX_BLOCKS):
         byte = data[position]
         if extension is not None:
             position += 1 + byte

@@ -8,14 +8,14 @@ import re
 from collections.abc import Iterator
 
 from photocaption.errors import UnsupportedImageError
-from photocaption.image.exif import MOST_TAGS, count_tags, read_orientation
+from photocaption.image.exif import MAX_TAGS, count_tags, read_orientation
 from photocaption.image.stripped import StrippedFile
 
 # Far beyond what real files have: a progressive JPEG about 10 scans, a camera's file some hundred segments. A JPEG of
 # 100 kB can ask for its 16 megapixels to be gone through a thousand times, at 9 ms each.
-MOST_SCANS = 50
-MOST_SEGMENTS = 2_000
-MOST_GAPS = 100_000
+MAX_SCANS = 50
+MAX_SEGMENTS = 2_000
+MAX_GAPS = 100_000
 
 _BEGIN = b"\xff\xd8"
 _END = b"\xff\xd9"
@@ -33,8 +33,8 @@ _WITHOUT_LENGTH = frozenset({0x01, 0xD8})
 # A marker: not a stuffed zero, not a restart; both belong to the compressed data between markers.
 _MARKER = re.compile(rb"\xff[^\x00\xff\xd0-\xd7]")
 # shorter ones are not believed by libjpeg either
-_LEAST_DENSITY = 14
-_LEAST_ADOBE = 12
+_MIN_DENSITY = 14
+_MIN_ADOBE = 12
 _FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _READ_FRAMES = frozenset({0xC0, 0xC1, 0xC2})
 _CHANNELS = frozenset({1, 3, 4})
@@ -63,7 +63,7 @@ def read_jpeg(data: bytes) -> StrippedFile:
             pieces.append(data[begin:end])
         scans += kind == _SCAN
         position = end
-    if not scans or count_tags(b"".join(exif)) > MOST_TAGS:
+    if not scans or count_tags(b"".join(exif)) > MAX_TAGS:
         raise ValueError("no scan, or too many tags")
     end = data.find(_END, position)
     pieces += [data[position : end if end >= 0 else len(data) - data.endswith(b"\xff")], _END]
@@ -88,7 +88,7 @@ def _walk_segments(data: bytes) -> Iterator[tuple[int, int, int]]:
         gaps += 0 if scans else marker.start() - position  # after the first scan comes compressed data
         scans += kind == _SCAN
         number += 1
-        if number > MOST_SEGMENTS or scans > MOST_SCANS or gaps > MOST_GAPS:
+        if number > MAX_SEGMENTS or scans > MAX_SCANS or gaps > MAX_GAPS:
             raise ValueError("too many segments, scans or gaps")
         length = 0 if kind in _WITHOUT_LENGTH else int.from_bytes(data[marker.end() : marker.end() + 2])
         position = min(marker.end() + length, len(data))
@@ -104,9 +104,9 @@ def append_noise(data: bytes) -> bytes:
 
 def _is_needed(kind: int, content: bytes) -> bool:
     if kind == _APP0:
-        return content.startswith(_DENSITY) and len(content) >= _LEAST_DENSITY
+        return content.startswith(_DENSITY) and len(content) >= _MIN_DENSITY
     if kind == _APP14:
-        return content.startswith(_ADOBE) and len(content) >= _LEAST_ADOBE
+        return content.startswith(_ADOBE) and len(content) >= _MIN_ADOBE
     return not _APP0 <= kind <= _COMMENT
 
 

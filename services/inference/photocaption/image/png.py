@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from photocaption.image.exif import read_orientation
 from photocaption.image.stripped import StrippedFile
 
-MOST_PROFILE_BYTES = 4 * 2**20
-MOST_CHUNKS = 50_000
+MAX_PROFILE_BYTES = 4 * 2**20
+MAX_CHUNKS = 50_000
 
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _END = b"\0\0\0\0IEND\xaeB`\x82"
@@ -48,7 +48,7 @@ def _walk_chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
     ValueError for too many chunks.
     """
     position = len(_SIGNATURE)
-    for _ in range(MOST_CHUNKS):
+    for _ in range(MAX_CHUNKS):
         if position + 8 > len(data):
             return
         (length,) = struct.unpack_from(">I", data, position)
@@ -84,7 +84,7 @@ def _read_profile(content: bytes) -> bytes:
     _, _, compressed = content.partition(b"\0")
     unpacker = zlib.decompressobj()
     try:
-        profile = unpacker.decompress(compressed[1:], MOST_PROFILE_BYTES)
+        profile = unpacker.decompress(compressed[1:], MAX_PROFILE_BYTES)
     except zlib.error:
         return b""
     return profile if unpacker.eof else b""
