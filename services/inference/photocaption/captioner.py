@@ -114,14 +114,12 @@ class Captioner:
     ) -> list[Caption]:
         """Caption photos as one batch, in their order; `crowded`: other photos want the cores at this time.
 
-        The search gains by the batch. The encoder gains by a pair and no more, and takes memory for each photo.
+        The search gains by the batch. The encoder gains nothing by one, and takes memory for each photo of it.
         """
         if not images:
             return []
         begun = perf_counter()
-        pixels = [image.pixels for image in images]
-        pairs = (np.stack(pixels[first : first + 2]) for first in range(0, len(pixels), 2))
-        features = np.concatenate([self.encoder.encode(pair, crowded=crowded) for pair in pairs])
+        features = np.concatenate([self.encoder.encode(image.pixels[None], crowded=crowded) for image in images])
         encode_ms = _milliseconds_since(begun)
         begun = perf_counter()
         descriptions = self.describe_features(features, options)

@@ -8,8 +8,6 @@ import io
 
 from PIL import Image, ImageChops
 
-_FIRST_EIGHT_BITS = [value >> 8 for value in range(2**16)]
-
 BACKGROUND = (255, 255, 255)
 
 _SPACES = {"RGB": b"RGB ", "RGBA": b"RGB ", "CMYK": b"CMYK"}
@@ -82,7 +80,7 @@ def _widen(image: Image.Image) -> Image.Image:
 
 def _take_first_eight_bits(image: Image.Image) -> Image.Image:
     wide = image.convert("I")
-    grey = wide.point(_FIRST_EIGHT_BITS, "L")
+    grey = wide.point([value >> 8 for value in range(2**16)], "L")
     transparent = image.info.get("transparency")
     if not isinstance(transparent, int):
         return grey
