@@ -21,17 +21,17 @@ from photocaption.image.pool import DecodePool
 
 SOURCE = Source("tiny", "0.0.1", "run")
 COLOURS = ("red", "green", "blue")
-MOST_BYTES = 200_000
+MAX_BYTES = 200_000
 
 
 @pytest.fixture(scope="module")
 def captioner(tiny_bundle: Path) -> Iterator[Captioner]:
-    with DecodePool(1, ImageLimits(), decode_seconds=5, deadline_seconds=120, max_bytes=MOST_BYTES) as decoders:
+    with DecodePool(1, ImageLimits(), decode_seconds=5, deadline_seconds=120, max_bytes=MAX_BYTES) as decoders:
         yield Captioner.load(tiny_bundle, threads=1, decode=decoders.decode)
 
 
 def _caption(captioner: Captioner, photos: list[Photo], column: str | None = None) -> list[Row]:
-    with Reader(MOST_BYTES, column) as reader:
+    with Reader(MAX_BYTES, column) as reader:
         return list(caption_photos(captioner, photos, reader, SOURCE, threads=2))
 
 
@@ -40,7 +40,7 @@ def test_every_photo_has_its_row_in_order_and_what_fails_says_why(captioner: Cap
         (tmp_path / f"{number:02}.png").write_bytes(photo_bytes(COLOURS[number % 3]))
     (tmp_path / "03.png").write_bytes(b"no photo")
     (tmp_path / "04.png").write_bytes(photo_bytes("red")[:60])
-    (tmp_path / "05.png").write_bytes(bytes(MOST_BYTES + 1))
+    (tmp_path / "05.png").write_bytes(bytes(MAX_BYTES + 1))
     listed = list(list_photos([str(tmp_path)], Columns()))
     (tmp_path / "06.png").unlink()
 

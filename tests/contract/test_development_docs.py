@@ -29,7 +29,8 @@ def test_what_a_row_names_is_in_the_files_that_it_names() -> None:
 
 def _find(name: str) -> list[Path]:
     found = (path for folder in _FOLDERS for path in (_ROOT / folder).rglob(Path(name).name))
-    return [path for path in found if path.as_posix().endswith(f"/{name.rstrip('/')}")]
+    below = [path for path in found if path.as_posix().endswith(f"/{name.rstrip('/')}")]
+    return [_ROOT / name] if (_ROOT / name).is_file() else below
 
 
 def _is_there(symbol: str, row: str) -> bool:

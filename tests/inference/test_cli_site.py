@@ -9,7 +9,7 @@ import pytest
 from support.command import run_caption
 from support.photos import photo_bytes
 
-from photocaption.cli.pages import MOST_CHARACTERS, Page, shorten
+from photocaption.cli.pages import MAX_CHARACTERS, Page, shorten
 
 _PAGE = b"""<!doctype html>\r\n<title>caf\xe9 & more</title>
 <!-- <img src="red.png"> --><script>'<img src="red.png">'</script>
@@ -139,7 +139,7 @@ def test_a_text_is_escaped_and_not_longer_than_screen_readers_read(site: Path) -
 
     assert filled.startswith('<img alt="&quot;a&quot; &amp; &lt;b&gt; word ')
     assert filled.endswith('word…" src=a.png>')
-    assert len(shorten("word " * 40)) <= MOST_CHARACTERS
+    assert len(shorten("word " * 40)) <= MAX_CHARACTERS
 
 
 def test_what_is_no_folder_is_refused(tmp_path: Path, tiny_bundle: Path) -> None:

@@ -8,11 +8,12 @@ from photocaption import keys
 from photocaption.serving.settings import read_settings
 
 
-def test_the_entry_holds_the_hash_of_the_key_and_is_accepted_as_a_setting() -> None:
+def test_the_entry_holds_the_hash_of_the_key_and_is_accepted_as_a_setting(monkeypatch: pytest.MonkeyPatch) -> None:
     key, entry = keys.make_key("someone")
 
     assert entry == f"someone:{hashlib.sha256(key.encode()).hexdigest()}"
-    assert read_settings({"CAPTION_API_KEYS": entry}).api_keys == (entry,)
+    monkeypatch.setenv("CAPTION_API_KEYS", entry)
+    assert read_settings().api_keys == (entry,)
 
 
 def test_every_key_is_another() -> None:

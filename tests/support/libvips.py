@@ -3,14 +3,14 @@
 import pyvips
 from PIL import Image
 
-MOST_PIXELS = 50_000_000
+MAX_PIXELS = 50_000_000
 
 
 def read_by_libvips(data: bytes) -> Image.Image | None:
     """The picture as a browser shows it on white, in sRGB; None where libvips reads none, or not all of it."""
     try:
         image = pyvips.Image.new_from_buffer(data, "", fail_on="error").autorot()
-        if image.width * image.height > MOST_PIXELS:
+        if image.width * image.height > MAX_PIXELS:
             return None
         if image.get_typeof("icc-profile-data") or image.interpretation == "cmyk":
             image = image.icc_transform("srgb", embedded=True, input_profile="cmyk")

@@ -6,7 +6,7 @@ import socket
 
 from support.raw_http import request_head
 
-_MOST_BYTES = 65536
+_MAX_BYTES = 65536
 
 
 class LightClient:
@@ -71,7 +71,7 @@ async def _read_answer(connection: socket.socket) -> tuple[int, dict[str, str]]:
 
 
 async def _receive(loop: asyncio.AbstractEventLoop, connection: socket.socket) -> bytes:
-    piece = await loop.sock_recv(connection, _MOST_BYTES)
+    piece = await loop.sock_recv(connection, _MAX_BYTES)
     if not piece:
         raise asyncio.IncompleteReadError(piece, None)
     return piece

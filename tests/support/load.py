@@ -15,7 +15,7 @@ from PIL import Image
 from support.waiting import wait_for
 
 _LARGE_EVERY = 8  # so many photos to one that the proxy cannot keep in memory
-_MOST_REQUESTS = 20_000
+_MAX_REQUESTS = 20_000
 
 
 class Load:
@@ -47,7 +47,7 @@ class Load:
 
     def _send_photos(self, seed: int) -> None:
         photos = _make_photos(seed)
-        for _ in range(_MOST_REQUESTS):
+        for _ in range(_MAX_REQUESTS):
             if self._stop.is_set():
                 return
             # A connection for each photo, as callers have that come and go.
@@ -78,7 +78,7 @@ def under_load(api: str, *, warm_up: int = 20, clients: int = 4) -> Iterator[Loa
 
 def _make_photos(seed: int) -> Iterator[bytes]:
     chance = random.Random(seed)
-    for number in range(_MOST_REQUESTS):
+    for number in range(_MAX_REQUESTS):
         side = 800 if number % _LARGE_EVERY == _LARGE_EVERY - 1 else 48
         photo = Image.frombytes("RGB", (side, side), chance.randbytes(side * side * 3))
         buffer = io.BytesIO()

@@ -13,7 +13,7 @@ _PROC = Path("/proc")
 _RESET_PEAK = "5"  # see proc_pid_clear_refs(5)
 _WINDOW_SECONDS = 0.2
 INTENDED_FAILURES = frozenset({503, 504})
-MOST_MEGABYTES = 600
+MAX_MEGABYTES = 600
 
 
 @dataclass
@@ -42,7 +42,7 @@ class Figures:
         """Note the most that the service ever held, and require that it is bounded."""
         self.peak_megabytes = peak_megabytes
         self.values["memory, peak (MB)"] = peak_megabytes
-        self.require(peak_megabytes < MOST_MEGABYTES, f"peak memory below {MOST_MEGABYTES} MB")
+        self.require(peak_megabytes < MAX_MEGABYTES, f"peak memory below {MAX_MEGABYTES} MB")
 
     def __str__(self) -> str:
         rows = [f"  {name:<32} {value}" for name, value in self.values.items()]

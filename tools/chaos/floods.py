@@ -200,8 +200,10 @@ async def run(bundle: Path, flood: Flood, seconds: float) -> Figures:
     """Flood the API, or the page, for so long, and see what an honest client gets meanwhile and afterwards."""
     figures, witness = Figures(f"flood: {flood.name}"), Witness()
     with contextlib.ExitStack() as stack:
-        settings = {"cache_size": 0, "decode_seconds": flood.decode_seconds} | ({"threads": ""} if flood.served else {})
-        service = stack.enter_context(run_service(bundle, **settings))
+        threads = "" if flood.served else 1
+        service = stack.enter_context(
+            run_service(bundle, threads=threads, cache_size=0, decode_seconds=flood.decode_seconds)
+        )
         service.allow_files(flood.files)
         url, pid = service.url, service.process.pid
         photo, probes = "/caption", ["/health/live", "/health/ready"]

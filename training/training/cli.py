@@ -17,7 +17,7 @@ from photocaption.errors import CaptionError
 from training.config import TrainingConfig, load_config
 from training.data.dataset import SPLITS
 from training.errors import ConfigurationError, TrainingError
-from training.quiet import start_keras
+from training.progress import start_keras
 
 if TYPE_CHECKING:
     from training.data.collection import Source

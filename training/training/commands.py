@@ -18,7 +18,7 @@ from training.evaluation.several import (
     write_json,
 )
 from training.evaluation.subjects import SubjectEvaluation
-from training.quiet import start_keras
+from training.progress import start_keras
 
 
 def print_scores(options: argparse.Namespace) -> None:

@@ -1,5 +1,9 @@
-"""A progress bar with rate and time left, on a terminal; a line now and then where the output is a file."""
+"""What a job shows on the terminal: a progress bar, or a line now and then where the output is a file; and none of what
+libraries write to the standard error about themselves and have no setting for.
+"""
 
+import os
+import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -10,6 +14,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColum
 from rich.text import Text
 
 _SECONDS_BETWEEN_LINES = 30.0
+# What TensorFlow logs before TF_CPP_MIN_LOG_LEVEL counts, and that there is no GPU.
+_TENSORFLOW_START = r"/^WARNING: All log messages before absl::InitializeLog/d; /^I0000 /d; /failed call to cuInit/d"
 
 
 class _RateColumn(ProgressColumn):
@@ -38,6 +44,36 @@ def track(label: str, *, total: int, unit: str) -> Iterator[Callable[[int], None
 def say(message: str) -> None:
     """Tell the person who started the job what happens now."""
     print(message, file=sys.stderr, flush=True)
+
+
+@contextmanager
+def sift_errors(noise: str) -> Iterator[None]:
+    """Send what is written to the standard error through sed with the commands `noise`, also what programs write that
+    are started meanwhile. It is shown at the end, also where this process does not live until then.
+    """
+    sys.stderr.flush()
+    terminal = os.dup(2)
+    with subprocess.Popen(  # noqa: S603
+        ["sed", noise],  # noqa: S607  # wherever this system has it
+        stdin=subprocess.PIPE,
+        stdout=terminal,
+    ) as sieve:
+        assert sieve.stdin is not None
+        os.dup2(sieve.stdin.fileno(), 2)
+        try:
+            yield
+        finally:
+            sys.stderr.flush()
+            os.dup2(terminal, 2)
+            os.close(terminal)
+
+
+def start_keras() -> None:
+    """Import Keras, which imports its backend and looks for devices."""
+    with sift_errors(_TENSORFLOW_START):
+        import keras
+
+        keras.distribution.list_devices()
 
 
 def _bar(label: str, unit: str) -> Progress:

@@ -20,8 +20,8 @@ from batch.photo import SCHEMA, Photo, from_table, to_table
 from batch.to_do import Ids, Marks, mark_to_do
 
 _AT_ONCE = 10_000
-_LEAST_ROWS = 50
-_MOST_ROWS = 1000
+_MIN_ROWS = 50
+_MAX_ROWS = 1000
 _UNITS_EACH = 4  # so that the actors end at about the same time
 
 
@@ -73,7 +73,7 @@ class Listing:
 
 def choose_rows(photos: int, actors: int) -> int:
     """Photos in a unit: a thousand of many, fewer where there would not be enough units for all to work to the end."""
-    return min(_MOST_ROWS, max(_LEAST_ROWS, math.ceil(photos / (_UNITS_EACH * actors))))
+    return min(_MAX_ROWS, max(_MIN_ROWS, math.ceil(photos / (_UNITS_EACH * actors))))
 
 
 def read_unit(manifest: pq.ParquetFile, unit: int) -> list[Photo]:

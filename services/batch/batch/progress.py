@@ -7,6 +7,7 @@ from time import monotonic
 from typing import TextIO
 
 from batch.outcome import CAPTIONED
+from photocaption.cli.progress import format_time
 
 _ERASE = "\r\x1b[K"
 _QUIET_SECONDS = 30.0
@@ -49,10 +50,3 @@ class Progress:
         failed = {kind: count for kind, count in sorted(self.outcomes.items()) if kind != CAPTIONED}
         kinds = ", ".join(f"{count} {kind}" for kind, count in failed.items())
         return f"{done} of {self.total} photos, {rate:.1f} a second{left}" + (f"; failed: {kinds}" if kinds else "")
-
-
-def format_time(seconds: float) -> str:
-    """Hours, minutes and seconds, as a clock shows them."""
-    minutes, seconds = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"

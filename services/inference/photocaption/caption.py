@@ -7,8 +7,8 @@ if TYPE_CHECKING:  # the processes that decode have no NumPy
     import numpy as np
     import numpy.typing as npt
 
-MOST_BEAMS = 10
-MOST_ALTERNATIVES = 10
+MAX_BEAM_WIDTH = 10
+MAX_ALTERNATIVES = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,11 +25,11 @@ class CaptionOptions:
     attention: bool = False
 
     def __post_init__(self) -> None:
-        if self.beam_width is not None and not 1 <= self.beam_width <= MOST_BEAMS:
-            msg = f"beam_width must be from 1 to {MOST_BEAMS}, not {self.beam_width}"
+        if self.beam_width is not None and not 1 <= self.beam_width <= MAX_BEAM_WIDTH:
+            msg = f"beam_width must be from 1 to {MAX_BEAM_WIDTH}, not {self.beam_width}"
             raise ValueError(msg)
-        if not 0 <= self.alternatives <= MOST_ALTERNATIVES:
-            msg = f"alternatives must be from 0 to {MOST_ALTERNATIVES}, not {self.alternatives}"
+        if not 0 <= self.alternatives <= MAX_ALTERNATIVES:
+            msg = f"alternatives must be from 0 to {MAX_ALTERNATIVES}, not {self.alternatives}"
             raise ValueError(msg)
 
 

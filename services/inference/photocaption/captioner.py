@@ -114,14 +114,12 @@ class Captioner:
     ) -> list[Caption]:
         """Caption photos as one batch, in their order; `crowded`: other photos want the cores at this time.
 
-        The search gains by the batch. The encoder gains by a pair and no more, and takes memory for each photo.
+        The search gains by the batch. The encoder gains nothing by one, and takes memory for each photo of it.
         """
         if not images:
             return []
         begun = perf_counter()
-        pixels = [image.pixels for image in images]
-        pairs = (np.stack(pixels[first : first + 2]) for first in range(0, len(pixels), 2))
-        features = np.concatenate([self.encoder.encode(pair, crowded=crowded) for pair in pairs])
+        features = np.concatenate([self.encoder.encode(image.pixels[None], crowded=crowded) for image in images])
         encode_ms = _milliseconds_since(begun)
         begun = perf_counter()
         descriptions = self.describe_features(features, options)
@@ -161,10 +159,7 @@ class Captioner:
         best, *others = hypotheses
         words = self.bundle.vocabulary.decode(best.tokens)
         return Description(
-            caption=write_caption(words),
-            alt_text=self._write_alt_text(best),
-            confidence=rate(best, self.bundle.manifest.confidence),
-            log_probability=best.log_probability,
+            **asdict(self._write_alternative(best)),
             words=tuple(_pair_words(words, best)),
             evidence=best.evidence,
             strongest=best.strongest,
@@ -172,16 +167,13 @@ class Captioner:
         )
 
     def _write_alternative(self, hypothesis: Hypothesis) -> Alternative:
+        vocabulary = self.bundle.vocabulary
         return Alternative(
-            caption=write_caption(self.bundle.vocabulary.decode(hypothesis.tokens)),
-            alt_text=self._write_alt_text(hypothesis),
+            caption=write_caption(vocabulary.decode(hypothesis.tokens)),
+            alt_text=write_alt_text(vocabulary.spell(hypothesis.tokens), english="the" in vocabulary),
             confidence=rate(hypothesis, self.bundle.manifest.confidence),
             log_probability=hypothesis.log_probability,
         )
-
-    def _write_alt_text(self, hypothesis: Hypothesis) -> str:
-        vocabulary = self.bundle.vocabulary
-        return write_alt_text(vocabulary.spell(hypothesis.tokens), english="the" in vocabulary)
 
 
 def _open_runtime(

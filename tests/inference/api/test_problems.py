@@ -17,7 +17,7 @@ from photocaption.errors import BundleError, CaptionError, DeadlineExceededError
 pytestmark = pytest.mark.anyio
 
 _PACKAGE = Path(problems.__file__).parents[1]
-_LEAST_LETTERS = 15  # that a text has to have beside what is filled in
+_MIN_LETTERS = 15  # that a text has to have beside what is filled in
 _SENT_THEMSELVES = {problems.INTERNAL, problems.UNSURE}  # `kind.example` is the detail
 _PUT_TOGETHER = {problems.INVALID_PARAMETER, problems.UNSUPPORTED_TYPE, problems.IMAGE_TOO_LARGE}
 
@@ -84,7 +84,7 @@ def _find_messages(source: str) -> list[str]:
         if id(node) not in examples and isinstance(node, ast.Constant | ast.JoinedStr):
             parts = node.values if isinstance(node, ast.JoinedStr) else [node]
             texts = [str(part.value) if isinstance(part, ast.Constant) else None for part in parts]
-            if sum(len(text or "") for text in texts) >= _LEAST_LETTERS:
+            if sum(len(text or "") for text in texts) >= _MIN_LETTERS:
                 patterns.append("".join(".+" if text is None else re.escape(text) for text in texts))
     return patterns
 

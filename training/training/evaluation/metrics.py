@@ -31,7 +31,7 @@ from pycocoevalcap.rouge.rouge import Rouge
 from pycocoevalcap.tokenizer.ptbtokenizer import PTBTokenizer
 
 from training.data.content_words import count_found
-from training.quiet import sift_errors
+from training.progress import sift_errors
 
 PROTOCOL = (
     "COCO caption evaluation (pycocoevalcap 1.2): Penn Treebank tokenisation in lower case without punctuation, "

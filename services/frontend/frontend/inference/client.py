@@ -5,8 +5,6 @@ service said 503, and a circuit that answers at once while the service is known 
 """
 
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from typing import Literal, TypeVar
@@ -65,21 +63,11 @@ class InferenceClient:
 
     def caption(self, photo: bytes, options: Options, request_id: str, address: str = "") -> Caption:
         """Caption the bytes of a photo, for whoever has `address`. Raises an `InferenceError`."""
-        request = self._request("POST", "/caption", request_id)
-        request.params = options.as_query()
-        request.data = photo
-        # Inference judges the format by content; any image type selects the form of the request without parts.
-        request.headers["Content-Type"] = "image/jpeg"
-        with self._hold_slot(address):
-            return _parse(Caption, self._ask(request, self._deadline_seconds))
+        return _parse(Caption, self._send_photo(photo, options.as_query(), request_id, address))
 
     def caption_with_defaults(self, photo: bytes, request_id: str, address: str = "") -> bytes:
         """The answer to a photo without any options, as it comes. Raises an `InferenceError`."""
-        request = self._request("POST", "/caption", request_id)
-        request.data = photo
-        request.headers["Content-Type"] = "image/jpeg"
-        with self._hold_slot(address):
-            return self._ask(request, self._deadline_seconds).body
+        return self._send_photo(photo, {}, request_id, address).body
 
     def model(self, request_id: str) -> ModelFacts:
         """What the service tells about its model. Raises an `InferenceError`."""
@@ -104,12 +92,16 @@ class InferenceClient:
             headers["Authorization"] = f"Bearer {self._api_key.get_secret_value()}"
         return requests.Request(method, self._base + path, headers=headers)
 
-    @contextmanager
-    def _hold_slot(self, address: str) -> Iterator[None]:
+    def _send_photo(self, photo: bytes, query: dict[str, str], request_id: str, address: str) -> Reply:
+        request = self._request("POST", "/caption", request_id)
+        request.params = query
+        request.data = photo
+        # Inference judges the format by content; any image type selects the form of the request without parts.
+        request.headers["Content-Type"] = "image/jpeg"
         with self._slots.take(address) as taken:
             if not taken:  # whoever waited would hold a thread that pages need
                 raise BusyError
-            yield
+            return self._ask(request, self._deadline_seconds)
 
     def _ask(self, request: requests.Request, seconds: float) -> Reply:
         """Send `request`, a second time where that may help: captioning a photo twice does no harm."""

@@ -13,8 +13,8 @@ from frontend.inference.contract import ModelFacts
 
 METRICS = ("BLEU-1", "BLEU-4", "METEOR", "ROUGE-L", "CIDEr")
 _WAYS = {"beam": "as served", "greedy": "the quick way"}
-_MOST_CHARACTERS = 50_000  # of a card, which Markdown may take a time that grows with their square for
-_MOST_SCORES = 20
+_MAX_CHARACTERS = 50_000  # of a card, which Markdown may take a time that grows with their square for
+_MAX_SCORES = 20
 _MOST = 10_000  # of a metric; a whole number without end cannot be written
 _SPLIT_WORDS = {"dev": "tuning"}
 # No raw HTML and no images: a card is text, whoever wrote it.
@@ -48,10 +48,10 @@ class Facts:
 
 def arrange(model: ModelFacts) -> Facts:
     """Everything known gets its place; whatever inference leaves out is left out of the page."""
-    card = model.card[:_MOST_CHARACTERS]
+    card = model.card[:_MAX_CHARACTERS]
     return Facts(
         rows=tuple(_list_rows(model)),
-        scores=tuple(islice(_list_scores(model.scores), _MOST_SCORES)),
+        scores=tuple(islice(_list_scores(model.scores), _MAX_SCORES)),
         protocol=next((str(split["protocol"]) for split in _splits(model.scores).values() if "protocol" in split), ""),
         use=_render(_find_section(card, "Use")),
         limits=_render(_find_section(card, "Limits")),

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from werkzeug.datastructures import Headers
 
 _TRACEPARENT = re.compile(r"00-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
-_MOST_STATE = 512
+_MAX_STATE = 512
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,5 +25,5 @@ def read_trace_context(headers: Headers) -> TraceContext:
     if match is None:
         return TraceContext()
     state = headers.get("tracestate", "")
-    sound = 0 < len(state) <= _MOST_STATE and state.isascii() and state.isprintable()
+    sound = 0 < len(state) <= _MAX_STATE and state.isascii() and state.isprintable()
     return TraceContext(match[1], {"traceparent": parent} | ({"tracestate": state} if sound else {}))

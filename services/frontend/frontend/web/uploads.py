@@ -7,7 +7,7 @@ from flask import Request
 from werkzeug.formparser import FormDataParser
 
 _URL_ENCODED = "application/x-www-form-urlencoded"
-_MOST_URL_ENCODED_BYTES = 4096  # a form without photos; parsed, a byte of it may take two hundred
+_MAX_URL_ENCODED_BYTES = 4096  # a form without photos; parsed, a byte of it may take two hundred
 
 
 class MemoryRequest(Request):
@@ -25,5 +25,5 @@ class MemoryRequest(Request):
     def make_form_data_parser(self) -> FormDataParser:
         """What parses the body, which is read after that."""
         if self.mimetype == _URL_ENCODED:
-            self.max_content_length = _MOST_URL_ENCODED_BYTES
+            self.max_content_length = _MAX_URL_ENCODED_BYTES
         return super().make_form_data_parser()

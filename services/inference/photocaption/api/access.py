@@ -41,7 +41,8 @@ class Gatekeeper:
     """Lets in whom the settings name; without keys in the settings, everyone."""
 
     def __init__(self, settings: Settings) -> None:
-        self._names = dict(_split(entry) for entry in settings.api_keys)
+        entries = (entry.partition(":") for entry in settings.api_keys)
+        self._names = {digest: name for name, _, digest in entries}
         self._rate = settings.rate_limit
         self._buckets = {name: _TokenBucket(self._rate, time.monotonic()) for name in self._names.values()}
 
@@ -127,8 +128,3 @@ def name_network(address: str) -> str:
     except ValueError:
         return address
     return str(sixteen.ipv4_mapped or IPv6Network((sixteen, _IPV6_PREFIX), strict=False))
-
-
-def _split(entry: str) -> tuple[str, str]:
-    name, _, digest = entry.partition(":")
-    return digest, name

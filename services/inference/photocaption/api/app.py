@@ -10,15 +10,14 @@ from starlette.middleware.cors import CORSMiddleware
 from photocaption import __version__
 from photocaption.api.access import Gatekeeper
 from photocaption.api.adapters import Adapter, choose_adapters
+from photocaption.api.error_forms import ErrorForms
 from photocaption.api.error_handlers import install_error_handlers
 from photocaption.api.json_body import bound_json
 from photocaption.api.middleware.body_limit import BodyLimitMiddleware, Buffer
-from photocaption.api.middleware.drain_notice import DrainNoticeMiddleware
-from photocaption.api.middleware.error_forms import ErrorFormMiddleware
 from photocaption.api.middleware.full_queue import FullQueueMiddleware
 from photocaption.api.middleware.pieces import PiecesMiddleware
 from photocaption.api.middleware.request_log import RequestLogMiddleware
-from photocaption.api.middleware.security_headers import SecurityHeadersMiddleware
+from photocaption.api.middleware.response_headers import ResponseHeadersMiddleware
 from photocaption.api.openapi import correct_document
 from photocaption.api.routes import captions, docs, health, model
 from photocaption.serving.service import CaptionService
@@ -49,6 +48,7 @@ def create_app(service: CaptionService) -> FastAPI:
     app.state.gatekeeper = Gatekeeper(settings)
     install_error_handlers(app)
     adapters = choose_adapters(settings)
+    app.state.error_forms = ErrorForms(adapters)
     _add_routes(app, settings, adapters)
     _add_middleware(app, service, adapters)
     correct_document(app, needs_key=bool(settings.api_keys))
@@ -102,10 +102,6 @@ def _add_middleware(app: FastAPI, service: CaptionService, adapters: list[Adapte
             allow_headers=["*"],  # libraries add some by themselves: tracing, X-Requested-With, X-Stainless-…
             expose_headers=["Cache-Status", "Retry-After", "X-Request-ID"],
         )
-    app.add_middleware(SecurityHeadersMiddleware)
-    app.add_middleware(DrainNoticeMiddleware, service=service)
+    app.add_middleware(ResponseHeadersMiddleware, service=service)
     app.add_middleware(RequestLogMiddleware, metrics=service.metrics)
-    forms = {adapter.prefix: adapter.translate for adapter in adapters if adapter.prefix}
-    shared = {adapter.shared: adapter.translate for adapter in adapters if adapter.shared}
-    app.add_middleware(ErrorFormMiddleware, forms=forms, shared=shared)
     app.add_middleware(PiecesMiddleware)

@@ -11,7 +11,8 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 
 from photocaption.api import problems
-from photocaption.api.problems import Problem, ProblemError, ProblemResponse
+from photocaption.api.error_forms import respond
+from photocaption.api.problems import Problem, ProblemError
 from photocaption.api.schemas import CaptionQuery
 from photocaption.errors import CaptionError, release_frames
 
@@ -40,7 +41,7 @@ def report(request: Request, error: Exception) -> Problem:
 
 async def _answer(request: Request, error: Exception) -> Response:
     headers = error.headers if isinstance(error, ProblemError) else None
-    return ProblemResponse(report(request, error), headers)
+    return respond(request.scope, report(request, error), headers)
 
 
 async def _answer_framework(request: Request, error: Exception) -> Response:

@@ -13,7 +13,7 @@ from photocaption.api.uploads import JSON, refuse_compressed, require_content
 
 # A parsed value takes up to a hundred times the two or three bytes that it may have in the body. A value needs a comma
 # or a bracket, and base64 has neither.
-MOST_VALUES = 20_000
+MAX_VALUES = 20_000
 # A photo in base64 is a third larger, PHP writes each of its slashes with a backslash, and prompts come along.
 _GROWTH = 1.4
 _BESIDE_PHOTOS = 2**20
@@ -41,8 +41,8 @@ async def read_json(request: Request, model: type[Model]) -> Model:
     """The request's body as a `model`. Raises `ProblemError`."""
     refuse_compressed(request)
     body = b"".join([chunk async for chunk in request.stream()])
-    if sum(body.count(mark) for mark in (b",", b"[", b"{")) > MOST_VALUES:
-        raise ProblemError(problems.MALFORMED, f"The JSON body has more than {MOST_VALUES} values.")
+    if sum(body.count(mark) for mark in (b",", b"[", b"{")) > MAX_VALUES:
+        raise ProblemError(problems.MALFORMED, f"The JSON body has more than {MAX_VALUES} values.")
     try:
         return model.model_validate_json(body)
     except ValidationError as error:

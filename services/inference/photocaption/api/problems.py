@@ -3,9 +3,10 @@
 `KINDS` is the whole list; docs/api.md shows it and the OpenAPI document takes its examples from it.
 """
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.json_schema import SkipJsonSchema
@@ -20,6 +21,7 @@ from photocaption.errors import (
     UndecodableImageError,
     UnsupportedImageError,
 )
+from photocaption.image.decode import ImageLimits
 from photocaption.serving.logs import current_request_id
 
 MEDIA_TYPE = "application/problem+json"
@@ -88,9 +90,7 @@ IMAGE_TOO_LARGE = Kind(
     "image-too-large",
     422,
     "The photo has too many pixels",
-    "The photo has 8000 × 7000 pixels. At most 20000 pixels a side are read, and in all 50 megapixels of a JPEG, 40 "
-    "of a HEIC (about half with 10 bits), 20 of an AVIF, PNG, GIF, BMP or TIFF, 10 of a WebP, and about 25 of a "
-    "progressive JPEG.",
+    str(ImageLimits().refuse(8000, 7000)),
 )
 UNSURE = Kind(
     "unsure",
@@ -105,10 +105,7 @@ QUEUE_FULL = Kind(
     "The service is busy: 64 photos are waiting already. Please try again a little later.",
 )
 RATE_LIMITED = Kind(
-    "rate-limited",
-    429,
-    "Too many requests",
-    "This API key may send 60 photos a minute. Please try again in 5 seconds.",
+    "rate-limited", 429, "Too many requests", "This API key may send 60 photos a minute. Please try again in 5 seconds."
 )
 HEADERS_TOO_LARGE = Kind(
     "headers-too-large",
@@ -195,12 +192,16 @@ class ProblemError(Exception):
 class ProblemResponse(Response):
     """A problem as the whole answer to a request."""
 
-    media_type = MEDIA_TYPE
-
-    def __init__(self, problem: Problem, headers: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, problem: Problem, headers: Mapping[str, str] | None = None, translated: dict[str, Any] | None = None
+    ) -> None:
+        """`translated`: the JSON to send, where it is another protocol's."""
         retry = {} if problem.retry_after is None else {"Retry-After": str(problem.retry_after)}
-        body = problem.model_dump_json(exclude_none=True)
-        super().__init__(body, problem.status, headers={**retry, **(headers or {})})
+        body = json.dumps(
+            problem.model_dump(exclude_none=True) if translated is None else translated, ensure_ascii=False
+        )
+        media_type = MEDIA_TYPE if translated is None else "application/json"
+        super().__init__(body, problem.status, {**retry, **(headers or {})}, media_type)
 
 
 def to_problem(error: Exception) -> Problem:

@@ -2,17 +2,19 @@
 
 from typing import Annotated, Self
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, WithJsonSchema
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue, WithJsonSchema
 
 from photocaption.api.problems import Absent, Problem
-from photocaption.caption import MOST_ALTERNATIVES, MOST_BEAMS, Alternative, Caption, ImageInfo, Word
+from photocaption.caption import MAX_ALTERNATIVES, MAX_BEAM_WIDTH, Caption
 from photocaption.captioner import Captioner
 from photocaption.image.decode import FORMATS
 from photocaption.model.manifest import Manifest
 from photocaption.serving.service import Answer
 from photocaption.serving.settings import Settings
 
-_BEAM_WIDTH_SCHEMA = WithJsonSchema({"type": "integer", "minimum": 1, "maximum": MOST_BEAMS})  # absent, never null
+Rounded = Annotated[float, AfterValidator(lambda number: round(number, 4))]
+Weight = Annotated[float, AfterValidator(lambda weight: round(weight, 6))]
+_BEAM_WIDTH_SCHEMA = WithJsonSchema({"type": "integer", "minimum": 1, "maximum": MAX_BEAM_WIDTH})  # absent, never null
 
 
 class CaptionQuery(BaseModel):
@@ -21,9 +23,9 @@ class CaptionQuery(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     beam_width: Annotated[int | None, _BEAM_WIDTH_SCHEMA] = Field(
-        None, ge=1, le=MOST_BEAMS, description="Hypotheses kept at each word; by default the model's own choice."
+        None, ge=1, le=MAX_BEAM_WIDTH, description="Hypotheses kept at each word; by default the model's own choice."
     )
-    alternatives: int = Field(0, ge=0, le=MOST_ALTERNATIVES, description="How many further captions to give.")
+    alternatives: int = Field(0, ge=0, le=MAX_ALTERNATIVES, description="How many further captions to give.")
     attention: bool = Field(False, description="Whether each word tells where in the photo the model looked.")
 
 
@@ -39,50 +41,38 @@ class CaptionRequest(BaseModel):
     )
 
 
-class AlternativeSchema(BaseModel):
+class _PartSchema(BaseModel):
+    """A part of a `Caption`, of which it has the attributes."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+
+class AlternativeSchema(_PartSchema):
     """Another caption that the search found."""
 
     caption: str
     alt_text: str
-    confidence: float = Field(ge=0, le=1)
-    log_probability: float = Field(le=0, description="Natural logarithm of the whole caption's probability.")
-
-    @classmethod
-    def of(cls, alternative: Alternative) -> Self:
-        return cls(
-            caption=alternative.caption,
-            alt_text=alternative.alt_text,
-            confidence=round(alternative.confidence, 4),
-            log_probability=round(alternative.log_probability, 4),
-        )
+    confidence: Rounded = Field(ge=0, le=1)
+    log_probability: Rounded = Field(le=0, description="Natural logarithm of the whole caption's probability.")
 
 
-class WordSchema(BaseModel):
+class WordSchema(_PartSchema):
     """A word of the caption, its probability, and where the model looked for it."""
 
     word: str
-    probability: float = Field(ge=0, le=1, description="Given the photo and the words before it.")
-    attention: list[float] | Absent = Field(
+    probability: Rounded = Field(ge=0, le=1, description="Given the photo and the words before it.")
+    attention: list[Weight] | Absent = Field(
         None, description="One weight a cell of `attention_grid`, row by row, summing to 1. Present on request."
     )
 
-    @classmethod
-    def of(cls, word: Word) -> Self:
-        attention = None if word.attention is None else [round(weight, 6) for weight in word.attention]
-        return cls(word=word.word, probability=round(word.probability, 4), attention=attention)
 
-
-class ImageSchema(BaseModel):
+class ImageSchema(_PartSchema):
     """The photo as it was sent."""
 
     width: int = Field(description="In pixels, as a person sees it: after the EXIF orientation.")
     height: int
     format: str = Field(description="Judged by content, e.g. `JPEG`.")
     sha256: str = Field(description="Of the bytes sent, in hex.")
-
-    @classmethod
-    def of(cls, image: ImageInfo) -> Self:
-        return cls(width=image.width, height=image.height, format=image.format, sha256=image.sha256)
 
 
 class ModelName(BaseModel):
@@ -119,7 +109,7 @@ class CaptionResponse(BaseModel):
 
     caption: str = Field(description="The model's lower-case words.")
     alt_text: str = Field(description="The caption as a person would write it.")
-    confidence: float = Field(ge=0, le=1)
+    confidence: Rounded = Field(ge=0, le=1)
     alternatives: list[AlternativeSchema]
     words: list[WordSchema]
     image: ImageSchema
@@ -136,10 +126,10 @@ class CaptionResponse(BaseModel):
         return cls(
             caption=caption.caption,
             alt_text=caption.alt_text,
-            confidence=round(caption.confidence, 4),
-            alternatives=[AlternativeSchema.of(alternative) for alternative in caption.alternatives],
-            words=[WordSchema.of(word) for word in caption.words],
-            image=ImageSchema.of(caption.image),
+            confidence=caption.confidence,
+            alternatives=[AlternativeSchema.model_validate(alternative) for alternative in caption.alternatives],
+            words=[WordSchema.model_validate(word) for word in caption.words],
+            image=ImageSchema.model_validate(caption.image),
             model=ModelName(name=manifest.name, version=manifest.version),
             timings_ms=TimingsSchema.of(answer),
             attention_grid=_grid_of(caption, manifest),
@@ -185,8 +175,8 @@ class LimitsSchema(BaseModel):
     )
     max_side: int
     max_images: int
-    max_beam_width: int = MOST_BEAMS
-    max_alternatives: int = MOST_ALTERNATIVES
+    max_beam_width: int = MAX_BEAM_WIDTH
+    max_alternatives: int = MAX_ALTERNATIVES
 
 
 class EngineSchema(BaseModel):
@@ -234,14 +224,7 @@ class ModelResponse(BaseModel):
             scores=manifest.scores,
             training=manifest.training,
             card=bundle.card,
-            limits=LimitsSchema(
-                formats=list(FORMATS),
-                max_body_bytes=settings.max_body_bytes,
-                max_pixels=settings.max_pixels,
-                max_held_pixels=settings.max_held_pixels,
-                max_side=settings.max_side,
-                max_images=settings.max_images,
-            ),
+            limits=LimitsSchema(formats=list(FORMATS), **settings.model_dump(include=set(LimitsSchema.model_fields))),
         )
 
 

@@ -6,7 +6,7 @@ from datetime import datetime
 from pathlib import Path
 
 from photocaption import __version__
-from photocaption.caption import MOST_ALTERNATIVES, MOST_BEAMS
+from photocaption.caption import MAX_ALTERNATIVES, MAX_BEAM_WIDTH
 from photocaption.cli.destination import EXISTING
 from photocaption.cli.output import FORMATS
 from photocaption.cli.photo import STDIN
@@ -86,10 +86,10 @@ def _add_results(group: argparse._ArgumentGroup) -> None:
     _add_threshold(group)
     group.add_argument(
         "--alternatives",
-        type=_number(0, MOST_ALTERNATIVES),
+        type=_number(0, MAX_ALTERNATIVES),
         default=0,
         metavar="N",
-        help=f"further sentences, 0 to {MOST_ALTERNATIVES}",
+        help=f"further sentences, 0 to {MAX_ALTERNATIVES}",
     )
 
 
@@ -105,7 +105,10 @@ def _add_threshold(group: argparse._ArgumentGroup) -> None:
 
 def _add_model(group: argparse._ArgumentGroup) -> None:
     group.add_argument(
-        "--beam-width", type=_number(1, MOST_BEAMS), metavar="N", help=f"sentences kept in mind, 1 to {MOST_BEAMS}"
+        "--beam-width",
+        type=_number(1, MAX_BEAM_WIDTH),
+        metavar="N",
+        help=f"sentences kept in mind, 1 to {MAX_BEAM_WIDTH}",
     )
     group.add_argument("--bundle", type=Path, metavar="DIR", help=f"the model (default: ${BUNDLE_VARIABLE}, or ours)")
     group.add_argument("--runtime", choices=("onnx", "tensorflow"), default="onnx", help="what runs the model")

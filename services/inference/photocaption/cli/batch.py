@@ -18,7 +18,7 @@ from photocaption.caption import Caption, CaptionOptions, PreparedImage
 from photocaption.captioner import Captioner, RuntimeName
 from photocaption.cli.destination import Destination
 from photocaption.cli.outcome import Outcome, Status
-from photocaption.cli.photo import MOST_BYTES, Photo
+from photocaption.cli.photo import MAX_BYTES, Photo
 from photocaption.errors import DeadlineExceededError, ImageDecoderError, ImageError
 from photocaption.image.decode import ImageLimits
 from photocaption.image.pool import DecodePool
@@ -70,7 +70,7 @@ class Model:
             ImageLimits(),
             decode_seconds=_PHOTO_SECONDS,
             deadline_seconds=_DEADLINE_SECONDS,
-            max_bytes=MOST_BYTES,
+            max_bytes=MAX_BYTES,
         )
         decode = self._open.enter_context(pool).decode
         return Captioner.load(self._bundle, runtime=self._runtime, workers=self.at_once, decode=decode)

@@ -84,8 +84,10 @@ def _serve() -> int:
 def _run(options: argparse.Namespace) -> int:
     listing = list_photos(options.photos, Choice(options.include, options.exclude, options.newer))
     settings = CaptionOptions(beam_width=options.beam_width, alternatives=options.alternatives)
+    # One photo asked for by its name needs no label; several do, and so does whatever a folder held.
+    named = len(options.photos) > 1 or listing.photos != options.photos
     with (
-        _open_destination(options, named=_are_named(options, listing)) as destination,
+        _open_destination(options, named=named) as destination,
         Model(options.bundle, options.runtime, len(listing.photos)) as model,
     ):
         task = Task(model, settings, destination, options.min_confidence)
@@ -94,11 +96,6 @@ def _run(options: argparse.Namespace) -> int:
         tally = _report(outcomes, destination, len(listing.failures) + len(listing.photos))
     _sum_up(tally, listing, dry_run=options.dry_run)
     return tally.exit_status
-
-
-def _are_named(options: argparse.Namespace, listing: Listing) -> bool:
-    """One photo asked for by its name needs no label; several do, and so does whatever a folder held."""
-    return len(options.photos) > 1 or bool(listing.photos != options.photos)
 
 
 @contextmanager

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from photocaption.caption import Caption
-from photocaption.cli.destination import Existing
+from photocaption.cli.destination import Destination, Existing
 from photocaption.cli.exiftool import ExifTool, ExifTools
 from photocaption.cli.folders import read_plain
 from photocaption.cli.outcome import Outcome, Status
@@ -43,8 +43,8 @@ class _Known:
     has_iptc: bool
 
 
-class Metadata:
-    """A `Destination`: the photos themselves, or XMP files beside them."""
+class Metadata(Destination):
+    """The photos themselves, or XMP files beside them."""
 
     def __init__(self, tools: ExifTools, existing: Existing, *, beside: bool) -> None:
         """`beside`: into `photo.jpg.xmp` instead of `photo.jpg`."""
@@ -60,9 +60,11 @@ class Metadata:
         ours = _MARK.encode() in data
         if not data or (ours and self._existing == "renew"):
             return None
-        if ours or self._examine(data).text:
-            return Outcome(photo.name, Status.KEPT)
-        return None
+        if not ours:
+            with self._copy(data) as (tool, copy):
+                if not _read_known(tool, copy).text:
+                    return None
+        return Outcome(photo.name, Status.KEPT)
 
     def keep(self, photo: Photo, caption: Caption, author: str) -> bool:
         """Write the sentence, unless what is there is to stay or says the same."""
@@ -74,13 +76,6 @@ class Metadata:
                 with replacing(self._target(photo), keep_time=not self._beside) as stream:
                     stream.write(copy.read_bytes())
         return bool(values)
-
-    def note(self, outcome: Outcome) -> None:
-        """Nothing: the caption is where it belongs."""
-
-    def _examine(self, data: bytes) -> _Known:
-        with self._copy(data) as (tool, copy):
-            return _read_known(tool, copy)
 
     def _target(self, photo: Photo) -> Path:
         return photo.path.with_name(f"{photo.path.name}.xmp") if self._beside else photo.path

@@ -15,7 +15,7 @@ from urllib.parse import quote, unquote_to_bytes, urljoin, urlsplit
 
 from photocaption.cli.folders import is_special, read_plain
 
-MOST_CHARACTERS = 125  # after which some screen readers stop
+MAX_CHARACTERS = 125  # after which some screen readers stop
 
 _NAMED = ("alt", "aria-label", "aria-labelledby")
 _ANY_BYTES = "surrogateescape"  # of a page only the tags are understood; all else goes out as it came
@@ -53,9 +53,9 @@ class Page:
 
 def shorten(text: str) -> str:
     """The text, or as many of its words as an `alt` should have."""
-    if len(text) <= MOST_CHARACTERS:
+    if len(text) <= MAX_CHARACTERS:
         return text
-    return text[:MOST_CHARACTERS].rpartition(" ")[0] + "…"
+    return text[:MAX_CHARACTERS].rpartition(" ")[0] + "…"
 
 
 class _Reader(HTMLParser):

@@ -10,7 +10,7 @@ from pathlib import Path
 
 STDIN = "-"
 
-MOST_BYTES = 512 * 2**20
+MAX_BYTES = 512 * 2**20
 
 
 class Photo:
@@ -28,8 +28,8 @@ class Photo:
     def data(self) -> bytes:
         """Its bytes. Raises OSError, also where there are too many to hold."""
         with nullcontext(sys.stdin.buffer) if self.name == STDIN else self.path.open("rb") as stream:
-            data = stream.read(MOST_BYTES + 1)
-        if len(data) > MOST_BYTES:
+            data = stream.read(MAX_BYTES + 1)
+        if len(data) > MAX_BYTES:
             raise OSError(errno.EFBIG, os.strerror(errno.EFBIG), self.name)
         return data
 

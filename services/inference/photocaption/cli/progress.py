@@ -44,10 +44,11 @@ class Progress:
         if not self._worked:
             return ""
         rate = self._worked / max(monotonic() - self._begun, 1e-9)
-        return f", {rate:.1f} a second, {_format_time((self._total - self._done) / rate)} left"
+        return f", {rate:.1f} a second, {format_time((self._total - self._done) / rate)} left"
 
 
-def _format_time(seconds: float) -> str:
+def format_time(seconds: float) -> str:
+    """Hours, minutes and seconds, as a clock shows them."""
     minutes, seconds = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"

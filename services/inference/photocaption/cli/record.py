@@ -16,8 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, TextIO
 
-from photocaption.caption import Caption
-from photocaption.cli.destination import DestinationError, Existing
+from photocaption.cli.destination import Destination, DestinationError, Existing
 from photocaption.cli.outcome import Outcome, Status
 from photocaption.cli.output import Layout, Write, name_columns, open_writer
 from photocaption.cli.photo import Photo
@@ -37,8 +36,8 @@ class Row:
     confidence: float | None
 
 
-class Record:
-    """Where the rows go: a `Destination`."""
+class Record(Destination):
+    """Where the rows go, in the order of the photos."""
 
     def __init__(self, write: Write, rows: dict[str, Row], min_confidence: float = 0.0) -> None:
         """`write`: appends a row; `rows`: those of earlier runs, by the name of the photo; `min_confidence`: below it
@@ -57,10 +56,6 @@ class Record:
         if row.confidence is None or row.confidence >= self._min_confidence:
             return None
         return Outcome(photo.name, Status.UNSURE, row.sha256, reason=row.reason, confidence=row.confidence)
-
-    def keep(self, _photo: Photo, _caption: Caption, _author: str) -> bool:
-        """Nothing yet: rows are written in order."""
-        return True
 
     def note(self, outcome: Outcome) -> None:
         """Append a row, unless the last one on this photo says the same. Raises OSError."""

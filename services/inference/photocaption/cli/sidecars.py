@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from photocaption.caption import Caption
-from photocaption.cli.destination import Existing
+from photocaption.cli.destination import Destination, Existing
 from photocaption.cli.folders import read_plain
 from photocaption.cli.outcome import Outcome, Status
 from photocaption.cli.photo import Photo
@@ -12,8 +12,8 @@ from photocaption.cli.replacement import replacing
 _ANY_BYTES = "surrogateescape"  # a person's text may be in any encoding
 
 
-class TextSidecars:
-    """A `Destination`: plain text does not say who wrote it, so what is there is left unless the user asks."""
+class TextSidecars(Destination):
+    """Text files; plain text does not say who wrote it, so what is there is left unless the user asks."""
 
     def __init__(self, existing: Existing) -> None:
         self._existing = existing
@@ -34,9 +34,6 @@ class TextSidecars:
         with replacing(sidecar) as stream:
             stream.write(text.encode(errors=_ANY_BYTES))
         return True
-
-    def note(self, outcome: Outcome) -> None:
-        """Nothing: the caption is where it belongs."""
 
 
 def _sidecar_of(photo: Photo) -> Path:

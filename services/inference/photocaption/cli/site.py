@@ -9,6 +9,7 @@ from pathlib import Path
 
 from photocaption.caption import Caption, CaptionOptions
 from photocaption.cli.batch import Model, Task, map_in_order
+from photocaption.cli.destination import Destination
 from photocaption.cli.messages import complain, show_name
 from photocaption.cli.outcome import Outcome, Status, Tally
 from photocaption.cli.pages import Page, shorten
@@ -16,21 +17,15 @@ from photocaption.cli.photo import Photo
 from photocaption.cli.replacement import replacing
 
 _SUFFIXES = frozenset({".html", ".htm", ".xhtml"})
-_LEAST_SIDE = 16  # smaller ones are spacers and tracking pixels
+_MIN_SIDE = 16  # smaller ones are spacers and tracking pixels
 
 
-class _Pages:
-    """A `Destination`: captions wait until their pages are written."""
-
-    def find(self, photo: Photo) -> Outcome | None:
-        """Nothing: what is there already is never asked for."""
+class _Pages(Destination):
+    """Captions wait until their pages are written."""
 
     def keep(self, _photo: Photo, caption: Caption, _author: str) -> bool:
         """Whether the image is large enough to be described."""
-        return min(caption.image.width, caption.image.height) >= _LEAST_SIDE
-
-    def note(self, outcome: Outcome) -> None:
-        """Nothing."""
+        return min(caption.image.width, caption.image.height) >= _MIN_SIDE
 
 
 def caption_site(options: argparse.Namespace) -> int:

@@ -11,7 +11,7 @@ from fractions import Fraction
 from photocaption.image.boxes import hide_metadata, walk_boxes
 from photocaption.image.stripped import Aperture, StrippedFile
 
-MOST_ASSOCIATIONS = 10_000
+MAX_ASSOCIATIONS = 10_000
 
 
 def read_avif(data: bytes) -> StrippedFile:
@@ -47,7 +47,7 @@ def _associations(data: bytes, begin: int, item: int) -> Iterator[int]:
     property_size = 2 if flags & 1 else 1
     (items,) = struct.unpack_from(">I", data, begin + 4)
     place = begin + 8
-    for _ in range(min(items, MOST_ASSOCIATIONS)):
+    for _ in range(min(items, MAX_ASSOCIATIONS)):
         number = _read_number(data, place, wide=version > 0)
         count = data[place + number_size]
         place = place + number_size + 1

@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from photocaption.errors import UnsupportedImageError
 from photocaption.image.stripped import StrippedFile
 
-MOST_BOXES = 4_000  # a photo of 48 megapixels in tiles has some 250 items
-MOST_BRANDS = 32
+MAX_BOXES = 4_000  # a photo of 48 megapixels in tiles has some 250 items
+MAX_BRANDS = 32
 
 _AVIF = frozenset({b"avif", b"avis"})
 _HEIC = frozenset({b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs"})
@@ -33,7 +33,7 @@ def recognise(data: bytes) -> str | None:
     """`HEIC` or `AVIF`, by the brands that the first box names; None where it is neither."""
     if data[4:8] != b"ftyp":
         return None
-    end = min(int.from_bytes(data[:4]), len(data), 16 + 4 * MOST_BRANDS)
+    end = min(int.from_bytes(data[:4]), len(data), 16 + 4 * MAX_BRANDS)
     major, *others = [data[8:12], *(data[place : place + 4] for place in range(16, end, 4))]
     if major in _AVIF or (major in _EITHER and _AVIF & set(others)):
         return "AVIF"
@@ -79,7 +79,7 @@ def _walk_items(data: bytes, begin: int, end: int) -> Iterator[int]:
 
 def walk_boxes(data: bytes, begin: int, end: int) -> Iterator[Box]:
     """Kind of each box between two offsets, and where its content begins and ends. Raises ValueError."""
-    for _ in range(MOST_BOXES):
+    for _ in range(MAX_BOXES):
         if begin + 8 > end:
             return
         size, kind = struct.unpack_from(">I4s", data, begin)

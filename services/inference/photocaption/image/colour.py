@@ -8,9 +8,7 @@ import io
 
 from PIL import Image, ImageChops
 
-_FIRST_EIGHT_BITS = [value >> 8 for value in range(2**16)]
-
-GROUND = (255, 255, 255)
+BACKGROUND = (255, 255, 255)
 
 _SPACES = {"RGB": b"RGB ", "RGBA": b"RGB ", "CMYK": b"CMYK"}
 _DESCRIPTION_WITHIN = 4096
@@ -82,7 +80,7 @@ def _widen(image: Image.Image) -> Image.Image:
 
 def _take_first_eight_bits(image: Image.Image) -> Image.Image:
     wide = image.convert("I")
-    grey = wide.point(_FIRST_EIGHT_BITS, "L")
+    grey = wide.point([value >> 8 for value in range(2**16)], "L")
     transparent = image.info.get("transparency")
     if not isinstance(transparent, int):
         return grey
@@ -116,6 +114,6 @@ def _flatten(image: Image.Image) -> Image.Image:
     if image.mode == "La":
         image = image.convert("LA")
     image = image.convert("RGBA")
-    flat = Image.new("RGB", image.size, GROUND)
+    flat = Image.new("RGB", image.size, BACKGROUND)
     flat.paste(image, mask=image.getchannel("A"))
     return flat

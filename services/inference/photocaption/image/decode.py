@@ -2,8 +2,9 @@
 
 The format is judged by the first bytes, never by a name or header, and only that format's decoder gets to see them, and
 of them only what pixels need: a module for each format takes that out (`jpeg`, `png`, `gif`, `tiff`, `webp`, `boxes`),
-reads orientation and colour profile, and refuses by name the kinds that are not read. Structure and size are checked
-before any pixel is decoded. Of an image with several frames the first is read. docs/formats.md has the whole table.
+reads orientation and colour profile, refuses by name the kinds that are not read, and files whose mere structure would
+keep a decoder busy. Size is checked before any pixel is decoded. Of an image with several frames the first is read.
+docs/formats.md has the whole table.
 
 What Pillow raises on damaged bytes goes well beyond what it documents: OSError, SyntaxError, ValueError, IndexError and
 others were seen. So here, and only here, every exception of a library means that its input is damaged.
@@ -37,14 +38,13 @@ from photocaption.errors import (
 from photocaption.image import boxes
 from photocaption.image.avif import read_avif
 from photocaption.image.boxes import read_heic
-from photocaption.image.colour import GROUND, to_colour, to_grey, to_rgb
+from photocaption.image.colour import BACKGROUND, to_colour, to_grey, to_rgb
 from photocaption.image.exif import ORIENTATION
 from photocaption.image.gif import read_gif
 from photocaption.image.heic import HeicImage
-from photocaption.image.jpeg import append_noise, is_complete, read_jpeg
+from photocaption.image.jpeg import append_noise, read_jpeg
 from photocaption.image.png import read_png
 from photocaption.image.stripped import StrippedFile
-from photocaption.image.structure import check_structure, count_scans
 from photocaption.image.tiff import read_tiff
 from photocaption.image.webp import read_webp
 
@@ -55,15 +55,32 @@ warnings.filterwarnings("ignore", module=r"PIL\.")
 # Pillow's own reading of what is not compressed mixes up planes of 16 bits.
 TiffImagePlugin.READ_LIBTIFF = True
 
-FORMATS = ("JPEG", "PNG", "WebP", "HEIC", "AVIF", "GIF", "BMP", "TIFF")
 
-_TILE = (322, 323)  # a TIFF's tags of the width and length of its tiles
-_NO_BMP = "Unsupported BMP "
-_NO_COLOURS = "Conversion from YUV failed"
-_TOO_LARGE = (Image.DecompressionBombError, Image.DecompressionBombWarning, MemoryError)
-_TIME_FACTORS = {"HEIC": 3.0, "AVIF": 3.0}
-_WEIGHTS = {"WebP": 2.0, "HEIC": 0.5}
-BYTES_A_PIXEL = 9  # see `ImageLimits`
+@dataclass(frozen=True, slots=True)
+class _Format:
+    """What `read` takes a file's pixels out by, and what they cost.
+
+    `weight`: memory for a pixel, and `seconds`: processor time that a photo may take, both as multiples of what is
+    usual; `brief_bytes`: in how many most photos are that are decoded quickly, see `brief` of `decode`.
+    """
+
+    read: Callable[[bytes], StrippedFile]
+    weight: float = 1.0
+    seconds: float = 1.0
+    brief_bytes: int = 8 * 2**20
+
+
+_FORMATS = {
+    "JPEG": _Format(read_jpeg),
+    "PNG": _Format(read_png),
+    "WebP": _Format(read_webp, weight=2.0),
+    "HEIC": _Format(read_heic, weight=0.5, seconds=3.0, brief_bytes=3 * 2**19),
+    "AVIF": _Format(read_avif, seconds=3.0, brief_bytes=3 * 2**19),  # noise of 4 megapixels in 7 MB takes 0.4 s
+    "GIF": _Format(read_gif),
+    "BMP": _Format(StrippedFile),
+    "TIFF": _Format(read_tiff),
+}
+FORMATS = tuple(_FORMATS)
 
 _SIGNATURES = (
     (b"\xff\xd8\xff", "JPEG"),
@@ -77,30 +94,23 @@ _SIGNATURES = (
     (b"MM\0+", "TIFF"),
 )
 
-_READERS: dict[str, Callable[[bytes], StrippedFile]] = {
-    "JPEG": read_jpeg,
-    "PNG": read_png,
-    "WebP": read_webp,
-    "GIF": read_gif,
-    "HEIC": read_heic,
-    "AVIF": read_avif,
-    "BMP": StrippedFile,
-    "TIFF": read_tiff,
-}
+_TILE = (322, 323)  # a TIFF's tags of the width and length of its tiles
+_NO_BMP = "Unsupported BMP "
+_NO_COLOURS = "Conversion from YUV failed"
+_TOO_LARGE = (Image.DecompressionBombError, Image.DecompressionBombWarning, MemoryError)
+BYTES_A_PIXEL = 9  # see `ImageLimits`
 # libtiff gives values in the machine's byte order; Pillow takes these for those of the file.
 _NATIVE = {
     "F;32F": "F;32NF", "F;32BF": "F;32NF", "I;32S": "I;32NS", "I;32BS": "I;32NS", "I;16S": "I;16NS", "I;16BS": "I;16NS",
 }  # fmt: skip
 
 # A scan of a progressive JPEG costs half a nanosecond a pixel; programs write about ten.
-_MOST_SCANS_OF_LARGEST = 6
+_MAX_SCANS_OF_LARGEST = 6
 # Some cameras leave out the end of a JPEG, and the last bits of its last square.
 _PIXELS_A_MISSING_ONE = 1_000
 # What takes less than a tenth of a second, and most photos have: see `brief`.
 _BRIEF_HELD = 4_000_000  # pixels
 _BRIEF_SCANNED = 40_000_000
-_BRIEF_BYTES = {"HEIC": 3 * 2**19, "AVIF": 3 * 2**19}  # noise of 4 megapixels in 7 MB takes AVIF 0.4 s
-_BRIEF_OTHER_BYTES = 8 * 2**20
 _BRIEF_FILE_BYTES = 16 * 2**20  # before it is known what of them pixels need
 _LONG = "The photo takes a while to decode."
 
@@ -129,6 +139,24 @@ class ImageLimits:
     max_held_pixels: int = 20_000_000
     max_side: int = 20_000
 
+    def check_sides(self, width: int, height: int) -> None:
+        """Raise ImageTooLargeError for an image that is too large for any format."""
+        if width * height > self.max_pixels or max(width, height) > self.max_side:
+            raise self.refuse(width, height)
+
+    def refuse(self, width: int, height: int) -> ImageTooLargeError:
+        """What to tell of an image of this size."""
+        return ImageTooLargeError(f"The photo has {width} × {height} pixels. {self.explain()}")
+
+    def explain(self) -> str:
+        """The limits of all formats, in a sentence."""
+        held = self.max_held_pixels / 1e6
+        return (
+            f"At most {self.max_side} pixels a side are read, and in all {self.max_pixels / 1e6:g} megapixels of a "
+            f"JPEG, {2 * held:g} of a HEIC (about half with 10 bits), {held:g} of an AVIF, PNG, GIF, BMP or TIFF, "
+            f"{held / 2:g} of a WebP, and about {1.25 * held:g} of a progressive JPEG."
+        )
+
 
 _LIMITS = ImageLimits()
 
@@ -149,13 +177,12 @@ def decode(
     if brief and len(data) > _BRIEF_FILE_BYTES:
         raise LongDecodingError(_LONG)
     try:
-        check_structure(data, format_name)
         image, size = _load(data, format_name, limits, sufficient_side, brief=brief)
     except ImageError:
         raise
     except Exception as error:  # see the module's docstring
         if isinstance(error, _TOO_LARGE) or "memory" in str(error).lower():
-            msg = f"The photo is too large. {_explain_limits(limits)}"
+            msg = f"The photo is too large. {limits.explain()}"
             raise ImageTooLargeError(msg) from error
         if kind := _name_kind(str(error)):
             msg = f"The photo is {format_name} of a kind that is not read ({kind}): save it as a JPEG."
@@ -174,7 +201,7 @@ def _name_kind(reason: str) -> str | None:
 
 def find_time_factor(data: bytes) -> float:
     """How much more processor time than a JPEG the photo's format may take."""
-    return _TIME_FACTORS.get(boxes.recognise(data) or "", 1.0)
+    return _FORMATS[boxes.recognise(data) or "JPEG"].seconds
 
 
 def _recognise(data: bytes) -> str:
@@ -195,11 +222,11 @@ def _load(
     data: bytes, format_name: str, limits: ImageLimits, sufficient_side: int | None, *, brief: bool
 ) -> tuple[Image.Image, tuple[int, int]]:
     """The image, turned as it should be, and its size before any shrinking."""
-    stripped = _READERS[format_name](data)
+    stripped = _FORMATS[format_name].read(data)
     if format_name == "HEIC":
         return _decode_heic(stripped, limits, sufficient_side, brief=brief)
     image, (width, height), orientation = _decode_stripped(stripped, format_name, limits, sufficient_side, brief=brief)
-    if format_name == "JPEG" and not is_complete(data):
+    if not stripped.complete:
         again, *_ = _decode_stripped(
             replace(stripped, data=append_noise(stripped.data)), format_name, limits, sufficient_side
         )
@@ -220,7 +247,7 @@ def _decode_heic(
 ) -> tuple[Image.Image, tuple[int, int]]:
     heic = HeicImage(stripped.data)
     width, height = heic.size
-    _check_sides(width, height, limits)
+    limits.check_sides(width, height)
     held = _check_held(width * height, heic.size, "HEIC", limits)
     if brief:
         _check_brief(stripped, "HEIC", held, scanned=0)
@@ -238,16 +265,16 @@ def _decode_stripped(
             profile = image.info.get("icc_profile", b"")
             stripped = replace(stripped, orientation=orientation, profile=profile)
         if stripped.aperture is not None:
-            _check_sides(*image.size, limits)
+            limits.check_sides(*image.size)
             stripped = replace(stripped, canvas=stripped.aperture.place(*image.size))
         width, height = image.size if stripped.canvas is None else stripped.canvas[:2]
-        _check_sides(width, height, limits)
+        limits.check_sides(width, height)
         if sufficient_side is not None:
             shrinks = min(width, height) >= 2 * sufficient_side
             mode = "YCbCr" if shrinks and not stripped.profile and _keeps_ycbcr(image) else None
             image.draft(mode, (sufficient_side, sufficient_side))
         held = _check_held(_count_held(image, width * height, format_name), (width, height), format_name, limits)
-        scanned = _check_scans(stripped, (width, height), format_name, limits)
+        scanned = _check_scans(stripped.scans, (width, height), limits)
         if brief:
             _check_brief(stripped, format_name, held, scanned)
         _use_native_order(image)
@@ -279,7 +306,7 @@ def _complete(image: Image.Image, stripped: StrippedFile) -> Image.Image:
     if stripped.canvas is None or stripped.canvas == (*image.size, 0, 0):
         return image
     width, height, left, top = stripped.canvas
-    canvas = Image.new("RGB", (width, height), GROUND)
+    canvas = Image.new("RGB", (width, height), BACKGROUND)
     canvas.paste(to_rgb(image), (left, top))
     return canvas
 
@@ -292,11 +319,6 @@ def _keeps_ycbcr(image: Image.Image) -> bool:
         return False
     transform = image.info.get("adobe_transform", 1 if "jfif" in image.info else None)
     return transform == 1 and bytes(component[0] for component in image.layer) != b"RGB"
-
-
-def _check_sides(width: int, height: int, limits: ImageLimits) -> None:
-    if width * height > limits.max_pixels or max(width, height) > limits.max_side:
-        raise _too_large(width, height, limits)
 
 
 def _count_held(image: Image.Image, pixels: int, format_name: str) -> float:
@@ -316,39 +338,22 @@ def _count_held(image: Image.Image, pixels: int, format_name: str) -> float:
 
 
 def _check_held(pixels: float, size: tuple[int, int], format_name: str, limits: ImageLimits) -> float:
-    held = pixels * _WEIGHTS.get(format_name, 1.0)
+    held = pixels * _FORMATS[format_name].weight
     if held > limits.max_held_pixels:
-        raise _too_large(*size, limits)
+        raise limits.refuse(*size)
     return held
 
 
 def _check_brief(stripped: StrippedFile, format_name: str, held: float, scanned: int) -> None:
-    most_bytes = _BRIEF_BYTES.get(format_name, _BRIEF_OTHER_BYTES)
+    most_bytes = _FORMATS[format_name].brief_bytes
     if held > _BRIEF_HELD or scanned > _BRIEF_SCANNED or len(stripped.data) > most_bytes:
         raise LongDecodingError(_LONG)
 
 
-def _check_scans(stripped: StrippedFile, size: tuple[int, int], format_name: str, limits: ImageLimits) -> int:
-    """How many pixels the scans of a JPEG go through, one after the other; 0 for other formats."""
-    if format_name != "JPEG":
-        return 0
-    scans = count_scans(stripped.data)
+def _check_scans(scans: int, size: tuple[int, int], limits: ImageLimits) -> int:
+    """How many pixels the scans of a JPEG go through, one after the other."""
     scanned = size[0] * size[1] * scans
-    if scans > 1 and scanned > _MOST_SCANS_OF_LARGEST * limits.max_pixels:
+    if scans > 1 and scanned > _MAX_SCANS_OF_LARGEST * limits.max_pixels:
         msg = f"The photo goes {scans} times through its {size[0]} × {size[1]} pixels: save it as an ordinary JPEG."
         raise ImageTooLargeError(msg)
     return scanned
-
-
-def _too_large(width: int, height: int, limits: ImageLimits) -> ImageTooLargeError:
-    return ImageTooLargeError(f"The photo has {width} × {height} pixels. {_explain_limits(limits)}")
-
-
-def _explain_limits(limits: ImageLimits) -> str:
-    full = limits.max_pixels / 1e6
-    held = limits.max_held_pixels / 1e6
-    return (
-        f"At most {limits.max_side} pixels a side are read, and in all {full:g} megapixels of a JPEG, "
-        f"{2 * held:g} of a HEIC (about half with 10 bits), {held:g} of an AVIF, PNG, GIF, BMP or TIFF, {held / 2:g} "
-        f"of a WebP, and about {1.25 * held:g} of a progressive JPEG."
-    )

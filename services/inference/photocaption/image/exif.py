@@ -7,7 +7,7 @@ not fit into the file. Format: TIFF 6.0, section 2, and libtiff's BigTIFF.
 import struct
 from dataclasses import dataclass
 
-MOST_TAGS = 6_000  # a segment of a JPEG, which is where EXIF metadata stands, holds 5,461
+MAX_TAGS = 6_000  # a segment of a JPEG, which is where EXIF metadata stands, holds 5,461
 
 ORIENTATION = 0x0112
 
@@ -61,7 +61,7 @@ class Directory:
         begin = first + struct.calcsize(self.layout.order + self.layout.count)
         claimed = self._unpack(self.layout.count, first) if first else 0
         self.claimed = max(0, min(claimed, (len(data) - begin) // size))
-        here = data[begin : begin + size * min(self.claimed, MOST_TAGS)]
+        here = data[begin : begin + size * min(self.claimed, MAX_TAGS)]
         tags = [Tag(*fields) for fields in struct.iter_unpack(self.layout.tag, here)]
         self.tags = {tag.number: tag for tag in reversed(tags)}  # of two with one number, the first counts
 

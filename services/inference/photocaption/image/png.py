@@ -10,7 +10,8 @@ from collections.abc import Iterator
 from photocaption.image.exif import read_orientation
 from photocaption.image.stripped import StrippedFile
 
-MOST_PROFILE_BYTES = 4 * 2**20
+MAX_PROFILE_BYTES = 4 * 2**20
+MAX_CHUNKS = 50_000
 
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _END = b"\0\0\0\0IEND\xaeB`\x82"
@@ -43,9 +44,13 @@ def read_png(data: bytes) -> StrippedFile:
 
 
 def _walk_chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
-    """Kind and bytes of each chunk; the last may lack its checksum. Raises EOFError where pixels are cut off."""
+    """Kind and bytes of each chunk; the last may lack its checksum. Raises EOFError where pixels are cut off, and
+    ValueError for too many chunks.
+    """
     position = len(_SIGNATURE)
-    while position + 8 <= len(data):
+    for _ in range(MAX_CHUNKS):
+        if position + 8 > len(data):
+            return
         (length,) = struct.unpack_from(">I", data, position)
         kind = data[position + 4 : position + 8]
         if kind == b"IEND":
@@ -55,6 +60,7 @@ def _walk_chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
             raise EOFError(msg)
         yield kind, data[position : position + length + _OVERHEAD]
         position += length + _OVERHEAD
+    raise ValueError("too many chunks")
 
 
 def _is_sound_transparency(chunk: bytes, colour_type: int, colours: int) -> bool:
@@ -78,7 +84,7 @@ def _read_profile(content: bytes) -> bytes:
     _, _, compressed = content.partition(b"\0")
     unpacker = zlib.decompressobj()
     try:
-        profile = unpacker.decompress(compressed[1:], MOST_PROFILE_BYTES)
+        profile = unpacker.decompress(compressed[1:], MAX_PROFILE_BYTES)
     except zlib.error:
         return b""
     return profile if unpacker.eof else b""

@@ -9,19 +9,17 @@ from PIL import Image
 
 
 class InputSpec(Protocol):
-    """What `resize` has to know of a manifest's `ImageSpec`; the processes that decode know no manifest."""
+    """The encoder's input, as a manifest's `ImageSpec` has it, of which the processes that decode know nothing.
+
+    `width` and `height`: in pixels; `canonical_size`: side of the square in between, None for no detour.
+    """
 
     @property
-    def width(self) -> int:
-        """Of the encoder's input, in pixels."""
-
+    def width(self) -> int: ...
     @property
-    def height(self) -> int:
-        """Of the encoder's input, in pixels."""
-
+    def height(self) -> int: ...
     @property
-    def canonical_size(self) -> int | None:
-        """Side of the square in between, None for no detour."""
+    def canonical_size(self) -> int | None: ...
 
 
 def resize(image: Image.Image, spec: InputSpec) -> Image.Image:

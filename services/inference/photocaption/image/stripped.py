@@ -31,7 +31,8 @@ class StrippedFile:
     `orientation`: as EXIF numbers it; `profile`: the ICC profile of its colours, empty where there is none; `canvas`:
     width and height of the image that the decoded pixels belong to, and where they begin there, None where they are
     all of it; `aperture`: what of them is seen, None for all; `inverted`: whether the decoded grey is a negative;
-    `unsigned`: whether integers of 32 bits have no sign.
+    `unsigned`: whether integers of 32 bits have no sign; `scans`: how often the decoder of a JPEG goes through all or
+    some of its pixels; `complete`: whether the end of a JPEG is marked, as it is in `data` in any case.
     """
 
     data: bytes
@@ -41,3 +42,5 @@ class StrippedFile:
     aperture: Aperture | None = None
     inverted: bool = False
     unsigned: bool = False
+    scans: int = 0
+    complete: bool = True

@@ -7,7 +7,7 @@ Format: TIFF 6.0, its technical notes, and BigTIFF.
 from dataclasses import dataclass
 
 from photocaption.errors import UnsupportedImageError
-from photocaption.image.exif import ORIENTATION, Directory, Layout
+from photocaption.image.exif import MAX_TAGS, ORIENTATION, Directory, Layout
 from photocaption.image.stripped import StrippedFile
 
 _BITS = 258
@@ -69,6 +69,8 @@ _TIFF = 42
 def read_tiff(data: bytes) -> StrippedFile:
     """The first image of a TIFF. Raises UnsupportedImageError for a kind of TIFF that is not read, ValueError."""
     directory = Directory(data)
+    if directory.claimed > MAX_TAGS:
+        raise ValueError("too many tags")
     _refuse_raw(directory, is_canon=data.startswith(_CANON, 8))
     pixels = _Pixels.read(directory)
     pixels.check()

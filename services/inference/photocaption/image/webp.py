@@ -6,14 +6,14 @@ from photocaption.image.exif import read_orientation
 from photocaption.image.stripped import StrippedFile
 
 _HEADER_SIZE = 12
-_MOST_CHUNKS = 10_000
+_MAX_CHUNKS = 10_000
 
 
 def read_webp(data: bytes) -> StrippedFile:
     """A WebP as it is: its decoder does not look at metadata."""
     exif = profile = b""  # the first of each counts
     position = _HEADER_SIZE
-    for _ in range(_MOST_CHUNKS):
+    for _ in range(_MAX_CHUNKS):
         if position + 8 > len(data):
             break
         kind, size = struct.unpack_from("<4sI", data, position)

@@ -33,9 +33,9 @@ BUNDLE_VARIABLE = "CAPTION_BUNDLE"
 
 _SHIPPED_BUNDLE = Path("artifacts", "default")
 _REQUIRED = (ENCODER, DECODER_START, DECODER_STEP, VOCABULARY)
-_MOST_MANIFEST_BYTES = 4 * 2**20
+_MAX_MANIFEST_BYTES = 4 * 2**20
 _LONGEST_WORD = 100
-_MOST_REPLACEMENTS = 9  # while one bundle is loaded
+_MAX_REPLACEMENTS = 9  # while one bundle is loaded
 _WORDS = TypeAdapter(list[str])
 
 T = TypeVar("T")
@@ -84,7 +84,7 @@ def use_bundle(path: Path, use: Callable[[Bundle], T]) -> T:
     With one that is replaced meanwhile it begins anew: what was read is of two bundles, or of one half deleted. Raises
     BundleError, one line naming the file and the reason.
     """
-    for _ in range(_MOST_REPLACEMENTS):
+    for _ in range(_MAX_REPLACEMENTS):
         directory = _identify(path)
         try:
             return use(_load(path))
@@ -106,7 +106,7 @@ def _identify(path: Path) -> tuple[int, ...] | None:
 def _load(path: Path) -> Bundle:
     if not path.is_dir():
         raise _refusal(path, "no such directory")
-    manifest = _parse_manifest(path, _read(path, MANIFEST_NAME, _MOST_MANIFEST_BYTES))
+    manifest = _parse_manifest(path, _read(path, MANIFEST_NAME, _MAX_MANIFEST_BYTES))
     try:
         _verify_files(path, manifest)
     except OSError as error:

@@ -21,9 +21,5 @@ def calibrate(mean: float, calibration: Calibration | None, *, evidence: float =
     if calibration is None:
         return math.exp(min(mean, 0.0))
     of_words = calibration.evidence * evidence + calibration.strongest * strongest
-    return _sigmoid(calibration.intercept + calibration.slope * mean + of_words)
-
-
-def _sigmoid(x: float) -> float:
-    """The logistic function, without overflow for any x."""
-    return 0.5 * (1 + math.tanh(x / 2))
+    x = calibration.intercept + calibration.slope * mean + of_words
+    return 0.5 * (1 + math.tanh(x / 2))  # the logistic function, without overflow for any x

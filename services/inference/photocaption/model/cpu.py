@@ -17,7 +17,7 @@ _ENDING_SECONDS = 1.0
 def count_cores(*, cgroup_v2: Path = _CGROUP_V2, cgroup_v1: Path = _CGROUP_V1) -> int:
     """Cores that the affinity mask and the cgroup quota both allow, at least one; a share of a core counts as a
     core."""
-    cores = _count_affine()
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     quota = _read_quota_v2(cgroup_v2) or _read_quota_v1(cgroup_v1) or cores
     return max(1, min(cores, math.ceil(quota)))
 
@@ -46,12 +46,6 @@ def may_start_threads(count: int) -> bool:
 
 def _count_threads() -> int:
     return len(list(_TASKS.iterdir())) if _TASKS.exists() else 0
-
-
-def _count_affine() -> int:
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def _read_quota_v2(path: Path) -> float | None:

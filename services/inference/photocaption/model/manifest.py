@@ -10,7 +10,7 @@ from typing import Annotated, Final, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue, PositiveInt, model_validator
 
-from photocaption.caption import MOST_BEAMS
+from photocaption.caption import MAX_BEAM_WIDTH
 
 SCHEMA_VERSION: Final = 1
 MANIFEST_NAME = "manifest.json"
@@ -84,7 +84,7 @@ class SearchDefaults(_Section):
     None for all of them; `unfinished_words`: those with which none ends.
     """
 
-    beam_width: int = Field(ge=1, le=MOST_BEAMS)
+    beam_width: int = Field(ge=1, le=MAX_BEAM_WIDTH)
     length_penalty: float = Field(ge=0, le=2)
     max_length: int = Field(ge=1, le=100)
     repeatable_words: tuple[str, ...] | None = None

@@ -33,7 +33,7 @@ from starlette.types import ASGIApp
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from photocaption.api.access import name_network
-from photocaption.api.middleware.security_headers import SECURITY_HEADERS
+from photocaption.api.middleware.response_headers import SECURITY_HEADERS
 from photocaption.api.problems import (
     HEADERS_TOO_LARGE,
     MALFORMED,

@@ -5,7 +5,7 @@ import ctypes
 _ARENA_MAX = -8  # M_ARENA_MAX of <malloc.h>
 _MMAP_THRESHOLD = -3  # M_MMAP_THRESHOLD
 _ARENAS = 2
-_LARGE_BYTES = 256 * 2**10
+_LARGE_BYTES = 64 * 2**10
 
 
 def limit_arenas() -> None:

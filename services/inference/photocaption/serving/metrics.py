@@ -1,7 +1,5 @@
 """What the service tells Prometheus: traffic, time by stage, queue, batches, cache, rejections, confidence."""
 
-from collections.abc import Callable
-
 from prometheus_client import (
     CollectorRegistry,
     Counter,
@@ -52,14 +50,9 @@ class Metrics:
         self.confidence = Histogram(
             "caption_confidence", "Confidence of the captions given", registry=registry, buckets=_TENTHS
         )
-        self._queue_depth = Gauge("caption_queue_depth", "Photos accepted and not yet captioned", registry=registry)
-        self._ready = Gauge("caption_ready", "1 while captions are given", registry=registry)
+        self.queue_depth = Gauge("caption_queue_depth", "Photos accepted and not yet captioned", registry=registry)
+        self.ready = Gauge("caption_ready", "1 while captions are given", registry=registry)
         self._model = Gauge("caption_model", "The model that is serving", ["name", "version"], registry=registry)
-
-    def watch(self, *, queue_depth: Callable[[], float], ready: Callable[[], float]) -> None:
-        """Read these two whenever Prometheus asks."""
-        self._queue_depth.set_function(queue_depth)
-        self._ready.set_function(ready)
 
     def set_model(self, name: str, version: str) -> None:
         """Set the labels of `caption_model`."""

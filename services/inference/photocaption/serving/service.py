@@ -99,7 +99,8 @@ class CaptionService:
             decode_threads=settings.decode_threads,
             on_batch=metrics.batch_size.observe,
         )
-        metrics.watch(queue_depth=lambda: self._scheduler.depth, ready=self._is_ready)
+        metrics.queue_depth.set_function(lambda: self._scheduler.depth)
+        metrics.ready.set_function(lambda: self._find_obstacle() is None)
 
     async def __aenter__(self) -> Self:
         await self._scheduler.__aenter__()
@@ -137,12 +138,8 @@ class CaptionService:
 
     def check_ready(self) -> None:
         """Raise `NotReadyError` unless photos are captioned."""
-        if self.state is not State.READY:
-            raise NotReadyError(_UNREADY[self.state])
-        if self._is_stalled():
-            raise NotReadyError(_STALLED)
-        if not self._can_decode():
-            raise NotReadyError(NONE_DECODES)
+        if obstacle := self._find_obstacle():
+            raise NotReadyError(obstacle)
 
     def check_room(self, client: str) -> None:
         """Raise what would keep a photo of `client` from being accepted now: `NotReadyError` or `QueueFullError`."""
@@ -193,11 +190,13 @@ class CaptionService:
         self.state = State.DRAINING
         await self._scheduler.finish()
 
-    def _is_ready(self) -> bool:
-        return self.state is State.READY and self._can_decode() and not self._is_stalled()
-
-    def _is_stalled(self) -> bool:
-        return self._scheduler.is_stalled(self.settings.deadline_seconds)
+    def _find_obstacle(self) -> str | None:
+        """What keeps photos from being captioned now."""
+        if self.state is not State.READY:
+            return _UNREADY[self.state]
+        if self._scheduler.is_stalled(self.settings.deadline_seconds):
+            return _STALLED
+        return None if self._can_decode() else NONE_DECODES
 
     async def _load_in_time(self) -> Captioner:
         seconds = self.settings.load_seconds

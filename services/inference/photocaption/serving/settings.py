@@ -7,9 +7,9 @@ compares the two. A wrong value, or a name that does not exist, stops the start 
 import difflib
 import os
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, ValidationError, field_validator
 from pydantic_core import ErrorDetails
@@ -156,15 +156,11 @@ class Settings(BaseSettings):
         return _require_all(_ORIGIN, origins, "must be origins such as https://example.org, without a path")
 
 
-def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
-    """Read and check all settings of `environment`, by default the process's own.
-
-    Raises `SettingsError` with one line that names every variable at fault.
-    """
-    names = os.environ if environment is None else environment
-    problems = list(_describe_unknown(names))
+def read_settings() -> Settings:
+    """Read and check all settings. Raises `SettingsError` with one line that names every variable at fault."""
+    problems = list(_describe_unknown(os.environ))
     try:
-        settings = Settings() if environment is None else Settings(**_fields_in(environment))
+        settings = Settings()
     except ValidationError as error:
         problems += [_describe(detail) for detail in error.errors(include_url=False)]
     if problems:
@@ -175,11 +171,6 @@ def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
 def variable_name(field: str) -> str:
     """The environment variable that sets `field`."""
     return PREFIX + field.upper()
-
-
-def _fields_in(environment: Mapping[str, str]) -> dict[str, Any]:
-    named = {field: environment.get(variable_name(field)) for field in Settings.model_fields}
-    return {field: value for field, value in named.items() if value}
 
 
 def _describe_unknown(names: Iterable[str]) -> Iterable[str]:

@@ -1,14 +1,14 @@
 """Whose turn it is where photos take unequally long, which shows only afterwards.
 
 A client that has used a decoder for a second goes behind whoever comes within that second. Who has used more than that
-for a while is behind by `_MOST_SECONDS` and not more; and nothing is lost while nobody else waits.
+for a while is behind by `_MAX_SECONDS` and not more; and nothing is lost while nobody else waits.
 """
 
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-_MOST_SECONDS = 2.0
+_MAX_SECONDS = 2.0
 _REMEMBERED_SECONDS = 60.0  # longer than photos wait
 
 
@@ -30,5 +30,5 @@ class Turns:
             yield
         finally:
             now = time.monotonic()
-            self._next[client] = min(self.find(client, begun) + now - begun, now + _MOST_SECONDS)
+            self._next[client] = min(self.find(client, begun) + now - begun, now + _MAX_SECONDS)
             self._next = {name: turn for name, turn in self._next.items() if turn > now - _REMEMBERED_SECONDS}

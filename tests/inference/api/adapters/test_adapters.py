@@ -15,7 +15,7 @@ from support.problems import check_problem
 from support.serving import Serve
 
 from photocaption import keys
-from photocaption.api.json_body import MOST_VALUES, decode_photos
+from photocaption.api.json_body import MAX_VALUES, decode_photos
 
 pytestmark = pytest.mark.anyio
 
@@ -150,7 +150,7 @@ async def test_a_body_of_countless_values_is_refused_before_it_is_parsed(
 ) -> None:
     parsed: list[bytes] = []
     monkeypatch.setattr("photocaption.api.adapters.ollama.GenerateRequest.model_validate_json", parsed.append)
-    body = b'{"context": [' + filling * (MOST_VALUES + 1) + b"0]}"
+    body = b'{"context": [' + filling * (MAX_VALUES + 1) + b"0]}"
 
     response = await plain_client.post("/api/generate", content=body, headers={"Content-Type": "application/json"})
 

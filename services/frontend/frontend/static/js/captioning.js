@@ -1,7 +1,7 @@
 // Gets a photo its caption: shrink, send, and when the server is busy or starting, wait as long as it asks and send again.
 import { Problem, sendPhoto } from "./transport.js";
 
-const MOST_TRIES = 12;
+const MAX_TRIES = 12;
 const AT_ONCE = 2;
 const waiting = [];
 let running = 0;
@@ -40,7 +40,7 @@ async function sendUntilAnswered(endpoint, blob, options, signal, report) {
     try {
       return await sendPhoto(endpoint, blob, options, { onProgress, signal });
     } catch (error) {
-      if (!(error instanceof Problem) || error.retryAfter === null || attempt >= MOST_TRIES) throw error;
+      if (!(error instanceof Problem) || error.retryAfter === null || attempt >= MAX_TRIES) throw error;
       await countDown(error, signal, report);
     }
   }

@@ -12,7 +12,7 @@ const gallery = document.getElementById("gallery");
 const results = document.getElementById("results");
 const photos = []; // newest first, as on the page
 const THUMBNAIL_AFTER_MS = 300;
-const MOST_IN_FULL = 6; // photos; more are a thumbnail and a line each, and two are on a phone
+const MAX_IN_FULL = 6; // photos; more are a thumbnail and a line each, and two are on a phone
 const narrow = matchMedia("(max-width: 40rem)");
 const again = document.getElementById("again");
 let lastId = 0;
@@ -185,7 +185,7 @@ async function restorePhotos() {
 function refresh() {
   results.hidden = gallery.children.length === 0;
   gallery.dataset.count = photos.length > 1 ? "many" : "one";
-  gallery.toggleAttribute("data-compact", photos.length > (narrow.matches ? 1 : MOST_IN_FULL));
+  gallery.toggleAttribute("data-compact", photos.length > (narrow.matches ? 1 : MAX_IN_FULL));
   document.documentElement.toggleAttribute("data-has-results", !results.hidden);
   if (photos.length > 0) loadTools();
   document.getElementById("downloads").hidden = !tools || !photos.some((photo) => photo.result);

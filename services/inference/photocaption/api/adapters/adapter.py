@@ -5,15 +5,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from fastapi import APIRouter
-from starlette.types import Scope
 
 from photocaption.api.openapi import document_errors
 from photocaption.api.problems import Kind, Problem
 
 Json = dict[str, Any]
 Translate = Callable[[Problem], Json]
-
-_FORM_KEY = "photocaption.error_form"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,17 +29,6 @@ class Adapter:
     captioning: tuple[str, ...] = ()
     prefix: str | None = None
     shared: str | None = None
-
-
-def set_error_form(scope: Scope, translate: Translate | None) -> None:
-    """Have further problems of this request told in that form, None for ours, on a path that takes more than one."""
-    scope[_FORM_KEY] = translate
-
-
-def find_error_form(scope: Scope) -> Translate | None:
-    """The form that this request's problems were set to."""
-    form: Translate | None = scope.get(_FORM_KEY)
-    return form
 
 
 def document_translated(translate: Translate, *kinds: Kind) -> dict[int | str, Json]:

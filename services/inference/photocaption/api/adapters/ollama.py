@@ -6,7 +6,7 @@ https://github.com/ollama/ollama/blob/main/docs/api.md
 
 import contextlib
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any, Literal
 
@@ -179,12 +179,7 @@ async def generate(request: Request, service: Service) -> Response:
     body = await read_json(request, GenerateRequest)
     _reject_unsupported(body.format)
     text, counts = await _caption_images(request, service, body.images or [])
-    head = _head(service)
-    pieces = [
-        GenerateResponse(**head, response=text, done=False),
-        GenerateResponse(**head, response="", done=True, **counts),
-    ]
-    return _send(body.stream, pieces, GenerateResponse(**head, response=text, done=True, **counts))
+    return _send(service, body.stream, lambda text, **rest: GenerateResponse(response=text, **rest), text, counts)
 
 
 @router.post(
@@ -202,13 +197,13 @@ async def chat(request: Request, service: Service) -> Response:
     _reject_unsupported(body.format, body.tools)
     images = next((message.images for message in reversed(body.messages) if message.images), [])
     text, counts = await _caption_images(request, service, images)
-    head = _head(service)
-    pieces = [
-        ChatResponse(**head, message=AssistantMessage(content=text), done=False),
-        ChatResponse(**head, message=AssistantMessage(content=""), done=True, **counts),
-    ]
-    whole = ChatResponse(**head, message=AssistantMessage(content=text), done=True, **counts)
-    return _send(body.stream, pieces, whole)
+    return _send(
+        service,
+        body.stream,
+        lambda text, **rest: ChatResponse(message=AssistantMessage(content=text), **rest),
+        text,
+        counts,
+    )
 
 
 async def _caption_images(request: Request, service: CaptionService, images: list[str]) -> tuple[str, dict[str, Any]]:
@@ -236,13 +231,15 @@ def _reject_unsupported(wanted: JsonValue, tools: list[JsonValue] | None = None)
         raise ProblemError(problems.MALFORMED, detail)
 
 
-def _head(service: CaptionService) -> dict[str, Any]:
-    return {"model": name_model(service.captioner.bundle.manifest), "created_at": _write_time(datetime.now(UTC))}
-
-
-def _send(stream: bool | None, pieces: Sequence[_Answer], whole: _Answer) -> Response:
+def _send(
+    service: CaptionService, stream: bool | None, write: Callable[..., _Answer], text: str, counts: dict[str, Any]
+) -> Response:
+    """The text in one piece with the counts or, where it is streamed, before them."""
+    head = {"model": name_model(service.captioner.bundle.manifest), "created_at": _write_time(datetime.now(UTC))}
     if stream is False:
+        whole = write(text, **head, done=True, **counts)
         return Response(whole.model_dump_json(exclude_none=True), media_type="application/json")
+    pieces = write(text, **head, done=False), write("", **head, done=True, **counts)
     lines = (f"{piece.model_dump_json(exclude_none=True)}\n" for piece in pieces)
     return Response("".join(lines), media_type=_ND_JSON)
 

@@ -28,7 +28,7 @@ async def caption_photos(request: Request, service: CaptionService, photos: Sequ
     """An answer for each photo, in order. Raises the first one's problem when any has one: none is left out."""
     client = charge_photos(request, len(photos))
     work = [service.caption(photo, _DEFAULTS, client=client, position=n) for n, photo in enumerate(photos)]
-    results = await unless_disconnected(request, _finish(*work))
+    results = await unless_disconnected(request, asyncio.gather(*work, return_exceptions=True))
     for result in results:
         if isinstance(result, BaseException):
             raise result
@@ -55,7 +55,3 @@ def write_sentence(answer: Answer, settings: Settings) -> str:
     if settings.unsure == "refusal":
         raise ProblemError(problems.UNSURE, problems.UNSURE.example)
     return HEDGE + sentence
-
-
-async def _finish(*work: object) -> list[Answer | BaseException]:
-    return await asyncio.gather(*work, return_exceptions=True)  # type: ignore[call-overload,no-any-return]

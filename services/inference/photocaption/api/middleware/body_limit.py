@@ -58,7 +58,6 @@ class BodyLimitMiddleware:
         self._buffer = buffer
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer the request, its body counted as it arrives, and release what it held."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return

@@ -10,7 +10,8 @@ from typing import NamedTuple
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from photocaption.api.access import find_network
-from photocaption.api.problems import ProblemResponse, to_problem
+from photocaption.api.error_forms import respond
+from photocaption.api.problems import to_problem
 from photocaption.errors import ServiceError
 from photocaption.serving.service import CaptionService
 
@@ -30,20 +31,14 @@ class FullQueueMiddleware:
         self._routes = {path: _Route(path) for path in paths}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Refuse the request, or let the application answer it."""
         route = self._routes.get(scope["path"]) if scope["type"] == "http" and scope["method"] == "POST" else None
-        refusal = self._find_refusal(scope) if route else None
-        if refusal is None:
-            await self._app(scope, receive, send)
-            return
-        scope["route"] = route
-        problem = to_problem(refusal)
-        self._service.metrics.rejections.labels(problem.slug).inc()
-        await ProblemResponse(problem)(scope, receive, send)
-
-    def _find_refusal(self, scope: Scope) -> ServiceError | None:
         try:
-            self._service.check_room(find_network(scope, self._service.settings.trusted_proxies))
+            if route is not None:
+                self._service.check_room(find_network(scope, self._service.settings.trusted_proxies))
         except ServiceError as error:
-            return error
-        return None
+            scope["route"] = route
+            problem = to_problem(error)
+            self._service.metrics.rejections.labels(problem.slug).inc()
+            await respond(scope, problem)(scope, receive, send)
+        else:
+            await self._app(scope, receive, send)

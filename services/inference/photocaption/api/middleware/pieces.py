@@ -16,8 +16,6 @@ class PiecesMiddleware:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer the request, its body split."""
-
         async def send_pieces(message: Message) -> None:
             body = message.get("body", b"")
             if len(body) <= PIECE_BYTES:

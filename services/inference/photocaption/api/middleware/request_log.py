@@ -12,7 +12,8 @@ import uuid
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from photocaption.api.problems import CLIENT_CLOSED_REQUEST, INTERNAL, NOT_READY, ProblemResponse, make_problem
+from photocaption.api.error_forms import respond
+from photocaption.api.problems import CLIENT_CLOSED_REQUEST, INTERNAL, NOT_READY, make_problem
 from photocaption.serving.logs import current_request_id, current_trace_id
 from photocaption.serving.metrics import Metrics
 from photocaption.serving.tracing import QUIET_PATHS, read_trace_id
@@ -33,7 +34,6 @@ class RequestLogMiddleware:
         self._metrics = metrics
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer the request, whatever happens, and log it."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
@@ -55,11 +55,11 @@ class RequestLogMiddleware:
             await self._app(scope, receive, send_with_id)
         except asyncio.CancelledError:  # only the server cancels, when it cannot wait any longer
             if status == CLIENT_CLOSED_REQUEST:
-                await ProblemResponse(make_problem(NOT_READY, STOPPED))(scope, receive, send_with_id)
+                await respond(scope, make_problem(NOT_READY, STOPPED))(scope, receive, send_with_id)
         except Exception:
             _log.exception("unexpected error")
             if status == CLIENT_CLOSED_REQUEST:
-                await ProblemResponse(make_problem(INTERNAL, INTERNAL.example))(scope, receive, send_with_id)
+                await respond(scope, make_problem(INTERNAL, INTERNAL.example))(scope, receive, send_with_id)
         finally:
             self._record(scope, status, time.perf_counter() - start)
             current_request_id.reset(token)

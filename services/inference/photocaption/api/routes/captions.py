@@ -1,19 +1,19 @@
 """`POST /caption` for one photo, `POST /captions` for several."""
 
 import asyncio
-from collections.abc import Coroutine
 from functools import partial
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 
 from photocaption.api import problems
 from photocaption.api.access import charge_photos, name_client, require_access
 from photocaption.api.adapters import photoprism
-from photocaption.api.adapters.adapter import Json, document_translated, set_error_form
+from photocaption.api.adapters.adapter import Json, document_translated
 from photocaption.api.adapters.photoprism import VisionResponse
 from photocaption.api.dependencies import Service
 from photocaption.api.disconnect import unless_disconnected
+from photocaption.api.error_forms import set_error_form
 from photocaption.api.error_handlers import report
 from photocaption.api.json_body import decode_photos, read_json
 from photocaption.api.middleware.body_limit import held_bytes
@@ -72,7 +72,9 @@ async def caption(
     else:
         photo = await read_photo(request)
     release = held_bytes(request.scope).release
-    work = service.caption(photo, _options(query), client=charge_photos(request, 1), on_decoded=release)
+    work = service.caption(
+        photo, CaptionOptions(**query.model_dump()), client=charge_photos(request, 1), on_decoded=release
+    )
     del photo  # held by `work` alone, which lets go of it when `release` is called
     answer = await unless_disconnected(request, work)
     response.headers["Cache-Status"] = "inference; hit" if answer.cached else "inference; fwd=miss"
@@ -91,8 +93,9 @@ async def captions(request: Request, service: Service, query: Options) -> Captio
     service.check_room(name_client(request))
     photos = await read_photos(request, service.settings.max_images)
     client = charge_photos(request, len(photos))
-    items = (_item(request, service, photo, _options(query), client, n) for n, photo in enumerate(photos))
-    results = await unless_disconnected(request, _gather(*items))
+    options = CaptionOptions(**query.model_dump())
+    items = (_item(request, service, photo, options, client, position) for position, photo in enumerate(photos))
+    results = await unless_disconnected(request, asyncio.gather(*items))
     return CaptionsResponse(results=results)
 
 
@@ -103,10 +106,6 @@ async def _decode(body: CaptionRequest, settings: Settings) -> bytes:
     return photo
 
 
-async def _gather(*items: Coroutine[Any, Any, CaptionItem]) -> list[CaptionItem]:
-    return list(await asyncio.gather(*items))
-
-
 async def _item(
     request: Request, service: CaptionService, photo: bytes, options: CaptionOptions, client: str, position: int
 ) -> CaptionItem:
@@ -115,7 +114,3 @@ async def _item(
     except (CaptionError, ProblemError) as error:
         return CaptionItem(problem=report(request, error))
     return CaptionItem(result=CaptionResponse.of(answer))
-
-
-def _options(query: CaptionQuery) -> CaptionOptions:
-    return CaptionOptions(beam_width=query.beam_width, alternatives=query.alternatives, attention=query.attention)

@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from training.evaluation.metrics import tokenise_for_scoring
-from training.quiet import sift_errors
+from training.progress import sift_errors
 
 
 def test_noise_is_taken_out_and_the_rest_comes_through(capfd: pytest.CaptureFixture[str]) -> None:
@@ -20,7 +20,7 @@ def test_noise_is_taken_out_and_the_rest_comes_through(capfd: pytest.CaptureFixt
 
 
 def test_last_words_come_through() -> None:
-    code = "import os\nfrom training.quiet import sift_errors\nwith sift_errors('/^noise/d'):\n"
+    code = "import os\nfrom training.progress import sift_errors\nwith sift_errors('/^noise/d'):\n"
     code += "    os.write(2, b'noise\\nno such instruction')\n    os.abort()"
 
     ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
@@ -36,7 +36,7 @@ def test_the_tokeniser_keeps_its_speed_to_itself(capfd: pytest.CaptureFixture[st
 
 @pytest.mark.slow
 def test_keras_starts_in_silence() -> None:
-    code = "import training.cli\nfrom training.quiet import start_keras\nstart_keras()\nimport keras\n"
+    code = "import training.cli\nfrom training.progress import start_keras\nstart_keras()\nimport keras\n"
     code += "keras.ops.ones(1) + 1"
 
     started = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -1,7 +1,13 @@
-"""Headers that tell a browser to trust an answer with as little as possible."""
+"""Headers of every answer: a browser is to trust it with as little as possible, and a client that keeps its connection
+is to let go of it while the service drains.
+
+A connection that stayed open until the end could be closed just as its client sends the next request on it.
+"""
 
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from photocaption.serving.service import CaptionService, State
 
 SECURITY_HEADERS = {
     "Cache-Control": "no-store",
@@ -12,20 +18,21 @@ SECURITY_HEADERS = {
 }
 
 
-class SecurityHeadersMiddleware:
-    """Adds the headers that an answer does not set itself."""
+class ResponseHeadersMiddleware:
+    """Adds those of `SECURITY_HEADERS` that an answer does not set itself, and `Connection: close` while draining."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, *, service: CaptionService) -> None:
         self._app = app
+        self._service = service
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer the request, with `SECURITY_HEADERS`."""
-
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
                 for name, value in SECURITY_HEADERS.items():
                     headers.setdefault(name, value)
+                if self._service.state is State.DRAINING:
+                    headers["Connection"] = "close"
             await send(message)
 
         await self._app(scope, receive, send_with_headers if scope["type"] == "http" else send)
