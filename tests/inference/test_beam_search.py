@@ -12,12 +12,15 @@ from support.toy_decoder import TOKENS, VOCABULARY_SIZE, WORDS, ToyDecoder, make
 
 from photocaption.model.beam_search import SearchOptions, search
 from photocaption.model.runtime import WORDS_CONTEXT, DecoderStart, DecoderStep, Floats, Tensors
+from photocaption.model.trigrams import Trigrams
 
 WIDER_THAN_THE_TREE = 200
 OPTIONS = SearchOptions(beam_width=3, length_penalty=0.7, max_length=4)
 
 seeds = st.integers(0, 10_000)
 penalties = st.sampled_from([0.0, 0.5, 0.7, 1.0, 1.5])
+sequences = st.sets(st.tuples(*[st.sampled_from((*WORDS, TOKENS.end))] * 3))
+trigrams = sequences.map(lambda known: Trigrams.of(known, VOCABULARY_SIZE, fewest=0))
 
 
 def bias_of(**gains: float) -> Floats:
@@ -36,6 +39,14 @@ def is_allowed(words: tuple[int, ...], options: SearchOptions) -> bool:
     return options.repeatable is None or all(words.count(word) == 1 for word in set(words) - set(options.repeatable))
 
 
+def price_of(words: tuple[int, ...], options: SearchOptions) -> float:
+    """What the sequences of three of a sentence, the end among them, cost."""
+    if options.trigrams is None:
+        return 0
+    known, tokens = set(options.trigrams.list_sequences()), (*words, TOKENS.end)
+    return options.rare_cost * sum(part not in known for part in zip(tokens, tokens[1:], tokens[2:], strict=False))
+
+
 def rank_every_sentence(
     decoder: ToyDecoder, features: Floats, options: SearchOptions
 ) -> list[tuple[float, tuple[int, ...]]]:
@@ -44,7 +55,7 @@ def rank_every_sentence(
     scored = []
     for words in (words for words in sentences if is_allowed(words, options)):
         scores = score_sentence(decoder, features, words)
-        scored.append((sum(scores) / len(scores) ** options.length_penalty, words))
+        scored.append(((sum(scores) - price_of(words, options)) / len(scores) ** options.length_penalty, words))
     return sorted(scored, reverse=True)
 
 
@@ -54,10 +65,16 @@ def rank_every_sentence(
     penalty=penalties,
     repeatable=st.none() | st.sets(st.sampled_from(WORDS)).map(tuple),
     unfinished=st.sets(st.sampled_from(WORDS)).map(tuple),
+    trigrams=st.none() | trigrams,
     results=st.integers(1, 8),
 )
 def test_a_beam_wider_than_the_tree_ranks_as_brute_force_does(
-    seed: int, penalty: float, repeatable: tuple[int, ...] | None, unfinished: tuple[int, ...], results: int
+    seed: int,
+    penalty: float,
+    repeatable: tuple[int, ...] | None,
+    unfinished: tuple[int, ...],
+    trigrams: Trigrams | None,
+    results: int,
 ) -> None:
     decoder, features = ToyDecoder(seed), make_features(1, seed)
     options = SearchOptions(
@@ -67,6 +84,8 @@ def test_a_beam_wider_than_the_tree_ranks_as_brute_force_does(
         results=results,
         repeatable=repeatable,
         unfinished=unfinished,
+        trigrams=trigrams,
+        rare_cost=1.5,
     )
 
     found = search(decoder, features, options, TOKENS)[0]
@@ -237,9 +256,15 @@ class PickingDecoder(ToyDecoder):
     photos=st.integers(1, 5),
     repeatable=st.none() | st.just((4,)),
     unfinished=st.just(()) | st.just(WORDS),
+    trigrams=st.none() | trigrams,
 )
 def test_the_likeliest_successors_are_enough(
-    seed: int, width: int, photos: int, repeatable: tuple[int, ...] | None, unfinished: tuple[int, ...]
+    seed: int,
+    width: int,
+    photos: int,
+    repeatable: tuple[int, ...] | None,
+    unfinished: tuple[int, ...],
+    trigrams: Trigrams | None,
 ) -> None:
     options = replace(
         OPTIONS,
@@ -248,6 +273,8 @@ def test_the_likeliest_successors_are_enough(
         max_length=6,
         repeatable=repeatable,
         unfinished=unfinished,
+        trigrams=trigrams,
+        rare_cost=1.5,
         attention=True,
     )
     features = make_features(photos, seed)

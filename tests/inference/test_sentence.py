@@ -2,7 +2,7 @@
 
 import pytest
 
-from photocaption.model.sentence import write_alt_text, write_caption
+from photocaption.model.sentence import agree_articles, write_alt_text
 
 
 @pytest.mark.parametrize(
@@ -64,5 +64,17 @@ def test_a_sentence_of_another_language_is_known_by_its_articles(words: str, sen
     assert write_alt_text(words.split()) == sentence
 
 
-def test_the_caption_is_the_words_as_they_came() -> None:
-    assert write_caption(["a", "man", "'s", "dog"]) == "a man 's dog"
+@pytest.mark.parametrize(
+    ("words", "agreeing"),
+    [
+        ("a man 's dog", "a man 's dog"),
+        (
+            "a umbrella under a orange , a uniform in a empty t - shirt",
+            "an umbrella under an orange , a uniform in an empty t - shirt",
+        ),
+        ("uma mulher a andar", "uma mulher a andar"),
+        ("a", "a"),
+    ],
+)
+def test_articles_agree_with_what_follows(words: str, agreeing: str) -> None:
+    assert agree_articles(words.split()) == agreeing.split()

@@ -31,7 +31,7 @@ from photocaption.model.bundle import Bundle, find_bundle, use_bundle
 from photocaption.model.confidence import rate
 from photocaption.model.instructions import find_capped_instructions, find_instructions
 from photocaption.model.runtime import Decoder, Encoder, Floats
-from photocaption.model.sentence import write_alt_text, write_caption
+from photocaption.model.sentence import agree_articles, write_alt_text
 
 if TYPE_CHECKING:
     from photocaption.model.engine import EngineName
@@ -152,28 +152,36 @@ class Captioner:
             attention=options.attention,
             repeatable=self._repeatable,
             unfinished=self._unfinished,
+            trigrams=self.bundle.trigrams,
+            rare_cost=decoding.rare_cost,
             lookahead=_LOOKAHEAD,
         )
 
     def _write(self, hypotheses: Sequence[Hypothesis]) -> Description:
         best, *others = hypotheses
-        words = self.bundle.vocabulary.decode(best.tokens)
         return Description(
             **asdict(self._write_alternative(best)),
-            words=tuple(_pair_words(words, best)),
+            words=tuple(_pair_words(self._list_words(best), best)),
             evidence=best.evidence,
             strongest=best.strongest,
             alternatives=tuple(self._write_alternative(other) for other in others),
         )
 
     def _write_alternative(self, hypothesis: Hypothesis) -> Alternative:
-        vocabulary = self.bundle.vocabulary
         return Alternative(
-            caption=write_caption(vocabulary.decode(hypothesis.tokens)),
-            alt_text=write_alt_text(vocabulary.spell(hypothesis.tokens), english="the" in vocabulary),
+            caption=" ".join(self._list_words(hypothesis)),
+            alt_text=write_alt_text(self.bundle.vocabulary.spell(hypothesis.tokens), english=self._is_english()),
             confidence=rate(hypothesis, self.bundle.manifest.confidence),
             log_probability=hypothesis.log_probability,
         )
+
+    def _list_words(self, hypothesis: Hypothesis) -> list[str]:
+        words = self.bundle.vocabulary.decode(hypothesis.tokens)
+        return agree_articles(words) if self._is_english() else words
+
+    def _is_english(self) -> bool:
+        """Whether captions may be English: a vocabulary that began with an English one has "the" all its life."""
+        return "the" in self.bundle.vocabulary
 
 
 def _open_runtime(

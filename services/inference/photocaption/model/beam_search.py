@@ -10,8 +10,9 @@ end token counted in both: the plain power in place of the penalty of Wu et al. 
 translation system".
 
 What a sentence can never hold: padding, start and unknown; nothing at all, as the end is not allowed first; the same
-word twice running. A hypothesis that reaches the maximum length is made to end there, at the price that the decoder
-puts on it, so that every photo gets a sentence.
+word twice running. A sequence of three words that hardly anybody writes has a cost, where a bundle knows which those
+are (`photocaption.model.trigrams`). A hypothesis that reaches the maximum length is made to end there, at the price
+that the decoder puts on it, so that every photo gets a sentence.
 """
 
 import math
@@ -25,9 +26,11 @@ import numpy.typing as npt
 from photocaption.model.manifest import SpecialTokens
 from photocaption.model.runtime import WORDS_CONTEXT, Decoder, DecoderStep, Floats, Tensors
 from photocaption.model.top_k import argsort_top_k
+from photocaption.model.trigrams import Trigrams
 
 # Stands in for -inf and NaN, where a decoder's arithmetic fails, so that even then the search ends, with a sentence.
 _LOWEST = np.float32(-1e4)
+_PAIR = 2
 _NEVER_EMITTED = 4  # the special tokens, the end among them where nothing may end yet
 
 
@@ -38,8 +41,9 @@ class SearchOptions:
     `beam_width`: live hypotheses of a photo, at least 1; `length_penalty`: α ≥ 0; `max_length`: most words of a
     sentence; `results`: most hypotheses returned for a photo; `attention`: whether they keep their attention;
     `repeatable`: the only tokens that a sentence may hold twice, None for all of them; `unfinished`: those after which
-    none ends, unless it is as long as may be; `lookahead`: how many further
-    words a live hypothesis is granted free of cost when it is judged whether it can still win. None grants all that
+    none ends, unless it is as long as may be; `trigrams`: the sequences of three tokens that people write, and
+    `rare_cost`: what each other one takes from what a sentence is ranked by; `lookahead`: how many further words a
+    live hypothesis is granted free of cost when it is judged whether it can still win. None grants all that
     `max_length` leaves: it never misses a better sentence, and takes the most steps.
     """
 
@@ -50,6 +54,8 @@ class SearchOptions:
     attention: bool = False
     repeatable: Collection[int] | None = None
     unfinished: Collection[int] = ()
+    trigrams: Trigrams | None = None
+    rare_cost: float = 0.0
     lookahead: int | None = None
 
 
@@ -59,8 +65,8 @@ class Hypothesis:
 
     `tokens`: its words, without start and end; `log_probabilities`: one for each word and, last, for the end;
     `log_probability`: their sum; `score`: what it is ranked by; `attention`: [words, cells], None when not asked for or
-    absent; `evidence`: the mean log-odds, from the photo alone, of those words that a tagger knows, and
-    `strongest` the highest, 0 without any.
+    absent; `cost`: that of its rare sequences; `evidence`: the mean log-odds, from the photo alone, of those words that
+    a tagger knows, and `strongest` the highest, 0 without any.
     """
 
     tokens: tuple[int, ...]
@@ -68,30 +74,45 @@ class Hypothesis:
     log_probability: float
     score: float
     attention: Floats | None = None
+    cost: float = 0.0
     evidence: float = 0.0
     strongest: float = 0.0
 
     def rank(self, length_penalty: float) -> float:
         """What another length penalty would rank it by."""
-        return _normalise(self.log_probability, len(self.log_probabilities), length_penalty)
+        return _normalise(self.log_probability - self.cost, len(self.log_probabilities), length_penalty)
 
 
 class _Successor(NamedTuple):
-    """A beam, by its place among those of its photo, continued by a token; `total`: the sum of log-probabilities."""
+    """A beam, by its place among those of its photo, continued by a token; `total`: the sum of log-probabilities, less
+    `cost`, that of all rare sequences.
+    """
 
     total: float
     place: int
     token: int
     log_probability: float
+    cost: float
+
+
+class _Offer(NamedTuple):
+    """What may follow each hypothesis, its log-probability, and what it costs as part of a rare sequence: [P, K, N]."""
+
+    tokens: npt.NDArray[np.integer[Any]]
+    log_probabilities: Floats
+    costs: Floats
 
 
 @dataclass(frozen=True, slots=True)
 class _Beam:
-    """A live hypothesis: its words, their log-probabilities and the sum, and where the decoder looked for each."""
+    """A live hypothesis: its words, their log-probabilities and the sum, less the cost of rare sequences, and where
+    the decoder looked for each.
+    """
 
     words: tuple[int, ...] = ()
     log_probabilities: tuple[float, ...] = ()
     total: float = 0.0
+    cost: float = 0.0
     attention: tuple[Floats, ...] = ()
 
 
@@ -119,7 +140,7 @@ def search(decoder: Decoder, features: Floats, options: SearchOptions, tokens: S
     for length in range(options.max_length + 1):
         count = _count_needed(length, options)
         step = decoder.step(_last_tokens(rows, tokens), context, state, count)
-        parents = _advance(rows, step, _offer(step, count, tokens), options, tokens)
+        parents = _advance(rows, step, _offer(rows, step, count, options, tokens), options, tokens)
         kept = [row for row, photo in enumerate(rows) if photo.beams]
         if not kept:
             break
@@ -165,7 +186,19 @@ def _count_needed(length: int, options: SearchOptions) -> int | None:
     return 2 * options.beam_width + _NEVER_EMITTED + max(1, length)
 
 
-def _offer(step: DecoderStep, count: int | None, tokens: SpecialTokens) -> tuple[npt.NDArray[np.integer[Any]], Floats]:
+def _offer(
+    rows: Sequence[_PhotoSearch], step: DecoderStep, count: int | None, options: SearchOptions, tokens: SpecialTokens
+) -> _Offer:
+    following, log_probabilities = _list_likeliest(step, count, tokens)
+    costs = np.zeros(following.shape, np.float32)
+    if options.trigrams is not None and (pairs := _last_pairs(rows, tokens)) is not None:
+        costs[options.trigrams.are_rare(pairs, following)] = options.rare_cost
+    return _Offer(following, log_probabilities, costs)
+
+
+def _list_likeliest(
+    step: DecoderStep, count: int | None, tokens: SpecialTokens
+) -> tuple[npt.NDArray[np.integer[Any]], Floats]:
     """What may follow each hypothesis, likeliest first, and the log-probabilities: both [P, K, N]."""
     if count is None:
         ends = np.fmax(step.log_probabilities[:, :, [tokens.end]], _LOWEST)
@@ -180,18 +213,27 @@ def _offer(step: DecoderStep, count: int | None, tokens: SpecialTokens) -> tuple
     return best.reshape(shape), np.take_along_axis(flat, best, axis=1).reshape(shape)
 
 
+def _last_pairs(rows: Sequence[_PhotoSearch], tokens: SpecialTokens) -> npt.NDArray[np.int64] | None:
+    """The last two words of each hypothesis [P, K, 2], filled up as `_last_tokens`; None where there is but one yet."""
+    width, filling = max(len(photo.beams) for photo in rows), (tokens.padding,) * _PAIR
+    pairs = [[beam.words[-_PAIR:] for beam in photo.beams] for photo in rows]
+    if any(len(pair) < _PAIR for row in pairs for pair in row):
+        return None
+    return np.array([row + [filling] * (width - len(row)) for row in pairs], np.int64)
+
+
 def _advance(
     rows: Sequence[_PhotoSearch],
     step: DecoderStep,
-    offer: tuple[npt.NDArray[np.integer[Any]], Floats],
+    offer: _Offer,
     options: SearchOptions,
     tokens: SpecialTokens,
 ) -> npt.NDArray[np.intp]:
     """Take all photos a word further; the place that each new hypothesis's parent had among its photo's: [P, K]."""
-    offered, log_probabilities = (part.tolist() for part in offer)
+    offered = [part.tolist() for part in offer]
     places = []
     for row, photo in enumerate(rows):
-        best = _pick_best(photo.beams, offered[row], log_probabilities[row], options, tokens)
+        best = _pick_best(photo.beams, [part[row] for part in offered], options, tokens)
         looked = step.attention[row] if options.attention and step.attention is not None else None
         _collect_finished(photo, best, options, tokens)
         live = [one for one in best if one.token != tokens.end][: options.beam_width]
@@ -205,24 +247,25 @@ def _advance(
 
 def _pick_best(
     beams: Sequence[_Beam],
-    offered: Sequence[Sequence[int]],
-    log_probabilities: Sequence[Sequence[float]],
+    offered: Sequence[Sequence[Sequence[Any]]],
     options: SearchOptions,
     tokens: SpecialTokens,
 ) -> list[_Successor]:
-    """A photo's best: with twice the beam width, enough stay when as many as there are beams end."""
+    """A photo's best of what each part of an offer has for it: with twice the beam width, enough stay when as many as
+    there are beams end.
+    """
     count = 2 * options.beam_width
     best: list[_Successor] = []
     for place, beam in enumerate(beams):
         forbidden = _list_forbidden(beam.words, options, tokens)
         successors = [
-            _Successor(beam.total + value, place, token, value)
-            for token, value in zip(offered[place], log_probabilities[place], strict=True)
+            _Successor(beam.total + value - cost, place, token, value, beam.cost + cost)
+            for token, value, cost in zip(*(part[place] for part in offered), strict=True)
         ]
         allowed = [one for one in successors if one.token not in forbidden]
         if beam.words and not allowed:  # all words are used up: better unfinished than none
             allowed = [one for one in successors if one.token == tokens.end]
-        best += allowed[:count]
+        best += allowed
     return sorted(best, key=lambda one: -one.total)[:count]
 
 
@@ -257,7 +300,8 @@ def _finish(beam: _Beam, end: _Successor, options: SearchOptions) -> Hypothesis:
         tokens=beam.words,
         log_probabilities=log_probabilities,
         log_probability=total,
-        score=_normalise(total, len(log_probabilities), options.length_penalty),
+        score=_normalise(total - end.cost, len(log_probabilities), options.length_penalty),
+        cost=end.cost,
         attention=np.stack(beam.attention) if beam.attention else None,
     )
 
@@ -268,6 +312,7 @@ def _extend(beam: _Beam, successor: _Successor, looked: Floats | None) -> _Beam:
         words=(*beam.words, successor.token),
         log_probabilities=(*beam.log_probabilities, successor.log_probability),
         total=successor.total,
+        cost=successor.cost,
         attention=() if looked is None else (*beam.attention, looked[successor.place]),
     )
 

@@ -20,12 +20,14 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from photocaption.errors import BundleError
 from photocaption.model.manifest import MANIFEST_NAME, SCHEMA_VERSION, FileEntry, Manifest
+from photocaption.model.trigrams import Trigrams
 from photocaption.model.vocabulary import Vocabulary
 
 ENCODER = "encoder.onnx"
 DECODER_START = "decoder_start.onnx"
 DECODER_STEP = "decoder_step.onnx"
 VOCABULARY = "vocabulary.json"
+TRIGRAMS = "trigrams.bin"
 MODEL_CARD = "MODEL_CARD.md"
 SAVED_MODEL = "saved_model"
 
@@ -43,12 +45,15 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Bundle:
-    """A bundle whose every file matched its manifest when it was loaded; without a model card, `card` is empty."""
+    """A bundle whose every file matched its manifest when it was loaded; without a model card, `card` is empty, and
+    without the sequences that people write, `trigrams` is None.
+    """
 
     path: Path
     manifest: Manifest
     vocabulary: Vocabulary
     card: str = ""
+    trigrams: Trigrams | None = None
 
     def read(self, name: str) -> bytes:
         """The bytes of a file that the manifest lists, verified as they are returned. Raises BundleError."""
@@ -111,7 +116,13 @@ def _load(path: Path) -> Bundle:
         _verify_files(path, manifest)
     except OSError as error:
         raise _refusal(path, f"cannot be read ({error.strerror})") from error
-    return Bundle(path, manifest, _load_vocabulary(path, manifest), _load_card(path, manifest))
+    return Bundle(
+        path,
+        manifest,
+        _load_vocabulary(path, manifest),
+        _load_card(path, manifest),
+        _load_trigrams(path, manifest),
+    )
 
 
 def digest_files(directory: Path) -> dict[str, FileEntry]:
@@ -195,6 +206,15 @@ def _load_vocabulary(path: Path, manifest: Manifest) -> Vocabulary:
     if len({word.lower() for word in words}) != len(words):
         raise _refusal(path, "holds a word twice", VOCABULARY)
     return Vocabulary(tuple(words), manifest.tokens)
+
+
+def _load_trigrams(path: Path, manifest: Manifest) -> Trigrams | None:
+    if TRIGRAMS not in manifest.files:
+        return None
+    try:
+        return Trigrams.from_bytes(_read_verified(path, TRIGRAMS, manifest.files[TRIGRAMS]), manifest.vocabulary_size)
+    except ValueError as error:
+        raise _refusal(path, str(error), TRIGRAMS) from error
 
 
 def _list_files(directory: Path, prefix: str = "") -> Iterator[str]:

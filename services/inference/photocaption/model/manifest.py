@@ -81,7 +81,8 @@ class SearchDefaults(_Section):
     """The search that the bundle was tuned for.
 
     `max_length` counts words, without the end token; `repeatable_words`: the only words that a caption may hold twice,
-    None for all of them; `unfinished_words`: those with which none ends.
+    None for all of them; `unfinished_words`: those with which none ends; `rare_cost`: what a sequence of three words
+    that is not in the bundle's `trigrams.bin` takes from a sentence's log-probability.
     """
 
     beam_width: int = Field(ge=1, le=MAX_BEAM_WIDTH)
@@ -89,6 +90,7 @@ class SearchDefaults(_Section):
     max_length: int = Field(ge=1, le=100)
     repeatable_words: tuple[str, ...] | None = None
     unfinished_words: tuple[str, ...] = ()
+    rare_cost: float = Field(0.0, ge=0)
 
 
 class EncoderInfo(_Section):

@@ -1,4 +1,4 @@
-"""Writes the words that the search found as a caption, and as the sentence that a person would write."""
+"""Writes the words that the search found as the sentence that a person would write."""
 
 import re
 from collections.abc import Sequence
@@ -33,9 +33,10 @@ _NAMES = {
 _WORD = re.compile(r"[a-z]+")
 
 
-def write_caption(words: Sequence[str]) -> str:
-    """The model's own words, joined by spaces."""
-    return " ".join(words)
+def agree_articles(words: Sequence[str]) -> list[str]:
+    """Words of a sentence, with "an" in the place of "a" before a vowel where they may be English."""
+    text = " ".join(words)
+    return (text if _ARTICLES_OF_OTHERS.search(text) else _A_BEFORE_VOWEL.sub("an", text)).split(" ")
 
 
 def write_alt_text(words: Sequence[str], *, english: bool = True) -> str:
@@ -46,7 +47,7 @@ def write_alt_text(words: Sequence[str], *, english: bool = True) -> str:
     text = _SPACE_BEFORE.sub("", " ".join(words))
     text = _SPACED_HYPHEN.sub("-", _SPACE_AFTER.sub("", text))
     if english and not _ARTICLES_OF_OTHERS.search(text):
-        text = _LONE_I.sub("I", _A_BEFORE_VOWEL.sub("an", text))
+        text = _LONE_I.sub("I", " ".join(agree_articles(text.split(" "))))
         text = _WORD.sub(lambda word: _NAMES.get(word[0], word[0]), text)
     text = text.rstrip(" ,;:-")
     text = text[:1].upper() + text[1:]
