@@ -10,12 +10,14 @@ from support.photos import encode_photo
 from support.tiny_bundle import COLOURS, write_tiny_bundle
 
 from photocaption.captioner import Captioner
+from photocaption.model.vocabulary import Vocabulary
 from training.cli import main
 from training.data.content_words import FUNCTION_WORDS, count_found
 from training.data.dataset import Photo, read_captions
 from training.data.labelled import LabelledPhoto
 from training.data.texts import read_texts
-from training.data.trigrams import find_common, find_rare
+from training.data.trigrams import find_common, find_rare, list_known
+from training.data.words import TOKENS
 from training.errors import DatasetError
 from training.evaluation.several import read_sets
 from training.evaluation.subjects import evaluate_subjects
@@ -103,6 +105,20 @@ def test_sequences_count_as_found_in_two_different_captions() -> None:
     assert find_rare(["red dog sits"], text).rare == {"red dog sits": 1}
     assert find_common(text) == {"a red dog", "red dog runs"}
     assert find_rare(["red dog runs"], ["red dog runs red dog runs", "Red dog runs, red dog runs."]).rare
+
+
+def test_what_serving_lets_pass_is_in_two_captions_or_of_two_photos_or_known_already() -> None:
+    vocabulary = Vocabulary(("<padding>", "<start>", "<end>", "<unknown>", "a", "red", "dog", "cat", "runs"), TOKENS)
+    photos = [Photo(name, Path(name), ("A red dog.", "a red dog"), "") for name in "ab"]
+    photos.append(Photo("c", Path("c"), ("A red cat.", "a red cat"), ""))
+    text = ["a red bird", "red cat runs", "the red cat runs", "a red cat"]
+
+    known = list_known(photos, text, vocabulary)
+    longer = list_known([], text, Vocabulary((*vocabulary.words, "bird"), TOKENS), known)
+
+    end = TOKENS.end
+    assert known.list_sequences() == sorted([(4, 5, 6), (5, 6, end), (5, 7, 8), (7, 8, end)])
+    assert longer.list_sequences() == known.list_sequences()
 
 
 def test_texts_are_read_and_a_line_without_a_tab_is_named(tmp_path: Path) -> None:

@@ -331,6 +331,12 @@ class DecodingConfig(Section):
     unfinished_words: tuple[str, ...] = ("a", "an", "the")
     """Words with which no caption ends, against "a man is in a"; it shapes what is served alone, as well."""
 
+    rare_cost: float = Field(3.0, ge=0)
+    """What a sequence of three words that hardly anybody writes costs, in nats, where texts or a start tell which those
+    are: against "in a beach". Words that are rare themselves are free. Infinity, or nearly, makes captions poorer and
+    names fewer subjects; it shapes what is served alone.
+    """
+
 
 class TrainingConfig(Section):
     """The whole configuration of a training run."""
@@ -357,7 +363,7 @@ class TrainingConfig(Section):
                 "tags": {"more_trust", "class_weights"},
                 "reward": True,
                 "self_critical": True,
-                "decoding": {"repeatable_words", "unfinished_words"},
+                "decoding": {"repeatable_words", "unfinished_words", "rare_cost"},
             }
         )
 

@@ -9,13 +9,16 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from training.data.words import tokenise
+from photocaption.model.trigrams import Trigrams
+from photocaption.model.vocabulary import Vocabulary
+from training.data.dataset import Photo
+from training.data.words import TOKENS, tokenise
 
 _SHOWN = 5
 
 
 @dataclass(frozen=True, slots=True)
-class Trigrams:
+class RareSequences:
     """Of `captions` captions with `sequences` different sequences, those that are rare with their number of captions,
     and the captions that have one.
     """
@@ -51,7 +54,25 @@ def find_common(text: Iterable[str]) -> frozenset[str]:
     return frozenset(sequence for sequence, count in found.items() if count > 1)
 
 
-def find_rare(captions: Sequence[str], text: Iterable[str]) -> Trigrams:
+def list_known(
+    photos: Iterable[Photo], text: Iterable[str], vocabulary: Vocabulary, known: Trigrams | None = None
+) -> Trigrams:
+    """The sequences, in tokens and with the end of a caption among them, of the words of a vocabulary that serving lets
+    pass: those that two different captions hold, of `photos` and `text`, or one that two photos have; and those `known`
+    already, of a vocabulary with which this one begins.
+    """
+    holders = Counter(caption for photo in photos for caption in {" ".join(tokenise(one)) for one in photo.captions})
+    holders.update({" ".join(tokenise(caption)) for caption in text} - holders.keys())
+    found: Counter[tuple[int, ...]] = Counter()
+    for caption, count in holders.items():
+        tokens = [*vocabulary.encode(caption.split()), TOKENS.end]
+        sequences = {tuple(tokens[begin : begin + 3]) for begin in range(len(tokens) - 2)}
+        found.update(dict.fromkeys(sequences, min(count, 2)))
+    kept = [(a, b, c) for (a, b, c), count in found.items() if count > 1 and TOKENS.unknown not in (a, b, c)]
+    return Trigrams.of([*kept, *(known.list_sequences() if known else ())], len(vocabulary))
+
+
+def find_rare(captions: Sequence[str], text: Iterable[str]) -> RareSequences:
     """The sequences of `captions` that fewer than two different captions of `text` hold."""
     written = [sequences_of(tokenise(caption)) for caption in captions]
     counts = Counter(sequence for sequences in written for sequence in sequences)
@@ -59,7 +80,8 @@ def find_rare(captions: Sequence[str], text: Iterable[str]) -> Trigrams:
     for caption in {" ".join(tokenise(caption)) for caption in text}:
         found.update(sequences_of(caption.split()) & counts.keys())
     rare = {sequence: count for sequence, count in counts.items() if found[sequence] < 2}
-    return Trigrams(len(captions), len(counts), rare, sum(not rare.keys().isdisjoint(of_one) for of_one in written))
+    with_rare = sum(not rare.keys().isdisjoint(of_one) for of_one in written)
+    return RareSequences(len(captions), len(counts), rare, with_rare)
 
 
 def sequences_of(words: Sequence[str]) -> set[str]:

@@ -11,7 +11,7 @@ from photocaption.captioner import Captioner
 from training.data.dataset import Photo, Split, read_captions, read_dataset
 from training.data.labelled import LabelledPhoto, is_labelled, read_labelled
 from training.data.texts import read_texts
-from training.data.trigrams import Trigrams, find_rare
+from training.data.trigrams import RareSequences, find_rare
 from training.errors import DatasetError
 from training.evaluation.evaluate import Evaluation, evaluate
 from training.evaluation.subjects import SubjectEvaluation, evaluate_subjects
@@ -62,7 +62,7 @@ def summarise(photos: PhotoSet, evaluation: Evaluation | SubjectEvaluation) -> S
 
 def check_trigrams(
     evaluations: Sequence[Evaluation | SubjectEvaluation], sets: Sequence[PhotoSet], texts: Sequence[Path]
-) -> Trigrams:
+) -> RareSequences:
     """Compare the captions of all datasets with texts and with the captions that were there to learn from."""
     captions = [one.caption for evaluation in evaluations for one in evaluation.descriptions.values()]
     learnt = [caption for one in sets if one.photos for caption in read_captions(one.folder, "train")]
@@ -73,7 +73,7 @@ def write_json(
     path: Path,
     sets: Sequence[PhotoSet],
     evaluations: Sequence[Evaluation | SubjectEvaluation],
-    trigrams: Trigrams | None = None,
+    trigrams: RareSequences | None = None,
 ) -> None:
     """Write scores and captions: of one dataset as they are, of several as the list `datasets`."""
     contents: list[dict[str, Any]] = [

@@ -19,6 +19,7 @@ from onnx import numpy_helper
 from photocaption.model.bundle import DECODER_START, DECODER_STEP, load_bundle
 from photocaption.model.manifest import Manifest
 from photocaption.model.runtime import Floats
+from photocaption.model.trigrams import Trigrams
 from photocaption.model.vocabulary import Vocabulary
 from training.arrays import Arrays
 from training.errors import TrainingError
@@ -36,7 +37,8 @@ Constants = dict[str, npt.NDArray[Any]]
 @dataclass(frozen=True, slots=True)
 class PublishedDecoder:
     """The decoder of a bundle: its words, the token ids of its tags, and its weights by the last two parts of their
-    Keras path ("lstm_cell/kernel"); `heads`: of its attention, 0 where it has none.
+    Keras path ("lstm_cell/kernel"); `heads`: of its attention, 0 where it has none; `trigrams`: the sequences that it
+    lets pass, where it knows some.
     """
 
     manifest: Manifest
@@ -44,6 +46,7 @@ class PublishedDecoder:
     tags: tuple[int, ...]
     heads: int
     weights: Arrays
+    trigrams: Trigrams | None
 
 
 def read_decoder(folder: Path) -> PublishedDecoder:
@@ -58,6 +61,7 @@ def read_decoder(folder: Path) -> PublishedDecoder:
         _read_tags(start, len(bundle.vocabulary)) if "tagger/kernel" in weights else (),
         _read_heads(graphs[0]),
         weights,
+        bundle.trigrams,
     )
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from photocaption.model.beam_search import Hypothesis, SearchOptions, search
+from photocaption.model.trigrams import Trigrams
 from photocaption.model.vocabulary import Vocabulary
 from training.config import TrainingConfig
 from training.data.batches import LoadFeatures
@@ -62,9 +63,10 @@ class Tuned:
 class DevScore:
     """How good a decoder's captions of the dev photos are, by the search that serves.
 
-    Words are free to repeat and to end a sentence unless it is `guarded`: which ones may is a setting of serving, and
-    must not decide about weights. Where the configuration leaves the length penalty open it is the best of `PENALTIES`:
-    a decoder that is surer of itself needs a larger one.
+    Words are free to repeat, to end a sentence and to stand beside any others unless it is `guarded`: which ones may is
+    a setting of serving, and must not decide about weights. Where the configuration leaves the length penalty open it
+    is the best of `PENALTIES`: a decoder that is surer of itself needs a larger one. `trigrams`: the sequences of three
+    words that serving lets pass.
     """
 
     def __init__(
@@ -75,6 +77,7 @@ class DevScore:
         config: TrainingConfig,
         *,
         guarded: bool = False,
+        trigrams: Trigrams | None = None,
     ) -> None:
         self._sets = sets
         self._load = load
@@ -93,6 +96,8 @@ class DevScore:
             if guarded and words is not None
             else None,
             unfinished=tuple(vocabulary.encode(known_words(unfinished, vocabulary))),
+            trigrams=trigrams,
+            rare_cost=config.decoding.rare_cost if guarded else 0.0,
         )
 
     def __call__(self, decoder: Decoder) -> float:

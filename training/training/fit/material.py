@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from photocaption.model.runtime import Floats
+from photocaption.model.trigrams import Trigrams
 from photocaption.model.vocabulary import Vocabulary
 from training.config import TrainingConfig
 from training.data.collection import Collection
@@ -18,7 +19,7 @@ from training.data.imagined import ImaginedPhotos, Spread
 from training.data.labelled import LabelledPhoto
 from training.data.tags import choose_tags, list_classes, name_classes, set_targets
 from training.data.texts import read_texts
-from training.data.trigrams import find_common
+from training.data.trigrams import find_common, list_known
 from training.data.views import WHOLE, View, choose_views
 from training.data.words import build_vocabulary, extend_vocabulary, tokenise
 from training.encoder.cache import ExportedEncoder
@@ -40,10 +41,10 @@ _FEW = 100  # dev photos, whose captions alone say little of how rare words are
 class Material:
     """Training photos P, those of one dataset after the other, and all that belongs to them.
 
-    `counts`: of each dataset; `views` of each photo and `evidence` [P, G] for each place among them;
-    `labels` by photo's hash; `texts`: captions without photos; `common`: the sequences of three words that people
-    write; `dev`: what judges; `tags`: words for which a decoder gets evidence, `classes` how many their tagger
-    tells apart, and `tagger`, where one was fitted; `run` holds the checkpoints of the phases.
+    `counts`: of each dataset; `views` of each photo and `evidence` [P, G] for each place among them; `labels` by
+    photo's hash; `texts`: captions without photos; `common`: the sequences of three words that people write, for
+    rewards, and `trigrams`, for serving; `dev`: what judges; `tags`: words for which a decoder gets evidence, `classes`
+    how many their tagger tells apart, and `tagger`, where one was fitted; `run` holds the checkpoints of the phases.
     """
 
     photos: Sequence[Photo]
@@ -53,6 +54,7 @@ class Material:
     labels: Mapping[str, LabelledPhoto]
     texts: ImaginedPhotos | None
     common: frozenset[str]
+    trigrams: Trigrams | None
     dev: Sequence[DevSet]
     maps: MapCache
     encoder: ExportedEncoder
@@ -94,6 +96,7 @@ def prepare(
         labels,
         _imagine(texts, photos, labels, evidence, tags, vocabulary, config) if texts and tags else None,
         list_common(photos, texts),
+        _list_known(job, collections, vocabulary),
         list_dev_sets(collections),
         maps,
         encoder,
@@ -250,6 +253,14 @@ def find_captions(
 def list_common(photos: Sequence[Photo], texts: Sequence[tuple[str, str]]) -> frozenset[str]:
     """The sequences of three words that people write; none where there is no text to learn them from."""
     return find_common([caption for _, caption in texts] + _captions_of(photos)) if texts else frozenset()
+
+
+def _list_known(job: Job, collections: Sequence[Collection], vocabulary: Vocabulary) -> Trigrams | None:
+    """The sequences of three words that serving lets pass; None where no text and no start tells what people write."""
+    if not job.texts and not job.start.trigrams:
+        return None
+    photos = [photo for one in collections for photo in one.train]
+    return list_known(photos, (caption for _, caption in read_texts(job.texts)), vocabulary, job.start.trigrams)
 
 
 def _captions_of(photos: Sequence[Photo]) -> list[str]:

@@ -97,7 +97,10 @@ class Phases:
 
     def tune(self) -> Tuned:
         """What serving would score on dev, with the length penalty that the configuration gives or the best."""
-        dev = DevScore(self._material.dev, self._load, self._material.vocabulary, self._config, guarded=True)
+        material = self._material
+        dev = DevScore(
+            material.dev, self._load, material.vocabulary, self._config, guarded=True, trigrams=material.trigrams
+        )
         return dev.tune(self.decoder)
 
     def finish(self) -> Tuned:

@@ -13,6 +13,7 @@ import numpy as np
 from keras import ops
 
 from photocaption.model.manifest import MANIFEST_NAME, Manifest
+from photocaption.model.trigrams import Trigrams
 from photocaption.model.vocabulary import Vocabulary
 from training.arrays import Arrays, read_arrays, save_arrays
 from training.data.words import TOKENS
@@ -34,7 +35,8 @@ _TABLES = ("embedding/table", "embedding/bias")
 class Start:
     """What is known already: `tuned`, what fine-tuning changed in the encoder (`training.encoder.weight_deltas`); the
     weights of the decoder by the last two parts of their path; a record of how they came about; its words, and the
-    token ids of its tags. Of a bundle also where it is, what it says of itself, and the heads of its attention.
+    token ids of its tags. Of a bundle also where it is, what it says of itself, the heads of its attention, and the
+    sequences of three words that it lets pass.
     """
 
     tuned: Arrays = field(default_factory=dict)
@@ -45,6 +47,7 @@ class Start:
     vocabulary: Vocabulary | None = None
     tags: tuple[int, ...] = ()
     heads: int = 0
+    trigrams: Trigrams | None = None
 
     @property
     def classes(self) -> int:
@@ -122,7 +125,17 @@ def read_start(folder: Path) -> Start:
             "version": known.manifest.version,
             "training": known.manifest.training,  # and so where that one began
         }
-        return Start({}, known.weights, record, folder, known.manifest, known.vocabulary, known.tags, known.heads)
+        return Start(
+            {},
+            known.weights,
+            record,
+            folder,
+            known.manifest,
+            known.vocabulary,
+            known.tags,
+            known.heads,
+            known.trigrams,
+        )
     try:
         tuned, decoder = (read_arrays((folder / name).read_bytes()) for name in (_ENCODER, _DECODER))
         words, record = (json.loads((folder / name).read_text(encoding="utf-8")) for name in (_WORDS, _RECORD))

@@ -11,7 +11,7 @@ import keras
 
 from photocaption.caption import Description
 from photocaption.captioner import Captioner
-from photocaption.model.bundle import DECODER_START, DECODER_STEP, ENCODER, MODEL_CARD, VOCABULARY
+from photocaption.model.bundle import DECODER_START, DECODER_STEP, ENCODER, MODEL_CARD, TRIGRAMS, VOCABULARY
 from photocaption.model.confidence import calibrate
 from photocaption.model.manifest import Calibration, DecoderInfo, EncoderInfo, ImageSpec, Manifest, SearchDefaults
 from training.data.collection import Collection
@@ -108,6 +108,8 @@ def _write_files(job: Job, trained: Trained, folder: Path) -> None:
     export_decoder(trained.decoder, trained.encoder.features, job.config.decoder.precision, folder)
     words = json.dumps(trained.material.vocabulary.words, ensure_ascii=False, indent=0)
     (folder / VOCABULARY).write_text(words + "\n", encoding="utf-8")
+    if trained.material.trigrams:
+        (folder / TRIGRAMS).write_bytes(trained.material.trigrams.to_bytes())
     if job.saved_model:
         encoder = build_encoder(trained.encoder.image.height, job.cache, job.start.read_tuned())
         export_saved_model(encoder, trained.decoder, trained.encoder.image, trained.encoder.features, folder)
@@ -121,6 +123,7 @@ def _describe(job: Job, trained: Trained, folder: Path, beside: dict[str, Any]) 
         max_length=config.vocabulary.max_length,
         repeatable_words=None if repeatable is None else known_words(repeatable, trained.material.vocabulary),
         unfinished_words=known_words(config.decoding.unfinished_words, trained.material.vocabulary),
+        rare_cost=config.decoding.rare_cost if trained.material.trigrams else 0.0,
     )
     return Manifest(
         schema_version=1,
@@ -149,8 +152,9 @@ def _describe_encoder(job: Job) -> EncoderInfo:
 def name_version(folder: Path, image: ImageSpec, decoding: SearchDefaults) -> str:
     """Short hash of everything that shapes a caption: another version, perhaps other captions."""
     digest = hashlib.sha256()
-    for name in (ENCODER, DECODER_START, DECODER_STEP, VOCABULARY):
-        digest.update((folder / name).read_bytes())
+    for name in (ENCODER, DECODER_START, DECODER_STEP, VOCABULARY, TRIGRAMS):
+        if (folder / name).exists():
+            digest.update((folder / name).read_bytes())
     digest.update(image.model_dump_json().encode() + decoding.model_dump_json().encode())
     return digest.hexdigest()[:12]
 
