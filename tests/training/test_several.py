@@ -121,6 +121,17 @@ def test_what_serving_lets_pass_is_in_two_captions_or_of_two_photos_or_known_alr
     assert longer.list_sequences() == known.list_sequences()
 
 
+def test_what_people_avoid_is_no_sequence_that_serving_lets_pass() -> None:
+    vocabulary = Vocabulary(("<padding>", "<start>", "<end>", "<unknown>", "in", "on", "a", "box", "table"), TOKENS)
+    text = [f"{number} {place}" for number in range(30) for place in ("in a box", "on a table")]
+
+    known = list_known([], [*text, "30 in a table", "31 in a table"], vocabulary)
+
+    assert (4, 6, 7) in known.list_sequences()
+    assert (5, 6, 8) in known.list_sequences()
+    assert (4, 6, 8) not in known.list_sequences()
+
+
 def test_texts_are_read_and_a_line_without_a_tab_is_named(tmp_path: Path) -> None:
     path = _write_text(tmp_path / "text.gz", "a dog", "two cats")
     assert list(read_texts([path])) == [("text.gz 7", "a dog"), ("text.gz 7", "two cats")]

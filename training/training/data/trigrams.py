@@ -5,16 +5,19 @@ often stands in two collections.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
-from photocaption.model.trigrams import Trigrams
+from photocaption.model.trigrams import Sequence3, Trigrams
 from photocaption.model.vocabulary import Vocabulary
 from training.data.dataset import Photo
 from training.data.words import TOKENS, tokenise
 
 _SHOWN = 5
+_ENOUGH = 5  # times that a sequence is to be expected, before its absence says anything
+_AVOIDED = 0.25  # of the expected times: "in a table" has a hundredth, "in a street" nearly half
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,19 +60,33 @@ def find_common(text: Iterable[str]) -> frozenset[str]:
 def list_known(
     photos: Iterable[Photo], text: Iterable[str], vocabulary: Vocabulary, known: Trigrams | None = None
 ) -> Trigrams:
-    """The sequences, in tokens and with the end of a caption among them, of the words of a vocabulary that serving lets
-    pass: those that two different captions hold, of `photos` and `text`, or one that two photos have; and those `known`
-    already, of a vocabulary with which this one begins.
+    """The sequences, in tokens and with the end of a caption among them, that serving lets pass: those that two
+    different captions of `photos` and `text` hold, or one that two photos have, unless chance alone would bring their
+    words together far more often ("in a table"); and those `known` already, of a vocabulary with which this one begins.
     """
     holders = Counter(caption for photo in photos for caption in {" ".join(tokenise(one)) for one in photo.captions})
     holders.update({" ".join(tokenise(caption)) for caption in text} - holders.keys())
-    found: Counter[tuple[int, ...]] = Counter()
-    for caption, count in holders.items():
-        tokens = [*vocabulary.encode(caption.split()), TOKENS.end]
-        sequences = {tuple(tokens[begin : begin + 3]) for begin in range(len(tokens) - 2)}
-        found.update(dict.fromkeys(sequences, min(count, 2)))
-    kept = [(a, b, c) for (a, b, c), count in found.items() if count > 1 and TOKENS.unknown not in (a, b, c)]
+    words, pairs, sequences = Counter[int](), Counter[tuple[int, int]](), Counter[Sequence3]()
+    for caption, holding in holders.items():
+        tokens, weight = [*vocabulary.encode(caption.split()), TOKENS.end], min(holding, 2)
+        for token in tokens:
+            words[token] += weight
+        for pair in pairwise(tokens):
+            pairs[pair] += weight
+        for three in zip(tokens, tokens[1:], tokens[2:], strict=False):
+            sequences[three] += weight
+    kept = [
+        one
+        for one, count in sequences.items()
+        if count > 1 and TOKENS.unknown not in one and not _is_avoided(count, one, pairs, words)
+    ]
     return Trigrams.of([*kept, *(known.list_sequences() if known else ())], len(vocabulary))
+
+
+def _is_avoided(count: int, one: Sequence3, pairs: Mapping[tuple[int, int], int], words: Mapping[int, int]) -> bool:
+    """Whether a sequence is written so much less often than its two pairs would make one expect that it is an error."""
+    expected = pairs[one[:2]] * pairs[one[1:]] / words[one[1]]
+    return expected >= _ENOUGH and count < _AVOIDED * expected
 
 
 def find_rare(captions: Sequence[str], text: Iterable[str]) -> RareSequences:
