@@ -60,7 +60,9 @@ def _scenarios(bundle: Path, options: argparse.Namespace) -> list[Scenario]:
         "slow-clients": lambda: slow_clients.run(bundle, scaled(_SLOW_CLIENTS, 20), chance),
         "greedy": lambda: greedy.run(bundle, _GREEDY_CLIENTS, max(4.0, _GREEDY_SECONDS * scale)),
         **{
-            re.sub(r"\W+", "-", name): partial(floods.run, bundle, flood, max(4.0, _FLOOD_SECONDS * scale))
+            re.sub(r"\W+", "-", name): partial(
+                floods.run, _SERVED_BUNDLE if flood.served else bundle, flood, max(4.0, _FLOOD_SECONDS * scale)
+            )
             for name, flood in floods.FLOODS.items()
         },
         "overload": lambda: overload.run(bundle, max(4.0, _OVERLOAD_SECONDS * scale)),

@@ -2,12 +2,16 @@
 
 import collections
 import contextlib
+import threading
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Self
 
 _PROC = Path("/proc")
+_RESET_PEAK = "5"  # see proc_pid_clear_refs(5)
+_WINDOW_SECONDS = 0.2
 INTENDED_FAILURES = frozenset({503, 504})
 MAX_MEGABYTES = 600
 
@@ -83,6 +87,42 @@ class Resources:
             files=len(list((_PROC / str(pid) / "fd").iterdir())),
             threads=int(family[0]["Threads"]),
         )
+
+
+class PeakMemory:
+    """The most that a process and those that decode for it hold at one time within the block, in `megabytes`.
+
+    Of each window of a fifth of a second it is the sum of their peaks: an upper bound still, but not of what one of
+    them held while the others held little. Where the kernel does not let peaks be reset, those of their lives.
+    """
+
+    def __init__(self, pid: int) -> None:
+        self.megabytes = 0
+        self._pid = pid
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._watch, daemon=True)
+
+    def __enter__(self) -> Self:
+        self._reset()
+        self._thread.start()
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._ended.set()
+        self._thread.join()
+
+    def _watch(self) -> None:
+        last = False
+        while not last:
+            last = self._ended.wait(_WINDOW_SECONDS)
+            with contextlib.suppress(OSError, KeyError):  # one that has just ended
+                self.megabytes = max(self.megabytes, Resources.of(self._pid).peak_megabytes)
+            self._reset()
+
+    def _reset(self) -> None:
+        for pid in (self._pid, *_list_children(self._pid)):
+            with contextlib.suppress(OSError):
+                (_PROC / str(pid) / "clear_refs").write_text(_RESET_PEAK)
 
 
 class Waiting:

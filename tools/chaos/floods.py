@@ -13,13 +13,16 @@ import socket
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
+from functools import cache, partial
 from pathlib import Path
 
+from PIL import Image
 from support.frontend_process import run_frontend
 from support.odd_files import bmp_in_short_runs, jpeg_scanned_again
+from support.photos import encode_photo
 from support.service_process import run_service
 
-from chaos.figures import Figures, Resources, Waiting
+from chaos.figures import Figures, PeakMemory, Waiting
 from chaos.witness import Witness
 
 _ATTACKER = "127.0.0.2"
@@ -66,12 +69,14 @@ Attack = Callable[[_Connection], Awaitable[None]]
 class Flood:
     """So many connections at once of each kind, to the API or the page; `files`: how many the API may have open.
 
-    `probe_seconds`: what 99 of 100 honest probes take less than.
+    `probe_seconds`: what 99 of 100 honest probes take less than; `served`: by the bundle that `make run` serves, whose
+    memory counts, too.
     """
 
     name: str
     attackers: tuple[tuple[int, Attack], ...]
     page: bool = False
+    served: bool = False
     decode_seconds: float = 1.0
     probe_seconds: float = 1.0
     files: int = 4_096
@@ -95,6 +100,16 @@ def _send_and_read(request: bytes) -> Attack:
         finally:
             sending.cancel()
             await asyncio.wait([sending])
+
+    return attack
+
+
+def _send_photo(make: Callable[[], bytes]) -> Attack:
+    """Send a photo to the API that is made when the first attacker wants it, for that takes a while."""
+    made = cache(make)
+
+    async def attack(connection: _Connection) -> None:
+        await _send_and_read(_head(len(made()), path=b"/caption") + made())(connection)
 
     return attack
 
@@ -131,6 +146,11 @@ def _large(megabytes: int) -> bytes:
     return b"\xff\xd8\xff" + bytes(megabytes * _MEGABYTE)
 
 
+def _make_noise(size: tuple[int, int], format_name: str, **options: object) -> bytes:
+    """A large file, which takes its decoder as long as can be."""
+    return encode_photo(Image.effect_noise(size, 60).convert("RGB"), format_name, **options)
+
+
 def _list_floods() -> Iterator[Flood]:
     slow = jpeg_scanned_again(9, (5400, 3700))
     photo = _head(len(slow), path=b"/caption") + slow
@@ -149,6 +169,13 @@ def _list_floods() -> Iterator[Flood]:
     deceptive = bmp_in_short_runs(2_000, 1_900)
     yield Flood(
         "photos that only look brief", ((16, _send_and_read(_head(len(deceptive), path=b"/caption") + deceptive)),)
+    )
+    large = partial(_make_noise, (5_400, 3_700), "AVIF", quality=60, speed=10)
+    usual = partial(_make_noise, (4_000, 3_000), "JPEG", quality=90)
+    yield Flood(
+        "large photos of several kinds",
+        ((8, _send_and_read(photo)), (8, _send_photo(large)), (8, _send_photo(usual))),
+        served=True,
     )
     many = _send_and_read(_head(20 * _MEGABYTE, path=b"/caption") + _large(20)[: 20 * _MEGABYTE])
     yield Flood("large files that are no photos", ((16, many),))
@@ -173,7 +200,10 @@ async def run(bundle: Path, flood: Flood, seconds: float) -> Figures:
     """Flood the API, or the page, for so long, and see what an honest client gets meanwhile and afterwards."""
     figures, witness = Figures(f"flood: {flood.name}"), Witness()
     with contextlib.ExitStack() as stack:
-        service = stack.enter_context(run_service(bundle, cache_size=0, decode_seconds=flood.decode_seconds))
+        threads = "" if flood.served else 1
+        service = stack.enter_context(
+            run_service(bundle, threads=threads, cache_size=0, decode_seconds=flood.decode_seconds)
+        )
         service.allow_files(flood.files)
         url, pid = service.url, service.process.pid
         photo, probes = "/caption", ["/health/live", "/health/ready"]
@@ -181,16 +211,16 @@ async def run(bundle: Path, flood: Flood, seconds: float) -> Figures:
             frontend = stack.enter_context(run_frontend(service.url))
             url, pid = frontend.url, frontend.process.pid
             photo, probes = "/api/caption", ["/", "/health"]
+        memory = stack.enter_context(PeakMemory(pid))
         with _attackers(flood, int(url.rpartition(":")[2])):
             await asyncio.sleep(2)
             waiting = Waiting(pid)
             await witness.watch(url, seconds, photo=photo, probes=probes)
             figures.values["threads waiting for a core"] = str(waiting)
         recovery = await _recover(url, photo, probes)
-        peak = Resources.of(pid).peak_megabytes
     figures.values["attackers at once"] = sum(count for count, _ in flood.attackers)
     figures.values["recovery (s)"] = round(recovery, 2)
-    figures.check_memory(peak)
+    figures.check_memory(memory.megabytes)
     witness.report(figures, p99_photo=_PHOTO_SECONDS, p99_probe=flood.probe_seconds)
     figures.require(recovery < _RECOVERY_SECONDS, "recovery within seconds")
     return figures

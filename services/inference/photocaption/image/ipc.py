@@ -32,12 +32,11 @@ def receive(connection: socket.socket) -> tuple[dict[str, Any], bytes] | None:
 
 
 def _read(connection: socket.socket, size: int) -> bytes | None:
-    buffer = bytearray(size)
-    view = memoryview(buffer)
-    filled = 0
-    while filled < size:
-        count = connection.recv_into(view[filled:])
-        if not count:
+    """So many bytes; None where there are fewer. What comes in one go, as photos do, is never there twice."""
+    content = b""
+    while len(content) < size:
+        more = connection.recv(size - len(content), socket.MSG_WAITALL)
+        if not more:
             return None
-        filled += count
-    return bytes(buffer)
+        content = content + more if content else more
+    return content

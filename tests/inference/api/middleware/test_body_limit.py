@@ -1,6 +1,8 @@
 """Bodies are bounded one by one and all together, whatever their headers say."""
 
 import asyncio
+import base64
+import tracemalloc
 from collections.abc import AsyncIterator
 
 import httpx
@@ -100,6 +102,53 @@ async def test_a_photo_that_waits_for_the_model_holds_no_buffer(serve: Serve, mo
 
         check_problem(refused, 422, "undecodable-image")
         assert (await waiting).status_code == 200
+
+
+@pytest.mark.parametrize("kind", ["image/png", "application/json", "multipart/form-data; boundary=x"])
+async def test_a_photo_that_waits_for_the_model_is_not_in_memory(
+    serve: Serve, model: GatedCaptioner, kind: str
+) -> None:
+    photo = photo_bytes("red", "JPEG") + bytes(4 * 2**20)
+    form = b'--x\r\nContent-Disposition: form-data; name="image"\r\n\r\n' + photo + b"\r\n--x--\r\n"
+    in_json = b'{"image": "' + base64.b64encode(photo) + b'"}'
+    body = {"image/png": photo, "application/json": in_json}.get(kind, form)
+    async with serve(workers=4) as client:
+        begun = len(model.batches)
+        model.gate.clear()
+        tracemalloc.start()
+        try:
+            waiting = [asyncio.create_task(_send_in_pieces(client, body, kind)) for _ in range(4)]
+            while len(model.batches) < begun + 4:
+                assert not any(answer.done() for answer in waiting)
+                await asyncio.sleep(0.01)
+            held, _ = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+            model.gate.set()
+
+        assert [(await answer).status_code for answer in waiting] == [200] * 4
+    assert held < len(photo)
+
+
+async def _send_in_pieces(client: httpx.AsyncClient, body: bytes, kind: str) -> httpx.Response:
+    """As a connection brings it: nobody but the service has it whole."""
+
+    async def pieces() -> AsyncIterator[bytes]:
+        for first in range(0, len(body), 2**16):
+            yield body[first : first + 2**16]
+
+    return await client.post("/caption", content=pieces(), headers={"Content-Type": kind})
+
+
+async def test_json_counts_twice_for_it_is_decoded(serve: Serve) -> None:
+    body = b'{"image": "' + base64.b64encode(RED) + b'"}'
+    in_json = {"Content-Type": "application/json"}
+    async with serve(max_buffered_bytes=2 * len(body)) as client:
+        accepted = await client.post("/caption", content=body, headers=in_json)
+    async with serve(max_buffered_bytes=2 * len(body) - 1) as client:
+        refused = await client.post("/caption", content=body, headers=in_json)
+
+    assert (accepted.status_code, refused.status_code) == (200, 429)
 
 
 async def test_a_refused_request_gives_its_buffer_back(serve: Serve) -> None:

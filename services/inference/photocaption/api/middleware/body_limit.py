@@ -47,7 +47,8 @@ class HeldBytes:
 class BodyLimitMiddleware:
     """Raises a `ProblemError` from `receive` when the body grows beyond `max_bytes` or the shared `buffer` is full.
 
-    JSON, in which photos grow, may have `max_json_bytes`; the photos are counted once more when they are decoded.
+    JSON, in which photos grow, may have `max_json_bytes`; the photos are counted once more when they are decoded. For
+    the buffer it counts twice from the start: its photos will be there in base64 and decoded.
     """
 
     def __init__(self, app: ASGIApp, *, max_bytes: int, max_json_bytes: int, buffer: Buffer) -> None:
@@ -67,7 +68,7 @@ class BodyLimitMiddleware:
             held.release()
 
     def _count(self, receive: Receive, held: HeldBytes, headers: Headers) -> Receive:
-        most = self._max_json_bytes if is_json(headers) else self._max_bytes
+        most, copies = (self._max_json_bytes, 2) if is_json(headers) else (self._max_bytes, 1)
         declared = _declared_length(headers)
         received = 0
 
@@ -78,7 +79,7 @@ class BodyLimitMiddleware:
             count = len(message.get("body", b""))
             received += count
             _check(received, most)
-            held.add(count)
+            held.add(copies * count)
             return message
 
         return receive_counted

@@ -68,12 +68,14 @@ async def caption(
             return await photoprism.answer(request, service, body.images, body.id)
         set_error_form(request.scope, None)
         photo = await _decode(body, service.settings)
+        del body
     else:
         photo = await read_photo(request)
     release = held_bytes(request.scope).release
     work = service.caption(
         photo, CaptionOptions(**query.model_dump()), client=charge_photos(request, 1), on_decoded=release
     )
+    del photo  # held by `work` alone, which lets go of it when `release` is called
     answer = await unless_disconnected(request, work)
     response.headers["Cache-Status"] = "inference; hit" if answer.cached else "inference; fwd=miss"
     return CaptionResponse.of(answer)
