@@ -158,6 +158,15 @@ class ImageLimits:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class _Options:
+    """Those of `decode`."""
+
+    limits: ImageLimits
+    sufficient_side: int | None
+    brief: bool
+
+
 _LIMITS = ImageLimits()
 
 
@@ -177,7 +186,7 @@ def decode(
     if brief and len(data) > _BRIEF_FILE_BYTES:
         raise LongDecodingError(_LONG)
     try:
-        image, size = _load(data, format_name, limits, sufficient_side, brief=brief)
+        image, size = _load(data, format_name, _Options(limits, sufficient_side, brief))
     except ImageError:
         raise
     except Exception as error:  # see the module's docstring
@@ -218,18 +227,14 @@ def _recognise(data: bytes) -> str:
     raise UnsupportedImageError(msg)
 
 
-def _load(
-    data: bytes, format_name: str, limits: ImageLimits, sufficient_side: int | None, *, brief: bool
-) -> tuple[Image.Image, tuple[int, int]]:
+def _load(data: bytes, format_name: str, options: _Options) -> tuple[Image.Image, tuple[int, int]]:
     """The image, turned as it should be, and its size before any shrinking."""
     stripped = _FORMATS[format_name].read(data)
     if format_name == "HEIC":
-        return _decode_heic(stripped, limits, sufficient_side, brief=brief)
-    image, (width, height), orientation = _decode_stripped(stripped, format_name, limits, sufficient_side, brief=brief)
+        return _decode_heic(stripped, options)
+    image, (width, height), orientation = _decode_stripped(stripped, format_name, options)
     if not stripped.complete:
-        again, *_ = _decode_stripped(
-            replace(stripped, data=append_noise(stripped.data)), format_name, limits, sufficient_side
-        )
+        again, *_ = _decode_stripped(replace(stripped, data=append_noise(stripped.data)), format_name, options)
         if _count_differing(image, again) * _PIXELS_A_MISSING_ONE > image.width * image.height:
             raise ValueError("cut off before its last pixel")
     if orientation in _TURNS:
@@ -242,41 +247,36 @@ def _count_differing(image: Image.Image, other: Image.Image) -> int:
     return max(sum(band.histogram()[1:]) for band in difference.split())
 
 
-def _decode_heic(
-    stripped: StrippedFile, limits: ImageLimits, sufficient_side: int | None, *, brief: bool
-) -> tuple[Image.Image, tuple[int, int]]:
+def _decode_heic(stripped: StrippedFile, options: _Options) -> tuple[Image.Image, tuple[int, int]]:
     heic = HeicImage(stripped.data)
     width, height = heic.size
-    limits.check_sides(width, height)
-    held = _check_held(width * height, heic.size, "HEIC", limits)
-    if brief:
-        _check_brief(stripped, "HEIC", held, scanned=0)
-    factor = 1 if sufficient_side is None else max(1, min(heic.size) // sufficient_side)
+    options.limits.check_sides(width, height)
+    _check_cost(stripped, "HEIC", heic.size, width * height, options)
+    factor = max(1, min(heic.size) // (options.sufficient_side or max(heic.size)))
     return to_rgb(heic.read(factor), heic.profile), heic.size
 
 
 def _decode_stripped(
-    stripped: StrippedFile, format_name: str, limits: ImageLimits, sufficient_side: int | None, *, brief: bool = False
+    stripped: StrippedFile, format_name: str, options: _Options
 ) -> tuple[Image.Image, tuple[int, int], int]:
     """Image, size before any shrinking, and orientation."""
+    sufficient_side = options.sufficient_side
     with _open(stripped.data, format_name) as image:
         if format_name == "AVIF":  # whose decoder gives its properties so
             orientation = image.getexif().get(ORIENTATION, 1)
             profile = image.info.get("icc_profile", b"")
             stripped = replace(stripped, orientation=orientation, profile=profile)
         if stripped.aperture is not None:
-            limits.check_sides(*image.size)
+            options.limits.check_sides(*image.size)
             stripped = replace(stripped, canvas=stripped.aperture.place(*image.size))
         width, height = image.size if stripped.canvas is None else stripped.canvas[:2]
-        limits.check_sides(width, height)
+        options.limits.check_sides(width, height)
         if sufficient_side is not None:
             shrinks = min(width, height) >= 2 * sufficient_side
             mode = "YCbCr" if shrinks and not stripped.profile and _keeps_ycbcr(image) else None
             image.draft(mode, (sufficient_side, sufficient_side))
-        held = _check_held(_count_held(image, width * height, format_name), (width, height), format_name, limits)
-        scanned = _check_scans(stripped.scans, (width, height), limits)
-        if brief:
-            _check_brief(stripped, format_name, held, scanned)
+        held = _count_held(image, width * height, format_name)
+        _check_cost(stripped, format_name, (width, height), held, options)
         _use_native_order(image)
         image.load()
         pixels = _complete(image, stripped)
@@ -337,23 +337,18 @@ def _count_held(image: Image.Image, pixels: int, format_name: str) -> float:
     return width * height + pixels * 2 * sum(across * down for across, down in factors) / most / BYTES_A_PIXEL
 
 
-def _check_held(pixels: float, size: tuple[int, int], format_name: str, limits: ImageLimits) -> float:
-    held = pixels * _FORMATS[format_name].weight
-    if held > limits.max_held_pixels:
+def _check_cost(
+    stripped: StrippedFile, format_name: str, size: tuple[int, int], held: float, options: _Options
+) -> None:
+    """Raise an error for an image that needs more memory or time than it may; `held`: pixels that are in memory."""
+    limits = options.limits
+    cost = _FORMATS[format_name]
+    if held * cost.weight > limits.max_held_pixels:
         raise limits.refuse(*size)
-    return held
-
-
-def _check_brief(stripped: StrippedFile, format_name: str, held: float, scanned: int) -> None:
-    most_bytes = _FORMATS[format_name].brief_bytes
-    if held > _BRIEF_HELD or scanned > _BRIEF_SCANNED or len(stripped.data) > most_bytes:
+    scanned = size[0] * size[1] * stripped.scans
+    if stripped.scans > 1 and scanned > _MAX_SCANS_OF_LARGEST * limits.max_pixels:
+        times = f"{stripped.scans} times through its {size[0]} × {size[1]} pixels"
+        raise ImageTooLargeError(f"The photo goes {times}: save it as an ordinary JPEG.")
+    long = held * cost.weight > _BRIEF_HELD or scanned > _BRIEF_SCANNED or len(stripped.data) > cost.brief_bytes
+    if options.brief and long:
         raise LongDecodingError(_LONG)
-
-
-def _check_scans(scans: int, size: tuple[int, int], limits: ImageLimits) -> int:
-    """How many pixels the scans of a JPEG go through, one after the other."""
-    scanned = size[0] * size[1] * scans
-    if scans > 1 and scanned > _MAX_SCANS_OF_LARGEST * limits.max_pixels:
-        msg = f"The photo goes {scans} times through its {size[0]} × {size[1]} pixels: save it as an ordinary JPEG."
-        raise ImageTooLargeError(msg)
-    return scanned
