@@ -17,8 +17,8 @@ import argparse
 import os
 import sys
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
-from io import TextIOWrapper
+from contextlib import contextmanager, suppress
+from io import TextIOWrapper, UnsupportedOperation
 from itertools import chain
 
 from photocaption.caption import CaptionOptions
@@ -41,6 +41,7 @@ from photocaption.model.bundle import BUNDLE_VARIABLE, find_bundle
 SERVE = "serve"
 HTML = "html"
 
+_STREAMS = (("stdin", "r", os.O_WRONLY), ("stdout", "w", os.O_RDONLY), ("stderr", "w", os.O_RDWR))
 _INTERRUPTED = 130
 _PIPE_CLOSED = 141
 
@@ -48,22 +49,47 @@ _PIPE_CLOSED = 141
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the program; the exit status comes back."""
     arguments = sys.argv[1:] if arguments is None else arguments
+    _open_closed_streams()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors=ANY_NAME)
     try:
-        return _choose(list(arguments))
+        try:
+            return _choose(list(arguments))
+        finally:
+            sys.stdout.flush()
     except (BundleError, DestinationError) as error:
         complain(str(error))
         return 2
     except KeyboardInterrupt:
         return _INTERRUPTED
     except BrokenPipeError:  # whoever read our output has seen enough, as `head` does
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _discard_output()
         return _PIPE_CLOSED
     except OSError as error:
         complain(f"{error.filename or 'the output'}: {error.strerror}")
+        if error.filename is None:
+            _discard_output()
         return 2
+    except (MemoryError, ImportError) as error:  # a library that no room is left for is not found
+        complain(str(error) or "there is not enough memory")
+        return 2
+
+
+def _discard_output() -> None:
+    """Have Python's end, which writes what is left, not complain about it, too."""
+    with suppress(UnsupportedOperation):  # a stream that is no file
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _open_closed_streams() -> None:
+    """Have input and output that are closed say so when they are used, and nothing else take the three numbers."""
+    while (number := os.open(os.devnull, os.O_RDWR)) < len(_STREAMS):
+        os.close(number)
+        name, mode, flags = _STREAMS[number]
+        os.open(os.devnull, flags)
+        setattr(sys, name, open(number, mode, closefd=False))  # noqa: SIM115
+    os.close(number)
 
 
 def _choose(arguments: Sequence[str]) -> int:

@@ -159,7 +159,7 @@ def read_model(files: ModelFiles, name: str, *, threads: int) -> bytes:
     if threads > 1 and not may_start_threads(threads + _OTHER_THREADS):  # ONNX Runtime would wait for ever
         reason = (
             f"wants {threads} threads, more than the system lets this process start: raise its limit of processes "
-            "(pids), or have fewer threads (CAPTION_THREADS)"
+            "(pids) or memory (ulimit -v), or have fewer threads (CAPTION_THREADS)"
         )
         raise refusal(files, name, reason)
     return model
