@@ -1,4 +1,4 @@
-"""A photo of a run: read once, and only if somebody asks for what is in it."""
+"""A photo of a run, read once and only when its content is needed."""
 
 import errno
 import hashlib
