@@ -49,15 +49,9 @@ _PIPE_CLOSED = 141
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the program; the exit status comes back."""
     arguments = sys.argv[1:] if arguments is None else arguments
-    _open_closed_streams()
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, TextIOWrapper):
-            stream.reconfigure(errors=ANY_NAME)
+    _prepare_streams()
     try:
-        try:
-            return _choose(list(arguments))
-        finally:
-            sys.stdout.flush()
+        return _choose(list(arguments))
     except (BundleError, DestinationError) as error:
         complain(str(error))
         return 2
@@ -82,22 +76,30 @@ def _discard_output() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def _open_closed_streams() -> None:
-    """Have input and output that are closed say so when they are used, and nothing else take the three numbers."""
+def _prepare_streams() -> None:
+    """Have every file's name written, and input or output that is closed fail when it is used, in place of another file
+    that is opened later.
+    """
     while (number := os.open(os.devnull, os.O_RDWR)) < len(_STREAMS):
         os.close(number)
         name, mode, flags = _STREAMS[number]
         os.open(os.devnull, flags)
         setattr(sys, name, open(number, mode, closefd=False))  # noqa: SIM115
     os.close(number)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors=ANY_NAME)
 
 
 def _choose(arguments: Sequence[str]) -> int:
-    if arguments == [SERVE]:
-        return _serve()
-    if arguments[:1] == [HTML]:
-        return caption_site(parse_site(arguments[1:]))
-    return _run(parse(arguments))
+    try:
+        if arguments == [SERVE]:
+            return _serve()
+        if arguments[:1] == [HTML]:
+            return caption_site(parse_site(arguments[1:]))
+        return _run(parse(arguments))
+    finally:
+        sys.stdout.flush()
 
 
 def _serve() -> int:
