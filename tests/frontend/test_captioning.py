@@ -165,6 +165,23 @@ def test_inference_away_becomes_a_page_too(client: FlaskClient, inference: FakeI
     assert "The captioner can&#39;t be reached." in page
 
 
+@pytest.mark.parametrize("path", ["/", "/api/caption"])
+def test_a_large_photo_is_not_read_while_inference_is_known_to_be_away(
+    client: FlaskClient, inference: FakeInference, path: str
+) -> None:
+    inference.answers.extend([Answer(hang_up=True)] * 4)
+    for _ in range(2):
+        send(client, (make_photo(), "dog.jpg"))
+    upload = io.BytesIO(bytes(2_000_000))
+
+    response = client.post(
+        path, input_stream=upload, content_length=2_000_000, content_type="multipart/form-data; boundary=x"
+    )
+
+    assert response.status_code == 503
+    assert upload.tell() == 0
+
+
 def test_pages_with_photos_are_never_cached(client: FlaskClient) -> None:
     response = client.post("/", data={"example": "dog"})
 

@@ -1,10 +1,12 @@
 """The client against a real socket: what it sends, how long it waits, when it tries again and when not at all."""
 
+import gc
 import json
 import math
 import socket
 import threading
 import time
+import tracemalloc
 
 import pytest
 from support.fake_inference import Answer, FakeInference, make_caption, make_problem
@@ -100,6 +102,22 @@ def test_does_not_try_other_errors_again(inference: FakeInference) -> None:
 def test_nobody_there_is_away() -> None:
     with pytest.raises(UnreachableError):
         make_client(closed_port_url()).caption(b"photo", Options(), "id")
+
+
+def test_a_photo_for_which_nobody_is_there_is_let_go_of_at_once() -> None:
+    client = make_client(closed_port_url())
+    gc.collect()
+    gc.disable()
+    tracemalloc.start()
+    try:
+        with pytest.raises(UnreachableError):
+            client.caption(bytes(4_000_000), Options(), "id")
+        held, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+        gc.enable()
+
+    assert held < 1_000_000
 
 
 def test_the_deadline_ends_a_wait_for_the_first_byte(inference: FakeInference) -> None:

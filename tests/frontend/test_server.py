@@ -78,6 +78,27 @@ def test_a_silent_connection_is_closed(inference: FakeInference) -> None:
         assert silent.recv(100) == b""
 
 
+@pytest.mark.parametrize("jump", [-86_400, 86_400])
+def test_a_clock_that_is_set_ends_no_upload_and_keeps_no_silent_connection(
+    inference: FakeInference, monkeypatch: pytest.MonkeyPatch, jump: int
+) -> None:
+    true_time = time.time
+    with (
+        serve(inference, idle_seconds=4) as url,
+        socket.create_connection(address_of(url), timeout=30) as silent,
+        socket.create_connection(address_of(url), timeout=30) as sending,
+    ):
+        silent.sendall(b"GET / HTTP/1.1\r\n")
+        sending.sendall(b"POST /api/caption HTTP/1.1\r\nHost: x\r\nContent-Length: 20\r\n\r\n")
+        trickle(sending, seconds=0.5)
+        monkeypatch.setattr(time, "time", lambda: true_time() + jump)
+        time.sleep(1)
+        sending.sendall(b"." * 15)
+
+        assert sending.recv(2**16).startswith(b"HTTP/1.1 200")
+        assert silent.recv(100) == b""
+
+
 @pytest.mark.parametrize("expected", [b"", b"Expect: 100-continue\r\n"])
 def test_a_body_far_over_the_limit_is_refused_before_it_is_sent(inference: FakeInference, expected: bytes) -> None:
     with (

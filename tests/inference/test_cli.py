@@ -7,11 +7,14 @@ import json
 import os
 import subprocess
 import sys
+import tracemalloc
 from pathlib import Path
 
 import pytest
 from support.command import run_caption
 from support.photos import photo_bytes
+
+from photocaption.cli.photo import MAX_BYTES, Photo
 
 
 @pytest.fixture
@@ -171,6 +174,55 @@ def test_a_reader_that_has_seen_enough_ends_the_program_quietly(folder: Path, ti
     result = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False, env=environment)
 
     assert (result.returncode, result.stderr) == (141, "")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "output", "errors"),
+    [
+        ("blue.png >&-", 2, "", "caption: the output: Bad file descriptor\n"),
+        ("blue.png --format csv >&-", 2, "", "caption: the output: Bad file descriptor\n"),
+        ("blue.png --dry-run >&-", 2, "", "caption: the output: Bad file descriptor\n"),
+        ("- <&-", 2, "", "caption: -: Bad file descriptor\n"),
+        ("blue.png missing.png 2>&-", 1, "blue.png: A blue square.\n", ""),
+        ("blue.png --output to.txt <&- >&- 2>&-; e=$?; cat to.txt; exit $e", 0, "A blue square.\n", ""),
+    ],
+)
+def test_streams_that_are_closed_are_missed_where_they_are_needed(
+    tmp_path: Path, tiny_bundle: Path, arguments: str, code: int, output: str, errors: str
+) -> None:
+    (tmp_path / "blue.png").write_bytes(photo_bytes("blue"))
+    command = f'"{sys.executable}" -m photocaption.cli {arguments}'
+    environment = os.environ | {"CAPTION_BUNDLE": str(tiny_bundle)}
+
+    result = subprocess.run(
+        ["bash", "-c", command], cwd=tmp_path, capture_output=True, text=True, check=False, env=environment
+    )
+
+    assert (result.returncode, result.stdout, result.stderr) == (code, output, errors)
+
+
+def test_too_little_memory_is_told_in_a_line(folder: Path, tiny_bundle: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def prepare(*_: object, **__: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr("photocaption.captioner.Captioner.prepare", prepare)
+
+    result = run_caption(folder, bundle=tiny_bundle)
+
+    assert (result.returncode, result.stderr) == (2, "caption: there is not enough memory\n")
+
+
+def test_a_photo_is_read_without_room_for_the_largest(tmp_path: Path) -> None:
+    (tmp_path / "blue.png").write_bytes(photo_bytes("blue"))
+    tracemalloc.start()
+    try:
+        photo = Photo(str(tmp_path / "blue.png")).data
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+    assert photo == photo_bytes("blue")
+    assert peak < MAX_BYTES / 10
 
 
 def test_progress_is_shown_on_a_terminal_only(folder: Path, tiny_bundle: Path) -> None:

@@ -206,7 +206,7 @@ def test_from_pixels_to_where_a_job_begins(shapes: Path, tmp_path: Path) -> None
 def test_stages_are_found_again(shapes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The same command again makes the same, of what it finds; other settings of the end find the teaching alone."""
     before = train(tmp_path, [shapes])
-    monkeypatch.setattr(EndToEndTraining, "teach", pytest.fail)
+    monkeypatch.setattr(EndToEndTraining, "train_teacher", pytest.fail)
 
     again = train(tmp_path, [shapes])
     other = train(tmp_path, [shapes], "end_to_end.critical_learning_rate=1e-2")

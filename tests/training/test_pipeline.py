@@ -229,7 +229,7 @@ def test_labels_and_texts_teach_beside_captions(shapes: Path, finished: _Job, tm
     assert manifest.training["texts"].keys() == {"text.gz"}
     assert manifest.decoding.rare_cost == 3
     assert "trigrams.bin" in manifest.files
-    assert "trigrams.bin" not in finished.manifest.files
+    assert "trigrams.bin" not in load_bundle(finished.bundle).manifest.files
     assert manifest.training["start"]["bundle"] == "bundle"
     assert manifest.scores["labelled_dev"]["subject named"] is not None
     said = Captioner.load(job.bundle).caption(encode_photo(draw_shape("yellow", "circle", seed=777))).caption

@@ -191,7 +191,7 @@ def _open_runtime(
         from photocaption.model.tensorflow_runtime import open_saved_model  # TensorFlow is optional, and slow to import
 
         return open_saved_model(bundle, threads=threads)
-    from photocaption.model.engine import open_encoder  # whoever loads no model does without its memory
+    from photocaption.model.engine import open_encoder  # loaded only with a model, to save memory
     from photocaption.model.onnx_runtime import OnnxDecoder
 
     return open_encoder(bundle, engine, threads=threads, workers=workers), OnnxDecoder(bundle)

@@ -1,4 +1,4 @@
-"""A warning that may come in floods, told now and then with how often it came."""
+"""A warning that may occur very often, logged now and then with its count."""
 
 import logging
 import time

@@ -61,7 +61,7 @@ def draw_dataset(folder: Path, count: int, seed: int = 1) -> None:
         draw = _KINDS[number % len(_KINDS)]
         image, captions = draw(random)
         name = f"{draw.__name__.strip('_')}-{number:04}.jpg"
-        _wear(image, random).save(folder / "Images" / name, quality=int(random.integers(60, 95)))
+        _degrade(image, random).save(folder / "Images" / name, quality=int(random.integers(60, 95)))
         rows.writerows((name, caption) for caption in captions)
     (folder / "captions.txt").write_text(table.getvalue(), encoding="utf-8")
 
@@ -291,7 +291,7 @@ def _draw_line(
     draw.text(corner, text, ink, font)
 
 
-def _wear(image: Image.Image, random: Random) -> Image.Image:
+def _degrade(image: Image.Image, random: Random) -> Image.Image:
     """As a scanner or a telephone leaves it: turned a little, softened."""
     turned = image.rotate(random.normal(0, 1.5), Image.Resampling.BICUBIC, fillcolor=image.getpixel((1, 1)))
     return turned.filter(ImageFilter.GaussianBlur(random.uniform(0, 0.8)))

@@ -1,8 +1,7 @@
-"""Views of a training photo: the whole, and copies as other programs leave them, cropped, mirrored, made smaller and
-kept as JPEG. Features are extracted of each, and a batch picks one anew every time, so that the decoder rarely sees the
-very same numbers twice and says the same of a sharp photo and of a soft one.
+"""Views of a training photo for data augmentation: the whole, and copies that are cropped, mirrored, reduced and
+compressed as JPEG. Features of each are extracted once, and each batch picks one view at random.
 
-Views are drawn from the photo's own hash: every run, on any machine, cuts the same photo in the same way.
+Views are derived from the photo's hash: every run, on any machine, makes the same ones.
 """
 
 import hashlib
@@ -24,8 +23,8 @@ _SIDES = frozenset({"left", "right"})
 class View:
     """A part of a photo, in shares of its width and height from the upper left corner, mirrored or not.
 
-    `scale`: what is left of its width and height after somebody made it smaller; `quality`: that of the JPEG in which
-    it was then kept, 1 to 95, None where it was not.
+    `scale`: factor by which it is reduced; `quality`: of the JPEG as which it is then stored, 1 to 95, None where it is
+    not.
     """
 
     left: float = 0.0
@@ -63,7 +62,7 @@ def choose_views(photo: Photo, config: AugmentationConfig) -> tuple[View, ...]:
     """The views of a photo, the whole first. A photo whose captions speak of left or right is not mirrored."""
     random = np.random.default_rng(int(photo.sha256[:16], 16))
     mirrors = config.mirror and may_be_mirrored(photo)
-    return (WHOLE, *(_wear(random, config, mirrors=mirrors) for _ in range(config.copies)))
+    return (WHOLE, *(_degrade(random, config, mirrors=mirrors) for _ in range(config.copies)))
 
 
 def may_be_mirrored(photo: Photo) -> bool:
@@ -71,8 +70,8 @@ def may_be_mirrored(photo: Photo) -> bool:
     return not any(_SIDES.intersection(tokenise(caption)) for caption in photo.captions)
 
 
-def _wear(random: np.random.Generator, config: AugmentationConfig, *, mirrors: bool) -> View:
-    """A part of the photo, anywhere in it, made smaller and kept as JPEG; one in two is mirrored where that may be."""
+def _degrade(random: np.random.Generator, config: AugmentationConfig, *, mirrors: bool) -> View:
+    """A random part of the photo, reduced and compressed as JPEG; one in two is mirrored where `mirrors`."""
     width, height = random.uniform(config.smallest_side, 1, 2)
     left, top = random.uniform(0, 1 - width), random.uniform(0, 1 - height)
     return View(

@@ -1,4 +1,4 @@
-"""What the trunk of the encoder makes of every photo, computed once and kept on disk.
+"""The trunk's feature maps of every photo, computed once and cached on disk.
 
 A file is named by the hash of the trunk (its graph, its weights and the preprocessing), the hash of the photo's bytes
 and the view of it, so that nothing stale is ever read and a renamed photo costs nothing. Each file appears whole or not

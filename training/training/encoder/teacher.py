@@ -1,4 +1,4 @@
-"""Runs a classifier of ImageNet's thousand classes over photos, from which a tagger learns what it knows of them."""
+"""Runs a classifier of ImageNet's thousand classes over photos, as targets for a tagger."""
 
 import hashlib
 from collections.abc import Sequence

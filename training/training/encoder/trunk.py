@@ -1,7 +1,7 @@
-"""The encoder in two parts, cut out of the very `encoder.onnx` that serves: the trunk, and Xception's last block.
+"""The encoder in two parts, extracted from the `encoder.onnx` that is served: the trunk, and Xception's last block.
 
-What the trunk makes of a photo is computed once and kept, in an eighth of the bytes that features take, or a quarter;
-the last block, a twentieth of the arithmetic, is computed anew each time.
+The trunk's feature maps of a photo are computed once and cached, in an eighth of the bytes of the features, or a
+quarter; the last block, a twentieth of the arithmetic, is computed each time.
 
 Shapes: P photos, N grid cells, M = 1024 channels of the trunk's maps.
 """

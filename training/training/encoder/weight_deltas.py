@@ -1,5 +1,5 @@
-"""What fine-tuning changed in the encoder, small enough to travel with a bundle: differences from ImageNet's weights,
-in steps of a quarter of their own standard deviation.
+"""Differences of fine-tuned encoder weights from ImageNet's, small enough to be published with a bundle: in steps of a
+quarter of their standard deviation.
 
 The float16 weights of a whole Xception would be twice the bundle; the steps compress to half a byte a weight, and the
 encoder that serves is made from exactly what they say.

@@ -1,4 +1,4 @@
-"""How a run went: its epochs, as the checkpoints of its phases hold them."""
+"""The epochs of a run, read from the checkpoints of its phases."""
 
 import json
 from dataclasses import dataclass

@@ -1,7 +1,6 @@
-"""One HTML page about a bundle, for people to look at: its curves, scores, captions, diversity and calibration.
+"""A self-contained HTML report on a bundle: learning curves, scores, captions, diversity and calibration.
 
-The page holds all that it shows, photos and charts included, and asks nothing of the network. It shows photos of the
-dataset: whoever passes it on passes those on too.
+It includes photos of the dataset, whose licence holds for the report too.
 """
 
 import base64
@@ -194,14 +193,14 @@ def _show(captioner: Captioner, photo: Photo, cider: float) -> _Example:
 
 
 def _draw_attention(weights: tuple[float, ...] | None, rows: int, columns: int) -> str | None:
-    """A veil over the photo, thin where the model looked: black with an opacity for each cell."""
+    """An overlay of the photo: black, with less opacity where the attention is higher."""
     if weights is None:
         return None
     grid = np.array(weights).reshape(rows, columns)
-    veil = Image.new("LA", (columns, rows))
+    overlay = Image.new("LA", (columns, rows))
     opacity = 200 * (1 - grid / grid.max())
-    veil.putalpha(Image.fromarray(opacity.astype(np.uint8)))
-    return _embed(veil.resize((_THUMBNAIL // 4, _THUMBNAIL // 4), Image.Resampling.BICUBIC), "png")
+    overlay.putalpha(Image.fromarray(opacity.astype(np.uint8)))
+    return _embed(overlay.resize((_THUMBNAIL // 4, _THUMBNAIL // 4), Image.Resampling.BICUBIC), "png")
 
 
 def _embed(image: Image.Image, kind: str) -> str:

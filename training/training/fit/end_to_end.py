@@ -1,12 +1,12 @@
-"""End-to-end training: the encoder learns together with the decoder, from pixels, on an accelerator.
+"""End-to-end training: encoder and decoder are trained together, from pixels, on an accelerator.
 
-It begins with ImageNet's weights and a decoder that knows nothing, or with a bundle, whose tagger then keeps the
-encoder honest: what it saw and no caption speaks of must still be found. Several models are taught first, each with its
-own seed and its own rate for the encoder, and the best by its captions of dev goes on. At last it is rewarded for whole
-sentences. Every picture is cut, softened, lit and worn anew each time that it is seen.
+It starts from ImageNet's weights and an untrained decoder, or from a bundle, whose frozen tagger then adds a loss for
+what captions do not mention. Several models ("teachers") are trained by teacher forcing, each with its own seed and
+learning rate of the encoder; the one with the best dev score goes through self-critical training. Each photo is
+randomly cropped, blurred, lit and compressed each time that it is used.
 
-What it leaves is where `caption-train train --start` begins. Everything is written on `keras.ops`, and any backend runs
-it; without an accelerator it would take days.
+The result is the input of `caption-train train --start`. The code uses `keras.ops` and runs on any backend; without an
+accelerator it would take days.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -45,7 +45,7 @@ from training.fit.material import (
 )
 from training.fit.pixels import PixelPhotos, PixelStore
 from training.fit.self_critical import SampledBatches, open_rewards
-from training.fit.stages import Stages, Taught
+from training.fit.stages import Stages, TrainedWeights
 from training.fit.start import Start, write_start
 from training.models.decoder import Decoder, Tensor, build_decoder
 from training.models.end_to_end_model import (
@@ -62,8 +62,8 @@ from training.progress import say
 
 
 def train_end_to_end(job: Job) -> None:
-    """Write to the job's folder where a training job can begin, and beside it every stage as soon as it is done: the
-    same command goes on after the last one. Raises TrainingError.
+    """Write the initial weights of a training job to the job's folder, and beside it every finished stage, after which
+    a repeated command continues. Raises TrainingError.
     """
     config = job.config
     collections = read_collections(job.sources)
@@ -71,35 +71,33 @@ def train_end_to_end(job: Job) -> None:
     everything = [photo for one in collections for photo in (*one.train, *one.dev)]
     store = PixelStore(everything, config.encoder.canonical_size or config.encoder.size)
     training = EndToEndTraining(job.start, vocabulary, store, list_dev_sets(collections), config, job.cache)
-    lessons = training.prepare(collections, list(read_texts(job.texts)))
+    data = training.prepare(collections, list(read_texts(job.texts)))
     stages = Stages(job.bundle, config, " ".join(job.list_digests(collections)))
     rates = list(islice(cycle(config.end_to_end.encoder_rates), config.end_to_end.teachers))
     teachers = [
-        stages.take(f"teacher-{number}", partial(training.teach, lessons, number, rate))
+        stages.take(f"teacher-{number}", partial(training.train_teacher, data, number, rate))
         for number, rate in enumerate(rates)
     ]
-    taught = max(teachers, key=lambda teacher: teacher.score)
-    say(f"Self-critical training from a dev score of {taught.score:.1f}")
-    progress = training.reinforce(lessons, taught, stages.open("self-critical"))
+    best = max(teachers, key=lambda teacher: teacher.score)
+    say(f"Self-critical training from a dev score of {best.score:.1f}")
+    progress = training.reinforce(data, best, stages.open("self-critical"))
     record = {
         "command": job.command,
         "config": config.end_to_end.model_dump(mode="json"),
         "datasets": {one.source.name: one.digest for one in collections},
         "backend": keras.backend.backend(),
         "teachers": [teacher.score for teacher in teachers],
-        "taught": taught.score,
+        "taught": best.score,
         "self_critical": [record.score for record in progress.history],
         **({"start": job.start.record} if job.start.record else {}),
     }
-    training.leave(job.bundle, record)
+    training.save(job.bundle, record)
     say(f"Wrote {job.bundle}: go on with caption-train train --start {job.bundle}")
 
 
 @dataclass(frozen=True, slots=True)
-class Lessons:
-    """What is learnt from: photos as pixels, words that name what labels say by the photo's hash, and the sequences of
-    three words that people write.
-    """
+class TrainingData:
+    """Photos as pixels, the words that name labels by the photo's hash, and the trigrams that people write."""
 
     photos: PixelPhotos
     accepted: Mapping[str, frozenset[str]]
@@ -125,11 +123,11 @@ class EndToEndTraining:
         body = Body(blocks, self._build_decoder(blocks, config.fitting.seed), "learner")
         self._model = EndToEnd(RandomView(config.encoder.size, end_to_end), stem, body, end_to_end)
         self._encoder = _Encoder(self._model)
-        self._untaught = read_weights(body)
+        self._initial_weights = read_weights(body)
         self._teaching: TwoRateAdamW | None = None
 
-    def prepare(self, collections: Sequence[Collection], texts: Sequence[tuple[str, str]]) -> Lessons:
-        """What the training photos teach, with what the model sees in them before it learns."""
+    def prepare(self, collections: Sequence[Collection], texts: Sequence[tuple[str, str]]) -> TrainingData:
+        """The training data, with the tags and classes that the initial model predicts."""
         photos: Sequence[Photo] = [photo for one in collections for photo in one.train]
         labels = {key: label for one in collections for key, label in one.labels.items()}
         tags, seen = self._vocabulary.decode(self._start.tags), self._model.decoder.evidence
@@ -142,20 +140,20 @@ class EndToEndTraining:
         of_photos = {photo.sha256: labels[photo.sha256] for photo in photos if photo.sha256 in labels}
         facts = [set_targets(photos, of_photos, tags)] if seen else []
         facts += [] if classes is None else [classes[known]]
-        return Lessons(
+        return TrainingData(
             PixelPhotos(photos, mixture, self._store, facts),
             {key: one.accepted for key, one in labels.items()},
             list_common(photos, texts),
         )
 
-    def teach(self, lessons: Lessons, number: int, rate: float) -> Taught:
-        """The teacher of a number, from where training begins; `rate` is that of its encoder."""
+    def train_teacher(self, data: TrainingData, number: int, rate: float) -> TrainedWeights:
+        """Train the teacher of a number from the initial weights; `rate`: the learning rate of its encoder."""
         config, body = self._config.end_to_end, self._model.body
         say(f"Teacher {number}: encoder at {rate:g}")
         decoder = self._build_decoder(body.blocks, self._config.fitting.seed + number)
-        write_weights(body, self._untaught)
+        write_weights(body, self._initial_weights)
         write_weights(body.decoder, read_weights(decoder))
-        batches = self._batches(lessons, number)
+        batches = self._batches(data, number)
         if self._teaching is None:  # one for all: each new one would be compiled anew
             schedule = self._plan(config.learning_rate, config.epochs, len(batches))
             ramp = round(config.encoder_warmup_epochs * len(batches))
@@ -165,12 +163,12 @@ class EndToEndTraining:
             self._teaching.build(self._model.trainable_variables)
         self._teaching.restart(rate / config.learning_rate)
         _fit(self._model, batches, config.epochs)
-        return Taught(read_weights(body), self.judge())
+        return TrainedWeights(read_weights(body), self.judge())
 
-    def reinforce(self, lessons: Lessons, taught: Taught, run: Path) -> Progress:
-        """Let the model learn from captions of its own (`training.fit.self_critical`), of random views."""
+    def reinforce(self, data: TrainingData, best: TrainedWeights, run: Path) -> Progress:
+        """Self-critical training (`training.fit.self_critical`) on random views."""
         end_to_end, model = self._config.end_to_end, self._model
-        write_weights(model.body, taught.weights)
+        write_weights(model.body, best.weights)
         model.decoder.drop_nothing()
         config = self._config.self_critical.model_copy(
             update={
@@ -180,10 +178,10 @@ class EndToEndTraining:
             }
         )
         length = self._config.vocabulary.max_length
-        with open_rewards(lessons.photos.photos, self._config.reward, lessons.accepted, lessons.common) as rewards:
+        with open_rewards(data.photos.photos, self._config.reward, data.accepted, data.common) as rewards:
             sampled = SampledBatches(
                 Sampler(model.decoder, model),
-                lessons.photos,
+                data.photos,
                 rewards,
                 self._vocabulary,
                 config,
@@ -201,7 +199,7 @@ class EndToEndTraining:
             return fit(model, batches, lambda _: self.judge(), config, run, never=NEVER_WRITTEN, optimizer=optimizer)
 
     def judge(self) -> float:
-        """The dev score of the model as it is."""
+        """The current dev score of the model."""
         photos = list({photo.sha256: photo for one in self._dev for photo in one.photos}.values())
         rows = {photo.sha256: row for row, photo in enumerate(photos)}
         features = np.concatenate(list(self._encode(photos)))
@@ -211,19 +209,19 @@ class EndToEndTraining:
 
         return DevScore(self._dev, load, self._vocabulary, self._config)(self._model.decoder)
 
-    def leave(self, folder: Path, record: dict[str, Any]) -> None:
-        """Write the model, as far on its way from where it began as the configuration says, as the start of a job."""
+    def save(self, folder: Path, record: dict[str, Any]) -> None:
+        """Write weights between the initial and the trained ones, as the configuration says, as the start of a job."""
         body, config = self._model.body, self._config.end_to_end
         if self._start.decoder:
             learnt, of_decoder = read_weights(body), read_weights(body.decoder)
             shares = {path: config.decoder_share if path in of_decoder else config.encoder_share for path in learnt}
-            write_weights(body, interpolate(self._untaught, learnt, shares))
+            write_weights(body, interpolate(self._initial_weights, learnt, shares))
         tuned = weight_deltas.measure(load_xception(self._config.encoder.size, self._cache), body.blocks)
         decoder = {variable.path: _halve(variable) for variable in body.decoder.weights}
         write_start(folder, tuned, decoder, record, self._vocabulary, self._start.tags)
 
     def _encode(self, photos: Sequence[Photo]) -> Iterator[Floats]:
-        """Features [P, N, channels] of photos as they are, by the model as it is, a batch at a time."""
+        """Features [P, N, channels] of whole photos by the current model, a batch at a time."""
         size = self._config.end_to_end.photos_per_batch
         draws = np.repeat(AS_IT_IS[None], size, axis=0)
         for begin in range(0, len(photos), size):
@@ -232,14 +230,14 @@ class EndToEndTraining:
             yield self._encoder.predict_on_batch((whole, draws))[: len(pixels)]
 
     def _recognise(self, seen: Evidence, photos: Sequence[Photo]) -> tuple[Floats, Floats | None]:
-        """Evidence [P, G] for the start's tags, and the chances [P, K] of the classes that it knows."""
+        """Evidence [P, G] for the start's tags, and the probabilities [P, K] of its classes."""
         pooled = np.concatenate([ops.convert_to_numpy(pool(features)) for features in self._encode(photos)])
         evidence, classes = seen.recognise_pooled(pooled), seen.weigh_classes(pooled)
         chances = None if classes is None else ops.convert_to_numpy(ops.exp(classes)).astype(np.float16)
         return ops.convert_to_numpy(evidence), chances
 
     def _build_decoder(self, blocks: keras.Model, seed: int) -> Decoder:
-        """The decoder that training begins with: the start's, or else one that knows nothing."""
+        """The initial decoder: the start's, or else an untrained one."""
         _, rows, columns, channels = blocks.output_shape
         start = self._start
         decoder = build_decoder(
@@ -249,10 +247,10 @@ class EndToEndTraining:
             start.teach(decoder)
         return decoder
 
-    def _batches(self, lessons: Lessons, seed: int) -> Batches:
+    def _batches(self, data: TrainingData, seed: int) -> Batches:
         length = self._config.vocabulary.max_length
         return Batches(
-            lessons.photos,
+            data.photos,
             self._vocabulary,
             max_length=length,
             seed=self._config.fitting.seed + seed,

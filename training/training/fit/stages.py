@@ -1,4 +1,4 @@
-"""The stages of end-to-end training on disk: a command that is given again goes on after the last one that is done."""
+"""The stages of end-to-end training on disk: a repeated command continues after the last finished stage."""
 
 import hashlib
 from collections.abc import Callable
@@ -13,18 +13,18 @@ from training.progress import say
 
 
 @dataclass(frozen=True, slots=True)
-class Taught:
-    """Weights that a stage leaves, those of a `Body` that can be trained, and their dev score."""
+class TrainedWeights:
+    """The trainable weights of a `Body` after a stage, and their dev score."""
 
     weights: Arrays
     score: float
 
 
 class Stages:
-    """Where stages are kept: in folders by what shapes them, so that no other settings ever find them."""
+    """Keeps stages in folders named by a hash of their settings and data."""
 
     def __init__(self, folder: Path, config: TrainingConfig, digest: str) -> None:
-        """`digest`: of what is learnt from and begun with."""
+        """`digest`: of the training data and the initial weights."""
         self._folder = folder
         text = config.model_dump_json(include={"vocabulary", "encoder", "decoder", "fitting"}) + digest
         settings = config.end_to_end.model_dump(exclude={"encoder_share", "decoder_share"})
@@ -34,8 +34,8 @@ class Stages:
         rewards = config.reward.model_dump_json() + config.self_critical.model_dump_json()
         self._critical = _digest(f"{text} {settings} {rewards}")
 
-    def take(self, name: str, make: Callable[[], Taught]) -> Taught:
-        """What an earlier run made of a stage of teaching, or what `make` makes of it now."""
+    def take(self, name: str, make: Callable[[], TrainedWeights]) -> TrainedWeights:
+        """The weights of a stage of teacher forcing from an earlier run, else those that `make` gives now."""
         path = self._folder / f"teaching-{self._teaching}" / f"{name}.npz"
         if not path.exists():
             made = make()
@@ -44,7 +44,7 @@ class Stages:
         weights = read_arrays(path.read_bytes())
         score = float(weights.pop("score"))
         say(f"{name}: dev score {score:.1f}")
-        return Taught(weights, score)
+        return TrainedWeights(weights, score)
 
     def open(self, name: str) -> Path:
         """The folder of self-critical training."""

@@ -26,18 +26,18 @@ _EVEN = 0.5
 
 
 DRAWN = ("width", "left", "height", "top", "mirror", "softness", "contrast", "brightness", "quality")
-"""What is drawn for a view of a picture, each from 0 to 1."""
+"""The random numbers of a view of a photo, each from 0 to 1."""
 
 AS_IT_IS = np.array([1, 0, 1, 0, 1, 0, 0.5, 0.5, 0], np.float32)
-"""What is drawn for the whole picture, unchanged."""
+"""The numbers of the whole photo, unchanged."""
 
 MIRROR = DRAWN.index("mirror")
-_WORN = MIRROR + 1  # what is drawn before it says which part of the picture is seen, and what follows how
+_DEGRADATION = MIRROR + 1  # the numbers before it choose the part of the photo, those from it on how it is degraded
 
 
 class RandomView(keras.layers.Layer):  # type: ignore[misc]  # Keras is untyped
-    """Resizes a part of each picture, or its mirror image, to the encoder's input as serving does, bicubic; softened,
-    lit and worn by JPEG as it was drawn: the same view follows from the same numbers.
+    """Resizes a part of each photo, or its mirror image, to the encoder's input as serving does, bicubic; blurred, lit
+    and compressed as JPEG by the given random numbers.
     """
 
     def __init__(self, size: int, config: EndToEndConfig) -> None:
@@ -52,19 +52,19 @@ class RandomView(keras.layers.Layer):  # type: ignore[misc]  # Keras is untyped
         rows = self._weigh(side, drawn["top"], drawn["height"], softness)
         columns = self._weigh(side, drawn["left"], drawn["width"], softness)
         columns = ops.where(drawn["mirror"] < _EVEN, ops.flip(columns, axis=-1), columns)
-        lines = ops.reshape(self._wear(pixels, drawn["quality"]), (-1, side, side * 3))
+        lines = ops.reshape(self._compress(pixels, drawn["quality"]), (-1, side, side * 3))
         pictures = ops.reshape(ops.matmul(rows, lines), (-1, self._size, side, 3))
         pictures = ops.clip(ops.matmul(columns[:, None], pictures), 0, 255) / _MIDDLE - 1.0
         contrast = _between(1 - config.light, 1 + config.light, drawn["contrast"])[..., None]
         brightness = _between(-config.light / 2, config.light / 2, drawn["brightness"])[..., None]
         return ops.clip(pictures * contrast + brightness, -1, 1)
 
-    def _wear(self, pixels: Tensor, draw: Tensor) -> Tensor:
-        """Pixels as they are, and for draws above one half after a JPEG, of the worst quality for 1."""
+    def _compress(self, pixels: Tensor, draw: Tensor) -> Tensor:
+        """The pixels, compressed as JPEG for draws above one half, with the worst quality for 1."""
         pictures = ops.cast(pixels, "float32")
         quality = _between(100.0, self._config.worst_quality, ops.maximum(0.0, draw / _EVEN - 1))
-        worn = compress(pictures, ops.reshape(quality, (-1,)))
-        return ops.where(draw[..., None] > _EVEN, worn, pictures)
+        degraded = compress(pictures, ops.reshape(quality, (-1,)))
+        return ops.where(draw[..., None] > _EVEN, degraded, pictures)
 
     def _weigh(self, side: int, begin: Tensor, extent: Tensor, softness: Tensor) -> Tensor:
         """How much each of `side` pixels counts in each of the `size` that are made of them: [P, size, side].
@@ -126,7 +126,7 @@ class EndToEnd(keras.Model):  # type: ignore[misc]  # Keras is untyped
         pixels, draws, *known, tokens = inputs
         features = self.encode(pixels, draws)
         if self._config.steadiness:
-            other = self.encode(pixels[::2], _wear_otherwise(draws)[::2])  # every other photo says enough
+            other = self.encode(pixels[::2], _swap_degradations(draws)[::2])  # every other photo says enough
             self.add_loss(self._config.steadiness * measure_change(features[::2], other))
         seen = self.decoder.evidence
         evidence = [self._look_for(seen, pool(features), *known)] if seen else []
@@ -149,9 +149,9 @@ class EndToEnd(keras.Model):  # type: ignore[misc]  # Keras is untyped
         return ops.stop_gradient(evidence)
 
 
-def _wear_otherwise(draws: Tensor) -> Tensor:
-    """Draws of the same parts of the photos, worn as their neighbours are."""
-    return ops.concatenate([draws[:, :_WORN], ops.roll(draws[:, _WORN:], 1, axis=0)], axis=1)
+def _swap_degradations(draws: Tensor) -> Tensor:
+    """Draws of the same parts of the photos, degraded as their neighbours are."""
+    return ops.concatenate([draws[:, :_DEGRADATION], ops.roll(draws[:, _DEGRADATION:], 1, axis=0)], axis=1)
 
 
 def measure_change(features: Tensor, other: Tensor) -> Tensor:

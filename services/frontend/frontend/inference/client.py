@@ -61,6 +61,11 @@ class InferenceClient:
         self._ready = SingleFlight[Literal[True]]()
         self._session = make_session(settings.concurrent_captions)
 
+    def check_reachable(self) -> None:
+        """Raise `UnreachableError` while the service is known to be away: a photo need not be read for that."""
+        if wait := self._circuit.wait:
+            raise UnreachableError(wait)
+
     def caption(self, photo: bytes, options: Options, request_id: str, address: str = "") -> Caption:
         """Caption the bytes of a photo, for whoever has `address`. Raises an `InferenceError`."""
         return _parse(Caption, self._send_photo(photo, options.as_query(), request_id, address))

@@ -1,6 +1,7 @@
 """One HTTP exchange with the inference service under one deadline, which `requests` alone does not offer."""
 
 import time
+import traceback
 from collections.abc import Mapping
 from dataclasses import dataclass
 from http.cookiejar import DefaultCookiePolicy
@@ -42,8 +43,20 @@ def exchange(session: requests.Session, request: requests.Request, *, connect: f
         raise requests.ReadTimeout
     prepared = session.prepare_request(request)
     timeout = (min(connect, remaining), remaining)
-    with session.send(prepared, stream=True, timeout=timeout, allow_redirects=False) as response:
-        return Reply(response.status_code, response.headers, _read_body(response, deadline))
+    try:
+        with session.send(prepared, stream=True, timeout=timeout, allow_redirects=False) as response:
+            return Reply(response.status_code, response.headers, _read_body(response, deadline))
+    except requests.RequestException as error:
+        _release_frames(error)
+        raise
+
+
+def _release_frames(error: BaseException) -> None:
+    """Let go of what the functions held that the error has gone through: some of them hold it, too, and the photo."""
+    chained: BaseException | None = error
+    while chained is not None:
+        traceback.clear_frames(chained.__traceback__)
+        chained = chained.__cause__ or chained.__context__
 
 
 def _read_body(response: requests.Response, deadline: float) -> bytes:

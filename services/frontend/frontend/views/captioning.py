@@ -64,8 +64,12 @@ def caption_form() -> ResponseReturnValue:
     if (request.content_length or 0) <= _LARGE_BYTES:
         return _caption_photos()
     with get_large_forms().take(request.remote_addr or "") as taken:
-        if not taken:
-            return _render_page(failure=failures.explain(BusyError(), max_bytes=get_settings().max_photo_bytes))
+        try:
+            if not taken:
+                raise BusyError
+            get_client().check_reachable()
+        except InferenceError as error:
+            return _render_page(failure=failures.explain(error, max_bytes=get_settings().max_photo_bytes))
         with _turn:
             return make_response(_caption_photos())
 

@@ -29,7 +29,10 @@ def caption_photo() -> ResponseReturnValue:
     limit = get_settings().max_photo_bytes
     request.max_content_length = limit
     try:
+        get_client().check_reachable()
         photo = request.get_data(cache=False)
+    except InferenceError as error:
+        return answer_problem(failures.explain(error, max_bytes=limit))
     except RequestEntityTooLarge:
         return answer_problem(failures.too_large(limit))
     if not photo:

@@ -47,7 +47,17 @@ class TimedChannel(HTTPChannel):
     error_task_class = RefusalTask
     state = State.IDLE
     since = 0.0
+    _active = 0.0
     _last = False  # whether it closes after the answer that is under way
+
+    @property
+    def last_activity(self) -> float:
+        """When something was last read from it or written to it, on the monotonic clock; waitress sets it."""
+        return self._active
+
+    @last_activity.setter
+    def last_activity(self, _: float) -> None:
+        self._active = time.monotonic()
 
     @property
     def address(self) -> str:
@@ -107,10 +117,11 @@ class TimedChannel(HTTPChannel):
 
 @dataclass(frozen=True, slots=True)
 class ChannelLimits:
-    """How many connections there may be, how many bytes they may hold, and seconds for each state."""
+    """How many connections there may be, how many bytes they may hold, and seconds of silence and for each state."""
 
     connections: int
     held_bytes: int
+    idle_seconds: float
     seconds: dict[State, float]
 
 
@@ -120,7 +131,8 @@ def sweep(channels: Iterable[object], limits: ChannelLimits) -> None:
     open_ones = [channel for channel in channels if isinstance(channel, TimedChannel)]
     for channel in open_ones:
         channel.note_state(now)
-        if now - channel.since > limits.seconds.get(channel.state, float("inf")):
+        silent = not channel.requests and now - channel.last_activity > limits.idle_seconds
+        if silent or now - channel.since > limits.seconds.get(channel.state, float("inf")):
             channel.handle_close()
     _make_room(open_ones, limits.connections, lambda _: 1)
     _make_room(open_ones, limits.held_bytes, lambda channel: channel.held_bytes)

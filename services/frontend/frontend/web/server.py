@@ -32,7 +32,7 @@ _NEWCOMERS = 200  # who are let in beyond the limit until the next sweep makes r
 _ACCEPTED_AT_ONCE = 16
 _FILES_A_CONNECTION = 2  # itself, and a file that is its answer
 _OTHER_FILES = 128
-_NEVER = 2**62  # bytes: nothing is so large that it is kept in a file, or that a thread waits until the client takes it
+_NEVER = 2**62  # bytes, or seconds: nothing is kept in a file, no thread waits until a client takes its answer
 
 
 class Server:
@@ -54,8 +54,7 @@ class Server:
                 inbuf_overflow=_NEVER,
                 outbuf_overflow=_NEVER,
                 outbuf_high_watermark=_NEVER,
-                channel_timeout=settings.idle_seconds,
-                cleanup_interval=5,
+                channel_timeout=_NEVER,  # its clock may be set: `sweep` looks instead
                 # A form that is a little too large still gets a page that says so; a much larger one is cut off.
                 max_request_body_size=2 * settings.max_form_bytes,
                 max_request_header_size=_MAX_HEADER_BYTES,
@@ -72,6 +71,7 @@ class Server:
         self._limits = ChannelLimits(
             settings.max_connections,
             settings.max_buffered_bytes,
+            settings.idle_seconds,
             {State.ARRIVING: settings.request_seconds, State.READING: settings.reading_seconds},
         )
         self._swept = 0.0

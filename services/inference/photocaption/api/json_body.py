@@ -1,4 +1,4 @@
-"""Reads JSON bodies from strangers: bounded in size, in the number of values, and in what the photos take decoded."""
+"""Reads untrusted JSON bodies, with limits on their size, the number of values and the size of the decoded photos."""
 
 import asyncio
 import base64

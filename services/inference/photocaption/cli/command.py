@@ -17,8 +17,8 @@ import argparse
 import os
 import sys
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
-from io import TextIOWrapper
+from contextlib import contextmanager, suppress
+from io import TextIOWrapper, UnsupportedOperation
 from itertools import chain
 
 from photocaption.caption import CaptionOptions
@@ -41,6 +41,7 @@ from photocaption.model.bundle import BUNDLE_VARIABLE, find_bundle
 SERVE = "serve"
 HTML = "html"
 
+_STREAMS = (("stdin", "r", os.O_WRONLY), ("stdout", "w", os.O_RDONLY), ("stderr", "w", os.O_RDWR))
 _INTERRUPTED = 130
 _PIPE_CLOSED = 141
 
@@ -48,9 +49,7 @@ _PIPE_CLOSED = 141
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the program; the exit status comes back."""
     arguments = sys.argv[1:] if arguments is None else arguments
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, TextIOWrapper):
-            stream.reconfigure(errors=ANY_NAME)
+    _prepare_streams()
     try:
         return _choose(list(arguments))
     except (BundleError, DestinationError) as error:
@@ -59,19 +58,48 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return _INTERRUPTED
     except BrokenPipeError:  # whoever read our output has seen enough, as `head` does
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _discard_output()
         return _PIPE_CLOSED
     except OSError as error:
         complain(f"{error.filename or 'the output'}: {error.strerror}")
+        if error.filename is None:
+            _discard_output()
+        return 2
+    except (MemoryError, ImportError) as error:  # a library that no room is left for is not found
+        complain(str(error) or "there is not enough memory")
         return 2
 
 
+def _discard_output() -> None:
+    """Have Python's end, which writes what is left, not complain about it, too."""
+    with suppress(UnsupportedOperation):  # a stream that is no file
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _prepare_streams() -> None:
+    """Have every file's name written, and input or output that is closed fail when it is used, in place of another file
+    that is opened later.
+    """
+    while (number := os.open(os.devnull, os.O_RDWR)) < len(_STREAMS):
+        os.close(number)
+        name, mode, flags = _STREAMS[number]
+        os.open(os.devnull, flags)
+        setattr(sys, name, open(number, mode, closefd=False))  # noqa: SIM115
+    os.close(number)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors=ANY_NAME)
+
+
 def _choose(arguments: Sequence[str]) -> int:
-    if arguments == [SERVE]:
-        return _serve()
-    if arguments[:1] == [HTML]:
-        return caption_site(parse_site(arguments[1:]))
-    return _run(parse(arguments))
+    try:
+        if arguments == [SERVE]:
+            return _serve()
+        if arguments[:1] == [HTML]:
+            return caption_site(parse_site(arguments[1:]))
+        return _run(parse(arguments))
+    finally:
+        sys.stdout.flush()
 
 
 def _serve() -> int:

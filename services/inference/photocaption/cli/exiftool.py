@@ -1,7 +1,7 @@
-"""Reads and writes what files say about themselves, by the program ExifTool, which knows how every maker keeps it.
+"""Reads and writes metadata of files with the program ExifTool.
 
-It is started once and told over a pipe which files to work on. Those are in a folder of its own, under names of ours:
-what a photo is called never reaches it.
+It is started once and gets its commands over a pipe. It works on copies in a folder of its own, so that it never sees
+the names of photos.
 """
 
 import json
@@ -18,12 +18,12 @@ from typing import Self
 from photocaption.cli.destination import DestinationError
 
 _READY = b"{ready1}\n"
-# It would outlive a run that is killed, and wait for ever for more to do.
+# Otherwise it would outlive a run that is killed.
 _DIE_WITH_US = ("setpriv", "--pdeathsig", "KILL")
 
 
 class ExifTool:
-    """One process of it, and its folder: for one thread at a time."""
+    """One process and its folder, for one thread at a time."""
 
     def __init__(self) -> None:
         program = shutil.which("exiftool")
@@ -68,7 +68,7 @@ class ExifTool:
             raise OSError(None, f"its metadata cannot be written: {_find_error(answer)}", str(file))
 
     def _run(self, arguments: Sequence[str]) -> bytes:
-        """What it answers. Raises OSError where it has ended."""
+        """Its answer. Raises OSError where it has ended."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         self._process.stdin.write("\n".join([*arguments, "-execute1\n"]).encode())
@@ -82,7 +82,7 @@ class ExifTool:
 
 
 class ExifTools:
-    """As many of them as threads ask for at a time. Open it with `with`."""
+    """As many processes as threads use at the same time. Open it with `with`."""
 
     def __init__(self) -> None:
         self._free: SimpleQueue[ExifTool] = SimpleQueue()
@@ -111,6 +111,6 @@ class ExifTools:
 
 
 def _find_error(answer: bytes) -> str:
-    """What it complains of, without the name of our copy."""
+    """Its error message, without the name of our copy."""
     complaint = answer.decode(errors="replace").partition("Error: ")[2].partition(" - ")[0]
     return complaint.strip() or "ExifTool does not say why"

@@ -1,4 +1,4 @@
-"""Which photos there are in and below a folder, and what was left out."""
+"""Lists the photos in and below a folder, and what was left out."""
 
 import errno
 import os
@@ -116,7 +116,7 @@ def _why_not(path: Path, suffix: str) -> str:
 
 
 def is_special(path: Path) -> bool:
-    """Whether it is a pipe or the like, which may never end; a link to nothing is left to whoever reads it."""
+    """Whether it is a pipe or the like, which may never end; a dangling link is not."""
     try:
         return not stat.S_ISREG(path.stat().st_mode)
     except OSError:

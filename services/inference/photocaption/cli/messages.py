@@ -1,4 +1,4 @@
-"""What the program says to whoever runs it."""
+"""Messages to the user of the program."""
 
 import re
 import sys

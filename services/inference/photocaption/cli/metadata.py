@@ -2,8 +2,8 @@
 
 Written are XMP's `dc:description` and `Iptc4xmpCore:AltTextAccessibility`, EXIF's `ImageDescription` where the format
 has EXIF, and IPTC's `Caption-Abstract` where the photo has IPTC already. `photoshop:CaptionWriter`, which the IPTC
-standard has for who wrote the description, names the model and ends with a digest of the text: a text that a person has
-changed since is no longer ours.
+standard defines for the author of the description, names the model and ends with a digest of the text: a text that a
+person has changed is no longer ours.
 """
 
 import hashlib

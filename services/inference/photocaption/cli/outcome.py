@@ -1,4 +1,4 @@
-"""What became of each photo, for the record, for the last line and for the exit status."""
+"""The result of each photo, for the record, the summary line and the exit status."""
 
 from collections import Counter
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from photocaption.caption import Caption
 
 
 class Status(Enum):
-    """What became of a photo; the values are the words of the last line."""
+    """The status of a photo; the values are the words of the summary line."""
 
     CAPTIONED = "captioned"
     WANTED = "to do"
@@ -33,7 +33,7 @@ class Outcome:
 
 
 class Tally:
-    """How many photos came to which end."""
+    """Counts photos by status."""
 
     def __init__(self) -> None:
         self._counts: Counter[Status] = Counter()

@@ -1,16 +1,18 @@
-"""A photo of a run: read once, and only if somebody asks for what is in it."""
+"""A photo of a run, read once and only when its content is needed."""
 
 import errno
 import hashlib
 import os
 import sys
 from contextlib import nullcontext
-from functools import cached_property
+from functools import cached_property, partial
+from itertools import islice
 from pathlib import Path
 
 STDIN = "-"
 
 MAX_BYTES = 512 * 2**20
+_PIECE = 4 * 2**20  # what is asked for is allocated at once, however little there is
 
 
 class Photo:
@@ -28,7 +30,8 @@ class Photo:
     def data(self) -> bytes:
         """Its bytes. Raises OSError, also where there are too many to hold."""
         with nullcontext(sys.stdin.buffer) if self.name == STDIN else self.path.open("rb") as stream:
-            data = stream.read(MAX_BYTES + 1)
+            pieces = islice(iter(partial(stream.read, _PIECE), b""), MAX_BYTES // _PIECE + 1)
+            data = b"".join(pieces)
         if len(data) > MAX_BYTES:
             raise OSError(errno.EFBIG, os.strerror(errno.EFBIG), self.name)
         return data

@@ -1,4 +1,4 @@
-"""A line on a terminal that says how far a long run is; nothing at all where nobody watches."""
+"""The progress of a long run on a line of a terminal; nothing where the output is not a terminal."""
 
 from time import monotonic
 from typing import TextIO

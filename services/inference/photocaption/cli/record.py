@@ -1,7 +1,7 @@
 """The file that a run writes to, and what earlier runs have written there.
 
-A table, CSV or JSON lines, grows by a row for each photo: a run that was killed loses the row that it was writing and
-no other, and the next run goes on from there.
+A table, CSV or JSON lines, grows by a row for each photo: a run that is killed loses at most the row that it was
+writing, and the next run continues from there.
 """
 
 import contextlib

@@ -1,4 +1,4 @@
-"""Files that change in one step: what was there stays until all of what takes its place is on the disk."""
+"""Atomic replacement of files."""
 
 import fcntl
 import os

@@ -1,1 +1,1 @@
-"""From bytes of strangers to the encoder's input."""
+"""From untrusted bytes to the encoder's input."""

@@ -1,7 +1,7 @@
-"""Tells HEIC and AVIF by the boxes that both consist of, and hides from their decoders what pixels do not need.
+"""Detects HEIC and AVIF, which both consist of boxes, and hides metadata from their decoders.
 
-A photo is an item of such a file, and so are its EXIF and XMP, which a decoder would read, and fail on, before any
-pixel. How the image is turned stands in a property of the item, and EXIF has no say in it. Formats: ISO/IEC 14496-12
+A photo is an item of such a file, and so are its EXIF and XMP, which a decoder would read before the pixels, and fail
+on. The orientation is a property of the item; EXIF does not count. Formats: ISO/IEC 14496-12
 and 23008-12; AV1 Image File Format.
 """
 

@@ -1,7 +1,7 @@
 """Turns whatever mode a decoded image has into RGB, 8 bits a channel.
 
-Alpha is flattened on white, the ground that most pages have. RGB and CMYK with an ICC profile are converted to sRGB by
-it, which keeps captions more often; a profile that cannot be used is ignored.
+Alpha is flattened on white, the background of most pages. RGB and CMYK with an ICC profile are converted to sRGB; a
+profile that cannot be used is ignored.
 """
 
 import io

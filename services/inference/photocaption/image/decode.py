@@ -1,13 +1,12 @@
-"""Decodes the bytes of strangers: an RGB image comes out, or an error that says what is wrong with the bytes.
+"""Decodes untrusted bytes to an RGB image, or raises an error that says what is wrong with them.
 
-The format is judged by the first bytes, never by a name or header, and only that format's decoder gets to see them, and
-of them only what pixels need: a module for each format takes that out (`jpeg`, `png`, `gif`, `tiff`, `webp`, `boxes`),
-reads orientation and colour profile, refuses by name the kinds that are not read, and files whose mere structure would
-keep a decoder busy. Size is checked before any pixel is decoded. Of an image with several frames the first is read.
-docs/formats.md has the whole table.
+The format is detected from the first bytes, never from a name or header, and only that format's decoder is used. A
+module for each format (`jpeg`, `png`, `gif`, `tiff`, `webp`, `boxes`) extracts what the decoder needs for the pixels,
+reads orientation and colour profile, and refuses unsupported variants and files with an excessive structure. Sizes are
+checked before pixels are decoded. Of several frames the first is read. docs/formats.md has the whole table.
 
-What Pillow raises on damaged bytes goes well beyond what it documents: OSError, SyntaxError, ValueError, IndexError and
-others were seen. So here, and only here, every exception of a library means that its input is damaged.
+On damaged bytes Pillow raises more than it documents: OSError, SyntaxError, ValueError, IndexError and others were
+seen. So here, and only here, every exception of a library means that its input is damaged.
 """
 
 import io
@@ -48,8 +47,8 @@ from photocaption.image.stripped import StrippedFile
 from photocaption.image.tiff import read_tiff
 from photocaption.image.webp import read_webp
 
-# Pillow warns of each oddity in a file, and Python remembers every different warning for good: strangers could fill the
-# log with them, and the memory. What matters of it is checked here.
+# Pillow warns of irregularities in files, and Python keeps every different warning: untrusted files could fill the log
+# and the memory with them. What matters is checked here.
 warnings.filterwarnings("ignore", module=r"PIL\.")
 
 # Pillow's own reading of what is not compressed mixes up planes of 16 bits.
@@ -58,10 +57,10 @@ TiffImagePlugin.READ_LIBTIFF = True
 
 @dataclass(frozen=True, slots=True)
 class _Format:
-    """What `read` takes a file's pixels out by, and what they cost.
+    """How a file is reduced to what its pixels need, and what decoding costs.
 
-    `weight`: memory for a pixel, and `seconds`: processor time that a photo may take, both as multiples of what is
-    usual; `brief_bytes`: in how many most photos are that are decoded quickly, see `brief` of `decode`.
+    `weight`: memory for a pixel, and `seconds`: processor time that a photo may take, relative to JPEG; `brief_bytes`:
+    size up to which a file is expected to be decoded quickly, see `brief` of `decode`.
     """
 
     read: Callable[[bytes], StrippedFile]
@@ -145,7 +144,7 @@ class ImageLimits:
             raise self.refuse(width, height)
 
     def refuse(self, width: int, height: int) -> ImageTooLargeError:
-        """What to tell of an image of this size."""
+        """The error for an image of this size."""
         return ImageTooLargeError(f"The photo has {width} × {height} pixels. {self.explain()}")
 
     def explain(self) -> str:
@@ -158,6 +157,15 @@ class ImageLimits:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class _Options:
+    """Those of `decode`."""
+
+    limits: ImageLimits
+    sufficient_side: int | None
+    brief: bool
+
+
 _LIMITS = ImageLimits()
 
 
@@ -166,10 +174,9 @@ def decode(
 ) -> tuple[Image.Image, ImageProperties]:
     """The photo as a person sees it, in RGB, and what the file holds.
 
-    With a `sufficient_side` a large image comes out smaller than it is, by a whole factor and with no side below
-    that: for whoever resizes it anyway, in a fraction of the time and memory. It may then come in YCbCr, as JPEG keeps
-    it. `ImageProperties` has the full size. With `brief`, an image that would take longer than most raises
-    LongDecodingError instead.
+    With a `sufficient_side`, a large image is reduced by an integer factor as long as no side gets below that, in a
+    fraction of the time and memory; it may then be in YCbCr, as JPEG stores it. `ImageProperties` has the full size.
+    With `brief`, an image that would take longer than most raises LongDecodingError.
 
     Raises UnsupportedImageError, UndecodableImageError, ImageTooLargeError.
     """
@@ -177,7 +184,7 @@ def decode(
     if brief and len(data) > _BRIEF_FILE_BYTES:
         raise LongDecodingError(_LONG)
     try:
-        image, size = _load(data, format_name, limits, sufficient_side, brief=brief)
+        image, size = _load(data, format_name, _Options(limits, sufficient_side, brief))
     except ImageError:
         raise
     except Exception as error:  # see the module's docstring
@@ -193,14 +200,14 @@ def decode(
 
 
 def _name_kind(reason: str) -> str | None:
-    """What a decoder says that it has no way to read; None for anything else that it says."""
+    """The unsupported variant that a decoder's message names; None for other messages."""
     if reason.startswith(_NO_COLOURS):
         return "the matrix of its colours"
     return reason.removeprefix(_NO_BMP) if reason.startswith(_NO_BMP) else None
 
 
 def find_time_factor(data: bytes) -> float:
-    """How much more processor time than a JPEG the photo's format may take."""
+    """Processor time that the photo's format may take, relative to JPEG."""
     return _FORMATS[boxes.recognise(data) or "JPEG"].seconds
 
 
@@ -218,18 +225,14 @@ def _recognise(data: bytes) -> str:
     raise UnsupportedImageError(msg)
 
 
-def _load(
-    data: bytes, format_name: str, limits: ImageLimits, sufficient_side: int | None, *, brief: bool
-) -> tuple[Image.Image, tuple[int, int]]:
-    """The image, turned as it should be, and its size before any shrinking."""
+def _load(data: bytes, format_name: str, options: _Options) -> tuple[Image.Image, tuple[int, int]]:
+    """The upright image, and its size before any reduction."""
     stripped = _FORMATS[format_name].read(data)
     if format_name == "HEIC":
-        return _decode_heic(stripped, limits, sufficient_side, brief=brief)
-    image, (width, height), orientation = _decode_stripped(stripped, format_name, limits, sufficient_side, brief=brief)
+        return _decode_heic(stripped, options)
+    image, (width, height), orientation = _decode_stripped(stripped, format_name, options)
     if not stripped.complete:
-        again, *_ = _decode_stripped(
-            replace(stripped, data=append_noise(stripped.data)), format_name, limits, sufficient_side
-        )
+        again, *_ = _decode_stripped(replace(stripped, data=append_noise(stripped.data)), format_name, options)
         if _count_differing(image, again) * _PIXELS_A_MISSING_ONE > image.width * image.height:
             raise ValueError("cut off before its last pixel")
     if orientation in _TURNS:
@@ -242,41 +245,36 @@ def _count_differing(image: Image.Image, other: Image.Image) -> int:
     return max(sum(band.histogram()[1:]) for band in difference.split())
 
 
-def _decode_heic(
-    stripped: StrippedFile, limits: ImageLimits, sufficient_side: int | None, *, brief: bool
-) -> tuple[Image.Image, tuple[int, int]]:
+def _decode_heic(stripped: StrippedFile, options: _Options) -> tuple[Image.Image, tuple[int, int]]:
     heic = HeicImage(stripped.data)
     width, height = heic.size
-    limits.check_sides(width, height)
-    held = _check_held(width * height, heic.size, "HEIC", limits)
-    if brief:
-        _check_brief(stripped, "HEIC", held, scanned=0)
-    factor = 1 if sufficient_side is None else max(1, min(heic.size) // sufficient_side)
+    options.limits.check_sides(width, height)
+    _check_cost(stripped, "HEIC", heic.size, width * height, options)
+    factor = max(1, min(heic.size) // (options.sufficient_side or max(heic.size)))
     return to_rgb(heic.read(factor), heic.profile), heic.size
 
 
 def _decode_stripped(
-    stripped: StrippedFile, format_name: str, limits: ImageLimits, sufficient_side: int | None, *, brief: bool = False
+    stripped: StrippedFile, format_name: str, options: _Options
 ) -> tuple[Image.Image, tuple[int, int], int]:
-    """Image, size before any shrinking, and orientation."""
+    """The image, its size before any reduction, and its orientation."""
+    sufficient_side = options.sufficient_side
     with _open(stripped.data, format_name) as image:
         if format_name == "AVIF":  # whose decoder gives its properties so
             orientation = image.getexif().get(ORIENTATION, 1)
             profile = image.info.get("icc_profile", b"")
             stripped = replace(stripped, orientation=orientation, profile=profile)
         if stripped.aperture is not None:
-            limits.check_sides(*image.size)
+            options.limits.check_sides(*image.size)
             stripped = replace(stripped, canvas=stripped.aperture.place(*image.size))
         width, height = image.size if stripped.canvas is None else stripped.canvas[:2]
-        limits.check_sides(width, height)
+        options.limits.check_sides(width, height)
         if sufficient_side is not None:
             shrinks = min(width, height) >= 2 * sufficient_side
             mode = "YCbCr" if shrinks and not stripped.profile and _keeps_ycbcr(image) else None
             image.draft(mode, (sufficient_side, sufficient_side))
-        held = _check_held(_count_held(image, width * height, format_name), (width, height), format_name, limits)
-        scanned = _check_scans(stripped.scans, (width, height), limits)
-        if brief:
-            _check_brief(stripped, format_name, held, scanned)
+        held = _count_held(image, width * height, format_name)
+        _check_cost(stripped, format_name, (width, height), held, options)
         _use_native_order(image)
         image.load()
         pixels = _complete(image, stripped)
@@ -300,7 +298,7 @@ def _use_native_order(image: Image.Image) -> None:
 
 
 def _complete(image: Image.Image, stripped: StrippedFile) -> Image.Image:
-    """What the decoder gave, as the file's metadata says that it is meant."""
+    """The decoded image, on its canvas and with its grey values as the metadata says."""
     if stripped.inverted or stripped.unsigned:
         return to_grey(image, inverted=stripped.inverted, unsigned=stripped.unsigned)
     if stripped.canvas is None or stripped.canvas == (*image.size, 0, 0):
@@ -337,23 +335,18 @@ def _count_held(image: Image.Image, pixels: int, format_name: str) -> float:
     return width * height + pixels * 2 * sum(across * down for across, down in factors) / most / BYTES_A_PIXEL
 
 
-def _check_held(pixels: float, size: tuple[int, int], format_name: str, limits: ImageLimits) -> float:
-    held = pixels * _FORMATS[format_name].weight
-    if held > limits.max_held_pixels:
+def _check_cost(
+    stripped: StrippedFile, format_name: str, size: tuple[int, int], held: float, options: _Options
+) -> None:
+    """Raise an error for an image that needs more memory or time than it may; `held`: pixels that are in memory."""
+    limits = options.limits
+    cost = _FORMATS[format_name]
+    if held * cost.weight > limits.max_held_pixels:
         raise limits.refuse(*size)
-    return held
-
-
-def _check_brief(stripped: StrippedFile, format_name: str, held: float, scanned: int) -> None:
-    most_bytes = _FORMATS[format_name].brief_bytes
-    if held > _BRIEF_HELD or scanned > _BRIEF_SCANNED or len(stripped.data) > most_bytes:
+    scanned = size[0] * size[1] * stripped.scans
+    if stripped.scans > 1 and scanned > _MAX_SCANS_OF_LARGEST * limits.max_pixels:
+        times = f"{stripped.scans} times through its {size[0]} × {size[1]} pixels"
+        raise ImageTooLargeError(f"The photo goes {times}: save it as an ordinary JPEG.")
+    long = held * cost.weight > _BRIEF_HELD or scanned > _BRIEF_SCANNED or len(stripped.data) > cost.brief_bytes
+    if options.brief and long:
         raise LongDecodingError(_LONG)
-
-
-def _check_scans(scans: int, size: tuple[int, int], limits: ImageLimits) -> int:
-    """How many pixels the scans of a JPEG go through, one after the other."""
-    scanned = size[0] * size[1] * scans
-    if scans > 1 and scanned > _MAX_SCANS_OF_LARGEST * limits.max_pixels:
-        msg = f"The photo goes {scans} times through its {size[0]} × {size[1]} pixels: save it as an ordinary JPEG."
-        raise ImageTooLargeError(msg)
-    return scanned

@@ -1,7 +1,7 @@
 """Reads the directory of tags that a TIFF file, and EXIF metadata in any file, begins with.
 
-A directory says how many tags it has and where their values are, and either may be wrong: nothing is believed that does
-not fit into the file. Format: TIFF 6.0, section 2, and libtiff's BigTIFF.
+The number of tags and the offsets of their values may be wrong: only what fits into the file is used. Format: TIFF 6.0,
+section 2, and libtiff's BigTIFF.
 """
 
 import struct

@@ -1,8 +1,7 @@
-"""Reads HEIC photos by libheif and libde265, turned and cropped as the file says.
+"""Reads HEIC photos with libheif and libde265, rotated and cropped as the file says.
 
-What is beside the image, a thumbnail, a map of depths or of brightness, is left alone. The image is shrunk a few
-rows at a time, for nobody needs all of it in one piece. libheif, and the encoder that comes with it, are loaded for the
-first such photo.
+Thumbnails, depth and brightness maps are ignored. The image is reduced a few rows at a time to save memory. libheif is
+loaded for the first such photo.
 """
 
 import io

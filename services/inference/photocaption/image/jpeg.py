@@ -1,7 +1,7 @@
-"""Takes from a JPEG what its pixels need, and reads what little of the rest matters: orientation and colour profile.
+"""Reduces a JPEG to what its pixels need, and reads orientation and colour profile.
 
-Decoders refuse sound photos for a short density, a broken profile or a directory of tags that points into nothing. None
-of that gets to them. Formats: ITU T.81, annex B; ICC.1:2010, annex B.4.
+Decoders refuse valid photos because of a short density, a broken profile or an invalid directory of tags, so these are
+removed. Formats: ITU T.81, annex B; ICC.1:2010, annex B.4.
 """
 
 import re
@@ -42,8 +42,8 @@ _KINDS = {0xC3: "lossless coding", 0xC5: "hierarchical coding", 0xC6: "hierarchi
 
 
 def read_jpeg(data: bytes) -> StrippedFile:
-    """The first image of a JPEG. Raises UnsupportedImageError for a kind of JPEG that is not read; ValueError for one
-    that would keep its decoder busy.
+    """The first image of a JPEG. Raises UnsupportedImageError for an unsupported variant; ValueError for an excessive
+    structure.
     """
     pieces = [_BEGIN]
     exif: list[bytes] = []
@@ -96,7 +96,7 @@ def _walk_segments(data: bytes) -> Iterator[tuple[int, int, int]]:
 
 
 def append_noise(data: bytes) -> bytes:
-    """What `read_jpeg` gave, with other bits before its end: where no pixel is missing, they change nothing."""
+    """A JPEG of `read_jpeg` with other bits before its end, which change nothing where no pixel is missing."""
     noise = b"\x5a\xa7\x13\xc8" * 16
     restarts = b"".join(b"\xff" + bytes([kind]) + noise for kind in range(0xD0, 0xD8))
     return data[: -len(_END)] + noise + restarts + _END

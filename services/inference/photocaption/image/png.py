@@ -1,6 +1,6 @@
-"""Takes from a PNG what its pixels need, and reads orientation and colour profile from the rest.
+"""Reduces a PNG to what its pixels need, and reads orientation and colour profile.
 
-Chunks that are not needed may be broken, as libpng has it, which warns and reads on. Format: PNG, third edition.
+Chunks that are not needed may be damaged, as in libpng, which warns and goes on. Format: PNG, third edition.
 """
 
 import struct

@@ -1,6 +1,6 @@
 """Brings a decoded photo to the encoder's input size, for training, evaluation and serving alike.
 
-It needs no NumPy, which would take more memory than all else that the processes have which decode.
+It does without NumPy, which would more than double the memory of the decoding processes.
 """
 
 from typing import Protocol

@@ -1,4 +1,4 @@
-"""The forms in which a program has a photo: where it lies, its bytes, or a Pillow image."""
+"""The forms in which a library user may give a photo: a path, its bytes, or a Pillow image."""
 
 import io
 import os

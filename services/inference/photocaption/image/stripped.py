@@ -1,4 +1,4 @@
-"""What a decoder gets to see of a file: nothing but what the pixels need."""
+"""A file reduced to what its pixels need, for a decoder."""
 
 from dataclasses import dataclass
 from fractions import Fraction

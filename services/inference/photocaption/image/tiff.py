@@ -1,6 +1,6 @@
-"""Reads the tags of a TIFF's first image, decides by them, and leaves out those that pixels do not need.
+"""Reduces the first image of a TIFF to the tags that its pixels need.
 
-Pillow does not honour all of them. What it would misread is put right here or refused with the name of the kind.
+Pillow does not support all of them: what it would misread is corrected here, or refused with the name of the variant.
 Format: TIFF 6.0, its technical notes, and BigTIFF.
 """
 

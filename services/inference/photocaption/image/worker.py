@@ -2,10 +2,9 @@
 
     request ──socket──▶ check, decode, resize ──socket──▶ pixels, or what is wrong with the photo
 
-It imports Pillow and nothing else, holds one photo at a time, and ends when its socket does. What a photo may
-cost is set here and kept by the kernel, for a decoder written in C does not listen to Python: processor time by a timer
-whose signal ends the process, memory by a limit on the address space. It writes no files, and says nothing: what C
-libraries think of a stranger's file goes nowhere.
+It imports only Pillow, holds one photo at a time, and ends when its socket is closed. The kernel enforces the limits,
+because Python cannot interrupt a decoder written in C: a timer's signal ends the process after too much processor time,
+and the address space is limited. It writes no files, and messages of C libraries about files are discarded.
 """
 
 import dataclasses

@@ -1,8 +1,7 @@
 """Which library encodes: ONNX Runtime, or OpenVINO on processors where it is clearly faster.
 
 The processor's instructions decide, and not a race at the start, which would depend on what else the machine does just
-then: the two round differently, so that one photo in five is captioned in other words by the other, if no worse ones.
-And whoever loses a race has been loaded for nothing.
+then: the two round differently, so that one caption in five has other words, which are no worse.
 """
 
 import importlib.util
@@ -19,9 +18,9 @@ EngineName = Literal["auto", "onnxruntime", "openvino"]
 
 ENGINE_VARIABLE = "CAPTION_ENGINE"
 
-# With AMX, OpenVINO takes half of ONNX Runtime's time. With AVX-512 VNNI a caption costs the process 14 % less time of
-# the processor, for which one sentence in five would change, and the start takes longer. With less, the two are alike.
-# The figures are in docs/operations.md.
+# With AMX, OpenVINO takes half of ONNX Runtime's time. With AVX-512 VNNI it takes 14 % less time of the processor for a
+# caption, and 70 MB more memory than the 290 that all of the service needs at most. With less, the two are alike. The
+# figures are in docs/operations.md.
 _FASTER_WITH = (AMX,)
 
 _log = logging.getLogger(__name__)
@@ -35,7 +34,7 @@ def open_encoder(files: ModelFiles, engine: EngineName | None = None, *, threads
     """
     name = engine or _read_environment()
     if name == "openvino" or (name == "auto" and _is_openvino_faster()):
-        from photocaption.model.openvino_runtime import OpenVinoEncoder  # whoever does without it has not its memory
+        from photocaption.model.openvino_runtime import OpenVinoEncoder  # loaded only where it is used, to save memory
 
         try:
             return OpenVinoEncoder(files, threads=threads)

@@ -1,4 +1,4 @@
-"""Recent captions of one model, given again when the same photo comes back with the same wishes.
+"""Recent captions of one model, by photo and options.
 
 Lives on the event loop and is used by nothing else, so it needs no lock.
 """

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from photocaption.repeated_warning import RepeatedWarning
 
-if TYPE_CHECKING:  # whoever runs no loop does without what it takes to import one
+if TYPE_CHECKING:  # importing it takes time, and most programs run no loop
     import asyncio
 
 current_request_id: ContextVar[str | None] = ContextVar("request_id", default=None)
@@ -61,4 +61,4 @@ def configure_logging(level: str) -> None:
     handler.setFormatter(JsonFormatter())
     logging.basicConfig(handlers=[handler], level=level.upper(), force=True)
     logging.getLogger("uvicorn").setLevel(logging.WARNING)  # its progress reports repeat ours
-    warnings.filterwarnings("ignore", module="PIL")  # what a decoder thinks of a stranger's file is no news
+    warnings.filterwarnings("ignore", module="PIL")  # about damaged files

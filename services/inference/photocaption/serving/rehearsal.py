@@ -1,9 +1,8 @@
-"""Tries a bundle in a process of its own before it is loaded beside one that serves: one may never come to an end.
+"""Tries a bundle in a process of its own before it replaces one that serves: loading it may never end.
 
     python -m photocaption.serving.rehearsal BUNDLE RUNTIME SECONDS
 
-The process captions a photo, in so many seconds or not at all. Where the system gets short of memory, this process is
-the first that it ends.
+The process captions a photo within the given seconds. It is the first that the system kills when memory gets short.
 """
 
 import contextlib

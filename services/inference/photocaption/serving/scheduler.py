@@ -1,12 +1,12 @@
-"""Brings photos to the model in a fair order, and never more of them than can be answered in time.
+"""Schedules photos for the model in a fair order, and never more of them than can be answered in time.
 
     accept ──▶ wait by priority ──▶ decode, in a few threads ──▶ queue ──▶ a batch, in a thread of the model ──▶ caption
 
-A photo's priority is its arrival time, later for a client that has others here: the tenth photo of a request, or of a
-client, counts as if it had come ten service times later. So neither many photos hold up a single one, nor does anybody
-starve. Photos that take long to decode leave a decoder to all others; a client whose photos turn out to take long has
-its next ones wait for as long as those took, where others wait too (`turns`). When there is no slot left, the latest
-photo of the client that has most is evicted for one of a client that has fewer.
+A photo's priority is its arrival time, later if its client has other photos here: the tenth photo of a request, or of a
+client, counts as if it had arrived ten service times later. So many photos do not delay a single one, and none starves.
+Photos that take long to decode leave one decoder to the others, and delay the next photos of their client by as long as
+they took, if other clients wait (`turns`). When no slot is free, the latest photo of the client with most photos is
+evicted for one of a client with fewer.
 
 All bookkeeping happens on the event loop, so there are no locks. A deadline and a client that goes away are the same
 thing here: the waiting coroutine is cancelled, and what it waited for is dropped unless it has already started.

@@ -1,7 +1,7 @@
-"""Whose turn it is where photos take unequally long, which shows only afterwards.
+"""Fair sharing of decoders between clients whose photos take unequally long, which is known only afterwards.
 
-A client that has used a decoder for a second goes behind whoever comes within that second. Who has used more than that
-for a while is behind by `_MAX_SECONDS` and not more; and nothing is lost while nobody else waits.
+A client that has used a decoder for a second is scheduled after all photos that arrive within that second, and at most
+`_MAX_SECONDS` later than its photo's arrival. Without other clients there is no delay.
 """
 
 import time
@@ -13,18 +13,18 @@ _REMEMBERED_SECONDS = 60.0  # longer than photos wait
 
 
 class Turns:
-    """When each client's next turn begins, on the monotonic clock."""
+    """The time from which each client's next photo counts, on the monotonic clock."""
 
     def __init__(self) -> None:
         self._next: dict[str, float] = {}
 
     def find(self, client: str, arrival: float) -> float:
-        """When a photo of the client that came at `arrival` has its turn."""
+        """The time that a photo counts as having arrived, for a client's photo of `arrival`."""
         return max(arrival, self._next.get(client, arrival))
 
     @contextmanager
     def spend(self, client: str) -> Iterator[None]:
-        """Have the client pay for the time that the block takes."""
+        """Charge the client for the time that the block takes."""
         begun = time.monotonic()
         try:
             yield

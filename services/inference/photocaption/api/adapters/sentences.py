@@ -1,4 +1,4 @@
-"""What programs that show a text and no confidence get for photos: a sentence each, in doubt where the model is."""
+"""Sentences for programs that show no confidence: hedged where the model is unsure."""
 
 import asyncio
 from collections.abc import Sequence

@@ -1,7 +1,7 @@
-"""Refuses photos that would not be accepted before anything is done for them.
+"""Refuses photos that would not be accepted, before any other work.
 
-Beyond capacity nearly all requests end here, so this has to cost next to nothing: each millisecond spent on a refusal
-is one that the model does not get. Routes ask again, for a place may be taken while a body arrives.
+Under overload nearly all requests end here, so this has to be cheap. Routes check again, because the queue may fill up
+while a body arrives.
 """
 
 from collections.abc import Iterable

@@ -1,7 +1,7 @@
-"""Hands an answer over in pieces, each when the client has taken the one before.
+"""Sends an answer in pieces, each when the client has read the one before.
 
-What is written to a connection is kept until its client reads it. Whoever asks for much on many connections and reads
-nothing would otherwise fill the memory with copies.
+What is written to a connection is buffered until its client reads it: clients that read nothing could otherwise fill
+the memory with copies.
 """
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send

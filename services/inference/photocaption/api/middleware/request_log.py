@@ -1,6 +1,6 @@
 """Gives every request an id, one line in the log, and its place in the metrics.
 
-It is the outermost layer, and so also the last resort for errors that nobody expected.
+It also handles unexpected errors, as the outermost layer.
 """
 
 import asyncio

@@ -1,7 +1,6 @@
-"""Headers of every answer: a browser is to trust it with as little as possible, and a client that keeps its connection
-is to let go of it while the service drains.
+"""Adds security headers to every answer, and `Connection: close` while the service drains.
 
-A connection that stayed open until the end could be closed just as its client sends the next request on it.
+A connection that was kept until the end could be closed just as its client sends the next request.
 """
 
 from starlette.datastructures import MutableHeaders

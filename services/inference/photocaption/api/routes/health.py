@@ -1,4 +1,4 @@
-"""Probes for whoever runs the service: alive, ready, and the metrics."""
+"""Probes for operators: alive, ready, and the metrics."""
 
 from fastapi import APIRouter, Response
 from prometheus_client import CONTENT_TYPE_LATEST
