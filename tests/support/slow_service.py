@@ -13,6 +13,7 @@ from photocaption.caption import Caption, CaptionOptions, PreparedImage
 from photocaption.captioner import Captioner
 from photocaption.server.server import serve
 from photocaption.serving.logs import configure_logging
+from photocaption.serving.service import CaptionService
 from photocaption.serving.settings import read_settings
 
 _GATE = Path(sys.argv[1])
@@ -38,4 +39,8 @@ if __name__ == "__main__":
     settings = read_settings()
     configure_logging(settings.log_level)
     with open_decode_pool(settings) as decoders:
-        serve(settings, lambda: SlowCaptioner.load(settings.bundle, threads=settings.threads, decode=decoders.decode))
+
+        def load() -> SlowCaptioner:
+            return SlowCaptioner.load(settings.bundle, threads=settings.threads, decode=decoders.decode)
+
+        serve(CaptionService(settings, load))
