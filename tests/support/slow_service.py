@@ -9,6 +9,7 @@ from photocaption.caption import Caption, CaptionOptions, PreparedImage
 from photocaption.captioner import Captioner
 from photocaption.server.server import serve
 from photocaption.serving.logs import configure_logging
+from photocaption.serving.service import CaptionService
 from photocaption.serving.settings import read_settings
 
 _SECONDS = float(sys.argv[1])
@@ -30,4 +31,8 @@ if __name__ == "__main__":
     settings = read_settings()
     configure_logging(settings.log_level)
     with open_decode_pool(settings) as decoders:
-        serve(settings, lambda: SlowCaptioner.load(settings.bundle, threads=settings.threads, decode=decoders.decode))
+
+        def load() -> SlowCaptioner:
+            return SlowCaptioner.load(settings.bundle, threads=settings.threads, decode=decoders.decode)
+
+        serve(CaptionService(settings, load))

@@ -96,15 +96,7 @@ def _add_material(parser: argparse.ArgumentParser) -> None:
         help="photos with captions or with labels, see docs/training.md; once for each folder, each with its share of "
         "every batch or none",
     )
-    parser.add_argument(
-        "--text",
-        type=Path,
-        action="extend",
-        nargs="+",
-        default=[],
-        metavar="FILE",
-        help="gzip files of id<tab>caption: captions without photos, from which language is learnt",
-    )
+    _add_text(parser, "captions without photos, from which language is learnt")
 
 
 def _add_settings(parser: argparse.ArgumentParser, example: str) -> None:
@@ -122,9 +114,7 @@ def _add_draw(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_evaluate(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--bundle", type=Path, required=True)
     _add_datasets(parser)
-    parser.add_argument("--split", choices=SPLITS, default="dev")
     parser.add_argument("--runtime", choices=("onnx", "tensorflow"), default="onnx")
     parser.add_argument(
         "--float32", action="store_true", help="also score the bundle's decoder behind the encoder in float32"
@@ -132,14 +122,7 @@ def _add_evaluate(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--cache", type=Path, default=Path(".cache/training"), help="weights for it (default: .cache/training)"
     )
-    parser.add_argument(
-        "--text",
-        type=Path,
-        action="extend",
-        nargs="+",
-        metavar="FILE",
-        help="gzip files of id<tab>caption: also count the sequences of three words that people hardly write",
-    )
+    _add_text(parser, "also count the sequences of three words that people hardly write")
     parser.add_argument("--json", type=Path, help="also write scores and captions to this file")
     parser.add_argument(
         "settings", nargs="*", metavar="decoding.name=value", help="search otherwise, e.g. decoding.beam_width=5"
@@ -148,9 +131,7 @@ def _add_evaluate(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_report(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--bundle", type=Path, required=True)
     _add_datasets(parser)
-    parser.add_argument("--split", choices=SPLITS, default="dev")
     parser.add_argument("--against", type=Path, metavar="BUNDLE", help="another bundle to compare with")
     parser.add_argument("--run", type=Path, help="the run directory that made the bundle, for its learning curves")
     parser.add_argument("--out", type=Path, default=Path("report.html"), help="the page (default: report.html)")
@@ -163,7 +144,15 @@ def _add_renew(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(run_command=_renew)
 
 
+def _add_text(parser: argparse.ArgumentParser, use: str) -> None:
+    files = f"gzip files of id<tab>caption: {use}"
+    parser.add_argument("--text", type=Path, action="extend", nargs="+", default=[], metavar="FILE", help=files)
+
+
 def _add_datasets(parser: argparse.ArgumentParser) -> None:
+    """A bundle, and what it is scored on."""
+    parser.add_argument("--bundle", type=Path, required=True)
+    parser.add_argument("--split", choices=SPLITS, default="dev")
     parser.add_argument(
         "--dataset",
         type=Path,

@@ -32,7 +32,7 @@ class Settings(BaseSettings):
     port: int = Field(8080, ge=0, le=65535, description="Port to listen on; 0 picks a free one and logs it.")
     threads: int = Field(24, ge=2, le=256, description="Requests answered at the same time.")
     max_connections: int = Field(
-        1000, ge=10, description="Open connections; beyond it one that is sending, reading or idle makes room."
+        1000, ge=10, description="Most open connections; beyond that, one that is sending, reading or idle is closed."
     )
     idle_seconds: Seconds = Field(30, description="After how long a silent connection is closed.")
     request_seconds: Seconds = Field(
@@ -42,7 +42,7 @@ class Settings(BaseSettings):
     max_buffered_bytes: int = Field(
         96 * 2**20,
         ge=1024,
-        description="Most bytes of uploads and unread answers held at once; beyond it the slowest make room.",
+        description="Most bytes of uploads and unread answers held at once; beyond that, the slowest are closed.",
     )
     trusted_proxies: int = Field(
         0, ge=0, le=10, description="Reverse proxies in front whose `X-Forwarded-…` headers are believed."

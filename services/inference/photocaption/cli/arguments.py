@@ -99,7 +99,7 @@ def _add_threshold(group: argparse._ArgumentGroup) -> None:
         type=_share,
         default=0.0,
         metavar="SHARE",
-        help="leave captions below it, 0 to 1, to a person",
+        help="leave photos with a lower confidence, 0 to 1, to a person",
     )
 
 
@@ -108,7 +108,7 @@ def _add_model(group: argparse._ArgumentGroup) -> None:
         "--beam-width",
         type=_number(1, MAX_BEAM_WIDTH),
         metavar="N",
-        help=f"sentences kept in mind, 1 to {MAX_BEAM_WIDTH}",
+        help=f"hypotheses of the beam search, 1 to {MAX_BEAM_WIDTH}",
     )
     group.add_argument("--bundle", type=Path, metavar="DIR", help=f"the model (default: ${BUNDLE_VARIABLE}, or ours)")
     group.add_argument("--runtime", choices=("onnx", "tensorflow"), default="onnx", help="what runs the model")

@@ -12,7 +12,7 @@ import os
 import signal
 import socket
 import threading
-from collections.abc import Callable, Coroutine
+from collections.abc import Coroutine
 from types import FrameType
 from typing import Any
 
@@ -20,7 +20,6 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from photocaption.api import create_app
-from photocaption.captioner import Captioner
 from photocaption.server.listener import (
     ACCEPTED_AT_ONCE,
     FewFilesError,
@@ -31,10 +30,8 @@ from photocaption.server.listener import (
 )
 from photocaption.server.protocol import ConnectionLimits, LimitedConfig
 from photocaption.serving.logs import log_loop_error
-from photocaption.serving.metrics import Metrics
 from photocaption.serving.service import CaptionService, State
 from photocaption.serving.settings import Settings, variable_name
-from photocaption.serving.tracing import open_tracing
 
 _ANSWERING_SECONDS = 10.0  # beyond the deadline
 _CLOSING_SECONDS = 3
@@ -158,22 +155,9 @@ class Server(uvicorn.Server):
         self.should_exit = True
 
 
-def serve(
-    settings: Settings,
-    load: Callable[[], Captioner],
-    can_decode: Callable[[], bool] = lambda: True,
-    rehearse: Callable[[], None] = lambda: None,
-) -> None:
-    """Serve what `load` gives until a signal comes; `can_decode`: whether photos can be decoded now.
-
-    `rehearse` raises what speaks against loading anew while it serves.
-
-    Raises `AddressError`, `IncompleteError`, and what `load` raises.
-    """
-    service = CaptionService(
-        settings, Metrics(), load, open_tracing(os.environ), can_decode=can_decode, rehearse=rehearse
-    )
-    with _open_socket(settings) as listener:
+def serve(service: CaptionService) -> None:
+    """Run the service until a signal comes. Raises `AddressError`, `IncompleteError`, and why it failed to start."""
+    with _open_socket(service.settings) as listener:
         host, port = listener.getsockname()[:2]
         _log.info("listening", extra={"host": host, "port": port})
         server = Server(create_app(service), service)

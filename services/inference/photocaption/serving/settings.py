@@ -67,9 +67,7 @@ class Settings(BaseSettings):
     deadline_seconds: Seconds = Field(
         20, description="Longest a photo may take from its arrival to its caption; then 504."
     )
-    cache_size: Annotated[int, Field(ge=0)] = Field(
-        256, description="Recent captions kept to be given again; 0 keeps none."
-    )
+    cache_size: Annotated[int, Field(ge=0)] = Field(256, description="Recent captions kept in the cache; 0 keeps none.")
 
     max_body_bytes: Count = Field(32 * 2**20, description="Largest request body; larger ones are answered 413.")
     max_buffered_bytes: Count = Field(
@@ -86,7 +84,7 @@ class Settings(BaseSettings):
     )
     max_images: Annotated[int, Field(ge=1, le=1000)] = Field(16, description="Most photos in one `POST /captions`.")
     max_connections: Count = Field(
-        512, description="Open connections; beyond it one that is sending, reading or idle makes room."
+        512, description="Most open connections; beyond that, one that is sending, reading or idle is closed."
     )
     max_header_bytes: Annotated[int, Field(ge=1024)] = Field(
         32 * 2**10, description="Largest request line with headers; larger ones are answered 431."
