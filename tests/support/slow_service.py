@@ -1,8 +1,12 @@
-"""`python -m support.slow_service SECONDS`: the inference service with a model that takes SECONDS for every batch."""
+"""`python -m support.slow_service SECONDS`: the inference service with a model that takes SECONDS for every batch.
+
+With a path instead, it waits for a file to be there.
+"""
 
 import sys
 import time
 from collections.abc import Sequence
+from pathlib import Path
 
 from photocaption.__main__ import open_decode_pool
 from photocaption.caption import Caption, CaptionOptions, PreparedImage
@@ -12,7 +16,7 @@ from photocaption.serving.logs import configure_logging
 from photocaption.serving.service import CaptionService
 from photocaption.serving.settings import read_settings
 
-_SECONDS = float(sys.argv[1])
+_GATE = Path(sys.argv[1])
 _DEFAULTS = CaptionOptions()
 
 
@@ -23,7 +27,11 @@ class SlowCaptioner(Captioner):
         self, images: Sequence[PreparedImage], options: CaptionOptions = _DEFAULTS, *, crowded: bool = False
     ) -> list[Caption]:
         """As the captioner does it, later."""
-        time.sleep(_SECONDS)
+        if _GATE.is_absolute():
+            while not _GATE.exists():
+                time.sleep(0.01)
+        else:
+            time.sleep(float(str(_GATE)))
         return super().describe(images, options, crowded=crowded)
 
 

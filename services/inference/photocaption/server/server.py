@@ -7,6 +7,7 @@ A second signal stops at once. SIGHUP loads the bundle anew beside the one that 
 """
 
 import asyncio
+import contextlib
 import logging
 import os
 import signal
@@ -28,7 +29,7 @@ from photocaption.server.listener import (
     reserve_files,
     restore_backlog,
 )
-from photocaption.server.protocol import ConnectionLimits, LimitedConfig
+from photocaption.server.protocol import ConnectionLimits, LimitedConfig, LimitedProtocol
 from photocaption.serving.logs import log_loop_error
 from photocaption.serving.service import CaptionService, State
 from photocaption.serving.settings import Settings, variable_name
@@ -36,6 +37,7 @@ from photocaption.serving.settings import Settings, variable_name
 _ANSWERING_SECONDS = 10.0  # beyond the deadline
 _CLOSING_SECONDS = 3
 _ACCEPTING_SECONDS = 0.3
+_POLL_SECONDS = 0.02
 _FORCED_EXIT_SECONDS = 5.0
 _TELLING_SECONDS = 1.0
 
@@ -77,7 +79,8 @@ class Server(uvicorn.Server):
         if not self.force_exit:
             for listener in sockets or ():
                 drop_new_connections(listener)
-            await asyncio.sleep(_ACCEPTING_SECONDS)  # everything that the kernel has taken is accepted and answered
+            await asyncio.sleep(_ACCEPTING_SECONDS)  # everything that the kernel has taken is accepted
+            await self._await_first_requests()
         await super().shutdown(sockets)
         if self.force_exit:  # uvicorn would leave both to the end of the event loop, and log that as an error
             tasks = list(self.server_state.tasks)
@@ -85,6 +88,13 @@ class Server(uvicorn.Server):
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
             await self.lifespan.shutdown()
+
+    async def _await_first_requests(self) -> None:
+        """Until every connection has sent a request, or for a few seconds: who has just connected is about to."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_CLOSING_SECONDS):
+                while any(one.is_new for one in self.server_state.connections if isinstance(one, LimitedProtocol)):
+                    await asyncio.sleep(_POLL_SECONDS)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002
         """Drain on the first signal, stop on the second.
