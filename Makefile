@@ -49,7 +49,7 @@ batch: $(BATCH)/ready ## INPUT=… OUTPUT=…: caption folders, globs, tables or
 batch-chaos: $(BATCH_DEV)/ready ## kill a batch run's driver, actors and nodes, and count its rows; BATCH_CHAOS_ARGS="--photos 20000"
 	@PYTHONPATH=tools:tests $(BATCH_DEV)/bin/python -m batch_chaos $(BATCH_CHAOS_ARGS)
 
-screenshots: $(DEV)/ready ## take the docs' pictures of the page: real services, real bundle, real browser; STATES="start caption"
+screenshots: $(DEV)/ready ## take the docs' screenshots of the page: real services, real bundle, real browser; STATES="start caption"
 	@PYTHONPATH=tools:tests $(DEV)/bin/python -m screenshots $(STATES)
 
 waiting: $(DEV)/ready ## measure how long the page takes beyond the API's own answer; fails above half a second

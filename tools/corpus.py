@@ -1,4 +1,4 @@
-"""`make corpus CORPUS=folder`: what the service makes of somebody's pictures, beside what others read in them.
+"""`make corpus CORPUS=folder`: what the service makes of anybody's photos, beside what others read in them.
 
 Every file is sent to a service, and what it takes is decoded here again and compared, small, in mean difference of 255:
 with libvips and, where that reads otherwise or nothing, with ImageMagick, if it is installed. By kind it prints how
@@ -92,8 +92,8 @@ def _judge(client: httpx.Client, path: Path) -> Verdict:
     if answer.status_code != 200:
         kind, detail = path.suffix.lower().removeprefix("."), str(answer.json()["detail"]).partition("At most")[0]
         return Verdict(path, kind, answer.status_code, detail, seconds, any(True for _ in others), None)
-    picture, info = _decode(data)
-    ours, nearest = _shrink(picture), None
+    image, info = _decode(data)
+    ours, nearest = _shrink(image), None
     for other in others:
         difference = float(np.abs(ours - other).mean())
         nearest = difference if nearest is None else min(nearest, difference)
@@ -103,7 +103,7 @@ def _judge(client: httpx.Client, path: Path) -> Verdict:
 
 
 def _decode(data: bytes) -> tuple[Image.Image, ImageProperties]:
-    """The picture, smaller where it is only read so: where one pixel is missing, say."""
+    """The image, smaller where it is only read so: where one pixel is missing, say."""
     try:
         return decode(data, sufficient_side=_SUFFICIENT_SIDE)
     except ImageError:
@@ -114,9 +114,9 @@ def _read_elsewhere(path: Path) -> Iterator[Values]:
     """What each other reader sees, small; those that see nothing are left out."""
     data = path.read_bytes()
     for read in (read_by_libvips, _read_by_imagemagick):
-        picture = read(data)
-        if picture is not None:
-            yield _shrink(picture)
+        image = read(data)
+        if image is not None:
+            yield _shrink(image)
 
 
 def _read_by_imagemagick(data: bytes) -> Image.Image | None:
@@ -131,8 +131,8 @@ def _read_by_imagemagick(data: bytes) -> Image.Image | None:
         return None
 
 
-def _shrink(picture: Image.Image) -> Values:
-    return np.asarray(picture.convert("RGB").resize((_SIDE, _SIDE), Image.Resampling.BOX), np.float64)
+def _shrink(image: Image.Image) -> Values:
+    return np.asarray(image.convert("RGB").resize((_SIDE, _SIDE), Image.Resampling.BOX), np.float64)
 
 
 def _sum_up(verdicts: list[Verdict]) -> str:

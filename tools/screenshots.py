@@ -1,4 +1,4 @@
-"""Pictures of the real page for the README and the docs: both services, the served bundle, a real browser.
+"""Screenshots of the real page for the README and the docs: both services, the served bundle, a real browser.
 
     PYTHONPATH=tools:tests python -m screenshots [--page http://localhost:8080] [--out docs/screenshots] [STATE …]
 
@@ -24,7 +24,7 @@ WIDTHS = {"desktop": DESKTOP, "phone": PHONE}
 SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 GALLERY = ("dog", "band", "stage", "festival", "horses", "kitten")
 ANSWER_MS = 30_000
-QUALITY = 85  # a tenth of the bytes of a PNG, since most of a picture is photos
+QUALITY = 85  # a tenth of the bytes of a PNG, since most of a screenshot is photos
 
 
 def show_start(_page: Page) -> None:

@@ -1,5 +1,6 @@
 """A run goes on from what is written. Here an actor does the units in this process, one by one, without Ray."""
 
+import errno
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -94,3 +95,24 @@ def test_a_run_that_is_taken_over_from_ends_and_writes_nothing_more(
     assert status == 1
     assert "the run 29991231T000000-abcd has taken over" in capsys.readouterr().err
     assert len(Output.open(str(output)).row_files()) == 1
+
+
+def test_a_full_disk_is_said_in_a_line_leaves_no_half_file_and_is_no_hindrance_later(
+    photos: Path, tiny_bundle: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    output = photos.parent / "captions"
+    write = storage._write_through
+
+    def fill(path: Path, data: bytes) -> None:
+        write(path, data)
+        if path.parent == output:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(storage, "_write_through", fill)
+        status = main([str(photos), f"--output={output}", f"--bundle={tiny_bundle}"])
+
+    assert status == 1
+    assert f"caption-batch: {output}: No space left on device" in capsys.readouterr().err
+    assert [path for path in output.iterdir() if path.is_file()] == []
+    assert len(_run(photos, tiny_bundle)) == 6

@@ -39,7 +39,7 @@ async def test_files_of_an_outside_corpus_are_sent_too(
         await images.run(bundle, 24, random.Random(SEED), folder) for folder in (None, images.find_corpus())
     ]
 
-    assert with_corpus.values["pictures"] == int(str(without.values["pictures"])) + 1
+    assert with_corpus.values["photos"] == int(str(without.values["photos"])) + 1
 
 
 async def test_hostile_exchanges(bundle: Path) -> None:

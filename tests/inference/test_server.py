@@ -63,17 +63,31 @@ def test_it_answers_while_the_model_is_still_warming_up(tiny_bundle: Path) -> No
         assert post(service, "red").json()["caption"] == "a red square"
 
 
-def test_sigterm_lets_accepted_photos_finish_and_refuses_new_ones(tiny_bundle: Path) -> None:
-    with run_service(tiny_bundle, slow=0.8) as service, ThreadPoolExecutor(len(COLOURS)) as pool:
+def test_sigterm_lets_accepted_photos_finish_and_refuses_new_ones(tiny_bundle: Path, tmp_path: Path) -> None:
+    gate = tmp_path / "gate"
+    gate.touch()
+    with run_service(tiny_bundle, slow=gate, drain_seconds=60) as service, ThreadPoolExecutor(len(COLOURS)) as pool:
+        gate.unlink()
         accepted = post_all(service, pool)
         service.terminate()
         wait_for(lambda: httpx.get(f"{service.url}/health/ready", timeout=60).status_code == 503)
 
         check_problem(post(service, "red"), 503, "not-ready")
+        gate.touch()
         assert [request.result().json()["caption"] for request in accepted] == [
             f"a {colour} square" for colour in COLOURS
         ]
-        assert service.wait(seconds=10) == 0
+        assert service.wait() == 0
+
+
+def test_who_has_connected_before_the_end_is_answered(tiny_bundle: Path) -> None:
+    with run_service(tiny_bundle, drain_notice_seconds=0) as service, RawConnection(service.port) as client:
+        service.terminate()
+        time.sleep(1)
+        client.send(request_head(3) + b"abc")
+
+        assert client.answer()[0].status == 503
+        assert service.wait() == 0
 
 
 def test_an_idle_service_stops_after_its_notice(tiny_bundle: Path) -> None:

@@ -5,9 +5,8 @@ from contextlib import closing, contextmanager
 
 import numpy as np
 
-from batch.outcome import OUTCOMES
 from batch.pipeline import Cluster
-from batch.unit import UNIT, Task, UnitActor
+from batch.unit import UNIT, Task, UnitActor, read_outcomes
 
 
 @contextmanager
@@ -21,4 +20,4 @@ def do_here(task: Task, units: int, actors: int) -> Iterator[dict[str, int]]:
     with closing(UnitActor(task)) as actor:
         for unit in range(units):
             done = actor({UNIT: np.array([unit])})
-            yield {outcome: int(done[outcome][0]) for outcome in OUTCOMES}
+            yield read_outcomes({name: values[0] for name, values in done.items()})

@@ -23,11 +23,12 @@ _START_SECONDS = 60.0
 class ServiceProcess:
     """`python -m photocaption` on a free port; leaving the context kills it if it still runs.
 
-    `settings` are environment variables without their prefix. With `slow`, the model takes so many seconds for a batch.
+    `settings` are environment variables without their prefix. With `slow`, the model takes so many seconds for a batch,
+    or waits until this file is there.
     `log` has the lines of standard output, `errors` those of standard error.
     """
 
-    def __init__(self, bundle: Path, *, slow: float | None = None, **settings: object) -> None:
+    def __init__(self, bundle: Path, *, slow: float | Path | None = None, **settings: object) -> None:
         command = ["-m", "photocaption"] if slow is None else ["-m", "support.slow_service", str(slow)]
         variables = {"bundle": bundle, "port": 0, "threads": 1, **settings}
         environment = {name: value for name, value in os.environ.items() if not name.startswith("CAPTION_")}
@@ -133,7 +134,7 @@ class ServiceProcess:
 
 
 @contextlib.contextmanager
-def run_service(bundle: Path, *, slow: float | None = None, **settings: object) -> Iterator[ServiceProcess]:
+def run_service(bundle: Path, *, slow: float | Path | None = None, **settings: object) -> Iterator[ServiceProcess]:
     """A service that is ready."""
     with ServiceProcess(bundle, slow=slow, **settings) as service:
         yield service.wait_until_ready()

@@ -103,7 +103,7 @@ def _ask(worker: "subprocess.Popen[str]") -> str:
 
 
 def _encode_on_demand(bundle: Path, engine: EngineName, threads: int) -> None:
-    captioner = Captioner.load(bundle, engine=engine, threads=threads)
+    captioner = Captioner.load(bundle, engine=engine, threads=threads, workers=2)  # as in the service
     photos = itertools.cycle([captioner.prepare(photo).pixels[None] for photo in load_examples(1.0, count=4)])
     for _, photo in zip(sys.stdin, photos, strict=False):
         begun = time.perf_counter()

@@ -1,4 +1,4 @@
-"""Hostile pictures, thousands of them: each gets a caption or a 4xx, soon, and the service keeps its memory."""
+"""Hostile photos, thousands of them: each gets a caption or a 4xx, soon, and the service keeps its memory."""
 
 import asyncio
 import collections
@@ -27,7 +27,7 @@ _GROWTH_MEGABYTES = 60
 
 @dataclass
 class _Tally:
-    """What became of the pictures that were sent."""
+    """What became of the photos that were sent."""
 
     statuses: "collections.Counter[int]" = field(default_factory=collections.Counter)
     unanswered: int = 0
@@ -41,7 +41,7 @@ def find_corpus() -> Path | None:
 
 
 async def run(bundle: Path, count: int, chance: random.Random, corpus: Path | None = None) -> Figures:
-    """Send `count` mutated pictures, every trap, and every file under `corpus`."""
+    """Send `count` mutated photos, every trap, and every file under `corpus`."""
     figures, tally = Figures("hostile images"), _Tally()
     with run_service(bundle, cache_size=0) as service:
         await _send(service, make_traps().values(), tally)
@@ -50,27 +50,27 @@ async def run(bundle: Path, count: int, chance: random.Random, corpus: Path | No
         after = Resources.of(service.process.pid)
     growth = after.megabytes - before.megabytes
     odd = sorted(tally.statuses.keys() - _VERDICTS)
-    figures.values["pictures"] = tally.statuses.total()
+    figures.values["photos"] = tally.statuses.total()
     figures.values["slowest (s)"] = round(tally.slowest, 2)
     figures.values["without an answer"] = tally.unanswered
     figures.count_statuses(tally.statuses)
     figures.check_memory(after.peak_megabytes)
     figures.values["memory, growth (MB)"] = growth
-    figures.require(not odd, f"each picture is captioned or refused for what it is; saw {odd}")
-    figures.require(tally.unanswered == 0, f"each picture is answered within {_HANG_SECONDS:g} seconds")
-    figures.require(tally.slowest < _SLOWEST_SECONDS, f"no picture takes {_SLOWEST_SECONDS:g} seconds")
+    figures.require(not odd, f"each photo is captioned or refused for what it is; saw {odd}")
+    figures.require(tally.unanswered == 0, f"each photo is answered within {_HANG_SECONDS:g} seconds")
+    figures.require(tally.slowest < _SLOWEST_SECONDS, f"no photo takes {_SLOWEST_SECONDS:g} seconds")
     figures.require(growth < _GROWTH_MEGABYTES, "no growth of memory")
     return figures
 
 
-async def _send(service: ServiceProcess, pictures: Iterable[bytes], tally: _Tally) -> None:
-    queue = iter(pictures)
+async def _send(service: ServiceProcess, photos: Iterable[bytes], tally: _Tally) -> None:
+    queue = iter(photos)
 
     async def work(client: httpx.AsyncClient) -> None:
-        for picture in queue:
+        for photo in queue:
             start = time.perf_counter()
             try:
-                response = await client.post("/caption", content=picture, headers={"Content-Type": "image/jpeg"})
+                response = await client.post("/caption", content=photo, headers={"Content-Type": "image/jpeg"})
             except httpx.TransportError:
                 tally.unanswered += 1
             else:

@@ -1,4 +1,4 @@
-"""`python -m photo_set`: writes docs/photos.md, the photo set with the captions of a bundle beside the pictures."""
+"""`python -m photo_set`: writes docs/photos.md, the photo set with the captions of a bundle beside the photos."""
 
 import argparse
 from collections.abc import Sequence

@@ -45,7 +45,7 @@ def _build_parser() -> argparse.ArgumentParser:
     _add_end_to_end(
         commands.add_parser("end-to-end", help="train the encoder too, on an accelerator, as a start for `train`")
     )
-    _add_draw(commands.add_parser("draw", help="draw pictures of what is no photo, with captions, to learn from"))
+    _add_draw(commands.add_parser("draw", help="draw images that are not photos, with captions, as a dataset"))
     _add_evaluate(commands.add_parser("evaluate", help="score a bundle on a split of a dataset"))
     _add_report(commands.add_parser("report", help="write a page about a bundle that a person can look at"))
     _add_renew(commands.add_parser("renew", help="write a bundle's graphs as today's export does, without a training"))

@@ -17,8 +17,7 @@ from ray.data import ActorPoolStrategy, DataContext
 from ray.exceptions import RayError
 
 from batch.errors import BatchError, RunError
-from batch.outcome import OUTCOMES
-from batch.unit import UNIT, Task, UnitActor
+from batch.unit import UNIT, Task, UnitActor, read_outcomes
 from photocaption.errors import CaptionError
 from photocaption.model.cpu import count_cores
 
@@ -55,7 +54,7 @@ def open_ray(address: str | None, *, dashboard: bool) -> Iterator[Cluster]:
 def do_units(task: Task, units: int, actors: int) -> Iterator[dict[str, int]]:
     """Have `actors` do the units, in any order; back come the outcomes of each, counted.
 
-    Raises BatchError and CaptionError as an actor did, and RunError when Ray gave up.
+    Raises BatchError and CaptionError as an actor's start did, and RunError when a unit ended the run or Ray gave up.
     """
     DataContext.get_current().enable_progress_bars = False
     done = ray.data.from_items([{UNIT: unit} for unit in range(units)], override_num_blocks=units).map_batches(
@@ -67,7 +66,7 @@ def do_units(task: Task, units: int, actors: int) -> Iterator[dict[str, int]]:
     )
     try:
         for row in done.iter_rows():
-            yield {outcome: int(row[outcome]) for outcome in OUTCOMES}
+            yield read_outcomes(row)
     except RayError as error:
         raise _find_cause(error) from error
 

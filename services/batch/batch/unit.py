@@ -5,6 +5,7 @@ rows, so that the second time finds the file, or writes it.
 """
 
 from collections import Counter
+from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,16 +18,18 @@ import pyarrow.parquet as pq
 from batch import storage
 from batch.captioning import caption_photos
 from batch.decoders import MAX_BYTES, open_decoders
-from batch.errors import OutputError
+from batch.errors import BatchError, OutputError, RunError
 from batch.outcome import CAPTIONED, OUTCOMES
 from batch.output import Output
 from batch.plan import read_unit
 from batch.reading import Reader
 from batch.row import Row, Source, to_parquet
 from photocaption.captioner import Captioner
+from photocaption.errors import CaptionError
 from photocaption.serving.memory import limit_arenas
 
 UNIT = "unit"
+_ERROR = "error"  # Ray would pass on no error but its text, with all its own around it
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,13 +60,23 @@ class UnitActor:
         self._manifest = pq.ParquetFile(manifest)
 
     def __call__(self, batch: dict[str, npt.NDArray[Any]]) -> dict[str, npt.NDArray[Any]]:
-        """Do the unit of each row of a batch; back come the `OUTCOMES` of its photos, each counted."""
-        tallies = [Counter(kind or CAPTIONED for kind in self._do(int(unit))) for unit in batch[UNIT]]
-        return {outcome: np.array([tally[outcome] for tally in tallies]) for outcome in OUTCOMES}
+        """Do the unit of each row of a batch; back comes what `read_outcomes` reads."""
+        units = [self._try(int(unit)) for unit in batch[UNIT]]
+        counts = {outcome: np.array([tally[outcome] for tally, _ in units]) for outcome in OUTCOMES}
+        return counts | {_ERROR: np.array([error for _, error in units])}
 
     def close(self) -> None:
         """End the processes that decode; nothing can be captioned afterwards."""
         self._resources.close()
+
+    def _try(self, unit: int) -> tuple[Counter[str], str]:
+        """Its photos' outcomes, each counted, and what ended the run with it, if anything did."""
+        try:
+            return Counter(kind or CAPTIONED for kind in self._do(unit)), ""
+        except OSError as error:
+            return Counter(), f"{error.filename or self._task.output.uri}: {error.strerror or error}"
+        except (BatchError, CaptionError) as error:
+            return Counter(), str(error)
 
     def _do(self, unit: int) -> list[str | None]:
         """The error types of its photos."""
@@ -89,3 +102,10 @@ class UnitActor:
         wanted = self._task.source
         if (manifest.name, manifest.version) != (wanted.model, wanted.model_version):
             raise OutputError(f"{self._task.bundle}: is {manifest.name} {manifest.version} on one of the machines")
+
+
+def read_outcomes(row: Mapping[str, Any]) -> dict[str, int]:
+    """The `OUTCOMES` of a unit's photos, each counted. Raises RunError where it could not be done."""
+    if row[_ERROR]:
+        raise RunError(str(row[_ERROR]))
+    return {outcome: int(row[outcome]) for outcome in OUTCOMES}

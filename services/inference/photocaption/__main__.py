@@ -23,7 +23,9 @@ from photocaption.server.server import AddressError, IncompleteError, serve
 from photocaption.serving.logs import configure_logging
 from photocaption.serving.memory import limit_arenas
 from photocaption.serving.rehearsal import rehearse
+from photocaption.serving.service import CaptionService
 from photocaption.serving.settings import Settings, SettingsError, read_settings
+from photocaption.serving.tracing import open_tracing
 
 _FAILED = 1
 _WRONG_SETTINGS = 2
@@ -50,7 +52,14 @@ def main() -> int:
                 workers=settings.workers,
                 decode=decode_pool.decode,
             )
-            serve(settings, load, can_decode=lambda: decode_pool.available, rehearse=partial(rehearse, settings))
+            service = CaptionService(
+                settings,
+                load,
+                open_tracing(os.environ),
+                can_decode=lambda: decode_pool.available,
+                rehearse=partial(rehearse, settings),
+            )
+            serve(service)
     except (CaptionError, AddressError, IncompleteError) as error:
         return _give_up(str(error), _FAILED)
     except Exception as error:  # an operator gets a line to act on; the log at level debug has the rest

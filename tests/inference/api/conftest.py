@@ -11,7 +11,6 @@ from support.gated_captioner import GatedCaptioner
 from support.serving import Serve
 
 from photocaption.api import create_app
-from photocaption.serving.metrics import Metrics
 from photocaption.serving.service import CaptionService
 from photocaption.serving.settings import Settings
 
@@ -34,7 +33,7 @@ def serve(model: GatedCaptioner) -> Serve:
 
     @asynccontextmanager
     async def serve(*, start: bool = True, **settings: Any) -> AsyncIterator[httpx.AsyncClient]:  # noqa: ANN401
-        service = CaptionService(Settings(**settings), Metrics(), lambda: model)
+        service = CaptionService(Settings(**settings), lambda: model)
         transport = httpx.ASGITransport(create_app(service))
         async with service, httpx.AsyncClient(transport=transport, base_url="http://service") as client:
             client.service = service  # type: ignore[attr-defined]  # for tests that look behind the API

@@ -16,7 +16,6 @@ from support.gated_captioner import GatedCaptioner
 from support.photos import photo_bytes
 
 from photocaption.api import create_app
-from photocaption.serving.metrics import Metrics
 from photocaption.serving.service import CaptionService
 from photocaption.serving.settings import Settings
 from photocaption.serving.tracing import Tracing, open_tracing, read_trace_id
@@ -38,7 +37,7 @@ async def client(model: GatedCaptioner, exporter: InMemorySpanExporter) -> Async
     """A client of a service whose spans go to `exporter`."""
     provider = TracerProvider()
     provider.add_span_processor(SimpleSpanProcessor(exporter))
-    service = CaptionService(Settings(), Metrics(), lambda: model, Tracing(provider))
+    service = CaptionService(Settings(), lambda: model, Tracing(provider))
     async with (
         service,
         httpx.AsyncClient(transport=httpx.ASGITransport(create_app(service)), base_url="http://service") as client,

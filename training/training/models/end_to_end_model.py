@@ -53,18 +53,18 @@ class RandomView(keras.layers.Layer):  # type: ignore[misc]  # Keras is untyped
         columns = self._weigh(side, drawn["left"], drawn["width"], softness)
         columns = ops.where(drawn["mirror"] < _EVEN, ops.flip(columns, axis=-1), columns)
         lines = ops.reshape(self._compress(pixels, drawn["quality"]), (-1, side, side * 3))
-        pictures = ops.reshape(ops.matmul(rows, lines), (-1, self._size, side, 3))
-        pictures = ops.clip(ops.matmul(columns[:, None], pictures), 0, 255) / _MIDDLE - 1.0
+        images = ops.reshape(ops.matmul(rows, lines), (-1, self._size, side, 3))
+        images = ops.clip(ops.matmul(columns[:, None], images), 0, 255) / _MIDDLE - 1.0
         contrast = _between(1 - config.light, 1 + config.light, drawn["contrast"])[..., None]
         brightness = _between(-config.light / 2, config.light / 2, drawn["brightness"])[..., None]
-        return ops.clip(pictures * contrast + brightness, -1, 1)
+        return ops.clip(images * contrast + brightness, -1, 1)
 
     def _compress(self, pixels: Tensor, draw: Tensor) -> Tensor:
         """The pixels, compressed as JPEG for draws above one half, with the worst quality for 1."""
-        pictures = ops.cast(pixels, "float32")
+        images = ops.cast(pixels, "float32")
         quality = _between(100.0, self._config.worst_quality, ops.maximum(0.0, draw / _EVEN - 1))
-        degraded = compress(pictures, ops.reshape(quality, (-1,)))
-        return ops.where(draw[..., None] > _EVEN, degraded, pictures)
+        degraded = compress(images, ops.reshape(quality, (-1,)))
+        return ops.where(draw[..., None] > _EVEN, degraded, images)
 
     def _weigh(self, side: int, begin: Tensor, extent: Tensor, softness: Tensor) -> Tensor:
         """How much each of `side` pixels counts in each of the `size` that are made of them: [P, size, side].

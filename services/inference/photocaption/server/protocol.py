@@ -109,6 +109,11 @@ class LimitedProtocol(HttpToolsProtocol):
         """Whose connection it is, as far as that can be told."""
         return name_network(self.client[0]) if self.client else None
 
+    @property
+    def is_new(self) -> bool:
+        """Whether its first request has not arrived yet."""
+        return self.phase is _Phase.CONNECTED
+
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Give the connection a place, if need be that of another."""
         super().connection_made(transport)

@@ -7,12 +7,13 @@ A second signal stops at once. SIGHUP loads the bundle anew beside the one that 
 """
 
 import asyncio
+import contextlib
 import logging
 import os
 import signal
 import socket
 import threading
-from collections.abc import Callable, Coroutine
+from collections.abc import Coroutine
 from types import FrameType
 from typing import Any
 
@@ -20,7 +21,6 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from photocaption.api import create_app
-from photocaption.captioner import Captioner
 from photocaption.server.listener import (
     ACCEPTED_AT_ONCE,
     FewFilesError,
@@ -29,16 +29,15 @@ from photocaption.server.listener import (
     reserve_files,
     restore_backlog,
 )
-from photocaption.server.protocol import ConnectionLimits, LimitedConfig
+from photocaption.server.protocol import ConnectionLimits, LimitedConfig, LimitedProtocol
 from photocaption.serving.logs import log_loop_error
-from photocaption.serving.metrics import Metrics
 from photocaption.serving.service import CaptionService, State
 from photocaption.serving.settings import Settings, variable_name
-from photocaption.serving.tracing import open_tracing
 
 _ANSWERING_SECONDS = 10.0  # beyond the deadline
 _CLOSING_SECONDS = 3
 _ACCEPTING_SECONDS = 0.3
+_POLL_SECONDS = 0.02
 _FORCED_EXIT_SECONDS = 5.0
 _TELLING_SECONDS = 1.0
 
@@ -80,7 +79,8 @@ class Server(uvicorn.Server):
         if not self.force_exit:
             for listener in sockets or ():
                 drop_new_connections(listener)
-            await asyncio.sleep(_ACCEPTING_SECONDS)  # everything that the kernel has taken is accepted and answered
+            await asyncio.sleep(_ACCEPTING_SECONDS)  # everything that the kernel has taken is accepted
+            await self._await_first_requests()
         await super().shutdown(sockets)
         if self.force_exit:  # uvicorn would leave both to the end of the event loop, and log that as an error
             tasks = list(self.server_state.tasks)
@@ -88,6 +88,13 @@ class Server(uvicorn.Server):
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
             await self.lifespan.shutdown()
+
+    async def _await_first_requests(self) -> None:
+        """Until every connection has sent a request, or for a few seconds: who has just connected is about to."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_CLOSING_SECONDS):
+                while any(one.is_new for one in self.server_state.connections if isinstance(one, LimitedProtocol)):
+                    await asyncio.sleep(_POLL_SECONDS)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002
         """Drain on the first signal, stop on the second.
@@ -158,22 +165,9 @@ class Server(uvicorn.Server):
         self.should_exit = True
 
 
-def serve(
-    settings: Settings,
-    load: Callable[[], Captioner],
-    can_decode: Callable[[], bool] = lambda: True,
-    rehearse: Callable[[], None] = lambda: None,
-) -> None:
-    """Serve what `load` gives until a signal comes; `can_decode`: whether photos can be decoded now.
-
-    `rehearse` raises what speaks against loading anew while it serves.
-
-    Raises `AddressError`, `IncompleteError`, and what `load` raises.
-    """
-    service = CaptionService(
-        settings, Metrics(), load, open_tracing(os.environ), can_decode=can_decode, rehearse=rehearse
-    )
-    with _open_socket(settings) as listener:
+def serve(service: CaptionService) -> None:
+    """Run the service until a signal comes. Raises `AddressError`, `IncompleteError`, and why it failed to start."""
+    with _open_socket(service.settings) as listener:
         host, port = listener.getsockname()[:2]
         _log.info("listening", extra={"host": host, "port": port})
         server = Server(create_app(service), service)

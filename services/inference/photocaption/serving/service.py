@@ -68,13 +68,12 @@ class CaptionService:
     """Takes photos while it is ready.
 
     `load` gives the captioner; it runs in a thread and may take its time. `can_decode`: whether photos can be decoded
-    now. `rehearse` raises what speaks against loading anew. Open it with `async with`.
+    now. `rehearse` raises what is wrong with the captioner that a reload would load. Open it with `async with`.
     """
 
     def __init__(
         self,
         settings: Settings,
-        metrics: Metrics,
         load: Callable[[], Captioner],
         tracing: Tracing | None = None,
         *,
@@ -82,7 +81,7 @@ class CaptionService:
         rehearse: Callable[[], None] = lambda: None,
     ) -> None:
         self.settings = settings
-        self.metrics = metrics
+        self.metrics = Metrics()
         self.tracing = tracing or Tracing()
         self.state = State.STARTING
         self.failure: Exception | None = None
@@ -97,10 +96,10 @@ class CaptionService:
             batch_size=settings.batch_size,
             workers=settings.workers,
             decode_threads=settings.decode_threads,
-            on_batch=metrics.batch_size.observe,
+            on_batch=self.metrics.batch_size.observe,
         )
-        metrics.queue_depth.set_function(lambda: self._scheduler.depth)
-        metrics.ready.set_function(lambda: self._find_obstacle() is None)
+        self.metrics.queue_depth.set_function(lambda: self._scheduler.depth)
+        self.metrics.ready.set_function(lambda: self._find_obstacle() is None)
 
     async def __aenter__(self) -> Self:
         await self._scheduler.__aenter__()
