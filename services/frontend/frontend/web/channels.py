@@ -43,7 +43,7 @@ class RefusalTask(ErrorTask):
 
 
 class RequestParser(HTTPRequestParser):
-    """Reads requests, and refuses addresses that Python's library raises ValueError for, as it does for half an IPv6."""
+    """Reads requests, and refuses addresses that Python's library raises ValueError for, half an IPv6 for one."""
 
     def parse_header(self, header_plus: bytes) -> None:
         """Read the head. Raises as waitress does."""
