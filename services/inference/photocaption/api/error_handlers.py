@@ -51,8 +51,8 @@ async def _answer_framework(request: Request, error: Exception) -> Response:
 
 async def _answer_validation(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
-    details = problems.join_faults([_explain_fault(each) for each in error.errors()])
-    return await _answer(request, ProblemError(problems.INVALID_PARAMETER, f"{details}."))
+    faults = [_name_parameter(fault) for fault in error.errors()]
+    return await _answer(request, ProblemError(problems.INVALID_PARAMETER, f"{problems.describe_faults(faults)}."))
 
 
 async def _answer_nobody(_request: Request, error: Exception) -> Response:
@@ -72,8 +72,9 @@ def _translate(request: Request, error: HTTPException) -> ProblemError:
             return ProblemError(problems.INTERNAL, problems.INTERNAL.example)
 
 
-def _explain_fault(fault: Mapping[str, Any]) -> str:
-    name = ".".join(str(part) for part in fault["loc"][1:])
+def _name_parameter(fault: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The fault without the word `query` in its place."""
+    message = fault["msg"]
     if fault["type"] == "extra_forbidden":  # in a query: JSON may hold more than is read
-        return f"{name}: there is no such parameter; there are {', '.join(CaptionQuery.model_fields)}"
-    return f"{name}: {problems.lower_first(fault['msg'])}"
+        message = f"there is no such parameter; there are {', '.join(CaptionQuery.model_fields)}"
+    return {"loc": fault["loc"][1:], "msg": message}

@@ -107,6 +107,5 @@ def _inline(schema: Any, definitions: dict[str, Any]) -> Any:  # noqa: ANN401
 
 
 def _explain(error: ValidationError) -> str:
-    found = error.errors(include_url=False, include_input=False, include_context=False)
-    details = [".".join(map(str, each["loc"])) + f": {problems.lower_first(each['msg'])}" for each in found]
-    return "The JSON body cannot be used: " + problems.join_faults(details).removeprefix(": ") + "."
+    faults = error.errors(include_url=False, include_input=False, include_context=False)
+    return f"The JSON body cannot be used: {problems.describe_faults(faults)}."

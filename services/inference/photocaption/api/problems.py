@@ -132,6 +132,8 @@ KINDS = (
     DEADLINE_EXCEEDED,
 )  # fmt: skip
 
+# What can be wrong with a request that only reads.
+OF_READING = (UNAUTHORIZED, RATE_LIMITED, INTERNAL, NOT_READY)
 # What can be wrong with any JSON body, and on the way of a photo to its caption where another protocol asks.
 OF_JSON = (MALFORMED, UNAUTHORIZED, TIMED_OUT, TOO_LARGE, UNSUPPORTED_TYPE, INTERNAL)
 OF_CAPTION = (UNDECODABLE, IMAGE_TOO_LARGE, UNSURE, QUEUE_FULL, RATE_LIMITED, NOT_READY, DEADLINE_EXCEEDED)
@@ -236,7 +238,8 @@ def lower_first(text: str) -> str:
     return text[:1].lower() + text[1:]
 
 
-def join_faults(faults: Sequence[str]) -> str:
-    """The first few of what is wrong with a request, and how many more there are: a short one may have thousands."""
+def describe_faults(faults: Sequence[Mapping[str, Any]]) -> str:
+    """The first few of pydantic's faults, and how many more there are: a short request may have thousands."""
+    shown = [f"{'.'.join(map(str, fault['loc']))}: {lower_first(fault['msg'])}" for fault in faults[:_SHOWN_FAULTS]]
     more = len(faults) - _SHOWN_FAULTS
-    return "; ".join([*faults[:_SHOWN_FAULTS], *([f"and {more} more"] if more > 0 else [])])
+    return "; ".join([*shown, *([f"and {more} more"] if more > 0 else [])]).removeprefix(": ")

@@ -40,13 +40,10 @@ def recognise(data: bytes) -> str | None:
     return "HEIC" if major in _HEIC | _EITHER else None
 
 
-def read_heic(data: bytes) -> StrippedFile:
-    """The file with its metadata hidden. Raises UnsupportedImageError; ValueError for boxes without end."""
-    return hide_metadata(data, "HEIC", b"hvc1")
-
-
 def hide_metadata(data: bytes, format_name: str, coding: bytes) -> StrippedFile:
-    """The file without what its pixels, in a coding, do not need. Raises as `read_heic`."""
+    """The file with its metadata hidden. Raises UnsupportedImageError where the pixels have another coding; ValueError
+    for boxes without end.
+    """
     stripped = bytearray(data)
     if data[8:12] in _YOUNGER:
         stripped[8:12] = b"mif1"

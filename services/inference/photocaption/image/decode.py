@@ -13,6 +13,7 @@ import io
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 
 # Importing a plugin registers it: Pillow would otherwise load all that it has at the first WebP or TIFF.
 from PIL import (
@@ -36,7 +37,6 @@ from photocaption.errors import (
 )
 from photocaption.image import boxes
 from photocaption.image.avif import read_avif
-from photocaption.image.boxes import read_heic
 from photocaption.image.colour import BACKGROUND, to_colour, to_grey, to_rgb
 from photocaption.image.exif import ORIENTATION
 from photocaption.image.gif import read_gif
@@ -73,7 +73,9 @@ _FORMATS = {
     "JPEG": _Format(read_jpeg),
     "PNG": _Format(read_png),
     "WebP": _Format(read_webp, weight=2.0),
-    "HEIC": _Format(read_heic, weight=0.5, seconds=3.0, brief_bytes=3 * 2**19),
+    "HEIC": _Format(
+        partial(boxes.hide_metadata, format_name="HEIC", coding=b"hvc1"), weight=0.5, seconds=3.0, brief_bytes=3 * 2**19
+    ),
     "AVIF": _Format(read_avif, seconds=3.0, brief_bytes=3 * 2**19),  # noise of 4 megapixels in 7 MB takes 0.4 s
     "GIF": _Format(read_gif),
     "BMP": _Format(StrippedFile),

@@ -106,9 +106,7 @@ def translate(problem: Problem) -> Json:
     return {"error": problem.detail}
 
 
-_READ = document_translated(
-    translate, problems.UNAUTHORIZED, problems.RATE_LIMITED, problems.INTERNAL, problems.NOT_READY
-)
+_READ = document_translated(translate, *problems.OF_READING)
 
 
 @router.get("/api/version", summary="Version", responses=_READ)

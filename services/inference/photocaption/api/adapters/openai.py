@@ -121,9 +121,7 @@ def translate(problem: Problem) -> Json:
 @router.get(
     "/v1/models",
     summary="The model",
-    responses=document_translated(
-        translate, problems.UNAUTHORIZED, problems.RATE_LIMITED, problems.INTERNAL, problems.NOT_READY
-    ),
+    responses=document_translated(translate, *problems.OF_READING),
 )
 async def models(service: Service) -> dict[str, Any]:
     """A list of the one model that serves."""

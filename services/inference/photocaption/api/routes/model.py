@@ -14,7 +14,7 @@ router = APIRouter(tags=["model"], dependencies=[Depends(require_access)])
 @router.get(
     "/model",
     summary="The model and the limits",
-    responses=document_problems(problems.UNAUTHORIZED, problems.RATE_LIMITED, problems.INTERNAL, problems.NOT_READY),
+    responses=document_problems(*problems.OF_READING),
 )
 async def model(service: Service) -> ModelResponse:
     """The public part of the manifest (name, version, input size, vocabulary, scores), the card and the limits."""
