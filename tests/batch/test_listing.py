@@ -6,6 +6,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from support.deep_folder import make_deep
 
 from batch import storage
 from batch.errors import InputError
@@ -83,6 +84,13 @@ def test_links_to_folders_pipes_and_links_to_nowhere_are_no_photos(tmp_path: Pat
     os.mkfifo(tmp_path / "pipe.jpg")
 
     assert _names(_list(tmp_path)) == ["a.jpg", "linked.jpg"]
+
+
+def test_folders_may_be_a_thousand_deep(tmp_path: Path) -> None:
+    with make_deep(tmp_path) as deepest:
+        (deepest / "b.png").write_bytes(b"photo")
+
+        assert [photo.uri for photo in list_photos([str(tmp_path)], Columns(None, None))] == [f"{deepest}/b.png"]
 
 
 def test_a_name_that_is_not_utf_8_is_listed_written_down_and_read(tmp_path: Path) -> None:

@@ -114,6 +114,14 @@ def test_a_body_far_over_the_limit_is_refused_before_it_is_sent(inference: FakeI
     assert b"Cache-Control: no-store" in answer
 
 
+@pytest.mark.parametrize("address", ["http://[::1/", "//[", "http://[x]/", "\xff", "/%zz"])
+def test_an_address_that_is_none_gets_an_answer(inference: FakeInference, address: str) -> None:
+    with serve(inference) as url, socket.create_connection(address_of(url), timeout=20) as client:
+        client.sendall(f"GET {address} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode("latin-1"))
+
+        assert client.recv(2**16)[:12] in (b"HTTP/1.1 400", b"HTTP/1.1 404")
+
+
 def test_a_body_in_chunks_is_limited_too(inference: FakeInference) -> None:
     chunks = (b"x" * 1000 for _ in range(30))
     with run_frontend(inference.url, max_photo_bytes=20_000) as frontend:

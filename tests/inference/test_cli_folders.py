@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 from PIL import Image
 from support.command import run_caption
+from support.deep_folder import make_deep
+from support.photos import photo_bytes
 
 from photocaption.cli.folders import PHOTO_SUFFIXES, Choice, list_photos
 from photocaption.image.decode import FORMATS
@@ -118,6 +120,19 @@ def test_a_folder_that_cannot_be_read_is_a_failure(
     assert f"caption: {folder}/more: Permission denied" in result.stderr.splitlines()
     assert result.stdout.splitlines()[1] == f"{folder}/more,,,,Permission denied,"
     assert len(result.stdout.splitlines()) == 5
+
+
+def test_folders_may_be_a_thousand_deep(tmp_path: Path, tiny_bundle: Path) -> None:
+    (tmp_path / "a.png").write_bytes(photo_bytes("red"))
+    with make_deep(tmp_path) as deepest:
+        (deepest / "b.png").write_bytes(photo_bytes("blue"))
+        (deepest / "page.html").write_text('<img src="b.png">')
+
+        photos = run_caption(tmp_path, bundle=tiny_bundle)
+        pages = run_caption("html", tmp_path, "--dry-run", bundle=tiny_bundle)
+
+        assert photos.stdout.splitlines() == [f"{tmp_path}/a.png: A red square.", f"{deepest}/b.png: A blue square."]
+        assert "A blue square." in pages.stdout
 
 
 def test_every_suffix_of_the_formats_that_are_read_is_known() -> None:

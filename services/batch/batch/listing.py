@@ -73,13 +73,21 @@ def _translate_part(part: str) -> str:
 
 
 def _walk_here(folder: str) -> Iterator[File]:
-    with os.scandir(folder) as found:
-        entries = sorted(found, key=lambda entry: entry.name)
-    for entry in entries:
-        if entry.is_dir(follow_symlinks=False):
-            yield from _walk_here(entry.path)
+    """In order; folders may be deeper than functions can be called in each other."""
+    begun = [_list_entries(folder)]
+    while begun:
+        entry = next(begun[-1], None)
+        if entry is None:
+            begun.pop()
+        elif entry.is_dir(follow_symlinks=False):
+            begun.append(_list_entries(entry.path))
         elif stat.S_ISREG((status := _stat(entry)).st_mode):
             yield File(to_uri(entry.path), status.st_size, status.st_mtime_ns)
+
+
+def _list_entries(folder: str) -> "Iterator[os.DirEntry[str]]":
+    with os.scandir(folder) as found:
+        return iter(sorted(found, key=lambda entry: entry.name))
 
 
 def _stat(entry: "os.DirEntry[str]") -> os.stat_result:

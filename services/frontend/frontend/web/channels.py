@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from waitress.channel import HTTPChannel
+from waitress.parser import HTTPRequestParser, ParsingError
 from waitress.receiver import ChunkedReceiver
 from waitress.task import ErrorTask
 
@@ -41,10 +42,22 @@ class RefusalTask(ErrorTask):
         super().execute()
 
 
+class RequestParser(HTTPRequestParser):
+    """Reads requests, and refuses addresses that Python's library raises ValueError for, half an IPv6 for one."""
+
+    def parse_header(self, header_plus: bytes) -> None:
+        """Read the head. Raises as waitress does."""
+        try:
+            super().parse_header(header_plus)
+        except ValueError as error:
+            raise ParsingError("Bad URI") from error
+
+
 class TimedChannel(HTTPChannel):
     """A connection that takes one request at a time, and knows for how long it has been in its state."""
 
     error_task_class = RefusalTask
+    parser_class = RequestParser
     state = State.IDLE
     since = 0.0
     _active = 0.0

@@ -4,8 +4,9 @@ import errno
 import os
 import stat
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 
 from photocaption.cli.outcome import Outcome, Status
@@ -75,10 +76,21 @@ def _walk(root: Path, choice: Choice, listing: Listing) -> None:
         reason = error.strerror or str(error)
         listing.failures.append(Outcome(str(error.filename), Status.FAILED, reason=reason))
 
-    for folder, folders, files in os.walk(root, onerror=fail):
+    for folder, folders, files in walk(root, fail):
         folders[:] = sorted(_choose_folders(Path(folder), folders, root, choice, listing))
         for file in sorted(files):
             _sort_in(Path(folder, file), root, choice, listing)
+
+
+def walk(root: Path, fail: Callable[[OSError], None]) -> Iterator[tuple[str, list[str], list[str]]]:
+    """As `os.walk`, which Python 3.11 cannot do where folders are a thousand deep."""
+    waiting = [str(root)]
+    while waiting:
+        folder = waiting.pop()
+        for _, folders, files in islice(os.walk(folder, onerror=fail), 1):
+            yield folder, folders, files
+            below = [os.path.join(folder, name) for name in reversed(folders)]  # noqa: PTH118  # `/` would drop a `./`
+            waiting += [path for path in below if not os.path.islink(path)]  # noqa: PTH114
 
 
 def _choose_folders(

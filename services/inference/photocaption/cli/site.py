@@ -1,7 +1,6 @@
 """`caption html SITE`: gives the images of a site's pages an `alt` where it is missing."""
 
 import argparse
-import os
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
@@ -10,6 +9,7 @@ from pathlib import Path
 from photocaption.caption import Caption, CaptionOptions
 from photocaption.cli.batch import Model, Task, map_in_order
 from photocaption.cli.destination import Destination
+from photocaption.cli.folders import walk
 from photocaption.cli.messages import complain, show_name
 from photocaption.cli.outcome import Outcome, Status, Tally
 from photocaption.cli.pages import Page, shorten
@@ -61,7 +61,7 @@ def _judge(outcome: Outcome) -> Outcome:
 
 def _read_pages(site: Path, tally: Tally) -> Iterator[Page]:
     """Those with gaps. A page or folder that cannot be read is a failure."""
-    for folder, folders, files in os.walk(site, onerror=lambda error: _fail(error, tally)):
+    for folder, folders, files in walk(site, lambda error: _fail(error, tally)):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         for name in sorted(files):
             if Path(name).suffix.lower() in _SUFFIXES:
