@@ -287,6 +287,17 @@ def test_the_likeliest_successors_are_enough(
     np.testing.assert_array_equal(picked[-1][0].attention, all_known[-1][0].attention)
 
 
+@given(seed=seeds, width=st.integers(1, 4), results=st.integers(2, 8), lookahead=st.none() | st.integers(0, 2))
+def test_more_results_do_not_change_the_best(seed: int, width: int, results: int, lookahead: int | None) -> None:
+    options = replace(OPTIONS, beam_width=width, length_penalty=1.5, max_length=8, lookahead=lookahead)
+    features = make_features(3, seed)
+
+    alone = search(ToyDecoder(seed), features, options, TOKENS)
+    among = search(ToyDecoder(seed), features, replace(options, results=results), TOKENS)
+
+    assert [pool[0] for pool in alone] == [pool[0] for pool in among]
+
+
 class BrokenDecoder(ToyDecoder):
     """Gives every token the same log-probability."""
 

@@ -118,12 +118,19 @@ class _Beam:
 
 @dataclass(slots=True)
 class _PhotoSearch:
-    """A photo's live hypotheses, best first, none once it is done; and its pool. It begins with one hypothesis, as all
-    sentences begin alike.
+    """A photo's live hypotheses, best first, none once it is done; its pool; and the `winner`, the best of the pool
+    when no live one could beat it any more. It begins with one hypothesis, as all sentences begin alike.
     """
 
     beams: list[_Beam] = field(default_factory=lambda: [_Beam()])
     pool: list[Hypothesis] = field(default_factory=list)
+    winner: Hypothesis | None = None
+
+    def rank(self) -> list[Hypothesis]:
+        """The pool, best first. The winner stays the first though a search for more results, whose lookahead is
+        limited, finds a better one later: more results must not change the sentence.
+        """
+        return sorted(self.pool, key=lambda one: (one is not self.winner, -one.score))
 
 
 def search(decoder: Decoder, features: Floats, options: SearchOptions, tokens: SpecialTokens) -> list[list[Hypothesis]]:
@@ -149,7 +156,7 @@ def search(decoder: Decoder, features: Floats, options: SearchOptions, tokens: S
         else:
             rows, context = [rows[row] for row in kept], {name: tensor[kept] for name, tensor in context.items()}
         state = {name: tensor[np.array(kept)[:, None], parents[kept]] for name, tensor in step.state.items()}
-    best_first = [sorted(photo.pool, key=lambda one: -one.score)[: options.results] for photo in photos]
+    best_first = [photo.rank()[: options.results] for photo in photos]
     return _weigh_evidence(best_first, start.context.get(WORDS_CONTEXT))
 
 
@@ -238,7 +245,9 @@ def _advance(
         _collect_finished(photo, best, options, tokens)
         live = [one for one in best if one.token != tokens.end][: options.beam_width]
         photo.beams = [_extend(photo.beams[one.place], one, looked) for one in live]
-        if _is_done(photo, options):
+        if not photo.winner and _is_done(photo, options, 1):
+            photo.winner = max(photo.pool, key=lambda one: one.score)
+        if _is_done(photo, options, options.results):
             photo.beams = []
         places.append([one.place for one in live[: len(photo.beams)]])
     width = max(map(len, places))
@@ -317,8 +326,8 @@ def _extend(beam: _Beam, successor: _Successor, looked: Floats | None) -> _Beam:
     )
 
 
-def _is_done(photo: _PhotoSearch, options: SearchOptions) -> bool:
-    """Whether the best live hypothesis of a photo can no longer get among the sentences asked for.
+def _is_done(photo: _PhotoSearch, options: SearchOptions, results: int) -> bool:
+    """Whether the best live hypothesis of a photo can no longer get among its best `results` sentences.
 
     Further tokens only lower its sum, but a longer sentence is divided by more. At best it goes on for as long as the
     lookahead grants, at no cost, and then ends. Asking for more than `beam_width` results does not prolong the search.
@@ -327,7 +336,7 @@ def _is_done(photo: _PhotoSearch, options: SearchOptions) -> bool:
         return True
     if options.beam_width == 1:
         return bool(photo.pool)
-    wanted = min(options.results, options.beam_width)
+    wanted = min(results, options.beam_width)
     if len(photo.pool) < wanted:
         return False
     best, longest = photo.beams[0], options.max_length
