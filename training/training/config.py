@@ -109,22 +109,22 @@ class TagsConfig(Section):
 
 
 class AugmentationConfig(Section):
-    """Copies of each training photo as the web wears them, from which a batch picks one or the photo itself."""
+    """Augmented copies of each training photo, from which a batch picks one or the photo itself."""
 
     copies: int = Field(1, ge=0)
     """Of each photo; each costs a pass of the trunk, once, and 100 kB of the cache."""
 
     mirror: bool = True
-    """One copy in two is a mirror image, unless a caption of the photo speaks of left or right."""
+    """Half of the copies are mirrored, unless a caption mentions left or right."""
 
     smallest_side: float = Field(0.85, gt=0, le=1)
     """The least share of the photo's width and of its height that a copy shows."""
 
     smallest_scale: float = Field(0.6, gt=0, le=1)
-    """The least share of its width and height in pixels that a copy is made smaller to."""
+    """The smallest factor by which a copy's width and height are scaled."""
 
     worst_quality: int = Field(40, ge=1, le=95)
-    """The least quality of the JPEG in which a copy was kept."""
+    """The lowest JPEG quality with which a copy is compressed."""
 
 
 class ScheduleConfig(Section):
@@ -183,26 +183,26 @@ class FittingConfig(ScheduleConfig):
 
 
 class EndToEndConfig(Section):
-    """How the whole encoder learns together with the decoder, from pixels, on an accelerator, before anything else."""
+    """End-to-end training of encoder and decoder, from pixels, on an accelerator."""
 
     first_block: int = Field(5, ge=2, le=14)
-    """The first of Xception's 14 blocks that learns; edges and textures before it stay as ImageNet left them."""
+    """The first of Xception's 14 blocks that is trained; the blocks before it keep ImageNet's weights."""
 
     precision: Literal["float32", "mixed_bfloat16"] = "mixed_bfloat16"
     """Of the encoder's arithmetic; its weights are float32 either way."""
 
     teachers: int = Field(3, ge=1)
-    """Models that are taught; the one with the best captions of dev goes on."""
+    """Models that are trained by teacher forcing; the one with the best dev score goes on."""
 
     encoder_rates: tuple[float, ...] = Field((1e-4, 1.5e-4, 2e-4), min_length=1)
     """Peak learning rates of the encoder, one teacher each, over again where there are more teachers."""
 
     epochs: int = Field(16, ge=1)
     learning_rate: float = Field(1e-3, gt=0)
-    """Peak of the decoder's one-cycle schedule; the encoder follows it at its own height."""
+    """Peak of the decoder's one-cycle schedule; the encoder's is scaled to its own rate."""
 
     encoder_warmup_epochs: float = Field(3.0, ge=0)
-    """Until then the encoder gathers speed: a decoder that knows nothing has nothing to tell it."""
+    """Warm-up of the encoder's learning rate: an untrained decoder has no useful gradients."""
 
     critical_epochs: int = Field(8, ge=1)
     """Of self-critical training at the end, with the settings of `self_critical` but for these."""
@@ -215,24 +215,24 @@ class EndToEndConfig(Section):
     """Peak learning rate of the encoder meanwhile."""
 
     tags: float = Field(0.03, ge=0)
-    """Weight of the tagger's loss, a sum over tags in nats, where the start has one. The tagger stands still: the
-    encoder learns to show it more.
+    """Weight of the loss of the start's tagger, a sum over tags in nats. The tagger is frozen: only the encoder learns
+    from it.
     """
 
     classes: float = Field(0.3, ge=0)
-    """Weight of what keeps the start's classes as likely as they were (Li and Hoiem 2016), in nats: captions speak of
-    few of them.
+    """Weight of the loss that keeps the probabilities of the start's classes (Li and Hoiem 2016), in nats: captions
+    mention few of them.
     """
 
     steadiness: float = Field(3.0, ge=0)
-    """Weight of how far features move when the same part of a photo is worn otherwise, in parts of how far photos are
-    apart; 0 saves a third of the encoder's work.
+    """Weight of the squared distance between features of two degradations of the same part of a photo, relative to that
+    between photos; 0 saves a third of the encoder's work.
     """
 
     encoder_share: float = Field(0.5, gt=0, le=1)
     decoder_share: float = Field(0.7, gt=0, le=1)
-    """How far to go, at the end, from what a start knew to what was learnt (Wortsman et al. 2022): all the way, photos
-    of other kinds than those that were learnt from are seen less well. Without a start they are 1.
+    """Interpolation from the start's weights (0) to the trained ones (1; Wortsman et al. 2022): with 1, photos of other
+    kinds than the training photos are described less well. Without a start they are 1.
     """
 
     photos_per_batch: int = Field(64, ge=1)
@@ -256,7 +256,7 @@ class EndToEndConfig(Section):
 
 
 class RewardConfig(Section):
-    """What self-critical training rewards beside CIDEr-D."""
+    """What self-critical training rewards besides CIDEr-D."""
 
     bleu: float = Field(0.5, ge=0)
     """Weight of smoothed BLEU-4; CIDEr alone is fond of broken endings."""
