@@ -149,6 +149,8 @@ def test_a_file_that_is_made_anew_stays_whole_until_the_new_one_is(
         ("csv", "By a person", "its columns are not"),
         ("jsonl", '{"id": 1}\n', "line 1 is none of ours"),
         ("jsonl", "By a person", "line 1 is none of ours"),
+        ("jsonl", "[" * 100_000, "line 1 is none of ours"),
+        ("csv", "x" * 200_000, "its columns are not"),
     ],
 )
 def test_a_file_of_others_is_not_touched_unasked(

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -140,6 +141,27 @@ def test_a_text_is_escaped_and_not_longer_than_screen_readers_read(site: Path) -
     assert filled.startswith('<img alt="&quot;a&quot; &amp; &lt;b&gt; word ')
     assert filled.endswith('word…" src=a.png>')
     assert len(shorten("word " * 40)) <= MAX_CHARACTERS
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("", "<![CDATA[" * 100_000),
+        ("", "<?" * 150_000),
+        ("", "<a" + " a=" * 100_000 + "</" * 100_000),
+        ("<!" + "[" * 100_000 + ">", ""),
+        ("<![if !IE]>", "<![endif]>"),
+    ],
+    ids=["sections", "instructions", "tags", "brackets", "condition"],
+)
+def test_what_is_never_closed_takes_no_time_and_hides_no_image(site: Path, before: str, after: str) -> None:
+    (site / "odd.html").write_text(before + '<img src="a.jpg">' + after)
+    begun = time.process_time()
+
+    (gap,) = Page(site, site / "odd.html").gaps
+
+    assert gap.source == "a.jpg"
+    assert time.process_time() - begun < 1
 
 
 def test_what_is_no_folder_is_refused(tmp_path: Path, tiny_bundle: Path) -> None:

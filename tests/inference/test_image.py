@@ -35,6 +35,7 @@ from support.odd_files import (
     webp_ending_with,
 )
 from support.photos import encode_photo, make_photo
+from support.profiles import profile_in_steps
 
 from photocaption.errors import (
     ImageError,
@@ -43,6 +44,7 @@ from photocaption.errors import (
     UndecodableImageError,
     UnsupportedImageError,
 )
+from photocaption.image.colour import to_rgb
 from photocaption.image.decode import ImageLimits, decode
 from photocaption.image.preprocessing import prepare
 from photocaption.model.manifest import ImageSpec
@@ -437,8 +439,9 @@ class TestLimits:
             png_beginning_with(*[png_chunk(b"eXIf", tiff_flooded(6_000))] * 400),
             webp_ending_with(*[(b"EXIF", tiff_flooded(6_000))] * 400),
             jpeg_flooded(450, jpeg_segment(0xE1, b"Exif\0\0" + bytes(65_000))),
+            jpeg_flooded(1, jpeg_segment(0xE2, b"ICC_PROFILE\0\1\1" + profile_in_steps(8_000))),
         ],
-        ids=["profiles", "PNG tags", "WebP tags", "JPEG tags"],
+        ids=["profiles", "PNG tags", "WebP tags", "JPEG tags", "steps of a profile"],
     )
     def test_what_a_file_says_again_and_again_is_read_once(self, data: bytes) -> None:
         begun = time.process_time()
@@ -446,6 +449,12 @@ class TestLimits:
         assert decode(data)[1].width == 8
 
         assert time.process_time() - begun < 0.5
+
+    def test_a_profile_of_a_few_steps_is_used(self) -> None:
+        red = Image.new("RGB", (8, 8), (200, 30, 30))
+
+        assert to_rgb(red, profile_in_steps(3)).getpixel((0, 0)) == (0, 255, 12)
+        assert to_rgb(red, profile_in_steps(100)).getpixel((0, 0)) == (200, 30, 30)
 
     def test_what_a_file_says_twice_counts_as_it_says_it_first(self) -> None:
         twice = [exif_of(6), exif_of(1)]

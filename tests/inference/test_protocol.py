@@ -190,6 +190,18 @@ def test_a_body_that_is_too_large_is_answered_although_it_is_still_being_sent(se
         assert time.monotonic() - start < 5
 
 
+def test_a_refused_body_is_not_kept_with_its_connection(service: ServiceProcess) -> None:
+    body = bytes(250_000)
+    refused = request_head(len(body), content_type="text/plain") + body
+    with ExitStack() as stack:
+        connections = [stack.enter_context(RawConnection(service.port)) for _ in range(80)]
+        before = service.megabytes()
+        statuses = [connection.send(refused).answer()[0].status for connection in connections]
+
+        assert set(statuses) == {415}
+        assert service.megabytes() - before < 8
+
+
 @pytest.mark.parametrize("keep", [b"keep-alive", b"close"])
 def test_an_answer_that_came_before_the_body_is_not_lost_when_the_body_comes(
     service: ServiceProcess, keep: bytes

@@ -65,8 +65,11 @@ class _Reader(HTMLParser):
         self._site = site
         self._base = base
         self._lines = [0, *(number + 1 for number, letter in enumerate(text) if letter == "\n")]
-        self.feed(text)
-        self.close()
+        self.feed(text)  # and no `close`, which would look for tags in what is never closed, again and again
+
+    def parse_marked_section(self, i: int, report: int = 1) -> int:  # noqa: ARG002
+        """Pass over `<![…>` as browsers do; the base class raises AssertionError for most of what may be in it."""
+        return self.parse_bogus_comment(i)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         values = {name: value or "" for name, value in reversed(attrs)}  # of two with one name, the first counts

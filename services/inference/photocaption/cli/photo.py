@@ -30,11 +30,10 @@ class Photo:
     def data(self) -> bytes:
         """Its bytes. Raises OSError, also where there are too many to hold."""
         with nullcontext(sys.stdin.buffer) if self.name == STDIN else self.path.open("rb") as stream:
-            pieces = islice(iter(partial(stream.read, _PIECE), b""), MAX_BYTES // _PIECE + 1)
-            data = b"".join(pieces)
-        if len(data) > MAX_BYTES:
+            pieces = list(islice(iter(partial(stream.read, _PIECE), b""), MAX_BYTES // _PIECE + 1))
+        if sum(map(len, pieces)) > MAX_BYTES:
             raise OSError(errno.EFBIG, os.strerror(errno.EFBIG), self.name)
-        return data
+        return b"".join(pieces)
 
     @cached_property
     def sha256(self) -> str:

@@ -138,7 +138,7 @@ def _read_json_lines(data: bytes, path: Path) -> tuple[dict[str, Row], int]:
             name = str(values["file"])
             error = str(values.get("error", ""))
             sha256 = str(values["sha256"] or "" if error else values["image"]["sha256"])
-        except (ValueError, KeyError, TypeError, AttributeError):
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
             if line.startswith(_BEGIN[: len(line)]) and not line.endswith(b"\n"):
                 break  # what a run that was killed had begun
             msg = f"{path}: line {number} is none of ours; --existing replace makes the file anew"
@@ -160,6 +160,7 @@ def _read_csv(data: bytes, path: Path, alternatives: int) -> tuple[dict[str, Row
     columns = name_columns(alternatives)
     if ",".join(columns).encode().startswith(data):
         return {}, 0
+    csv.field_size_limit(sys.maxsize)  # a file that is not ours may have larger ones
     reader = csv.reader(read_lines())
     if next(reader) != columns:
         msg = f"{path}: its columns are not {','.join(columns)}; --existing replace makes the file anew"

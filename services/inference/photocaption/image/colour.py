@@ -5,6 +5,7 @@ profile that cannot be used is ignored.
 """
 
 import io
+import re
 
 from PIL import Image, ImageChops
 
@@ -12,6 +13,8 @@ BACKGROUND = (255, 255, 255)
 
 _SPACES = {"RGB": b"RGB ", "RGBA": b"RGB ", "CMYK": b"CMYK"}
 _DESCRIPTION_WITHIN = 4096
+_STEPS = re.compile(b"mpet").finditer
+_MOST_STEPS = 64
 
 
 def to_rgb(image: Image.Image, profile: bytes = b"") -> Image.Image:
@@ -21,7 +24,7 @@ def to_rgb(image: Image.Image, profile: bytes = b"") -> Image.Image:
     image = _widen(image)
     if image.mode in {"I", "F"}:
         image = _stretch(image)
-    if profile and _SPACES.get(image.mode) == profile[16:20] and not _is_srgb(profile):
+    if profile and _SPACES.get(image.mode) == profile[16:20] and not (_is_srgb(profile) or _takes_long(profile)):
         image = _convert(image, profile)
     if image.has_transparency_data:
         return _flatten(image)
@@ -52,6 +55,11 @@ def to_grey(image: Image.Image, *, inverted: bool, unsigned: bool) -> Image.Imag
 def _is_srgb(profile: bytes) -> bool:
     """Whether a profile says so in its description, in one of the two encodings that there are."""
     return any(name in profile[:_DESCRIPTION_WITHIN] for name in (b"sRGB", "sRGB".encode("utf-16-be")))
+
+
+def _takes_long(profile: bytes) -> bool:
+    """Whether a profile has a colour go through more steps than any that is meant to be used: ICC.1:2010, 10.14."""
+    return any(int.from_bytes(profile[found.end() + 8 : found.end() + 12]) > _MOST_STEPS for found in _STEPS(profile))
 
 
 def _convert(image: Image.Image, profile: bytes) -> Image.Image:

@@ -71,7 +71,7 @@ class Settings(BaseSettings):
 
     max_body_bytes: Count = Field(32 * 2**20, description="Largest request body; larger ones are answered 413.")
     max_buffered_bytes: Count = Field(
-        128 * 2**20, description="Most bytes of uploads held in memory at once; beyond it requests are answered 429."
+        96 * 2**20, description="Most bytes of uploads held in memory at once; beyond it requests are answered 429."
     )
     max_pixels: Count = Field(50_000_000, description="Most pixels of a photo; larger ones are answered 422.")
     max_held_pixels: Count = Field(
