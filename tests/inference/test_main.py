@@ -30,6 +30,17 @@ def test_a_wrong_setting_is_named(tiny_bundle: Path) -> None:
     assert line.startswith("photocaption: CAPTION_QUEUE_SIZE: ")
 
 
+@pytest.mark.parametrize("module", ["photocaption", "frontend"])
+def test_arguments_are_refused_instead_of_ignored(module: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", module, "--help"], capture_output=True, text=True, timeout=60, check=False
+    )
+
+    assert done.returncode == 2
+    assert done.stderr.startswith(f"{module}: takes no arguments")
+    assert done.stderr.count("\n") == 1
+
+
 def test_a_missing_bundle_is_named(tmp_path: Path) -> None:
     code, line = last_words(ServiceProcess(tmp_path / "nowhere"))
 

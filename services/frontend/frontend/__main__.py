@@ -1,4 +1,4 @@
-"""`python -m frontend`: serve the page. Exits with 2 when a setting is wrong or the address is taken."""
+"""`python -m frontend`: serve the page. Exits with 2 when a setting or an argument is wrong or the address is taken."""
 
 import logging
 import os
@@ -16,6 +16,11 @@ _USAGE_ERROR = 2
 
 def main() -> int:
     """Read the settings, serve until told to stop; the exit status."""
+    if len(sys.argv) > 1:
+        sys.stderr.write(
+            "frontend: takes no arguments: docs/operations.md lists its settings, all of the environment\n"
+        )
+        return _USAGE_ERROR
     limit_memory()
     _log_json()
     try:

@@ -1,7 +1,7 @@
 """`python -m photocaption`: the HTTP service as a process.
 
 Exit codes: 0 after a signal, with accepted work finished; 1 when the bundle or the address cannot be used, or work had
-to be left undone; 2 when a setting is wrong. What is not 0 says why in one line.
+to be left undone; 2 when a setting or an argument is wrong. What is not 0 says why in one line.
 """
 
 # ruff: noqa: E402
@@ -28,18 +28,20 @@ from photocaption.serving.settings import Settings, SettingsError, read_settings
 from photocaption.serving.tracing import open_tracing
 
 _FAILED = 1
-_WRONG_SETTINGS = 2
+_WRONG_USE = 2
 _STANDARD_ERROR = 2
 
 
 def main() -> int:
     """Serve until a signal comes; returns the exit code."""
     _fill_standard_streams()
+    if len(sys.argv) > 1:
+        return _give_up("takes no arguments: docs/operations.md lists its settings, all of the environment", _WRONG_USE)
     limit_arenas()
     try:
         settings = read_settings()
     except SettingsError as error:
-        return _give_up(str(error), _WRONG_SETTINGS)
+        return _give_up(str(error), _WRONG_USE)
     configure_logging(settings.log_level)
     try:
         with open_decode_pool(settings) as decode_pool:
