@@ -4,6 +4,7 @@ import json
 import os
 import re
 import shutil
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -63,6 +64,11 @@ def rewrite_vocabulary(bundle: Path, text: str) -> None:
     write_manifest(bundle)
 
 
+def rewrite_trigrams(bundle: Path, data: bytes) -> None:
+    (bundle / "trigrams.bin").write_bytes(data)
+    write_manifest(bundle)
+
+
 def test_a_whole_bundle_is_loaded(bundle: Path) -> None:
     loaded = load_bundle(bundle)
 
@@ -118,6 +124,8 @@ DAMAGES: list[tuple[str, Damage, str]] = [
     ("a word too long", lambda b: rewrite_vocabulary(b, json.dumps(["a" * 101])), "vocabulary.json: .*not a word"),
     ("a word of controls", lambda b: rewrite_vocabulary(b, json.dumps(["\x1b[2J"])), "vocabulary.json: .*not a word"),
     ("a word of spaces", lambda b: rewrite_vocabulary(b, json.dumps([" " * 60])), "vocabulary.json: .*not a word"),
+    ("trigrams not compressed", lambda b: rewrite_trigrams(b, b"a b c"), "trigrams.bin: is not compressed"),
+    ("trigrams without end", lambda b: rewrite_trigrams(b, zlib.compress(bytes(2**26))), "trigrams.bin: .*more than"),
     ("a word twice", lambda b: rewrite_vocabulary(b, json.dumps(["a"] * 12)), "vocabulary.json: .*twice"),
 ]
 

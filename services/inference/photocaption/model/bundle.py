@@ -213,7 +213,7 @@ def _load_trigrams(path: Path, manifest: Manifest) -> Trigrams | None:
         return None
     try:
         return Trigrams.from_bytes(_read_verified(path, TRIGRAMS, manifest.files[TRIGRAMS]), manifest.vocabulary_size)
-    except ValueError as error:
+    except (ValueError, OverflowError) as error:  # keys of that many words may not fit
         raise _refusal(path, str(error), TRIGRAMS) from error
 
 
