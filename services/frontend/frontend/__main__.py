@@ -16,11 +16,6 @@ _USAGE_ERROR = 2
 
 def main() -> int:
     """Read the settings, serve until told to stop; the exit status."""
-    if len(sys.argv) > 1:
-        sys.stderr.write(
-            "frontend: takes no arguments: docs/operations.md lists its settings, all of the environment\n"
-        )
-        return _USAGE_ERROR
     limit_memory()
     _log_json()
     try:
@@ -43,4 +38,9 @@ def _log_json() -> None:
 
 
 if __name__ == "__main__":
+    if len(sys.argv) > 1:
+        sys.stderr.write(
+            "frontend: takes no arguments: docs/operations.md lists its settings, all of the environment\n"
+        )
+        sys.exit(_USAGE_ERROR)
     sys.exit(main())

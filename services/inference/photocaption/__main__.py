@@ -35,8 +35,6 @@ _STANDARD_ERROR = 2
 def main() -> int:
     """Serve until a signal comes; returns the exit code."""
     _fill_standard_streams()
-    if len(sys.argv) > 1:
-        return _give_up("takes no arguments: docs/operations.md lists its settings, all of the environment", _WRONG_USE)
     limit_arenas()
     try:
         settings = read_settings()
@@ -107,4 +105,6 @@ def _give_up(reason: str, code: int) -> int:
 
 
 if __name__ == "__main__":
+    if len(sys.argv) > 1:
+        end(_give_up("takes no arguments: docs/operations.md lists its settings, all of the environment", _WRONG_USE))
     end(main())
