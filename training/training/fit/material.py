@@ -81,7 +81,7 @@ def prepare(
     tags = vocabulary.decode(start.tags) if keeps else _choose_tags(photos, labels, vocabulary, config)
     pooled = _pool(photos, views, maps, encoder) if tags else []
     evidence, tagger, classes = _judge(job, photos, labels, tags, pooled)
-    texts = list(read_texts(job.texts)) if photos else []
+    texts = list(read_texts(job.texts))
     likely = evidence[0] if evidence else np.zeros((len(photos), 0), np.float32)
     photos = find_captions(photos, labels, texts, tags, likely)
     known = [place for place, photo in enumerate(photos) if photo.captions]
@@ -94,9 +94,9 @@ def prepare(
         views,
         evidence,
         labels,
-        _imagine(texts, photos, labels, evidence, tags, vocabulary, config) if texts and tags else None,
+        _imagine(texts, photos, labels, evidence, tags, vocabulary, config) if photos and texts and tags else None,
         list_common(photos, texts),
-        _list_known(job, collections, vocabulary),
+        _list_known(job, collections, texts, vocabulary),
         list_dev_sets(collections),
         maps,
         encoder,
@@ -251,16 +251,20 @@ def find_captions(
 
 
 def list_common(photos: Sequence[Photo], texts: Sequence[tuple[str, str]]) -> frozenset[str]:
-    """The sequences of three words that people write; none where there is no text to learn them from."""
-    return find_common([caption for _, caption in texts] + _captions_of(photos)) if texts else frozenset()
+    """The sequences of three words that people write; none where there is no text to learn them from, or nothing
+    to reward.
+    """
+    return find_common([caption for _, caption in texts] + _captions_of(photos)) if photos and texts else frozenset()
 
 
-def _list_known(job: Job, collections: Sequence[Collection], vocabulary: Vocabulary) -> Trigrams | None:
+def _list_known(
+    job: Job, collections: Sequence[Collection], texts: Sequence[tuple[str, str]], vocabulary: Vocabulary
+) -> Trigrams | None:
     """The sequences of three words that serving lets pass; None where no text and no start tells what people write."""
-    if not job.texts and not job.start.trigrams:
+    if not texts and not job.start.trigrams:
         return None
     photos = [photo for one in collections for photo in one.train]
-    return list_known(photos, (caption for _, caption in read_texts(job.texts)), vocabulary, job.start.trigrams)
+    return list_known(photos, (caption for _, caption in texts), vocabulary, job.start.trigrams)
 
 
 def _captions_of(photos: Sequence[Photo]) -> list[str]:
