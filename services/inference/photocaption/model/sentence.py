@@ -47,7 +47,7 @@ def write_alt_text(words: Sequence[str], *, english: bool = True) -> str:
     text = _SPACE_BEFORE.sub("", " ".join(words))
     text = _SPACED_HYPHEN.sub("-", _SPACE_AFTER.sub("", text))
     if english and not _ARTICLES_OF_OTHERS.search(text):
-        text = _LONE_I.sub("I", " ".join(agree_articles(text.split(" "))))
+        text = _LONE_I.sub("I", _A_BEFORE_VOWEL.sub("an", text))
         text = _WORD.sub(lambda word: _NAMES.get(word[0], word[0]), text)
     text = text.rstrip(" ,;:-")
     text = text[:1].upper() + text[1:]
