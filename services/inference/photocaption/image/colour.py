@@ -14,7 +14,7 @@ BACKGROUND = (255, 255, 255)
 _SPACES = {"RGB": b"RGB ", "RGBA": b"RGB ", "CMYK": b"CMYK"}
 _DESCRIPTION_WITHIN = 4096
 _STEPS = re.compile(b"mpet").finditer
-_MOST_STEPS = 64
+_MAX_STEPS = 64
 
 
 def to_rgb(image: Image.Image, profile: bytes = b"") -> Image.Image:
@@ -59,7 +59,7 @@ def _is_srgb(profile: bytes) -> bool:
 
 def _takes_long(profile: bytes) -> bool:
     """Whether a profile has a colour go through more steps than any that is meant to be used: ICC.1:2010, 10.14."""
-    return any(int.from_bytes(profile[found.end() + 8 : found.end() + 12]) > _MOST_STEPS for found in _STEPS(profile))
+    return any(int.from_bytes(profile[found.end() + 8 : found.end() + 12]) > _MAX_STEPS for found in _STEPS(profile))
 
 
 def _convert(image: Image.Image, profile: bytes) -> Image.Image:

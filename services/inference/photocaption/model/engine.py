@@ -19,7 +19,7 @@ EngineName = Literal["auto", "onnxruntime", "openvino"]
 ENGINE_VARIABLE = "CAPTION_ENGINE"
 
 # With AMX, OpenVINO takes half of ONNX Runtime's time. With AVX-512 VNNI it takes 14 % less time of the processor for a
-# caption, and 70 MB more memory than the 290 that all of the service needs at most. With less, the two are alike. The
+# caption, and 70 MB more memory than the 300 that all of the service needs at most. With less, the two are alike. The
 # figures are in docs/operations.md.
 _FASTER_WITH = (AMX,)
 

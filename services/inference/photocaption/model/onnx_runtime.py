@@ -122,8 +122,8 @@ def open_session(files: ModelFiles, name: str, *, threads: int, spin: bool = Fal
     options.inter_op_num_threads = 1
     # Threads that spin for long while they wait for work double the CPU time of a caption, and take it from those that
     # decode photos. From one layer to the next 20 microseconds are enough: with 200, an encoder that is alone in the
-    # service is no faster on idle cores, and takes a third longer on busy ones. Work dealt out in smaller pieces keeps
-    # both cores busy when one of them is taken for a while.
+    # service gains up to a millisecond on idle cores, and takes a third longer on busy ones. Work dealt out in smaller
+    # pieces keeps both cores busy when one of them is taken for a while.
     options.add_session_config_entry("session.intra_op.allow_spinning", str(int(spin)))
     options.add_session_config_entry("session.intra_op.spin_duration_us", _SPIN_MICROSECONDS)
     options.add_session_config_entry("session.dynamic_block_base", "4")

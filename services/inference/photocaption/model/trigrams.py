@@ -12,9 +12,9 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
-_MOST = 2**22  # sequences in a file, 32 MB of memory: what a hostile one may take
+_MAX_SEQUENCES = 2**22  # sequences in a file, 32 MB of memory: what a hostile one may take
 _BYTES = 8
-_FEWEST = 60  # about what a word has that people wrote 200 times in 216,000 captions
+_MIN_SEQUENCES = 60  # about what a word has that people wrote 200 times in 216,000 captions
 
 Tokens = npt.NDArray[np.integer[Any]]
 Sequence3 = tuple[int, int, int]
@@ -23,7 +23,7 @@ Sequence3 = tuple[int, int, int]
 class Trigrams:
     """Sequences of three tokens of a vocabulary of V `words`."""
 
-    def __init__(self, keys: npt.NDArray[np.int64], words: int, fewest: int = _FEWEST) -> None:
+    def __init__(self, keys: npt.NDArray[np.int64], words: int, fewest: int = _MIN_SEQUENCES) -> None:
         """`keys` [N], ascending, each once; N may be 0. Words that stand in less than `fewest` sequences are too rare
         to tell what may stand beside them. Raises ValueError for what cannot be keys.
         """
@@ -34,7 +34,7 @@ class Trigrams:
         self._is_frequent = np.bincount(np.concatenate(self._split()), minlength=words) >= fewest
 
     @classmethod
-    def of(cls, sequences: Iterable[Sequence3], words: int, fewest: int = _FEWEST) -> Self:
+    def of(cls, sequences: Iterable[Sequence3], words: int, fewest: int = _MIN_SEQUENCES) -> Self:
         """Those of these tokens."""
         return cls(np.array(sorted({(a * words + b) * words + c for a, b, c in sequences}), np.int64), words, fewest)
 
@@ -43,12 +43,12 @@ class Trigrams:
         """Those of a file. Raises ValueError for one that is damaged, or holds more than 2²²."""
         inflating = zlib.decompressobj()
         try:
-            raw = inflating.decompress(data, _MOST * _BYTES)
+            raw = inflating.decompress(data, _MAX_SEQUENCES * _BYTES)
         except zlib.error as error:
             msg = "is not compressed by zlib"
             raise ValueError(msg) from error
         if not inflating.eof or inflating.unused_data or len(raw) % _BYTES:
-            msg = f"is cut short, or holds more than {_MOST} sequences"
+            msg = f"is cut short, or holds more than {_MAX_SEQUENCES} sequences"
             raise ValueError(msg)
         return cls(np.cumsum(np.frombuffer(raw, "<i8"), dtype=np.int64), words)
 
