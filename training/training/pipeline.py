@@ -99,8 +99,8 @@ def _check_enough(job: Job, collections: Sequence[Collection]) -> None:
 
 
 def _choose_encoder(job: Job, collections: Sequence[Collection]) -> ExportedEncoder:
-    if job.start.bundle and job.start.manifest:
-        return adopt_encoder(job.start.bundle, job.start.manifest.image, job.cache)
+    if job.start.bundle:
+        return adopt_encoder(job.start.bundle, job.cache)
     photos = [photo for one in collections for photo in one.train]
     return export_encoder(job.config.encoder, photos, job.cache, job.config.fitting.seed, job.start.tuned)
 

@@ -10,7 +10,7 @@ import keras
 import numpy as np
 import onnx
 
-from photocaption.model.bundle import ENCODER
+from photocaption.model.bundle import ENCODER, Bundle
 from photocaption.model.manifest import FeatureSpec, ImageSpec
 from training.arrays import Arrays
 from training.config import EncoderConfig
@@ -56,9 +56,9 @@ def export_encoder(
     return ExportedEncoder(folder, image, _read_feature_spec(folder / ENCODER), tuned)
 
 
-def adopt_encoder(bundle: Path, image: ImageSpec, cache: Path) -> ExportedEncoder:
-    """The encoder of a bundle as it serves, in the cache and in two parts; `image`: what the bundle's manifest says."""
-    graph = (bundle / ENCODER).read_bytes()
+def adopt_encoder(bundle: Bundle, cache: Path) -> ExportedEncoder:
+    """The encoder of a bundle as it serves, in the cache and in two parts. Raises BundleError."""
+    graph, image = bundle.read(ENCODER), bundle.manifest.image
     folder = cache / f"encoder-{hashlib.sha256(graph + fingerprint(image)).hexdigest()[:16]}"
     if not (folder / ENCODER).exists():
         folder.mkdir(parents=True, exist_ok=True)

@@ -17,7 +17,7 @@ from training.progress import say
 
 def cached_plain_encoder(bundle: Bundle, cache: Path) -> Path:
     """The ONNX file of a bundle's encoder in float32, made now if it is not in the cache. Raises WeightsError."""
-    size, tuned = bundle.manifest.image.height, read_tuned(bundle.path, bundle.manifest)
+    size, tuned = bundle.manifest.image.height, read_tuned(bundle)
     digest = hashlib.sha256(WEIGHTS_DIGEST.encode())
     for name, array in sorted(tuned.items()):
         digest.update(name.encode() + array.tobytes())

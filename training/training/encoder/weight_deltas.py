@@ -14,7 +14,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from photocaption.model.manifest import Manifest
+from photocaption.model.bundle import Bundle
 from training.arrays import Arrays, read_arrays
 from training.errors import TrainingError
 
@@ -55,16 +55,16 @@ def training_folder(bundle: Path) -> Path:
     return bundle.with_name(f"{bundle.name}-training")
 
 
-def read_tuned(bundle: Path, manifest: Manifest) -> Arrays:
+def read_tuned(bundle: Bundle) -> Arrays:
     """What fine-tuning changed in the encoder of a bundle; nothing where ImageNet's weights are the last word.
 
     The manifest says under `training.encoder` which file it is and what share of it is in the encoder. Raises
     TrainingError when that file is not beside the bundle.
     """
-    record = manifest.training.get("encoder")
+    record = bundle.manifest.training.get("encoder")
     if not isinstance(record, dict):
         return {}
-    path = training_folder(bundle) / ENCODER_DIFFERENCES
+    path = training_folder(bundle.path) / ENCODER_DIFFERENCES
     try:
         data = path.read_bytes()
     except OSError as error:

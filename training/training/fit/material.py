@@ -121,7 +121,7 @@ def _extract(
     maps = MapCache.for_trunk(job.cache / "maps", encoder.read(TRUNK), encoder.image)
     wanted = [(photo, view) for photo, of_photo in zip(photos, views, strict=True) for view in of_photo]
     dev = [(photo, WHOLE) for one in collections for photo in one.dev]
-    maps.extract([*dev, *wanted], Trunk(encoder.path), encoder.image)
+    maps.extract([*dev, *wanted], Trunk(encoder.path).encode, encoder.image)
     return maps
 
 
@@ -261,10 +261,11 @@ def _list_known(
     job: Job, collections: Sequence[Collection], texts: Sequence[tuple[str, str]], vocabulary: Vocabulary
 ) -> Trigrams | None:
     """The sequences of three words that serving lets pass; None where no text and no start tells what people write."""
-    if not texts and not job.start.trigrams:
+    known = job.start.bundle.trigrams if job.start.bundle else None
+    if not texts and not known:
         return None
     photos = [photo for one in collections for photo in one.train]
-    return list_known(photos, (caption for _, caption in texts), vocabulary, job.start.trigrams)
+    return list_known(photos, (caption for _, caption in texts), vocabulary, known)
 
 
 def _captions_of(photos: Sequence[Photo]) -> list[str]:

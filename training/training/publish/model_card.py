@@ -11,14 +11,11 @@ from typing import Any
 
 from photocaption.model.manifest import Manifest
 from training.data.collection import Collection
+from training.data.content_words import FUNCTION_WORDS
 from training.data.dataset import Photo
 from training.data.words import tokenise
 from training.evaluation.calibration import GOOD_CIDER, Bin
 
-_FUNCTION_WORDS = """
-a an the in on is are and with of to at his her its their while through as by for from it that there into up down out
-off over near next other some one two three 's along around behind front something them she he who each has being
-"""
 _FREQUENT = 24
 _FINE_TUNED = ", and fine-tuned on photos with captions"
 _TEXTS = "Captions without photos taught it language too. "
@@ -146,6 +143,5 @@ def _write_reliability(bins: Sequence[Bin]) -> str:
 
 
 def _frequent_words(photos: Sequence[Photo]) -> list[str]:
-    function_words = frozenset(_FUNCTION_WORDS.split())
     counts = Counter(word for photo in photos for caption in photo.captions for word in tokenise(caption))
-    return [word for word, _ in counts.most_common() if word not in function_words][:_FREQUENT]
+    return [word for word, _ in counts.most_common() if word not in FUNCTION_WORDS][:_FREQUENT]
