@@ -22,7 +22,7 @@ ENCODER_DIFFERENCES = "encoder_differences.npz"
 """The file with what fine-tuning changed: for comparison with float32, and to go on from."""
 
 _STEPS_PER_DEVIATION = 4
-_MOST = 127
+_MAX_STEPS = 127
 _STEP = ":step"
 
 
@@ -36,7 +36,7 @@ def measure(before: keras.Model, after: keras.Model) -> Arrays:
         if variable.trainable:
             change = ops.convert_to_numpy(variable) - ops.convert_to_numpy(old[name])
             step = np.float32(max(float(change.std()), 1e-12) / _STEPS_PER_DEVIATION)
-            differences[name] = np.clip(np.rint(change / step), -_MOST, _MOST).astype(np.int8)
+            differences[name] = np.clip(np.rint(change / step), -_MAX_STEPS, _MAX_STEPS).astype(np.int8)
             differences[name + _STEP] = np.array(step)
     return differences
 

@@ -34,7 +34,7 @@ from training.fit.pooled import pool_photos
 from training.fit.tagger import Tagger, fit_tagger, judge_unseen
 from training.progress import say
 
-_FEW = 100  # dev photos, whose captions alone say little of how rare words are
+_MIN_DEV_PHOTOS = 100  # dev photos, whose captions alone say little of how rare words are
 
 
 @dataclass(frozen=True, slots=True)
@@ -285,5 +285,5 @@ def list_dev_sets(collections: Sequence[Collection]) -> list[DevSet]:
 
 def _judge_by(one: Collection) -> DevSet:
     accepted = {photo.sha256: one.labels[photo.sha256].accepted for photo in one.dev} if one.labels else {}
-    beside = one.train if len(one.dev) < _FEW and not one.labels else ()
+    beside = one.train if len(one.dev) < _MIN_DEV_PHOTOS and not one.labels else ()
     return DevSet(one.source.name, one.dev, accepted, one.source.share or len(one.train), beside)
