@@ -29,7 +29,7 @@ class Spread:
     @classmethod
     def of(cls, evidence: Floats, shown: Floats) -> "Spread":
         """Of evidence [P, G] that was judged unseen, and the shares of captions with each word [P, G]."""
-        return cls(_describe(evidence, shown > 0), _describe(evidence, shown == 0))
+        return cls(_measure(evidence, shown > 0), _measure(evidence, shown == 0))
 
     def draw(self, shown: npt.NDArray[np.bool_], random: np.random.Generator) -> Floats:
         """Evidence [P, G] for photos whose captions have these words."""
@@ -37,7 +37,7 @@ class Spread:
         return np.where(shown, self.present[0] + self.present[1] * noise, self.absent[0] + self.absent[1] * noise)
 
 
-def _describe(evidence: Floats, chosen: npt.NDArray[np.bool_]) -> tuple[Floats, Floats]:
+def _measure(evidence: Floats, chosen: npt.NDArray[np.bool_]) -> tuple[Floats, Floats]:
     """Mean and standard deviation of the chosen evidence of each tag, those of rare ones drawn to all tags'."""
     counts = chosen.sum(axis=0)
     picked = np.where(chosen, evidence, 0)

@@ -59,7 +59,7 @@ def publish_bundle(job: Job, trained: Trained) -> Evaluation:
     beside = _keep_differences(job, trained)
     with staging(job.bundle) as folder:
         _write_files(job, trained, folder)
-        manifest = _describe(job, trained, folder, beside)
+        manifest = _compose_manifest(job, trained, folder, beside)
         write_manifest(folder, manifest)
         sets = [_to_set(one) for one in trained.material.collections if one.dev]
         captioner = Captioner.load(folder)
@@ -115,7 +115,7 @@ def _write_files(job: Job, trained: Trained, folder: Path) -> None:
         export_saved_model(encoder, trained.decoder, trained.encoder.image, trained.encoder.features, folder)
 
 
-def _describe(job: Job, trained: Trained, folder: Path, beside: dict[str, Any]) -> Manifest:
+def _compose_manifest(job: Job, trained: Trained, folder: Path, beside: dict[str, Any]) -> Manifest:
     config, repeatable = job.config, job.config.decoding.repeatable_words
     decoding = SearchDefaults(
         beam_width=config.decoding.beam_width,

@@ -90,10 +90,10 @@ def write_model_card(manifest: Manifest, collections: Sequence[Collection], reli
         decoder=manifest.decoder.architecture,
         words=manifest.vocabulary_size,
         max_length=manifest.decoding.max_length,
-        data="\n".join(f"- {_describe(one)}" for one in collections),
+        data="\n".join(f"- {_write_collection(one)}" for one in collections),
         texts=_TEXTS if training["texts"] else "",
         command=training["command"],
-        start=_describe_start(training.get("start", {})),
+        start=_write_start(training.get("start", {})),
         seed=training["seed"],
         scores="\n\n".join(f"{name}:\n\n{_write_table(table)}" for name, table in scores.items()),
         subjects=_write_subjects(manifest),
@@ -105,14 +105,14 @@ def write_model_card(manifest: Manifest, collections: Sequence[Collection], reli
     )
 
 
-def _describe_start(start: Mapping[str, Any]) -> str:
+def _write_start(start: Mapping[str, Any]) -> str:
     if not start:
         return ""
     what = f"the bundle {start['bundle']} {start['version']}" if "bundle" in start else "what end-to-end training left"
     return f" It began with {what}."
 
 
-def _describe(one: Collection) -> str:
+def _write_collection(one: Collection) -> str:
     captions = sum(len(photo.captions) for photo in one.train)
     what = "a label each" if one.labels else f"{captions} captions"
     return f"{one.source.name}: {len(one.train)} training photos with {what}, {len(one.dev)} dev photos"

@@ -41,7 +41,7 @@ def create_app(service: CaptionService) -> FastAPI:
         redirect_slashes=False,
         generate_unique_id_function=lambda route: route.name,  # what generated clients call their functions
         lifespan=_lifespan,
-        telemetry=_describe_telemetry(service),
+        telemetry=_configure_telemetry(service),
     )
     app.state.service = service
     app.state.gatekeeper = Gatekeeper(settings)
@@ -53,7 +53,7 @@ def create_app(service: CaptionService) -> FastAPI:
     return app
 
 
-def _describe_telemetry(service: CaptionService) -> TelemetryConfig:
+def _configure_telemetry(service: CaptionService) -> TelemetryConfig:
     """FastAPI's own spans, of requests alone: logs and metrics go their own ways here."""
     provider = service.tracing.provider
     return TelemetryConfig(
