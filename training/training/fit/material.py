@@ -118,10 +118,11 @@ def _extract(
     encoder: ExportedEncoder,
 ) -> MapCache:
     """The maps of all views of training photos, and of the dev photos as they are."""
+    trunk = Trunk(encoder.path)
     maps = MapCache.for_trunk(job.cache / "maps", encoder.read(TRUNK), encoder.image)
     wanted = [(photo, view) for photo, of_photo in zip(photos, views, strict=True) for view in of_photo]
     dev = [(photo, WHOLE) for one in collections for photo in one.dev]
-    maps.extract([*dev, *wanted], Trunk(encoder.path).encode, encoder.image)
+    maps.extract([*dev, *wanted], trunk.encode, encoder.image)
     return maps
 
 
