@@ -22,6 +22,7 @@ from support.service_process import run_service
 from support.tiny_bundle import write_tiny_bundle
 
 from photocaption.captioner import Captioner
+from training.encoder.trunk import Folder
 
 LOOPS = {"float32": 10.0, "int8": 20.0}
 SHARES = {clients: {"float32": [1.4, 0.2, 1.6], "int8": [0.8, 0.9, 1.2]} for clients in serving.HELD}
@@ -76,7 +77,7 @@ def test_service_and_ways_take_turns_and_all_bars_are_held(
     names = (latency.INT8, latency.FLOAT32, *encoders, latency.GRAPHS, latency.TUTORIAL)
     ways = {name: lambda image, words, name=name: seen.append((name, words)) for name in names}
     monkeypatch.setattr(latency, "_open_ways", lambda captioner, cache: ways)
-    monkeypatch.setattr(latency, "cached_plain_encoder", lambda size, cache: bundle / "encoder.onnx")
+    monkeypatch.setattr(latency, "export_plain_encoder", lambda _bundle, cache: Folder(bundle))
     monkeypatch.setattr(latency, "count_flops", lambda encoder, size: 1e9)
     monkeypatch.setattr(machine, "measure_peak", lambda rounds=1: 1e11)
 

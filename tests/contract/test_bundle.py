@@ -16,7 +16,7 @@ from training.encoder.weight_deltas import ENCODER_DIFFERENCES, training_folder
 ROOT = Path(__file__).resolve().parents[2]
 DEFAULT = ROOT / "artifacts" / "default"
 EXAMPLES = ROOT / "services" / "frontend" / "frontend" / "static" / "examples"
-LARGEST = 45_000_000
+MAX_BYTES = 45_000_000
 
 
 def test_the_manifest_in_the_documentation_has_every_field_of_the_schema() -> None:
@@ -40,7 +40,7 @@ def test_the_default_bundle_says_how_it_was_made_and_what_its_encoder_was_made_f
 
 
 def test_the_default_bundle_is_light() -> None:
-    assert sum(path.stat().st_size for path in DEFAULT.iterdir()) < LARGEST
+    assert sum(path.stat().st_size for path in DEFAULT.iterdir()) < MAX_BYTES
 
 
 def test_the_model_card_is_that_of_the_bundle_and_the_documents_give_its_scores() -> None:

@@ -105,20 +105,20 @@ def test_errors_are_the_same_too(pool: DecodePool, data: bytes, kind: type[Excep
 
 
 @pytest.mark.parametrize(
-    ("data", "kind", "reason"),
+    ("data", "reason"),
     [
-        (b"run away", UndecodableImageError, "takes too long to decode"),
-        (b"crash", UndecodableImageError, "its decoder could not cope"),
-        (b"leave", UndecodableImageError, "cannot be decoded"),
+        (b"run away", "takes too long to decode"),
+        (b"crash", "its decoder could not cope"),
+        (b"leave", "cannot be decoded"),
     ],
 )
-def test_a_decoder_that_runs_away_or_crashes_is_replaced(data: bytes, kind: type[Exception], reason: str) -> None:
+def test_a_decoder_that_runs_away_or_crashes_is_replaced(data: bytes, reason: str) -> None:
     with open_pool() as pool:
         pool.decode(PHOTO, TARGET)
         before = pool.process_ids
         begun = time.monotonic()
 
-        with pytest.raises(kind, match=reason):
+        with pytest.raises(UndecodableImageError, match=reason):
             pool.decode(data, TARGET)
 
         assert time.monotonic() - begun < 18
@@ -200,15 +200,15 @@ def test_further_places_come_though_no_process_can_be_started_for_a_while() -> N
         _wait_for(lambda: len(pool.process_ids) == 3)
 
 
-def test_a_pool_that_is_closed_lets_go_of_whoever_waits_for_a_place() -> None:
-    with open_pool(deadline_seconds=5) as pool, ThreadPoolExecutor(2) as threads:
+def test_a_pool_that_is_closed_ends_its_processes_and_lets_go_of_whoever_waits_for_a_place() -> None:
+    with open_pool(deadline_seconds=60) as pool, ThreadPoolExecutor(2) as threads:
         pool.decode(PHOTO, TARGET)
         waiting = [threads.submit(pool.decode, b"sleep", TARGET) for _ in range(2)]
         time.sleep(0.2)
         processes = pool.process_ids
         pool.__exit__(None, None, None)
 
-        assert all(work.exception(timeout=60) is not None for work in waiting)
+        assert all(isinstance(work.exception(timeout=30), ImageDecoderError) for work in waiting)
         assert processes
         assert not any(Path(f"/proc/{one}").exists() for one in processes)
 
@@ -237,19 +237,6 @@ def test_threads_share_a_pool() -> None:
         decoded = list(threads.map(lambda _: pool.decode(PHOTO, TARGET)[1].width, range(100)))
 
     assert decoded == [640] * 100
-
-
-def test_closing_leaves_no_process_behind_though_one_is_busy() -> None:
-    with open_pool() as pool, ThreadPoolExecutor(1) as threads:
-        pool.decode(PHOTO, TARGET)
-        ids = pool.process_ids
-        busy = threads.submit(pool.decode, b"sleep", TARGET)
-        _wait_for(lambda: not busy.done())
-        time.sleep(0.1)
-        pool.__exit__(None, None, None)
-
-        assert busy.exception(timeout=60) is not None
-        assert not any(Path(f"/proc/{process_id}").exists() for process_id in ids)
 
 
 def test_a_program_that_cannot_be_started_says_so(capfd: pytest.CaptureFixture[str]) -> None:

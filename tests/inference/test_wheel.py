@@ -11,7 +11,7 @@ import pytest
 from support.photos import photo_bytes
 
 _ROOT = Path(__file__).parents[2]
-_LARGEST_IMPORT_MEGABYTES = 100
+_MAX_IMPORT_MEGABYTES = 100
 
 pytestmark = pytest.mark.slow
 
@@ -61,7 +61,7 @@ def test_the_import_is_light(installed: Path) -> None:
         "from photocaption import Captioner; print(open('/proc/self/status').read().partition('VmHWM:')[2].split()[0])"
     )
 
-    assert int(run(installed, "-c", code)) / 1024 < _LARGEST_IMPORT_MEGABYTES
+    assert int(run(installed, "-c", code)) / 1024 < _MAX_IMPORT_MEGABYTES
 
 
 def test_it_serves(installed: Path) -> None:

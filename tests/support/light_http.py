@@ -10,10 +10,11 @@ _MAX_BYTES = 65536
 
 
 class LightClient:
-    """Posts photos, on one connection for as long as the server keeps it."""
+    """Posts photos to `path`, on one connection for as long as the server keeps it."""
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, path: str = "/caption") -> None:
         self._port = port
+        self._path = path
         self._connection: socket.socket | None = None
 
     def close(self) -> None:
@@ -29,7 +30,9 @@ class LightClient:
         try:
             if self._connection is None:
                 self._connection = await _connect(self._port)
-            await asyncio.get_running_loop().sock_sendall(self._connection, request_head(len(photo)) + photo)
+            await asyncio.get_running_loop().sock_sendall(
+                self._connection, request_head(len(photo), self._path) + photo
+            )
             status, headers = await _read_answer(self._connection)
         except BaseException:
             self.close()

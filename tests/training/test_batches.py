@@ -79,24 +79,3 @@ def test_photos_may_have_different_numbers_of_captions(photos: list[Photo], voca
 
     assert padded.shape == (6, 2, 9)
     assert (padded[0, 1] == TOKENS.padding).all()
-
-
-def test_cells_are_hidden_as_they_were_drawn_and_never_more_than_the_share(photos: list[Photo]) -> None:
-    cells = 200
-    views = [[WHOLE]] * len(photos)
-    source = TrainingPhotos(
-        photos, Mixture([len(photos)], None, 2), views, lambda wanted: np.ones((len(wanted), cells, 3)), hidden=0.6
-    )
-    drawn = source.draw_views(np.random.default_rng(1))
-    places = np.arange(len(photos))
-
-    (features,) = source.load_inputs(places, drawn)
-    (again,) = source.load_inputs(places, drawn)
-    (other,) = source.load_inputs(places, source.draw_views(np.random.default_rng(2)))
-
-    hidden = 1 - features.mean(axis=(1, 2))
-    np.testing.assert_array_equal(features, again)
-    assert (features != other).any()
-    assert set(np.unique(features.sum(axis=2))) == {0, 3}
-    assert hidden.max() < 0.7
-    assert len(set(hidden.round(3))) == len(photos)

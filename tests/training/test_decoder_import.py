@@ -15,7 +15,6 @@ from photocaption.model.vocabulary import Vocabulary
 from training.config import DecoderConfig
 from training.data.words import TOKENS, build_vocabulary, extend_vocabulary
 from training.errors import TrainingError
-from training.fit.decoder_import import read_decoder
 from training.fit.start import read_start
 from training.models.decoder import Decoder, build_decoder
 from training.models.search_decoder import SearchDecoder
@@ -163,4 +162,4 @@ def test_words_that_nobody_listed_are_not_taken_for_new_ones(tmp_path: Path) -> 
 
 def test_a_bundle_of_other_making_is_refused(tmp_path: Path) -> None:
     with pytest.raises(TrainingError, match="cannot be read"):
-        read_decoder(write_tiny_bundle(tmp_path / "tiny"))
+        read_start(write_tiny_bundle(tmp_path / "tiny"))

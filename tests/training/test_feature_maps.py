@@ -21,7 +21,7 @@ class _Trunk:
     def __init__(self, limit: int | None = None) -> None:
         self.photos, self.limit = 0, limit
 
-    def encode(self, images: np.ndarray) -> np.ndarray:
+    def __call__(self, images: np.ndarray) -> np.ndarray:
         if self.limit is not None and self.photos + len(images) > self.limit:
             raise KeyboardInterrupt
         self.photos += len(images)

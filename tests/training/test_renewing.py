@@ -10,11 +10,11 @@ from support.photos import photo_bytes
 from support.tiny_bundle import write_tiny_bundle
 
 from photocaption.captioner import Captioner
-from photocaption.model.bundle import DECODER_STEP, ENCODER, VOCABULARY, load_bundle
+from photocaption.model.bundle import DECODER_STEP, ENCODER, VOCABULARY
 from photocaption.model.manifest import MANIFEST_NAME
 from training.cli import main
 from training.errors import PublishingError
-from training.fit.decoder_import import read_decoder
+from training.fit.start import read_start
 from training.publish.renewing import renew_bundle
 
 SHIPPED = Path(__file__).parents[2] / "artifacts/default"
@@ -23,16 +23,18 @@ SHIPPED = Path(__file__).parents[2] / "artifacts/default"
 def test_the_shipped_bundle_is_renewed_and_read_back_as_it_was(tmp_path: Path) -> None:
     assert main(["renew", "--bundle", str(SHIPPED), "--out", str(tmp_path / "new")]) == 0
 
-    old, new = read_decoder(SHIPPED), read_decoder(tmp_path / "new")
-    assert old.weights.keys() == new.weights.keys()
-    for name, weights in old.weights.items():
-        np.testing.assert_array_equal(weights, new.weights[name], err_msg=name)
+    old, new = read_start(SHIPPED), read_start(tmp_path / "new")
+    assert old.decoder.keys() == new.decoder.keys()
+    for name, weights in old.decoder.items():
+        np.testing.assert_array_equal(weights, new.decoder[name], err_msg=name)
     assert (new.tags, new.heads, new.vocabulary) == (old.tags, old.heads, old.vocabulary)
     for name in (ENCODER, VOCABULARY):
         assert (tmp_path / "new" / name).read_bytes() == (SHIPPED / name).read_bytes()
     assert "Shape" not in {node.op_type for node in onnx.load(tmp_path / "new" / DECODER_STEP).graph.node}
-    assert new.manifest.version in load_bundle(tmp_path / "new").card
-    assert new.manifest.scores == old.manifest.scores
+    assert old.bundle is not None
+    assert new.bundle is not None
+    assert new.bundle.manifest.version in new.bundle.card
+    assert new.bundle.manifest.scores == old.bundle.manifest.scores
 
 
 def test_a_bundle_is_renewed_in_its_place_and_once(tmp_path: Path) -> None:

@@ -45,9 +45,12 @@ class Load:
         return float(np.percentile(self.latencies, share)) * 1000 if self.latencies else float("nan")
 
 
-def run_clients(port: int, clients: int, seconds: float, *, megapixels: float = 1.0, seed: int = 0) -> Load:
-    """Run the clients in a process of their own."""
-    command = [sys.executable, "-m", "bench.client", str(port), str(clients), str(seconds), str(megapixels), str(seed)]
+def run_clients(
+    port: int, clients: int, seconds: float, *, megapixels: float = 1.0, seed: int = 0, path: str = "/caption"
+) -> Load:
+    """Run the clients, which post photos of so many megapixels to `path`, in a process of their own."""
+    arguments = map(str, (port, clients, seconds, megapixels, seed, path))
+    command = [sys.executable, "-m", "bench.client", *arguments]
     environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(_ROOT / "tools"), str(_ROOT / "tests"), *sys.path])}
     done = subprocess.run(command, env=environment, check=True, stdout=subprocess.PIPE, text=True)
     seen = json.loads(done.stdout)
@@ -55,17 +58,17 @@ def run_clients(port: int, clients: int, seconds: float, *, megapixels: float = 
     return Load(clients, seen["throughput"], statuses, tuple(seen["latencies"]), seen["unframed"])
 
 
-async def _send_all(port: int, clients: int, seconds: float, photos: list[bytes], seed: int) -> dict[str, object]:
+async def _send_all(options: argparse.Namespace) -> dict[str, object]:
     statuses: collections.Counter[int] = collections.Counter()
     latencies: list[float] = []
     unframed = steady = 0
-    queue = distinct(photos, seed)
+    queue = distinct(load_examples(options.megapixels), options.seed)
     begun = time.perf_counter()
-    settled, end = begun + _SETTLING * seconds, begun + seconds
+    settled, end = begun + _SETTLING * options.seconds, begun + options.seconds
 
     async def work() -> None:
         nonlocal unframed, steady
-        client = LightClient(port)
+        client = LightClient(options.port, options.path)
         while time.perf_counter() < end:
             photo = next(queue)
             sent = time.perf_counter()
@@ -84,7 +87,7 @@ async def _send_all(port: int, clients: int, seconds: float, photos: list[bytes]
                 await asyncio.sleep(0.2)
         client.close()
 
-    await asyncio.gather(*(work() for _ in range(clients)))
+    await asyncio.gather(*(work() for _ in range(options.clients)))
     return {
         "throughput": steady / (end - settled),
         "statuses": statuses,
@@ -96,11 +99,11 @@ async def _send_all(port: int, clients: int, seconds: float, photos: list[bytes]
 def main() -> None:
     """Send, and print what came back."""
     parser = argparse.ArgumentParser()
-    for name, kind in (("port", int), ("clients", int), ("seconds", float), ("megapixels", float), ("seed", int)):
+    for name, kind in {
+        "port": int, "clients": int, "seconds": float, "megapixels": float, "seed": int, "path": str,
+    }.items():  # fmt: skip
         parser.add_argument(name, type=kind)
-    options = parser.parse_args()
-    photos = load_examples(options.megapixels)
-    print(json.dumps(asyncio.run(_send_all(options.port, options.clients, options.seconds, photos, options.seed))))
+    print(json.dumps(asyncio.run(_send_all(parser.parse_args()))))
 
 
 if __name__ == "__main__":

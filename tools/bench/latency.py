@@ -18,8 +18,9 @@ from bench.serving import STAGES, Lone
 from bench.tutorial import TensorFlowCaptioner
 from photocaption.caption import CaptionOptions, PreparedImage
 from photocaption.captioner import Captioner
+from photocaption.model.bundle import ENCODER
 from photocaption.model.instructions import find_instructions
-from training.encoder.plain_encoder import cached_plain_encoder, with_plain_encoder
+from training.encoder.plain_encoder import export_plain_encoder, with_plain_encoder
 
 SERVER = "server"
 TUTORIAL = "Keras `predict` per word, greedy"
@@ -87,7 +88,7 @@ def measure_latency(service: ServiceProcess, captioner: Captioner, cache: Path, 
         times,
         _name_engines(captioner, ways),
         stages,
-        count_flops(cached_plain_encoder(captioner.bundle, cache), size),
+        count_flops(export_plain_encoder(captioner.bundle, cache).path / ENCODER, size),
         peak,
     )
 

@@ -83,5 +83,5 @@ async def _exchange(port: int, exchange: Exchange) -> tuple[int, bool]:
         return _UNANSWERED, False
     finally:
         writer.transport.abort()
-    is_without_path = b" 408 " in head and _PROBLEM in head  # the head came too late to tell whose errors are due
+    is_without_path = b" 408 " in head and b"problem+json" in head  # it came too late to tell whose errors are due
     return int(head[9:12]), exchange.error_type in head or is_without_path or b" 499 " in head

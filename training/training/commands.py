@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from photocaption.captioner import Captioner
-from training.errors import EvaluationError, WeightsError
+from training.errors import EvaluationError, TrainingError
 from training.evaluation.calibration import bin_by_confidence
 from training.evaluation.evaluate import Evaluation, compare_cider, describe_reliability, evaluate, search_otherwise
 from training.evaluation.several import (
@@ -82,7 +82,7 @@ def _compare_with_float32(
 
     try:
         plain = with_plain_encoder(captioner, cache)
-    except WeightsError as error:
+    except TrainingError as error:
         print(f"not compared with the encoder in float32: {error}")
         return
     for photos, published in captioned:

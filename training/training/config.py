@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from training.errors import ConfigurationError
 
-_FUNCTION_WORDS = tuple(
+_REPEATABLE_WORDS = tuple(
     "a an the in on of with is are and to at by two 's his her their its for from as while through near other".split()  # noqa: SIM905
 )
 
@@ -301,11 +301,6 @@ class SelfCriticalConfig(ScheduleConfig):
     samples: int = Field(5, ge=2)
     """Captions sampled from each photo; the mean reward of the others is the baseline of each (Luo 2020)."""
 
-    hidden_cells: float = Field(0.0, ge=0, lt=1)
-    """Up to this share of a photo's cells is hidden from the decoder while it learns: where it cannot know the photo
-    again, it has to read the evidence.
-    """
-
     shares: tuple[float, ...] = Field((0.4, 0.6, 0.8, 1.0), min_length=1)
     """How far to go from the weights after teacher forcing to those after this phase (Wortsman et al. 2022): all the
     way, captions of photos that were not learnt from become short and vague. Dev chooses at the end; epochs are judged
@@ -324,7 +319,7 @@ class DecodingConfig(Section):
     dev captions are best, for each epoch and for what is published.
     """
 
-    repeatable_words: tuple[str, ...] | None = _FUNCTION_WORDS
+    repeatable_words: tuple[str, ...] | None = _REPEATABLE_WORDS
     """The only words that a caption may hold twice, against "a red shirt and a red shirt"; null allows all. It shapes
     what is served and not the fit, so that changing it publishes the same weights."""
 

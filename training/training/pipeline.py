@@ -26,7 +26,7 @@ from training.models.decoder import build_decoder
 from training.progress import say
 from training.publish.bundling import Trained, publish_bundle
 
-_FEWEST_PHOTOS = 30
+_MIN_PHOTOS = 30
 
 
 def train(job: Job) -> Manifest:
@@ -89,8 +89,8 @@ def _fit(job: Job, material: Material) -> Trained:
 
 def _check_enough(job: Job, collections: Sequence[Collection]) -> None:
     photos = sum(len(one.train) for one in collections if not one.labels)
-    if photos < _FEWEST_PHOTOS:
-        raise DatasetError(f"{photos} captioned photos to learn from are too few: it takes {_FEWEST_PHOTOS} or more")
+    if photos < _MIN_PHOTOS:
+        raise DatasetError(f"{photos} captioned photos to learn from are too few: it takes {_MIN_PHOTOS} or more")
     if photos < job.config.fitting.least_photos and not job.start.decoder:
         raise DatasetError(
             f"{photos} captioned photos teach a model that knows nothing no sentence: begin with one that knows some, "
@@ -99,8 +99,8 @@ def _check_enough(job: Job, collections: Sequence[Collection]) -> None:
 
 
 def _choose_encoder(job: Job, collections: Sequence[Collection]) -> ExportedEncoder:
-    if job.start.bundle and job.start.manifest:
-        return adopt_encoder(job.start.bundle, job.start.manifest.image, job.cache)
+    if job.start.bundle:
+        return adopt_encoder(job.start.bundle, job.cache)
     photos = [photo for one in collections for photo in one.train]
     return export_encoder(job.config.encoder, photos, job.cache, job.config.fitting.seed, job.start.tuned)
 

@@ -13,7 +13,7 @@ from frontend.inference.client import InferenceClient
 from frontend.presentation import failures
 from frontend.presentation.failures import Failure
 from frontend.settings import Settings
-from frontend.state import CLIENT_KEY, LARGE_FORMS_KEY, SETTINGS_KEY
+from frontend.state import STATE_KEY, State
 from frontend.views import about, captioning, developers, health, options, script_api
 from frontend.web.compression import compress_responses
 from frontend.web.request_log import log_requests
@@ -43,9 +43,8 @@ def create_app(settings: Settings | None = None, tracer_provider: "TracerProvide
     app.jinja_env.globals.update(
         formats=failures.FORMATS, max_beam_width=options.MAX_BEAM_WIDTH, max_alternatives=options.MAX_ALTERNATIVES
     )
-    app.extensions[SETTINGS_KEY] = settings
-    app.extensions[CLIENT_KEY] = InferenceClient(settings)
-    app.extensions[LARGE_FORMS_KEY] = Slots(min(_LARGE_FORMS, max(1, settings.threads - settings.concurrent_captions)))
+    large_forms = Slots(min(_LARGE_FORMS, max(1, settings.threads - settings.concurrent_captions)))
+    app.extensions[STATE_KEY] = State(settings, InferenceClient(settings), large_forms)
     trace_requests(app, tracer_provider)
     _add_pages(app)
     if settings.trusted_proxies:

@@ -78,7 +78,7 @@ class Settings(BaseSettings):
 
 def read_settings() -> Settings:
     """Read and check the environment; raises `SettingsError` with one line that names every variable at fault."""
-    problems = list(_describe_unknown(os.environ))
+    problems = list(_name_unknown(os.environ))
     try:
         settings = Settings()
     except ValidationError as error:
@@ -93,7 +93,7 @@ def variable_name(field: str) -> str:
     return PREFIX + field.upper()
 
 
-def _describe_unknown(names: Iterable[str]) -> Iterable[str]:
+def _name_unknown(names: Iterable[str]) -> Iterable[str]:
     known = [variable_name(field) for field in Settings.model_fields]
     for name in sorted(names):
         if name.startswith(PREFIX) and name not in known:

@@ -1,6 +1,6 @@
-"""What the views share, kept on the Flask application: the settings, the one client of the inference service, and the
-slots for large forms.
-"""
+"""What the views share, kept on the Flask application."""
+
+from dataclasses import dataclass
 
 from flask import current_app
 
@@ -8,24 +8,21 @@ from frontend.inference.client import InferenceClient
 from frontend.settings import Settings
 from frontend.web.slots import Slots
 
-SETTINGS_KEY = "frontend_settings"
-CLIENT_KEY = "frontend_inference_client"
-LARGE_FORMS_KEY = "frontend_large_forms"
+STATE_KEY = "frontend"
 
 
-def get_settings() -> Settings:
-    """The settings of the application that answers this request."""
-    settings: Settings = current_app.extensions[SETTINGS_KEY]
-    return settings
+@dataclass(frozen=True, slots=True)
+class State:
+    """The settings, the one client of the inference service, and slots for forms that are captioned one after the
+    other, and hold a thread while they wait.
+    """
+
+    settings: Settings
+    client: InferenceClient
+    large_forms: Slots
 
 
-def get_client() -> InferenceClient:
-    """Its client of the inference service."""
-    client: InferenceClient = current_app.extensions[CLIENT_KEY]
-    return client
-
-
-def get_large_forms() -> Slots:
-    """For forms that are captioned one after the other, and hold a thread while they wait."""
-    slots: Slots = current_app.extensions[LARGE_FORMS_KEY]
-    return slots
+def get_state() -> State:
+    """The state of the application that answers this request."""
+    state: State = current_app.extensions[STATE_KEY]
+    return state

@@ -44,6 +44,9 @@ class Batch:
     reward: float | None = None
 
 
+DrawTexts = Callable[[np.random.Generator], Batch]
+
+
 class PhotoSource(Protocol):
     """The training split, and what a model reads of it."""
 
@@ -62,20 +65,12 @@ class PhotoSource(Protocol):
         ...
 
 
-class TextSource(Protocol):
-    """Captions without photos."""
-
-    def draw(self, random: np.random.Generator) -> Batch:
-        """A batch of them."""
-        ...
-
-
 @dataclass(frozen=True, slots=True)
 class TrainingPhotos:
     """The training split, the views that each photo has, and how their features are read.
 
     `evidence`: what a tagger thinks of each view, [P, G], those of all photos' first views first; none where the
-    decoder has no tags. `hidden`: up to this share of a photo's cells is hidden, which ones is drawn with the views.
+    decoder has no tags.
     """
 
     photos: Sequence[Photo]
@@ -83,31 +78,19 @@ class TrainingPhotos:
     views: Sequence[Sequence[View]]
     load: LoadFeatures
     evidence: Sequence[Features] = ()
-    hidden: float = 0.0
 
-    def draw_views(self, random: np.random.Generator) -> tuple[list[int], list[int]]:
-        """The place of a view of each photo, each of a photo's views as likely as the others, and a seed for each."""
-        views = [int(random.integers(len(views))) for views in self.views]
-        return views, random.integers(1 << 32, size=len(views)).tolist()
+    def draw_views(self, random: np.random.Generator) -> list[int]:
+        """The place of a view of each photo, each of a photo's views as likely as the others."""
+        return [int(random.integers(len(views))) for views in self.views]
 
-    def load_inputs(self, places: Places, views: tuple[Sequence[int], Sequence[int]]) -> Inputs:
+    def load_inputs(self, places: Places, views: Sequence[int]) -> Inputs:
         """Features [P, cells, channels] of the photos at `places`, and the evidence for them; `views` are those of all
         photos.
         """
-        chosen, seeds = views
-        features = self.load([(self.photos[place], self.views[place][chosen[place]]) for place in places])
-        if self.hidden:
-            features = _hide(features, self.hidden, [seeds[place] for place in places])
+        features = self.load([(self.photos[place], self.views[place][views[place]]) for place in places])
         if not self.evidence:
             return (features,)
-        return features, np.stack([self.evidence[chosen[place]][place] for place in places])
-
-
-def _hide(features: Features, most: float, seeds: Sequence[int]) -> Features:
-    """Features [P, cells, channels] with zeros in the place of some cells of each photo, of up to a share of them."""
-    random = np.random.default_rng(list(seeds))
-    shares = random.uniform(0, most, (len(features), 1, 1))
-    return features * (random.random((*features.shape[:2], 1)) >= shares).astype(np.float32)
+        return features, np.stack([self.evidence[views[place]][place] for place in places])
 
 
 class Batches:
@@ -121,19 +104,19 @@ class Batches:
         max_length: int,
         seed: int,
         rounding: int = _ROUNDING,
-        texts: TextSource | None = None,
+        draw_texts: DrawTexts | None = None,
         texts_share: float = 0.0,
     ) -> None:
         """`rounding`: batches have lengths of multiples of this many words, each of which the backend compiles for;
-        `texts_share`: of all batches.
+        `draw_texts`: gives a batch of captions without photos, as a `texts_share` of all batches are.
         """
         self._photos = photos
         self._seed = seed
         self._rounding = rounding
         self._captions = pad_captions(photos.photos, vocabulary, max_length)
         self._lengths = (self._captions[:, :, 1:] != TOKENS.padding).sum(axis=2).max(axis=1)
-        self._texts, photos_batches = texts, photos.mixture.batches
-        self._of_texts = round(photos_batches * texts_share / (1 - texts_share)) if texts else 0
+        self._draw_texts = draw_texts
+        self._of_texts = round(photos.mixture.batches * texts_share / (1 - texts_share)) if draw_texts else 0
 
     def __len__(self) -> int:
         """Batches in an epoch."""
@@ -157,7 +140,8 @@ class Batches:
 
     def _gather(self, places: Places | None, views: Any, random: np.random.Generator) -> Batch:  # noqa: ANN401
         if places is None:
-            return self._texts.draw(random)  # type: ignore[union-attr]  # only then there are such places
+            assert self._draw_texts is not None
+            return self._draw_texts(random)
         longest = int(self._lengths[places].max())
         captions = self._captions[places, :, : round_up(longest, self._rounding) + 1]
         inputs = self._photos.load_inputs(places, views)

@@ -25,26 +25,7 @@ _COLOURS = {
     "white": "#ffffff",
     "gray": "#8a8a8a",
 }
-_SYLLABLES = (
-    "ta",
-    "re",
-    "mi",
-    "son",
-    "der",
-    "lin",
-    "ka",
-    "vo",
-    "est",
-    "ing",
-    "al",
-    "pre",
-    "con",
-    "tor",
-    "me",
-    "ly",
-    "un",
-    "gra",
-)
+_SYLLABLES = "ta re mi son der lin ka vo est ing al pre con tor me ly un gra".split()  # noqa: SIM905
 
 Random = np.random.Generator
 Drawn = tuple[Image.Image, list[str]]
@@ -97,12 +78,8 @@ def _notes(random: Random) -> Drawn:
         ink = "white"
     size = int(random.integers(26, 52))
     for row in range(int(random.integers(1, 4))):
-        draw.text(
-            (image.width // 10, image.height // 6 + row * round(1.4 * size)),
-            _write(random, 2),
-            ink,
-            ImageFont.load_default(size),
-        )
+        corner = image.width // 10, image.height // 6 + row * round(1.4 * size)
+        draw.text(corner, _write(random, 2), ink, ImageFont.load_default(size))
     return image, [
         "a sign with text on it",
         "a picture of some words",
@@ -120,9 +97,8 @@ def _screen(random: Random) -> Drawn:
     draw.rectangle((0, bar, side, image.height), "#e8e8ee")
     for y in range(bar + 10, image.height - 20, 20):
         _draw_line(draw, (8, y), side - 16, "#444444", 9, random)
-        _draw_line(
-            draw, (side + 12, y), round((image.width - side - 24) * random.uniform(0.3, 1)), "#333333", 10, random
-        )
+        width = round((image.width - side - 24) * random.uniform(0.3, 1))
+        _draw_line(draw, (side + 12, y), width, "#333333", 10, random)
     for x in range(side + 12, image.width - 50, 70):
         if random.random() < 0.4:
             draw.rounded_rectangle((x, image.height - 30, x + 56, image.height - 10), 4, accent)
@@ -144,12 +120,8 @@ def _chart(random: Random) -> Drawn:
     if kind == "pie":
         ends = np.cumsum(values / values.sum()) * 360
         radius = min(right - left, bottom - top) // 2
-        box = (
-            image.width // 2 - radius,
-            image.height // 2 - radius,
-            image.width // 2 + radius,
-            image.height // 2 + radius,
-        )
+        x, y = image.width // 2, image.height // 2
+        box = x - radius, y - radius, x + radius, y + radius
         for place, (begin, end) in enumerate(zip(np.concatenate([[0], ends]), ends, strict=False)):
             draw.pieslice(box, begin, end, colours[place % len(colours)], ink)
     else:
@@ -158,9 +130,8 @@ def _chart(random: Random) -> Drawn:
         if kind == "bar":
             half = (right - left) // (3 * len(values))
             for place, (x, value) in enumerate(zip(steps, values, strict=True)):
-                draw.rectangle(
-                    (x - half, bottom - value * (bottom - top), x + half, bottom), colours[place % len(colours)]
-                )
+                bar = x - half, bottom - value * (bottom - top), x + half, bottom
+                draw.rectangle(bar, colours[place % len(colours)])
         else:
             points = [(x, bottom - value * (bottom - top)) for x, value in zip(steps, values, strict=True)]
             draw.line([part for point in points for part in point], colours[int(random.integers(6))], 3)
@@ -185,9 +156,8 @@ def _drawing(random: Random) -> Drawn:
         colour = _choose_colour(random) if coloured else ink
         for outline in _OUTLINES[name]:
             draw.line([(left + x * side, top + y * side) for x, y in outline], colour, width, "curve")
-    what = " and ".join(
-        [", ".join(f"a {name}" for name in names[:-1]), f"a {names[-1]}"] if len(names) > 1 else [f"a {names[0]}"]
-    )
+    *others, last = (f"a {name}" for name in names)
+    what = f"{', '.join(others)} and {last}" if others else last
     return image, [
         f"a line drawing of {what}",
         f"a drawing of {what}",

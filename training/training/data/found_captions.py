@@ -14,9 +14,10 @@ from training.data.dataset import Photo
 from training.data.labelled import LabelledPhoto, name_words
 from training.data.words import tokenise
 
-_FOUND = 5
-_FEWEST = 3  # a photo with fewer has a label of which nobody writes
-_SHORTEST, _LONGEST = 6, 14  # words
+_MAX_CAPTIONS = 5  # for a photo
+_MIN_CAPTIONS = 3  # a photo with fewer has a label of which nobody writes
+_MIN_WORDS = 6
+_MAX_WORDS = 14
 _NO_TAG = -2.5  # for words that no tagger looks for, in place of the log-probability that somebody would write them
 
 
@@ -24,10 +25,10 @@ class CaptionFinder:
     """Captions to choose from, ready to be compared with photos."""
 
     def __init__(self, captions: Sequence[str], tags: Sequence[str]) -> None:
-        words = {" ".join(one): one for one in map(tokenise, captions) if _SHORTEST <= len(one) <= _LONGEST}
+        words = {" ".join(one): one for one in map(tokenise, captions) if _MIN_WORDS <= len(one) <= _MAX_WORDS}
         self._captions = list(words)
         places = {tag: place for place, tag in enumerate(tags)}
-        self._content = np.full((len(words), _LONGEST), -1, np.int32)
+        self._content = np.full((len(words), _MAX_WORDS), -1, np.int32)
         holders: dict[str, list[int]] = {}
         for row, one in enumerate(words.values()):
             for column, word in enumerate(content := [word for word in one if word not in FUNCTION_WORDS]):
@@ -40,12 +41,12 @@ class CaptionFinder:
         """The captions that name a label and fit the evidence [G] best; none where hardly any name it."""
         named = [self._holders[word] for word in {label.subject, *name_words(label.label)} if word in self._holders]
         rows = np.unique(np.concatenate(named)) if named else np.array([], int)
-        if len(rows) < _FEWEST:
+        if len(rows) < _MIN_CAPTIONS:
             return ()
         likely = np.append(-np.logaddexp(0, -evidence), _NO_TAG)
         content = self._content[rows]
         fit = np.where(content >= 0, likely[content], 0).sum(axis=1) / (content >= 0).sum(axis=1)
-        return tuple(self._captions[row] for row in rows[np.argsort(-fit, kind="stable")[:_FOUND]])
+        return tuple(self._captions[row] for row in rows[np.argsort(-fit, kind="stable")[:_MAX_CAPTIONS]])
 
 
 def caption_labelled(

@@ -15,8 +15,8 @@ from photocaption.model.vocabulary import Vocabulary
 from training.data.batches import Batch, round_up, weigh_words
 from training.data.words import TOKENS, encode_caption, tokenise
 
-_MOST = 5  # captions of a photo
-_ENOUGH = 10.0  # photos with a word, from which on its own mean is trusted more than that of all words
+_MAX_CAPTIONS = 5  # captions of a photo
+_PRIOR_PHOTOS = 10.0  # photos with a word, from which on its own mean is trusted more than that of all words
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,7 @@ class Spread:
     @classmethod
     def of(cls, evidence: Floats, shown: Floats) -> "Spread":
         """Of evidence [P, G] that was judged unseen, and the shares of captions with each word [P, G]."""
-        return cls(_describe(evidence, shown > 0), _describe(evidence, shown == 0))
+        return cls(_measure(evidence, shown > 0), _measure(evidence, shown == 0))
 
     def draw(self, shown: npt.NDArray[np.bool_], random: np.random.Generator) -> Floats:
         """Evidence [P, G] for photos whose captions have these words."""
@@ -37,13 +37,13 @@ class Spread:
         return np.where(shown, self.present[0] + self.present[1] * noise, self.absent[0] + self.absent[1] * noise)
 
 
-def _describe(evidence: Floats, chosen: npt.NDArray[np.bool_]) -> tuple[Floats, Floats]:
+def _measure(evidence: Floats, chosen: npt.NDArray[np.bool_]) -> tuple[Floats, Floats]:
     """Mean and standard deviation of the chosen evidence of each tag, those of rare ones drawn to all tags'."""
     counts = chosen.sum(axis=0)
     picked = np.where(chosen, evidence, 0)
     mean, square = picked.sum() / max(1, counts.sum()), (picked**2).sum() / max(1, counts.sum())
-    means = (picked.sum(axis=0) + _ENOUGH * mean) / (counts + _ENOUGH)
-    squares = ((picked**2).sum(axis=0) + _ENOUGH * square) / (counts + _ENOUGH)
+    means = (picked.sum(axis=0) + _PRIOR_PHOTOS * mean) / (counts + _PRIOR_PHOTOS)
+    squares = ((picked**2).sum(axis=0) + _PRIOR_PHOTOS * square) / (counts + _PRIOR_PHOTOS)
     return means.astype(np.float32), np.sqrt(np.maximum(squares - means**2, 0)).astype(np.float32)
 
 
@@ -73,11 +73,11 @@ class ImaginedPhotos:
     def draw(self, random: np.random.Generator) -> Batch:
         """A batch of photos at random, whose one input is evidence."""
         chosen = [self._photos[place] for place in random.integers(len(self._photos), size=self._size)]
-        longest = max(len(ids) for captions in chosen for ids in captions[:_MOST]) - 1
-        tokens = np.full((self._size, _MOST, round_up(longest) + 1), TOKENS.padding, np.int32)
+        longest = max(len(ids) for captions in chosen for ids in captions[:_MAX_CAPTIONS]) - 1
+        tokens = np.full((self._size, _MAX_CAPTIONS, round_up(longest) + 1), TOKENS.padding, np.int32)
         shown = np.zeros((self._size, self._places.max() + 1), bool)
         for row, captions in enumerate(chosen):
-            for column, ids in enumerate(captions[:_MOST]):
+            for column, ids in enumerate(captions[:_MAX_CAPTIONS]):
                 tokens[row, column, : len(ids)] = ids
                 shown[row, self._places[ids]] = True
         evidence = self._spread.draw(shown[:, :-1], random)

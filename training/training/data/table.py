@@ -13,7 +13,7 @@ from pathlib import Path
 from training.errors import DatasetError
 
 _SEPARATORS = (",", ";", "\t")
-_MOST_CHARACTERS = 10_000  # a longer row is a file whose line breaks were lost, or a quote that was never closed
+_MAX_CHARACTERS = 10_000  # a longer row is a file whose line breaks were lost, or a quote that was never closed
 _QUOTED = re.compile(r'"((?:[^"]|"")*)"')
 _OPEN = re.compile(r'"(?:[^"]|"")*')
 
@@ -80,14 +80,14 @@ def _split(line: str, separator: str) -> tuple[str, str]:
 def _read_text(rest: str, separator: str, source: str, lines: Iterator[tuple[str, str]]) -> str:
     """The second cell, in one line. One whose quotes are open goes on in the `lines` that follow."""
     begun = _is_open(rest)
-    while _is_open(rest) and len(rest) <= _MOST_CHARACTERS:
+    while _is_open(rest) and len(rest) <= _MAX_CHARACTERS:
         more = next(lines, None)
         if more is None:
             break
         rest = f"{rest} {more[1].strip()}"
-    if len(rest) > _MOST_CHARACTERS:
+    if len(rest) > _MAX_CHARACTERS:
         raise DatasetError(
-            f"{source}: longer than {_MOST_CHARACTERS} characters; is a line break missing, or a closing quote?"
+            f"{source}: longer than {_MAX_CHARACTERS} characters; is a line break missing, or a closing quote?"
         )
     if quoted := _QUOTED.fullmatch(rest):
         return " ".join(_unquote(quoted[1]).splitlines())

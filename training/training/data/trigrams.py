@@ -16,7 +16,7 @@ from training.data.dataset import Photo
 from training.data.words import TOKENS, tokenise
 
 _SHOWN = 5
-_ENOUGH = 5  # times that a sequence is to be expected, before its absence says anything
+_MIN_EXPECTED = 5  # times that a sequence is to be expected, before its absence says anything
 _AVOIDED = 0.25  # of the expected times: "in a table" has a hundredth, "in a street" nearly half
 
 
@@ -86,7 +86,7 @@ def list_known(
 def _is_avoided(count: int, one: Sequence3, pairs: Mapping[tuple[int, int], int], words: Mapping[int, int]) -> bool:
     """Whether a sequence is written so much less often than its two pairs would make one expect that it is an error."""
     expected = pairs[one[:2]] * pairs[one[1:]] / words[one[1]]
-    return expected >= _ENOUGH and count < _AVOIDED * expected
+    return expected >= _MIN_EXPECTED and count < _AVOIDED * expected
 
 
 def find_rare(captions: Sequence[str], text: Iterable[str]) -> RareSequences:

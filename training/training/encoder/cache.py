@@ -1,4 +1,4 @@
-"""The encoder that a run uses: found in the cache, or exported into it, whole and in two parts."""
+"""The encoder that a run uses: found in the cache, or exported into it."""
 
 import hashlib
 import math
@@ -10,21 +10,21 @@ import keras
 import numpy as np
 import onnx
 
-from photocaption.model.bundle import ENCODER
+from photocaption.model.bundle import ENCODER, Bundle
 from photocaption.model.manifest import FeatureSpec, ImageSpec
 from training.arrays import Arrays
 from training.config import EncoderConfig
 from training.data.dataset import Photo
 from training.data.fingerprint import fingerprint
 from training.encoder import onnx_graphs
-from training.encoder.trunk import Folder, split_encoder
+from training.encoder.trunk import Folder
 from training.encoder.xception import WEIGHTS_DIGEST
 from training.errors import TrainingError
 
 
 @dataclass(frozen=True, slots=True)
 class ExportedEncoder(Folder):
-    """A folder with `encoder.onnx` and its parts (`training.encoder.trunk`), what goes before it and what comes
+    """A folder with `encoder.onnx` and, later, its parts (`training.encoder.trunk`), what goes before it and what comes
     out of it.
 
     `tuned`: what fine-tuning changed in it (`training.encoder.weight_deltas`); nothing where it is ImageNet's.
@@ -52,18 +52,16 @@ def export_encoder(
 
         folder.mkdir(parents=True, exist_ok=True)
         make_encoder(config, image, chosen, folder / ENCODER, cache, tuned)
-    split_encoder(folder)
     return ExportedEncoder(folder, image, _read_feature_spec(folder / ENCODER), tuned)
 
 
-def adopt_encoder(bundle: Path, image: ImageSpec, cache: Path) -> ExportedEncoder:
-    """The encoder of a bundle as it serves, in the cache and in two parts; `image`: what the bundle's manifest says."""
-    graph = (bundle / ENCODER).read_bytes()
+def adopt_encoder(bundle: Bundle, cache: Path) -> ExportedEncoder:
+    """The encoder of a bundle as it serves, in the cache. Raises BundleError."""
+    graph, image = bundle.read(ENCODER), bundle.manifest.image
     folder = cache / f"encoder-{hashlib.sha256(graph + fingerprint(image)).hexdigest()[:16]}"
     if not (folder / ENCODER).exists():
         folder.mkdir(parents=True, exist_ok=True)
         onnx_graphs.save(onnx.load_from_string(graph), folder / ENCODER)
-    split_encoder(folder)
     return ExportedEncoder(folder, image, _read_feature_spec(folder / ENCODER), {})
 
 

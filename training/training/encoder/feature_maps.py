@@ -6,10 +6,9 @@ at all; a run that is killed at any photo goes on where it was.
 """
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -23,14 +22,6 @@ from training.data.read_ahead import read_ahead
 from training.data.views import WHOLE, PhotoView, View
 from training.encoder.trunk import Maps
 from training.progress import track
-
-
-class MapEncoder(Protocol):
-    """A trunk, or what stands in for one."""
-
-    def encode(self, images: npt.NDArray[np.uint8]) -> Maps:
-        """Maps [P, N, M] of `images` [P, height, width, 3]."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +44,12 @@ class MapCache:
         """Maps [P, N, M] of views that were extracted."""
         return np.stack([np.load(self.path(*photo), allow_pickle=False) for photo in photos])
 
-    def extract(self, photos: Sequence[PhotoView], trunk: MapEncoder, image: ImageSpec) -> None:
-        """Compute what is missing, showing progress. Photos are decoded while the trunk works on those before."""
+    def extract(
+        self, photos: Sequence[PhotoView], encode: Callable[[npt.NDArray[np.uint8]], Maps], image: ImageSpec
+    ) -> None:
+        """Compute what is missing by the trunk's `encode`, showing progress. Photos are decoded while the trunk works
+        on those before.
+        """
         missing = [photo for photo in dict.fromkeys(photos) if not self.path(*photo).exists()]
 
         def prepare(photo: PhotoView) -> npt.NDArray[np.uint8]:
@@ -64,5 +59,5 @@ class MapCache:
         with track("photos through the trunk", total=len(missing), unit="photos") as advance:
             for photo, pixels in zip(missing, read_ahead(prepare, missing), strict=True):
                 # One at a time: batches gain nothing on a CPU, and so no photo's maps depend on its neighbours.
-                save_array(self.path(*photo), trunk.encode(pixels[None])[0])
+                save_array(self.path(*photo), encode(pixels[None])[0])
                 advance(1)

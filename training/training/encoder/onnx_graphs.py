@@ -18,8 +18,8 @@ _OPSET = 17
 _SMALL = 1024
 BLOCK = 32
 # Weights have seven bits: processors without VNNI add pairs of products of bytes in 16 bits, where eight overflow.
-_LARGEST_WEIGHT = 63
-LARGEST_VALUE = 127
+_MAX_WEIGHT = 63
+MAX_VALUE = 127
 RUNTIME_DOMAIN = "com.microsoft"
 
 
@@ -113,14 +113,14 @@ def _multiply_bytes(
 ) -> list[onnx.NodeProto]:
     """What does the work of a product of vectors [..., K] and a matrix [K, N]."""
     (vectors, name), (product,) = node.input, node.output
-    scales = _scale(matrix, _LARGEST_WEIGHT, axis=0)
+    scales = _scale(matrix, _MAX_WEIGHT, axis=0)
     weights, sizes, unit, zero, tiny = _add_constants(
         graph,
         {
             f"{name}_bits": np.rint(matrix / scales).astype(np.int8),
             f"{name}_scales": scales[0],
-            f"{name}_unit": np.float32(1 / LARGEST_VALUE),
-            f"{name}_zero": np.uint8(LARGEST_VALUE + 1),
+            f"{name}_unit": np.float32(1 / MAX_VALUE),
+            f"{name}_zero": np.uint8(MAX_VALUE + 1),
             f"{name}_tiny": np.finfo(np.float32).tiny,
         },
     )
@@ -145,8 +145,8 @@ def _look_up_bytes(graph: onnx.GraphProto, node: onnx.NodeProto, matrix: npt.NDA
     """What looks rows of a matrix [V, D] up among its bytes [V, D], zero at 128, and scales [V, blocks]."""
     name, tokens = node.input
     blocks = matrix.reshape(len(matrix), -1, BLOCK)
-    scales = _scale(blocks, LARGEST_VALUE, axis=-1)
-    bits = (np.rint(blocks / scales) + LARGEST_VALUE + 1).astype(np.uint8).reshape(matrix.shape)
+    scales = _scale(blocks, MAX_VALUE, axis=-1)
+    bits = (np.rint(blocks / scales) + MAX_VALUE + 1).astype(np.uint8).reshape(matrix.shape)
     stored, sizes = _add_constants(graph, {f"{name}_bits": bits, f"{name}_scales": scales[..., 0]})
     return helper.make_node(
         "GatherBlockQuantized",

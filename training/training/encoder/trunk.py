@@ -44,7 +44,8 @@ class Trunk:
     """Everything before the last block, run on ONNX Runtime."""
 
     def __init__(self, folder: Path) -> None:
-        """`folder` holds an encoder that `split_encoder` has split."""
+        """`folder` holds `encoder.onnx`."""
+        _split_encoder(folder)
         self._session = open_session(Folder(folder), TRUNK, threads=cpu.count_cores())
 
     def encode(self, images: npt.NDArray[np.uint8]) -> Maps:
@@ -58,7 +59,8 @@ class LastBlock:
     """The last block as it serves, run on ONNX Runtime."""
 
     def __init__(self, folder: Path) -> None:
-        """`folder` holds an encoder that `split_encoder` has split."""
+        """`folder` holds `encoder.onnx`."""
+        _split_encoder(folder)
         self._session = open_session(Folder(folder), LAST_BLOCK, threads=cpu.count_cores())
         (self._input,) = self._session.get_inputs()
 
@@ -72,7 +74,7 @@ class LastBlock:
         return features
 
 
-def split_encoder(folder: Path) -> None:
+def _split_encoder(folder: Path) -> None:
     """Write `trunk.onnx` and `last_block.onnx` beside the `encoder.onnx` of a folder, unless they are there."""
     if (folder / LAST_BLOCK).exists() and (folder / TRUNK).exists():
         return

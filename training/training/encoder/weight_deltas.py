@@ -14,7 +14,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from photocaption.model.manifest import Manifest
+from photocaption.model.bundle import Bundle
 from training.arrays import Arrays, read_arrays
 from training.errors import TrainingError
 
@@ -22,7 +22,7 @@ ENCODER_DIFFERENCES = "encoder_differences.npz"
 """The file with what fine-tuning changed: for comparison with float32, and to go on from."""
 
 _STEPS_PER_DEVIATION = 4
-_MOST = 127
+_MAX_STEPS = 127
 _STEP = ":step"
 
 
@@ -36,7 +36,7 @@ def measure(before: keras.Model, after: keras.Model) -> Arrays:
         if variable.trainable:
             change = ops.convert_to_numpy(variable) - ops.convert_to_numpy(old[name])
             step = np.float32(max(float(change.std()), 1e-12) / _STEPS_PER_DEVIATION)
-            differences[name] = np.clip(np.rint(change / step), -_MOST, _MOST).astype(np.int8)
+            differences[name] = np.clip(np.rint(change / step), -_MAX_STEPS, _MAX_STEPS).astype(np.int8)
             differences[name + _STEP] = np.array(step)
     return differences
 
@@ -55,16 +55,16 @@ def training_folder(bundle: Path) -> Path:
     return bundle.with_name(f"{bundle.name}-training")
 
 
-def read_tuned(bundle: Path, manifest: Manifest) -> Arrays:
+def read_tuned(bundle: Bundle) -> Arrays:
     """What fine-tuning changed in the encoder of a bundle; nothing where ImageNet's weights are the last word.
 
     The manifest says under `training.encoder` which file it is and what share of it is in the encoder. Raises
     TrainingError when that file is not beside the bundle.
     """
-    record = manifest.training.get("encoder")
+    record = bundle.manifest.training.get("encoder")
     if not isinstance(record, dict):
         return {}
-    path = training_folder(bundle) / ENCODER_DIFFERENCES
+    path = training_folder(bundle.path) / ENCODER_DIFFERENCES
     try:
         data = path.read_bytes()
     except OSError as error:

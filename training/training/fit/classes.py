@@ -15,7 +15,7 @@ import numpy.typing as npt
 from keras import ops
 
 from photocaption.model.runtime import Floats
-from training.models.evidence import name_classes
+from training.models.evidence import credit_names
 
 _SCALE = 40.0  # of pooled features, whose length is one
 _RIDGE = 100.0
@@ -32,7 +32,7 @@ class Classes:
     def judge(self, pooled: Floats) -> Floats:
         """What tags get [P, G] for the classes of photos, from pooled features [P, C]."""
         logits = pooled @ self.weights[:-1] + self.weights[-1]
-        named: Floats = ops.convert_to_numpy(name_classes(logits, self.names))
+        named: Floats = ops.convert_to_numpy(credit_names(logits, self.names))
         return named
 
 

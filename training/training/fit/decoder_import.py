@@ -7,8 +7,6 @@ none.
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,11 +14,8 @@ import numpy.typing as npt
 import onnx
 from onnx import numpy_helper
 
-from photocaption.model.bundle import DECODER_START, DECODER_STEP, load_bundle
-from photocaption.model.manifest import Manifest
+from photocaption.model.bundle import DECODER_START, DECODER_STEP, Bundle
 from photocaption.model.runtime import Floats
-from photocaption.model.trigrams import Trigrams
-from photocaption.model.vocabulary import Vocabulary
 from training.arrays import Arrays
 from training.errors import TrainingError
 
@@ -34,35 +29,15 @@ _OF_LAYER = re.compile(
 Constants = dict[str, npt.NDArray[Any]]
 
 
-@dataclass(frozen=True, slots=True)
-class PublishedDecoder:
-    """The decoder of a bundle: its words, the token ids of its tags, and its weights by the last two parts of their
-    Keras path ("lstm_cell/kernel"); `heads`: of its attention, 0 where it has none; `trigrams`: the sequences that it
-    lets pass, where it knows some.
+def read_decoder(bundle: Bundle) -> tuple[Arrays, tuple[int, ...], int]:
+    """The weights of a bundle's decoder by the last two parts of their Keras path ("lstm_cell/kernel"), the token ids
+    of its tags, and how many heads its attention has. Raises `CaptionError` and `TrainingError`.
     """
-
-    manifest: Manifest
-    vocabulary: Vocabulary
-    tags: tuple[int, ...]
-    heads: int
-    weights: Arrays
-    trigrams: Trigrams | None
-
-
-def read_decoder(folder: Path) -> PublishedDecoder:
-    """The decoder of the bundle in a folder. Raises `CaptionError` and `TrainingError`."""
-    bundle = load_bundle(folder)
     graphs = [onnx.load_from_string(bundle.read(name)).graph for name in (DECODER_START, DECODER_STEP)]
     start, step = map(_read_constants, graphs)
     weights = _name_weights(start, step)
-    return PublishedDecoder(
-        bundle.manifest,
-        bundle.vocabulary,
-        _read_tags(start, len(bundle.vocabulary)) if "tagger/kernel" in weights else (),
-        _read_heads(graphs[0]),
-        weights,
-        bundle.trigrams,
-    )
+    tags = _read_tags(start, len(bundle.vocabulary)) if "tagger/kernel" in weights else ()
+    return weights, tags, _read_heads(graphs[0])
 
 
 def _name_weights(start: Constants, step: Constants) -> Arrays:
@@ -126,7 +101,7 @@ def _read_tags(start: Constants, words: int) -> tuple[int, ...]:
 
 
 def _read_heads(start: onnx.GraphProto) -> int:
-    """The second size of the keys that a photo's cells have."""
+    """The second size of the keys that a photo's cells have; 0 without attention."""
     outputs = {output.name: output.type.tensor_type.shape.dim for output in start.output}
     return int(outputs["context_keys"][1].dim_value) if "context_keys" in outputs else 0
 

@@ -120,7 +120,7 @@ class EndToEndTraining:
         self._dev, self._cache = dev, cache
         end_to_end = config.end_to_end
         stem, blocks = split_xception(config.encoder.size, cache, end_to_end, start.read_tuned())
-        body = Body(blocks, self._build_decoder(blocks, config.fitting.seed), "learner")
+        body = Body(blocks, self._build_decoder(blocks, config.fitting.seed))
         self._model = EndToEnd(RandomView(config.encoder.size, end_to_end), stem, body, end_to_end)
         self._encoder = _Encoder(self._model)
         self._initial_weights = read_weights(body)
@@ -180,7 +180,7 @@ class EndToEndTraining:
         length = self._config.vocabulary.max_length
         with open_rewards(data.photos.photos, self._config.reward, data.accepted, data.common) as rewards:
             sampled = SampledBatches(
-                Sampler(model.decoder, model),
+                Sampler(model.decoder, model.encode),
                 data.photos,
                 rewards,
                 self._vocabulary,

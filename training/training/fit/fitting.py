@@ -19,6 +19,7 @@ import numpy as np
 from keras import ops
 from tensorboardX import SummaryWriter
 
+from training.config import ScheduleConfig
 from training.data.batches import Batch
 from training.data.words import TOKENS
 from training.evaluation.history import CHECKPOINT, EpochRecord
@@ -42,34 +43,11 @@ class BatchSource(Protocol):
         ...
 
 
-class Schedule(Protocol):
-    """How to fit; `training.config` says what each setting means."""
-
-    @property
-    def epochs(self) -> int: ...
-    @property
-    def patience(self) -> int: ...
-    @property
-    def learning_rate(self) -> float: ...
-    @property
-    def warmup_epochs(self) -> float: ...
-    @property
-    def weight_decay(self) -> float: ...
-    @property
-    def label_smoothing(self) -> float: ...
-    @property
-    def moment_decay(self) -> float: ...
-    @property
-    def average_decay(self) -> float: ...
-    @property
-    def clip_norm(self) -> float: ...
-
-
 def fit(
     decoder: Learner,
     batches: BatchSource,
     score: Score,
-    config: Schedule,
+    config: ScheduleConfig,
     run: Path,
     *,
     never: Sequence[int] = (),
@@ -135,7 +113,7 @@ def build_schedule(peak: float, steps: int, warmup: int) -> keras.optimizers.sch
     )
 
 
-def _build_optimizer(config: Schedule, steps_per_epoch: int) -> keras.optimizers.Optimizer:
+def _build_optimizer(config: ScheduleConfig, steps_per_epoch: int) -> keras.optimizers.Optimizer:
     warmup = round(config.warmup_epochs * steps_per_epoch)
     return keras.optimizers.AdamW(
         build_schedule(config.learning_rate, config.epochs * steps_per_epoch, warmup),
@@ -147,11 +125,13 @@ def _build_optimizer(config: Schedule, steps_per_epoch: int) -> keras.optimizers
     )
 
 
-def _is_done(progress: Progress, config: Schedule) -> bool:
+def _is_done(progress: Progress, config: ScheduleConfig) -> bool:
     return len(progress.history) >= config.epochs or progress.epochs_since_best >= config.patience
 
 
-def _run_epoch(decoder: Learner, batches: BatchSource, score: Score, progress: Progress, config: Schedule) -> None:
+def _run_epoch(
+    decoder: Learner, batches: BatchSource, score: Score, progress: Progress, config: ScheduleConfig
+) -> None:
     epoch = len(progress.history)
     decoder.reseed(epoch)
     begun = time.monotonic()
@@ -181,7 +161,7 @@ def _mean(rewards: Sequence[float | None]) -> float | None:
 
 
 @contextmanager
-def _averaged_weights(decoder: Learner, config: Schedule) -> Iterator[None]:
+def _averaged_weights(decoder: Learner, config: ScheduleConfig) -> Iterator[None]:
     """Hold the moving average in the decoder for a while."""
     if not config.average_decay:
         yield

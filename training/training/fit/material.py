@@ -34,7 +34,7 @@ from training.fit.pooled import pool_photos
 from training.fit.tagger import Tagger, fit_tagger, judge_unseen
 from training.progress import say
 
-_FEW = 100  # dev photos, whose captions alone say little of how rare words are
+_MIN_DEV_PHOTOS = 100  # dev photos, whose captions alone say little of how rare words are
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,10 +118,11 @@ def _extract(
     encoder: ExportedEncoder,
 ) -> MapCache:
     """The maps of all views of training photos, and of the dev photos as they are."""
+    trunk = Trunk(encoder.path)
     maps = MapCache.for_trunk(job.cache / "maps", encoder.read(TRUNK), encoder.image)
     wanted = [(photo, view) for photo, of_photo in zip(photos, views, strict=True) for view in of_photo]
     dev = [(photo, WHOLE) for one in collections for photo in one.dev]
-    maps.extract([*dev, *wanted], Trunk(encoder.path), encoder.image)
+    maps.extract([*dev, *wanted], trunk.encode, encoder.image)
     return maps
 
 
@@ -261,10 +262,11 @@ def _list_known(
     job: Job, collections: Sequence[Collection], texts: Sequence[tuple[str, str]], vocabulary: Vocabulary
 ) -> Trigrams | None:
     """The sequences of three words that serving lets pass; None where no text and no start tells what people write."""
-    if not texts and not job.start.trigrams:
+    known = job.start.bundle.trigrams if job.start.bundle else None
+    if not texts and not known:
         return None
     photos = [photo for one in collections for photo in one.train]
-    return list_known(photos, (caption for _, caption in texts), vocabulary, job.start.trigrams)
+    return list_known(photos, (caption for _, caption in texts), vocabulary, known)
 
 
 def _captions_of(photos: Sequence[Photo]) -> list[str]:
@@ -284,5 +286,5 @@ def list_dev_sets(collections: Sequence[Collection]) -> list[DevSet]:
 
 def _judge_by(one: Collection) -> DevSet:
     accepted = {photo.sha256: one.labels[photo.sha256].accepted for photo in one.dev} if one.labels else {}
-    beside = one.train if len(one.dev) < _FEW and not one.labels else ()
+    beside = one.train if len(one.dev) < _MIN_DEV_PHOTOS and not one.labels else ()
     return DevSet(one.source.name, one.dev, accepted, one.source.share or len(one.train), beside)

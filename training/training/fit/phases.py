@@ -50,7 +50,7 @@ class Phases:
             material.vocabulary,
             max_length=self._config.vocabulary.max_length,
             seed=config.seed,
-            texts=material.texts,
+            draw_texts=material.texts.draw if material.texts else None,
             texts_share=config.texts_share,
         )
         progress = fit(self.decoder, batches, self._dev, config, material.run)
@@ -78,7 +78,7 @@ class Phases:
         with open_rewards(material.photos, reward, accepted, material.common) as rewards:
             batches = SampledBatches(
                 Sampler(self.decoder),
-                self._photos(config, config.hidden_cells),
+                self._photos(config),
                 rewards,
                 material.vocabulary,
                 config,
@@ -132,11 +132,11 @@ class Phases:
             say(f"{phase} gained nothing on dev; the model stays as it was")
             write_weights(self.decoder, self._weights)
 
-    def _photos(self, config: ScheduleConfig, hidden: float = 0.0) -> TrainingPhotos:
+    def _photos(self, config: ScheduleConfig) -> TrainingPhotos:
         material = self._material
         shares = [one.source.share for one in material.collections]
         mixture = Mixture(material.counts, shares, config.photos_per_batch, config.least_batches)
-        return TrainingPhotos(material.photos, mixture, material.views, self._load, material.evidence, hidden)
+        return TrainingPhotos(material.photos, mixture, material.views, self._load, material.evidence)
 
     def _load(self, photos: Sequence[PhotoView]) -> Floats:
         return self._last_block.encode(self._material.maps.load(photos))

@@ -18,7 +18,7 @@ from photocaption.model.runtime import Floats
 from training.config import RewardConfig
 from training.fit.rewards import Judged, SentenceReward, Words
 
-_MOST_PROCESSES = 12
+_MAX_PROCESSES = 12
 _rewards: list[SentenceReward] = []  # of a process of the pool: the one that it was started with
 
 
@@ -35,7 +35,7 @@ class RewardPool:
 
     def __init__(self, photos: Sequence[Judged], config: RewardConfig, common: frozenset[str] = frozenset()) -> None:
         """As `SentenceReward`."""
-        self._processes = min(_MOST_PROCESSES, cpu.count_cores())
+        self._processes = min(_MAX_PROCESSES, cpu.count_cores())
         self._pool = ProcessPoolExecutor(
             self._processes,
             mp_context=multiprocessing.get_context("spawn"),  # a fork would copy the threads of the model's backend

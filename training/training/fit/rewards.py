@@ -22,7 +22,7 @@ NGram = tuple[str, ...]
 _ORDERS = (1, 2, 3, 4)
 _SIGMA = 6.0  # of CIDEr-D's penalty for a length, in words, that differs from the reference's
 _END = "<end>"
-_ENOUGH = 5  # captions of a photo: what they lack is wrong; what one person left out, others may have written
+_FULL_REFERENCES = 5  # captions of a photo; what fewer people left out, another might have written
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +79,7 @@ class SentenceReward:
             good = config.naming * (not accepted.isdisjoint(words)) + config.found * likeness - shortness
         else:
             right = sum(word in self._written[photo] for word in content)
-            wrong = config.wrong * min(1.0, len(references.vectors) / _ENOUGH)
+            wrong = config.wrong * min(1.0, len(references.vectors) / _FULL_REFERENCES)
             good = likeness + config.right * right - wrong * (len(content) - right)
         rare = len(sequences_of(words) - self._common) if self._common else 0
         return good - config.rare * rare - config.repeated * (len(content) - len(set(content)))

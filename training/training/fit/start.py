@@ -12,8 +12,8 @@ from zipfile import BadZipFile
 import numpy as np
 from keras import ops
 
-from photocaption.model.manifest import MANIFEST_NAME, Manifest
-from photocaption.model.trigrams import Trigrams
+from photocaption.model.bundle import Bundle, load_bundle
+from photocaption.model.manifest import MANIFEST_NAME
 from photocaption.model.vocabulary import Vocabulary
 from training.arrays import Arrays, read_arrays, save_arrays
 from training.data.words import TOKENS
@@ -35,19 +35,16 @@ _TABLES = ("embedding/table", "embedding/bias")
 class Start:
     """What is known already: `tuned`, what fine-tuning changed in the encoder (`training.encoder.weight_deltas`); the
     weights of the decoder by the last two parts of their path; a record of how they came about; its words, and the
-    token ids of its tags. Of a bundle also where it is, what it says of itself, the heads of its attention, and the
-    sequences of three words that it lets pass.
+    token ids of its tags. Where that is a bundle, also the `bundle` and the heads of its attention.
     """
 
     tuned: Arrays = field(default_factory=dict)
     decoder: Arrays = field(default_factory=dict)
     record: dict[str, Any] = field(default_factory=dict)
-    bundle: Path | None = None
-    manifest: Manifest | None = None
     vocabulary: Vocabulary | None = None
     tags: tuple[int, ...] = ()
+    bundle: Bundle | None = None
     heads: int = 0
-    trigrams: Trigrams | None = None
 
     @property
     def classes(self) -> int:
@@ -62,7 +59,7 @@ class Start:
 
     def read_tuned(self) -> Arrays:
         """What fine-tuning changed in the encoder, of a bundle too. Raises TrainingError where its file is missing."""
-        return weight_deltas.read_tuned(self.bundle, self.manifest) if self.bundle and self.manifest else self.tuned
+        return weight_deltas.read_tuned(self.bundle) if self.bundle else self.tuned
 
     def teach(self, decoder: Decoder, *, tagger: bool = True) -> None:
         """Put the weights into a decoder, whose vocabulary may have more words at its end, and which may have tags
@@ -119,27 +116,18 @@ def write_start(
 def read_start(folder: Path) -> Start:
     """What a folder has to begin with. Raises TrainingError, and CaptionError of a bundle that is damaged."""
     if (folder / MANIFEST_NAME).is_file():
-        known = read_decoder(folder)
+        bundle = load_bundle(folder)
+        weights, tags, heads = read_decoder(bundle)
         record = {
-            "bundle": known.manifest.name,
-            "version": known.manifest.version,
-            "training": known.manifest.training,  # and so where that one began
+            "bundle": bundle.manifest.name,
+            "version": bundle.manifest.version,
+            "training": bundle.manifest.training,  # and so where that one began
         }
-        return Start(
-            {},
-            known.weights,
-            record,
-            folder,
-            known.manifest,
-            known.vocabulary,
-            known.tags,
-            known.heads,
-            known.trigrams,
-        )
+        return Start({}, weights, record, bundle.vocabulary, tags, bundle, heads)
     try:
         tuned, decoder = (read_arrays((folder / name).read_bytes()) for name in (_ENCODER, _DECODER))
         words, record = (json.loads((folder / name).read_text(encoding="utf-8")) for name in (_WORDS, _RECORD))
         vocabulary, tags = Vocabulary(tuple(words["words"]), TOKENS), tuple(words["tags"])
     except (OSError, ValueError, KeyError, TypeError, BadZipFile) as error:
         raise TrainingError(f"{folder} is neither a bundle nor what end-to-end training leaves: {error}") from error
-    return Start(tuned, decoder, record, vocabulary=vocabulary, tags=tags)
+    return Start(tuned, decoder, record, vocabulary, tags)

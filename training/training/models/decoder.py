@@ -121,7 +121,7 @@ class Decoder(keras.Model):  # type: ignore[misc]  # Keras is untyped
         initial = [_flatten(state[name][:, None], (photos, captions, self.units)) for name in ("state_h", "state_c")]
         outputs = self.lstm(flat, initial_state=initial)
         states = self._dropouts[2](ops.reshape(outputs, (-1, self.units)), training=training)
-        vectors, _ = self._describe(states, context)
+        vectors, _ = self._attend(states, context)
         logits = self._score(self._dropouts[3](vectors, training=training), states, context)
         return ops.reshape(logits, (photos, captions, length, logits.shape[-1]))
 
@@ -140,7 +140,7 @@ class Decoder(keras.Model):  # type: ignore[misc]  # Keras is untyped
         # Rows of matrices from here on: graphs of higher ranks carry shapes about, which takes longer than arithmetic.
         h, c = (ops.reshape(state[name], (-1, self.units)) for name in ("state_h", "state_c"))
         h, c = self._recur(ops.reshape(gates, (-1, 4 * self.units)), h, c)
-        vectors, attention = self._describe(h, context)
+        vectors, attention = self._attend(h, context)
         log_probabilities = ops.log_softmax(self._score(vectors, h, context), axis=-1)
         outputs = {"log_probabilities": log_probabilities, "next_state_h": h, "next_state_c": c}
         outputs = {name: ops.reshape(rows, (*ops.shape(tokens), rows.shape[-1])) for name, rows in outputs.items()}
@@ -199,7 +199,7 @@ class Decoder(keras.Model):  # type: ignore[misc]  # Keras is untyped
         c = ops.sigmoid(forget_gate) * c + ops.sigmoid(input_gate) * ops.tanh(cell_gate)
         return ops.sigmoid(output_gate) * ops.tanh(c), c
 
-    def _describe(self, states: Tensor, context: Tensors) -> tuple[Tensor, Tensor | None]:
+    def _attend(self, states: Tensor, context: Tensors) -> tuple[Tensor, Tensor | None]:
         """The vectors [P·Q, D] that score the next word, and where the decoder looked for it: [P, Q, N]."""
         if self.attention is None:
             return self.combine(states), None

@@ -89,8 +89,8 @@ def _between(begin: float, end: float, draw: Tensor) -> Tensor:
 class Body(keras.Model):  # type: ignore[misc]  # Keras is untyped
     """The blocks of the encoder that learn, and a decoder behind them."""
 
-    def __init__(self, blocks: keras.Model, decoder: Decoder, name: str) -> None:
-        super().__init__(name=name)
+    def __init__(self, blocks: keras.Model, decoder: Decoder) -> None:
+        super().__init__(name="learner")
         self.blocks, self.decoder = blocks, decoder
         self.built = True  # its parts are
 

@@ -67,7 +67,7 @@ class Evidence(keras.layers.Layer):  # type: ignore[misc]  # Keras is untyped
         evidence = self.tagger(pooled)
         if self.classes is None:
             return evidence
-        return evidence + name_classes(self.classes(pooled), self.names)
+        return evidence + credit_names(self.classes(pooled), self.names)
 
     def weigh_classes(self, pooled: Tensor) -> Tensor | None:
         """The logarithms [P, K] of how likely each class is, of features that are pooled [P, channels]; None where no
@@ -104,7 +104,7 @@ class Evidence(keras.layers.Layer):  # type: ignore[misc]  # Keras is untyped
         return logits + ops.reshape(trust * words[:, None], (-1, words.shape[-1]))
 
 
-def name_classes(logits: Tensor, names: Tensor) -> Tensor:
+def credit_names(logits: Tensor, names: Tensor) -> Tensor:
     """What tags get [P, G] for the chance that a photo shows a class that they name, from logits [P, K] of classes that
     exclude each other: 4.6 where that is certain, and nothing where it is out of the question. `names` [K, G] has 1 for
     each name of a class, or more, as if the class were so many times as likely.

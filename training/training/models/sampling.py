@@ -2,8 +2,8 @@
 has to come back to the host before they are complete.
 """
 
-from collections.abc import Sequence
-from typing import Any, Protocol
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import keras
 import numpy as np
@@ -16,18 +16,15 @@ from training.models.decoder import Decoder, Tensor
 NEVER_WRITTEN = (TOKENS.padding, TOKENS.start, TOKENS.unknown)
 
 
-class Encoder(Protocol):
-    """What turns a batch's inputs, photos as they are loaded, into features [P, N, channels]."""
-
-    def encode(self, *inputs: Tensor) -> Tensor: ...
-
-
 class Sampler(keras.Model):  # type: ignore[misc]  # Keras is untyped
-    """Draws captions of a decoder as it is at that moment. Without an encoder it is given what the decoder reads."""
+    """Draws captions of a decoder as it is at that moment.
 
-    def __init__(self, decoder: Decoder, encoder: Encoder | None = None) -> None:
+    `encode` gives the features [P, N, channels] of a batch's inputs; without it they are what the decoder reads.
+    """
+
+    def __init__(self, decoder: Decoder, encode: Callable[..., Tensor] | None = None) -> None:
         super().__init__(name="sampler")
-        self._decoder, self._encoder = decoder, encoder
+        self._decoder, self._encode = decoder, encode
         self.compile(jit_compile=keras.backend.backend() == "jax")  # XLA's compilation would not pay on a CPU
         self.built = True  # its parts are
 
@@ -47,7 +44,7 @@ class Sampler(keras.Model):  # type: ignore[misc]  # Keras is untyped
         word, from 0 to 1, the drawn one lies.
         """
         *photos, uniforms = inputs
-        context, state = self._decoder.start(*([self._encoder.encode(*photos)] if self._encoder else photos))
+        context, state = self._decoder.start(*([self._encode(*photos)] if self._encode else photos))
         captions, length = ops.shape(uniforms)[:2], uniforms.shape[2]
         places = ops.arange(length + 1)[None, None]
         written = ops.where(places == 0, TOKENS.start, ops.full((*captions, 1), TOKENS.padding, "int32"))

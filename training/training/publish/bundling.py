@@ -59,7 +59,7 @@ def publish_bundle(job: Job, trained: Trained) -> Evaluation:
     beside = _keep_differences(job, trained)
     with staging(job.bundle) as folder:
         _write_files(job, trained, folder)
-        manifest = _describe(job, trained, folder, beside)
+        manifest = _compose_manifest(job, trained, folder, beside)
         write_manifest(folder, manifest)
         sets = [_to_set(one) for one in trained.material.collections if one.dev]
         captioner = Captioner.load(folder)
@@ -85,14 +85,14 @@ def _to_set(collection: Collection) -> PhotoSet:
 def _keep_differences(job: Job, trained: Trained) -> dict[str, Any]:
     """Write what fine-tuning changed in the encoder beside the bundle, and say for the manifest what was written."""
     path = weight_deltas.training_folder(job.bundle) / ENCODER_DIFFERENCES
-    if job.start.bundle and job.start.manifest:
-        kept = weight_deltas.training_folder(job.start.bundle) / ENCODER_DIFFERENCES
-        if not kept.is_file() or "encoder" not in job.start.manifest.training:
+    if job.start.bundle:
+        kept = weight_deltas.training_folder(job.start.bundle.path) / ENCODER_DIFFERENCES
+        if not kept.is_file() or "encoder" not in job.start.bundle.manifest.training:
             return {}
         if kept.resolve() != path.resolve():
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(kept.read_bytes())
-        return {"encoder": job.start.manifest.training["encoder"]}
+        return {"encoder": job.start.bundle.manifest.training["encoder"]}
     if not trained.encoder.tuned:
         return {}
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -115,7 +115,7 @@ def _write_files(job: Job, trained: Trained, folder: Path) -> None:
         export_saved_model(encoder, trained.decoder, trained.encoder.image, trained.encoder.features, folder)
 
 
-def _describe(job: Job, trained: Trained, folder: Path, beside: dict[str, Any]) -> Manifest:
+def _compose_manifest(job: Job, trained: Trained, folder: Path, beside: dict[str, Any]) -> Manifest:
     config, repeatable = job.config, job.config.decoding.repeatable_words
     decoding = SearchDefaults(
         beam_width=config.decoding.beam_width,
@@ -135,18 +135,14 @@ def _describe(job: Job, trained: Trained, folder: Path, beside: dict[str, Any]) 
         tokens=TOKENS,
         vocabulary_size=len(trained.material.vocabulary),
         decoding=decoding,
-        encoder=_describe_encoder(job),
+        encoder=job.start.bundle.manifest.encoder
+        if job.start.bundle
+        else EncoderInfo(architecture="xception", precision=config.encoder.precision),
         decoder=DecoderInfo(architecture=config.decoder.architecture, attention=trained.decoder.attention is not None),
         confidence=None,
         training=_record(job, trained.material.collections) | beside,
         scores={},
     )
-
-
-def _describe_encoder(job: Job) -> EncoderInfo:
-    if job.start.bundle and job.start.manifest:
-        return job.start.manifest.encoder
-    return EncoderInfo(architecture="xception", precision=job.config.encoder.precision)
 
 
 def name_version(folder: Path, image: ImageSpec, decoding: SearchDefaults) -> str:

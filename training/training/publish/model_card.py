@@ -11,14 +11,11 @@ from typing import Any
 
 from photocaption.model.manifest import Manifest
 from training.data.collection import Collection
+from training.data.content_words import FUNCTION_WORDS
 from training.data.dataset import Photo
 from training.data.words import tokenise
 from training.evaluation.calibration import GOOD_CIDER, Bin
 
-_FUNCTION_WORDS = """
-a an the in on is are and with of to at his her its their while through as by for from it that there into up down out
-off over near next other some one two three 's along around behind front something them she he who each has being
-"""
 _FREQUENT = 24
 _FINE_TUNED = ", and fine-tuned on photos with captions"
 _TEXTS = "Captions without photos taught it language too. "
@@ -93,10 +90,10 @@ def write_model_card(manifest: Manifest, collections: Sequence[Collection], reli
         decoder=manifest.decoder.architecture,
         words=manifest.vocabulary_size,
         max_length=manifest.decoding.max_length,
-        data="\n".join(f"- {_describe(one)}" for one in collections),
+        data="\n".join(f"- {_write_collection(one)}" for one in collections),
         texts=_TEXTS if training["texts"] else "",
         command=training["command"],
-        start=_describe_start(training.get("start", {})),
+        start=_write_start(training.get("start", {})),
         seed=training["seed"],
         scores="\n\n".join(f"{name}:\n\n{_write_table(table)}" for name, table in scores.items()),
         subjects=_write_subjects(manifest),
@@ -108,14 +105,14 @@ def write_model_card(manifest: Manifest, collections: Sequence[Collection], reli
     )
 
 
-def _describe_start(start: Mapping[str, Any]) -> str:
+def _write_start(start: Mapping[str, Any]) -> str:
     if not start:
         return ""
     what = f"the bundle {start['bundle']} {start['version']}" if "bundle" in start else "what end-to-end training left"
     return f" It began with {what}."
 
 
-def _describe(one: Collection) -> str:
+def _write_collection(one: Collection) -> str:
     captions = sum(len(photo.captions) for photo in one.train)
     what = "a label each" if one.labels else f"{captions} captions"
     return f"{one.source.name}: {len(one.train)} training photos with {what}, {len(one.dev)} dev photos"
@@ -146,6 +143,5 @@ def _write_reliability(bins: Sequence[Bin]) -> str:
 
 
 def _frequent_words(photos: Sequence[Photo]) -> list[str]:
-    function_words = frozenset(_FUNCTION_WORDS.split())
     counts = Counter(word for photo in photos for caption in photo.captions for word in tokenise(caption))
-    return [word for word, _ in counts.most_common() if word not in function_words][:_FREQUENT]
+    return [word for word, _ in counts.most_common() if word not in FUNCTION_WORDS][:_FREQUENT]

@@ -12,7 +12,7 @@ import numpy.typing as npt
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from training.encoder.onnx_graphs import BLOCK, LARGEST_VALUE, RUNTIME_DOMAIN
+from training.encoder.onnx_graphs import BLOCK, MAX_VALUE, RUNTIME_DOMAIN
 from training.fit.decoder_import import BITS, HALF, SCALES, match_layer
 
 _LIKELIEST = "likeliest"
@@ -146,7 +146,7 @@ class _Writer:
         return self.add(f"{layer}_no_bias", np.zeros(self._size(self.layers[layer, "kernel"])[1], np.float32))
 
     def _scale(self) -> tuple[str, str]:
-        return self.add("unit", np.float32(1 / LARGEST_VALUE)), self.add("zero", np.uint8(LARGEST_VALUE + 1))
+        return self.add("unit", np.float32(1 / MAX_VALUE)), self.add("zero", np.uint8(MAX_VALUE + 1))
 
     def _join(self, names: list[str], axis: int) -> str:
         return names[0] if len(names) == 1 else self.write("Concat", *names, axis=axis)

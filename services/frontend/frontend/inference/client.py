@@ -25,7 +25,7 @@ RETRY_PAUSE_SECONDS = 0.2
 AWAY_RETRY_SECONDS = 3.0
 MODEL_DEADLINE_SECONDS = 3.0
 READY_DEADLINE_SECONDS = 2.0
-_LONGEST_WAIT_SECONDS = 3600.0
+_MAX_WAIT_SECONDS = 3600.0
 
 Answer = TypeVar("Answer", bound=BaseModel)
 
@@ -162,4 +162,4 @@ def _read_seconds(retry_after: str | None) -> float | None:
     """`Retry-After` in seconds, at most an hour; its other form, a date, is not one that inference sends."""
     if retry_after is None or not (retry_after.isascii() and retry_after.isdigit()):
         return None
-    return min(float(retry_after), _LONGEST_WAIT_SECONDS)
+    return min(float(retry_after), _MAX_WAIT_SECONDS)

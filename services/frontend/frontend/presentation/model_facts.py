@@ -15,7 +15,7 @@ METRICS = ("BLEU-1", "BLEU-4", "METEOR", "ROUGE-L", "CIDEr")
 _WAYS = {"beam": "as served", "greedy": "the quick way"}
 _MAX_CHARACTERS = 50_000  # of a card, which Markdown may take a time that grows with their square for
 _MAX_SCORES = 20
-_MOST = 10_000  # of a metric; a whole number without end cannot be written
+_MAX_FIGURE = 10_000  # of a metric; a whole number without end cannot be written
 _SPLIT_WORDS = {"dev": "tuning"}
 # No raw HTML and no images: a card is text, whoever wrote it.
 _MARKDOWN = MarkdownIt("commonmark", {"html": False}).enable("table").disable("image")
@@ -90,7 +90,7 @@ def _name_split(name: str) -> str:
 
 
 def _format(value: object) -> str:
-    return f"{value:.1f}" if isinstance(value, int | float) and abs(value) < _MOST else "n/a"
+    return f"{value:.1f}" if isinstance(value, int | float) and abs(value) < _MAX_FIGURE else "n/a"
 
 
 def _find_section(card: str, heading: str) -> str:

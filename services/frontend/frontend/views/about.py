@@ -5,7 +5,7 @@ from flask.typing import ResponseReturnValue
 
 from frontend.inference.errors import InferenceError
 from frontend.presentation.model_facts import arrange
-from frontend.state import get_client
+from frontend.state import get_state
 from frontend.web.request_log import current_request_id
 
 blueprint = Blueprint("about", __name__)
@@ -15,7 +15,7 @@ blueprint = Blueprint("about", __name__)
 def show_model() -> ResponseReturnValue:
     """What inference tells about its model; the page stands without it when inference is away."""
     try:
-        facts = arrange(get_client().model(current_request_id()))
+        facts = arrange(get_state().client.model(current_request_id()))
     except InferenceError as error:
         current_app.logger.warning("no facts about the model: %s", error)
         facts = None

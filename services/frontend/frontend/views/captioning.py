@@ -15,7 +15,7 @@ from frontend.presentation.alternatives import AlternativeView, list_alternative
 from frontend.presentation.confidence_label import ConfidenceLabel, label_confidence
 from frontend.presentation.examples import find_example, load_examples, read_example
 from frontend.presentation.failures import Failure
-from frontend.state import get_client, get_large_forms, get_settings
+from frontend.state import get_state
 from frontend.views.options import read_options
 from frontend.views.photos import Photo, read_form_photos
 from frontend.web.request_log import current_request_id
@@ -63,19 +63,19 @@ def caption_form() -> ResponseReturnValue:
     """The page with a caption, or a reason, for each photo of the form."""
     if (request.content_length or 0) <= _LARGE_BYTES:
         return _caption_photos()
-    with get_large_forms().take(request.remote_addr or "") as taken:
+    with get_state().large_forms.take(request.remote_addr or "") as taken:
         try:
             if not taken:
                 raise BusyError
-            get_client().check_reachable()
+            get_state().client.check_reachable()
         except InferenceError as error:
-            return _render_page(failure=failures.explain(error, max_bytes=get_settings().max_photo_bytes))
+            return _render_page(failure=failures.explain(error, max_bytes=get_state().settings.max_photo_bytes))
         with _turn:
             return make_response(_caption_photos())
 
 
 def _caption_photos() -> ResponseReturnValue:
-    settings = get_settings()
+    settings = get_state().settings
     photos = _read_photos()
     if not photos:
         return _render_page(failure=failures.no_photo())
@@ -92,13 +92,13 @@ def _read_photos() -> list[Photo]:
 
 
 def _caption(photo: Photo, options: Options) -> Outcome:
-    limit = get_settings().max_photo_bytes
+    limit = get_state().settings.max_photo_bytes
     if not photo.data:
         return Outcome(photo, failure=failures.empty_photo())
     if len(photo.data) > limit:
         return Outcome(photo, failure=failures.too_large(limit))
     try:
-        caption = get_client().caption(photo.data, options, current_request_id(), request.remote_addr or "")
+        caption = get_state().client.caption(photo.data, options, current_request_id(), request.remote_addr or "")
         return Outcome(photo, caption=caption)
     except InferenceError as error:
         current_app.logger.warning("no caption: %s", error)
@@ -114,7 +114,7 @@ def _render_page(
         failure=failure,
         options=options or Options(),
         examples=load_examples(),
-        settings=get_settings(),
+        settings=get_state().settings,
     )
     return page, _choose_status(outcomes or [], failure)
 

@@ -16,7 +16,7 @@ from frontend.presentation.alternatives import list_alternatives
 from frontend.presentation.confidence_label import label_confidence
 from frontend.presentation.examples import find_example, read_example
 from frontend.presentation.failures import Failure
-from frontend.state import get_client, get_settings
+from frontend.state import get_state
 from frontend.views.options import read_options
 from frontend.web.request_log import current_request_id
 
@@ -26,10 +26,10 @@ blueprint = Blueprint("script_api", __name__, url_prefix="/api")
 @blueprint.post("/caption")
 def caption_photo() -> ResponseReturnValue:
     """Caption the photo that is the body. Query: `beam_width`, `alternatives`. Errors are problem+json."""
-    limit = get_settings().max_photo_bytes
+    limit = get_state().settings.max_photo_bytes
     request.max_content_length = limit
     try:
-        get_client().check_reachable()
+        get_state().client.check_reachable()
         photo = request.get_data(cache=False)
     except InferenceError as error:
         return answer_problem(failures.explain(error, max_bytes=limit))
@@ -39,7 +39,7 @@ def caption_photo() -> ResponseReturnValue:
         return answer_problem(failures.empty_photo())
     try:
         options = read_options(request.args, attention=True)
-        answer = get_client().caption(photo, options, current_request_id(), request.remote_addr or "")
+        answer = get_state().client.caption(photo, options, current_request_id(), request.remote_addr or "")
     except InferenceError as error:
         current_app.logger.warning("no caption: %s", error)
         return answer_problem(failures.explain(error, max_bytes=limit, photo=photo))
@@ -53,11 +53,11 @@ def try_example(name: str) -> ResponseReturnValue:
     if example is None:
         raise NotFound
     try:
-        answer = get_client().caption_with_defaults(
+        answer = get_state().client.caption_with_defaults(
             read_example(example), current_request_id(), request.remote_addr or ""
         )
     except InferenceError as error:
-        return answer_problem(failures.explain(error, max_bytes=get_settings().max_photo_bytes))
+        return answer_problem(failures.explain(error, max_bytes=get_state().settings.max_photo_bytes))
     return Response(answer, mimetype="application/json")
 
 
@@ -65,7 +65,7 @@ def try_example(name: str) -> ResponseReturnValue:
 def tell_state() -> ResponseReturnValue:
     """Whether a photo would be captioned now: `ready`, and a `note` for the person where not."""
     try:
-        get_client().check_ready(current_request_id())
+        get_state().client.check_ready(current_request_id())
     except InferenceError as error:
         return {"ready": False, "note": failures.explain_wait(error)}
     return {"ready": True, "note": ""}

@@ -25,7 +25,7 @@ class JsonFormatter(logging.Formatter):
             "level": record.levelname.lower(),
             "logger": record.name,
             "message": record.getMessage(),
-            **(_describe_request() if has_request_context() else {}),
+            **(_list_request_fields() if has_request_context() else {}),
             **getattr(record, "fields", {}),
         }
         if record.exc_info:
@@ -45,7 +45,7 @@ def current_request_id() -> str:
     return request_id
 
 
-def _describe_request() -> dict[str, str]:
+def _list_request_fields() -> dict[str, str]:
     trace_id = current_trace_id()
     return {"request_id": current_request_id()} | ({"trace_id": trace_id} if trace_id else {})
 

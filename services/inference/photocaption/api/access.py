@@ -22,7 +22,7 @@ from photocaption.api.problems import RATE_LIMITED, UNAUTHORIZED, ProblemError
 from photocaption.serving.settings import Settings
 
 _MINUTE = 60.0
-_LONGEST_ADDRESS = 64
+_MAX_ADDRESS_CHARACTERS = 64
 _WITH_PORT = re.compile(r"\[([^]]+)\](?::\d*)?|([^:]+):\d*")
 _IPV6_PREFIX = 64  # bits, of the network that a provider gives to one customer
 
@@ -109,7 +109,7 @@ def find_network(scope: Scope, proxies: int) -> str:
     address = scope["client"][0] if scope["client"] else ""
     if proxies:
         forwarded = ",".join(Headers(scope=scope).getlist("x-forwarded-for")).split(",")
-        address = forwarded[-proxies:][0].strip()[:_LONGEST_ADDRESS] or address
+        address = forwarded[-proxies:][0].strip()[:_MAX_ADDRESS_CHARACTERS] or address
     return name_network(address)
 
 

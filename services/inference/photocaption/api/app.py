@@ -10,7 +10,6 @@ from starlette.middleware.cors import CORSMiddleware
 from photocaption import __version__
 from photocaption.api.access import Gatekeeper
 from photocaption.api.adapters import Adapter, choose_adapters
-from photocaption.api.error_forms import ErrorForms
 from photocaption.api.error_handlers import install_error_handlers
 from photocaption.api.json_body import bound_json
 from photocaption.api.middleware.body_limit import BodyLimitMiddleware, Buffer
@@ -42,20 +41,19 @@ def create_app(service: CaptionService) -> FastAPI:
         redirect_slashes=False,
         generate_unique_id_function=lambda route: route.name,  # what generated clients call their functions
         lifespan=_lifespan,
-        telemetry=_describe_telemetry(service),
+        telemetry=_configure_telemetry(service),
     )
     app.state.service = service
     app.state.gatekeeper = Gatekeeper(settings)
     install_error_handlers(app)
-    adapters = choose_adapters(settings)
-    app.state.error_forms = ErrorForms(adapters)
+    adapters = app.state.adapters = choose_adapters(settings)
     _add_routes(app, settings, adapters)
     _add_middleware(app, service, adapters)
     correct_document(app, needs_key=bool(settings.api_keys))
     return app
 
 
-def _describe_telemetry(service: CaptionService) -> TelemetryConfig:
+def _configure_telemetry(service: CaptionService) -> TelemetryConfig:
     """FastAPI's own spans, of requests alone: logs and metrics go their own ways here."""
     provider = service.tracing.provider
     return TelemetryConfig(

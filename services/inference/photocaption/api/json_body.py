@@ -5,7 +5,7 @@ import base64
 from typing import Any, TypeVar
 
 from fastapi import Request
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from photocaption.api import problems
 from photocaption.api.problems import ProblemError
@@ -21,6 +21,12 @@ _SLICE = 2**20  # characters decoded at a time, so that other requests go on mea
 _WRAPPING = b" \t\r\n\v\f"  # dropped at once: a list of what stands between would take fifty bytes for each blank
 
 Model = TypeVar("Model", bound=BaseModel)
+
+
+class StrictModel(BaseModel):
+    """A part of a JSON body, of which no value is converted to another type."""
+
+    model_config = ConfigDict(strict=True)
 
 
 def bound_json(max_photo_bytes: int) -> int:

@@ -4,27 +4,26 @@ Beyond what Starlette's parser reads: a preamble before the first boundary (RFC 
 name of their field, or a `filename*` alone, announces instead of a `filename`.
 """
 
-from collections.abc import AsyncGenerator, Collection
+from collections.abc import AsyncGenerator
 
 from python_multipart.multipart import parse_options_header
 from starlette.datastructures import Headers, UploadFile
 from starlette.formparsers import MultiPartParser
 
+FILE_FIELDS = ("image", "file", "photo")  # what programs call the photo; the first is what we call it
 _MAX_OTHER_FIELDS = 16
 _MAX_FIELD_BYTES = 4096
 
 
 class MemoryParser(MultiPartParser):
-    """A parser of a form whose fields in `file_fields` are files, whatever they are called.
+    """A parser of a form whose fields in `FILE_FIELDS` are files, whatever they are called.
 
     `nameless`: those of them that have no name of a file; `ended`: whether the form's end has come.
     """
 
     spool_max_size = 0  # the standard library's spelling of "never move to a file"
 
-    def __init__(
-        self, headers: Headers, stream: AsyncGenerator[bytes, None], *, file_fields: Collection[str], max_files: int
-    ) -> None:
+    def __init__(self, headers: Headers, stream: AsyncGenerator[bytes, None], *, max_files: int) -> None:
         super().__init__(
             headers,
             _skip_preamble(headers, stream),
@@ -32,7 +31,6 @@ class MemoryParser(MultiPartParser):
             max_fields=_MAX_OTHER_FIELDS,
             max_part_size=_MAX_FIELD_BYTES,
         )
-        self._file_fields = frozenset(name.encode() for name in file_fields)
         self.nameless: list[UploadFile] = []
         self.ended = False
 
@@ -42,7 +40,7 @@ class MemoryParser(MultiPartParser):
         disposition = part.content_disposition or b""
         _, options = parse_options_header(disposition)
         extended = b"filename*" in disposition.lower()
-        is_file = extended or options.get(b"name") in self._file_fields
+        is_file = extended or options.get(b"name", b"").decode("latin-1") in FILE_FIELDS
         if is_file and b"filename" not in options:
             part.content_disposition = disposition + b'; filename=""'
         super().on_headers_finished()

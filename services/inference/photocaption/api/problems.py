@@ -21,7 +21,7 @@ from photocaption.errors import (
     UndecodableImageError,
     UnsupportedImageError,
 )
-from photocaption.image.decode import ImageLimits
+from photocaption.image.decode import UNKNOWN_FORMAT, ImageLimits
 from photocaption.serving.logs import current_request_id
 
 MEDIA_TYPE = "application/problem+json"
@@ -78,7 +78,7 @@ UNSUPPORTED_TYPE = Kind(
     "unsupported-type",
     415,
     "The type is not supported",
-    "The file is not a photo of a known format: send JPEG, PNG, WebP, HEIC, AVIF, GIF, BMP or TIFF.",
+    UNKNOWN_FORMAT,
 )
 UNDECODABLE = Kind(
     "undecodable-image",

@@ -1,4 +1,4 @@
-"""Takes photos out of a request: the raw body, or the parts of a multipart form that are named `image` (or `PARTS`).
+"""Takes photos out of a request: the raw body, or the parts of a multipart form that are named as in `FILE_FIELDS`.
 
 Everything stays in memory, which `middleware.body_limit` bounds: the service runs where no file can be written.
 """
@@ -8,11 +8,10 @@ from starlette.datastructures import UploadFile
 from starlette.formparsers import MultiPartException
 
 from photocaption.api import problems
-from photocaption.api.multipart import MemoryParser
+from photocaption.api.multipart import FILE_FIELDS, MemoryParser
 from photocaption.api.problems import ProblemError
 
-PART = "image"
-PARTS = (PART, "file", "photo")  # what other programs call it
+PART = FILE_FIELDS[0]
 JSON = "application/json"
 _MULTIPART = "multipart/form-data"
 _HEAD = 4096  # bytes
@@ -69,7 +68,7 @@ def refuse_compressed(request: Request) -> None:
 
 
 async def _read_parts(request: Request, max_photos: int) -> list[bytes]:
-    parser = MemoryParser(request.headers, request.stream(), file_fields=PARTS, max_files=max_photos)
+    parser = MemoryParser(request.headers, request.stream(), max_files=max_photos)
     try:
         return await _collect(parser)
     except MultiPartException as error:
@@ -82,7 +81,7 @@ async def _read_parts(request: Request, max_photos: int) -> list[bytes]:
 
 async def _collect(parser: MemoryParser) -> list[bytes]:
     form = await parser.parse()
-    parts = [part for name, part in form.multi_items() if name in PARTS and isinstance(part, UploadFile)]
+    parts = [part for name, part in form.multi_items() if name in FILE_FIELDS and isinstance(part, UploadFile)]
     if not parser.ended:
         raise ProblemError(problems.MALFORMED, "The multipart body ends before its closing boundary.")
     photos = [await part.read() for part in parts]

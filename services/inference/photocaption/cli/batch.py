@@ -25,7 +25,7 @@ from photocaption.image.pool import DecodePool
 from photocaption.model.cpu import count_cores
 
 # To start processes that decode takes as long as to caption a few photos, and a short run that breaks is soon repeated.
-_FEW = 8
+_MAX_UNGUARDED = 8
 
 # A photo of the largest size that is read takes a few seconds on a slow machine. What takes longer is no photo.
 _PHOTO_SECONDS = 20.0
@@ -44,7 +44,7 @@ class Model:
         self.at_once = min(count_cores(), max(1, photos))
         self._bundle = bundle
         self._runtime = runtime
-        self._guarded = photos > _FEW
+        self._guarded = photos > _MAX_UNGUARDED
         self._open = ExitStack()
         self._lock = Lock()
         self._captioner: Captioner | None = None

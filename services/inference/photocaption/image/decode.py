@@ -82,6 +82,8 @@ _FORMATS = {
     "TIFF": _Format(read_tiff),
 }
 FORMATS = tuple(_FORMATS)
+_KNOWN = ", ".join(FORMATS[:-1]) + " or " + FORMATS[-1]
+UNKNOWN_FORMAT = f"The file is not a photo of a known format: send {_KNOWN}."
 
 _SIGNATURES = (
     (b"\xff\xd8\xff", "JPEG"),
@@ -221,10 +223,7 @@ def _recognise(data: bytes) -> str:
         return "WebP"
     if in_boxes := boxes.recognise(data):
         return in_boxes
-    known = ", ".join(FORMATS[:-1]) + " or " + FORMATS[-1]
-    reason = "The file is empty" if not data else "The file is not a photo of a known format"
-    msg = f"{reason}: send {known}."
-    raise UnsupportedImageError(msg)
+    raise UnsupportedImageError(f"The file is empty: send {_KNOWN}." if not data else UNKNOWN_FORMAT)
 
 
 def _load(data: bytes, format_name: str, options: _Options) -> tuple[Image.Image, tuple[int, int]]:

@@ -36,7 +36,7 @@ BUNDLE_VARIABLE = "CAPTION_BUNDLE"
 _SHIPPED_BUNDLE = Path("artifacts", "default")
 _REQUIRED = (ENCODER, DECODER_START, DECODER_STEP, VOCABULARY)
 _MAX_MANIFEST_BYTES = 4 * 2**20
-_LONGEST_WORD = 100
+_MAX_WORD_CHARACTERS = 100
 _MAX_REPLACEMENTS = 9  # while one bundle is loaded
 _WORDS = TypeAdapter(list[str])
 
@@ -198,8 +198,8 @@ def _load_vocabulary(path: Path, manifest: Manifest) -> Vocabulary:
         words = _WORDS.validate_json(_read_verified(path, VOCABULARY, manifest.files[VOCABULARY]), strict=True)
     except ValidationError as error:
         raise _refusal(path, _first_error(error), VOCABULARY) from error
-    if any(len(word) > _LONGEST_WORD or word.split() != [word] or not word.isprintable() for word in words):
-        raise _refusal(path, f"holds what is not a word of at most {_LONGEST_WORD} characters", VOCABULARY)
+    if any(len(word) > _MAX_WORD_CHARACTERS or word.split() != [word] or not word.isprintable() for word in words):
+        raise _refusal(path, f"holds what is not a word of at most {_MAX_WORD_CHARACTERS} characters", VOCABULARY)
     if len(words) != manifest.vocabulary_size:
         reason = f"has {len(words)} words, but the manifest says {manifest.vocabulary_size}"
         raise _refusal(path, reason, VOCABULARY)

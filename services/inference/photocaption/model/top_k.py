@@ -5,7 +5,7 @@ import numpy.typing as npt
 
 from photocaption.model.runtime import Floats
 
-_LEAST = np.finfo(np.float32).min
+_MIN_VALUE = np.finfo(np.float32).min
 
 
 def argsort_top_k(values: Floats, count: int) -> npt.NDArray[np.intp]:
@@ -15,7 +15,7 @@ def argsort_top_k(values: Floats, count: int) -> npt.NDArray[np.intp]:
     """
     columns = values.shape[1]
     bars = np.partition(values, -count, axis=1)[:, -count]
-    reaching = values >= np.fmax(bars, _LEAST)[:, None]
+    reaching = values >= np.fmax(bars, _MIN_VALUE)[:, None]
     reaching[:, :count] = True  # so that there are enough where almost everything is forbidden, which is -inf
     places = np.flatnonzero(reaching)
     rows = places // columns

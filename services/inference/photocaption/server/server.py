@@ -122,7 +122,7 @@ class Server(uvicorn.Server):
         if self._service.state is State.FAILED:
             self.should_exit = True
         elif self._service.state is State.READY:
-            _log.info("ready", extra=self._describe_model())
+            _log.info("ready", extra=self._list_model_fields())
 
     def _spawn_reload(self) -> None:
         if self._service.state is State.READY and not self._reloading:
@@ -139,11 +139,11 @@ class Server(uvicorn.Server):
         except Exception as error:  # the old model goes on, whatever is wrong with the new one
             _log.error("not reloaded, the old model goes on: %s", error)
         else:
-            _log.info("reloaded", extra=self._describe_model())
+            _log.info("reloaded", extra=self._list_model_fields())
         finally:
             self._reloading = False
 
-    def _describe_model(self) -> dict[str, str]:
+    def _list_model_fields(self) -> dict[str, str]:
         captioner = self._service.captioner
         manifest = captioner.bundle.manifest
         return {

@@ -156,11 +156,11 @@ class Settings(BaseSettings):
 
 def read_settings() -> Settings:
     """Read and check all settings. Raises `SettingsError` with one line that names every variable at fault."""
-    problems = list(_describe_unknown(os.environ))
+    problems = list(_name_unknown(os.environ))
     try:
         settings = Settings()
     except ValidationError as error:
-        problems += [_describe(detail) for detail in error.errors(include_url=False)]
+        problems += [_explain(detail) for detail in error.errors(include_url=False)]
     if problems:
         raise SettingsError("; ".join(problems))
     return settings
@@ -171,7 +171,7 @@ def variable_name(field: str) -> str:
     return PREFIX + field.upper()
 
 
-def _describe_unknown(names: Iterable[str]) -> Iterable[str]:
+def _name_unknown(names: Iterable[str]) -> Iterable[str]:
     known = [variable_name(field) for field in Settings.model_fields]
     for name in sorted(names):
         if name.startswith(PREFIX) and name not in known:
@@ -179,7 +179,7 @@ def _describe_unknown(names: Iterable[str]) -> Iterable[str]:
             yield f"{name} is not a setting" + (f"; did you mean {close[0]}?" if close else "")
 
 
-def _describe(detail: ErrorDetails) -> str:
+def _explain(detail: ErrorDetails) -> str:
     field = str(detail["loc"][0])
     given = "" if field == "api_keys" else f" (it is {str(detail['input'])!r})"
     message = detail["msg"].removeprefix("Value error, ")

@@ -2,8 +2,8 @@
 
 import asyncio
 import base64
-import contextlib
 import json
+import textwrap
 import tracemalloc
 from typing import Any
 
@@ -175,11 +175,8 @@ async def test_a_compressed_body_is_refused(plain_client: httpx.AsyncClient) -> 
         assert response.status_code == 415, path
 
 
-@pytest.mark.parametrize("text", [BASE64.rstrip("="), "\r\n".join(BASE64[i : i + 76] for i in range(0, 999, 76))])
+@pytest.mark.parametrize("text", [BASE64.rstrip("="), "\r\n".join(textwrap.wrap(BASE64, 76))])
 async def test_base64_may_be_wrapped_or_without_padding(plain_client: httpx.AsyncClient, text: str) -> None:
-    if "\n" in text:
-        text = "\r\n".join(BASE64[first : first + 76] for first in range(0, len(BASE64), 76))
-
     response = await plain_client.post("/caption", json={"image": text})
 
     assert response.json()["caption"] == "a red square"
@@ -219,8 +216,7 @@ async def test_an_answer_that_nobody_expected_has_the_protocols_form(
 
 
 async def test_requests_are_counted_by_route(plain_client: httpx.AsyncClient) -> None:
-    with contextlib.suppress(httpx.HTTPError):
-        await plain_client.post("/api/generate", json=BODIES["/api/generate"])
+    await plain_client.post("/api/generate", json=BODIES["/api/generate"])
 
     metrics = (await plain_client.get("/metrics")).text
     assert 'caption_requests_total{method="POST",route="/api/generate",status="200"} 1.0' in metrics

@@ -4,24 +4,22 @@ https://huggingface.co/docs/api-inference/tasks/image-to-text
 """
 
 from fastapi import APIRouter, Depends, Request
-from pydantic import BaseModel, ConfigDict, JsonValue
+from pydantic import BaseModel, JsonValue
 
 from photocaption.api import problems
 from photocaption.api.access import name_client, require_access
 from photocaption.api.adapters.adapter import Adapter, Json, document_translated
 from photocaption.api.adapters.sentences import caption_photos, write_sentences
 from photocaption.api.dependencies import Service
-from photocaption.api.json_body import decode_photos, document_json, read_json
+from photocaption.api.json_body import StrictModel, decode_photos, document_json, read_json
 from photocaption.api.problems import Problem
 from photocaption.api.uploads import JSON, read_media_type, read_photo
 
 router = APIRouter(tags=["Hugging Face"], dependencies=[Depends(require_access)])
 
 
-class ImageToTextRequest(BaseModel):
+class ImageToTextRequest(StrictModel):
     """A photo in base64; parameters make no difference."""
-
-    model_config = ConfigDict(strict=True)
 
     inputs: str
     parameters: dict[str, JsonValue] | None = None

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from typing import Any, Literal
 
 from fastapi import APIRouter, Depends, Request, Response
-from pydantic import BaseModel, ConfigDict, JsonValue
+from pydantic import BaseModel, JsonValue
 
 from photocaption import __version__
 from photocaption.api import problems
@@ -19,8 +19,9 @@ from photocaption.api.access import name_client, require_access
 from photocaption.api.adapters.adapter import Adapter, Json, document_translated
 from photocaption.api.adapters.sentences import caption_photos, name_model, write_sentences
 from photocaption.api.dependencies import Service
-from photocaption.api.json_body import decode_photos, document_json, read_json
+from photocaption.api.json_body import StrictModel, decode_photos, document_json, read_json
 from photocaption.api.problems import Problem, ProblemError
+from photocaption.api.uploads import JSON
 from photocaption.model.bundle import Bundle
 from photocaption.model.manifest import MANIFEST_NAME
 from photocaption.serving.service import CaptionService
@@ -28,30 +29,30 @@ from photocaption.serving.service import CaptionService
 router = APIRouter(tags=["Ollama"], dependencies=[Depends(require_access)])
 
 _ND_JSON = "application/x-ndjson"
+_FAMILY = "image-caption"
 
 
-class _Model(BaseModel):
-    model_config = ConfigDict(strict=True)
-
-
-class ShowRequest(_Model):
+class ShowRequest(StrictModel):
     """Which model is meant; there is one, whatever it is called."""
 
     model: str | None = None
     name: str | None = None
 
 
-class GenerateRequest(_Model):
-    """A photo or several; what else Ollama knows is accepted and makes no difference, but for what is refused."""
-
+class _CaptionRequest(StrictModel):
     model: str | None = None
-    prompt: str | None = None
-    images: list[str] | None = None
     format: JsonValue = None
     stream: bool | None = None
 
 
-class ChatMessage(_Model):
+class GenerateRequest(_CaptionRequest):
+    """A photo or several; what else Ollama knows is accepted and makes no difference, but for what is refused."""
+
+    prompt: str | None = None
+    images: list[str] | None = None
+
+
+class ChatMessage(StrictModel):
     """A message of a chat, with photos in base64 in `images`."""
 
     role: str
@@ -59,14 +60,11 @@ class ChatMessage(_Model):
     images: list[str] | None = None
 
 
-class ChatRequest(_Model):
+class ChatRequest(_CaptionRequest):
     """A chat, of which the last message with photos is answered."""
 
-    model: str | None = None
     messages: list[ChatMessage]
-    format: JsonValue = None
     tools: list[JsonValue] | None = None
-    stream: bool | None = None
 
 
 class _Answer(BaseModel):
@@ -176,8 +174,9 @@ async def generate(request: Request, service: Service) -> Response:
     service.check_room(name_client(request))
     body = await read_json(request, GenerateRequest)
     _reject_unsupported(body.format)
-    text, counts = await _caption_images(request, service, body.images or [])
-    return _send(service, body.stream, lambda text, **rest: GenerateResponse(response=text, **rest), text, counts)
+    return await _respond(
+        request, service, body, body.images or [], lambda text, **rest: GenerateResponse(response=text, **rest)
+    )
 
 
 @router.post(
@@ -194,24 +193,34 @@ async def chat(request: Request, service: Service) -> Response:
     body = await read_json(request, ChatRequest)
     _reject_unsupported(body.format, body.tools)
     images = next((message.images for message in reversed(body.messages) if message.images), [])
-    text, counts = await _caption_images(request, service, images)
-    return _send(
+    return await _respond(
+        request,
         service,
-        body.stream,
+        body,
+        images,
         lambda text, **rest: ChatResponse(message=AssistantMessage(content=text), **rest),
-        text,
-        counts,
     )
 
 
-async def _caption_images(request: Request, service: CaptionService, images: list[str]) -> tuple[str, dict[str, Any]]:
-    """The text about `images`, and the counts that end an answer."""
+def _reject_unsupported(*wanted: JsonValue) -> None:
+    if any(wanted):
+        detail = "This model writes a sentence about a photo: it follows no 'format' and calls no 'tools'."
+        raise ProblemError(problems.MALFORMED, detail)
+
+
+async def _respond(
+    request: Request, service: CaptionService, body: _CaptionRequest, images: list[str], write: Callable[..., _Answer]
+) -> Response:
+    """The text about `images`, in one piece with the counts that end an answer; where it is streamed, before them."""
     settings = service.settings
     photos = await decode_photos(images, most=settings.max_images, most_bytes=settings.max_body_bytes)
     answers = await caption_photos(request, service, photos)
     text = write_sentences(answers, settings)
     total = round(max((answer.total_ms for answer in answers), default=0) * 1e6)
-    counts = {
+    head = {"model": name_model(service.captioner.bundle.manifest), "created_at": _write_time(datetime.now(UTC))}
+    end = {
+        **head,
+        "done": True,
         "done_reason": "stop",
         "total_duration": total,
         "load_duration": 0,
@@ -220,29 +229,10 @@ async def _caption_images(request: Request, service: CaptionService, images: lis
         "eval_count": len(text.split()),
         "eval_duration": total,
     }
-    return text, counts
-
-
-def _reject_unsupported(wanted: JsonValue, tools: list[JsonValue] | None = None) -> None:
-    if wanted or tools:
-        detail = "This model writes a sentence about a photo: it follows no 'format' and calls no 'tools'."
-        raise ProblemError(problems.MALFORMED, detail)
-
-
-def _send(
-    service: CaptionService, stream: bool | None, write: Callable[..., _Answer], text: str, counts: dict[str, Any]
-) -> Response:
-    """The text in one piece with the counts or, where it is streamed, before them."""
-    head = {"model": name_model(service.captioner.bundle.manifest), "created_at": _write_time(datetime.now(UTC))}
-    if stream is False:
-        whole = write(text, **head, done=True, **counts)
-        return Response(whole.model_dump_json(exclude_none=True), media_type="application/json")
-    pieces = write(text, **head, done=False), write("", **head, done=True, **counts)
-    lines = (f"{piece.model_dump_json(exclude_none=True)}\n" for piece in pieces)
-    return Response("".join(lines), media_type=_ND_JSON)
-
-
-_FAMILY = "image-caption"
+    if body.stream is False:
+        return Response(write(text, **end).model_dump_json(exclude_none=True), media_type=JSON)
+    lines = write(text, **head, done=False), write("", **end)
+    return Response("".join(f"{line.model_dump_json(exclude_none=True)}\n" for line in lines), media_type=_ND_JSON)
 
 
 def _details(bundle: Bundle) -> Json:

@@ -9,14 +9,14 @@ import uuid
 from typing import Any, Literal
 
 from fastapi import APIRouter, Depends, Request, Response
-from pydantic import BaseModel, ConfigDict, JsonValue
+from pydantic import BaseModel, JsonValue
 
 from photocaption.api import problems
 from photocaption.api.access import name_client, require_access
 from photocaption.api.adapters.adapter import Adapter, Json, document_translated
 from photocaption.api.adapters.sentences import caption_photos, name_model, write_sentences
 from photocaption.api.dependencies import Service
-from photocaption.api.json_body import decode_photos, document_json, read_json
+from photocaption.api.json_body import StrictModel, decode_photos, document_json, read_json
 from photocaption.api.problems import Problem, ProblemError
 
 router = APIRouter(tags=["OpenAI"], dependencies=[Depends(require_access)])
@@ -25,17 +25,13 @@ _EVENT_STREAM = "text/event-stream"
 _KIND_OF_STATUS = {401: "authentication_error", 429: "rate_limit_error"}
 
 
-class _Model(BaseModel):
-    model_config = ConfigDict(strict=True)
-
-
-class ImageUrl(_Model):
+class ImageUrl(StrictModel):
     """A photo as a data URI; other addresses are refused."""
 
     url: str
 
 
-class ContentPart(_Model):
+class ContentPart(StrictModel):
     """A part of a message: a text, or a photo."""
 
     type: Literal["text", "image_url"]
@@ -43,26 +39,26 @@ class ContentPart(_Model):
     image_url: ImageUrl | None = None
 
 
-class Message(_Model):
+class Message(StrictModel):
     """A message of a chat: its text, or parts of which some are photos."""
 
     role: str
     content: str | list[ContentPart] | None = None
 
 
-class ResponseFormat(_Model):
+class ResponseFormat(StrictModel):
     """How the answer is to be written: as text, or it is refused."""
 
     type: str
 
 
-class StreamOptions(_Model):
+class StreamOptions(StrictModel):
     """Whether a stream ends with the usage."""
 
     include_usage: bool | None = None
 
 
-class ChatCompletionRequest(_Model):
+class ChatCompletionRequest(StrictModel):
     """A chat, of which the last message with photos is answered."""
 
     model: str | None = None
