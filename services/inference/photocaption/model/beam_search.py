@@ -43,7 +43,8 @@ class SearchOptions:
     sentence; `results`: most hypotheses returned for a photo; `attention`: whether they keep their attention;
     `repeatable`: the only tokens that a sentence may hold twice, None for all of them; `unfinished`: those after which
     none ends, unless it is as long as may be; `trigrams`: the sequences of three tokens that people write, and
-    `rare_cost`: what each other one takes from what a sentence is ranked by; `lookahead`: how many further words a
+    `rare_cost`: what each other one takes from what a sentence is ranked by; `skipped`: tokens without which sentences
+    are searched for such sequences a second time; `lookahead`: how many further words a
     live hypothesis is granted free of cost when it is judged whether it can still win. None grants all that
     `max_length` leaves: it never misses a better sentence, and takes the most steps.
     """
@@ -57,6 +58,7 @@ class SearchOptions:
     unfinished: Collection[int] = ()
     trigrams: Trigrams | None = None
     rare_cost: float = 0.0
+    skipped: Collection[int] = ()
     lookahead: int | None = None
 
 
@@ -241,7 +243,7 @@ def _pick_best(
     tokens: SpecialTokens,
 ) -> list[_Successor]:
     """A photo's best successors, best first: with twice the beam width, enough stay when as many as there are beams
-    end. Those of a beam come likeliest first, and costs only take away: after one that is too unlikely, no other counts.
+    end. Those of a beam come likeliest first, and costs only take away: after one that is too unlikely none counts.
     """
     count = 2 * options.beam_width
     best: list[_Successor] = []
@@ -261,10 +263,14 @@ def _pick_best(
 
 
 def _price(words: tuple[int, ...], token: int, options: SearchOptions) -> float:
-    """What it costs to go on with a token."""
-    if options.trigrams is None or len(words) < _PAIR or not options.trigrams.is_rare((*words[-_PAIR:], token)):
+    """What it costs to go on with a token: as much where the sequence is rare as where it is without skipped words."""
+    if options.trigrams is None:
         return 0.0
-    return options.rare_cost
+    pairs = {words[-_PAIR:]}
+    if token not in options.skipped:
+        pairs.add(tuple(word for word in words if word not in options.skipped)[-_PAIR:])
+    is_rare = any(options.trigrams.is_rare((*pair, token)) for pair in pairs if len(pair) == _PAIR)
+    return options.rare_cost if is_rare else 0.0
 
 
 def _list_forbidden(words: tuple[int, ...], options: SearchOptions, tokens: SpecialTokens) -> set[int]:
