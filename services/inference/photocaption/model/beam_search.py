@@ -269,7 +269,7 @@ def _price(words: tuple[int, ...], token: int, options: SearchOptions) -> float:
     pairs = {words[-_PAIR:]}
     if token not in options.skipped:
         pairs.add(tuple(word for word in words if word not in options.skipped)[-_PAIR:])
-    is_rare = any(options.trigrams.is_rare((*pair, token)) for pair in pairs if len(pair) == _PAIR)
+    is_rare = any(len(pair) == _PAIR and options.trigrams.is_rare((pair[0], pair[1], token)) for pair in pairs)
     return options.rare_cost if is_rare else 0.0
 
 
