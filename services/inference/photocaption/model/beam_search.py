@@ -241,7 +241,7 @@ def _pick_best(
     tokens: SpecialTokens,
 ) -> list[_Successor]:
     """A photo's best successors, best first: with twice the beam width, enough stay when as many as there are beams
-    end. Those of a beam come likeliest first, and costs only take away: after one that is too unlikely, no other counts.
+    end. Those of a beam come likeliest first, and costs only take away: after one that is too unlikely none counts.
     """
     count = 2 * options.beam_width
     best: list[_Successor] = []
@@ -262,9 +262,9 @@ def _pick_best(
 
 def _price(words: tuple[int, ...], token: int, options: SearchOptions) -> float:
     """What it costs to go on with a token."""
-    if options.trigrams is None or len(words) < _PAIR or not options.trigrams.is_rare((*words[-_PAIR:], token)):
+    if options.trigrams is None or len(words) < _PAIR:
         return 0.0
-    return options.rare_cost
+    return options.rare_cost if options.trigrams.is_rare((words[-2], words[-1], token)) else 0.0
 
 
 def _list_forbidden(words: tuple[int, ...], options: SearchOptions, tokens: SpecialTokens) -> set[int]:

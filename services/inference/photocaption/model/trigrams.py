@@ -31,7 +31,7 @@ class Trigrams:
             msg = "holds what is no sequence of three words"
             raise ValueError(msg)
         self._keys, self._words = keys, words
-        self._ascending = memoryview(keys)  # whose elements are Python's integers, which compare faster than NumPy's
+        self._ascending = keys.data  # whose elements are Python's integers, which compare faster than NumPy's
         self._is_frequent = (np.bincount(np.concatenate(self._split()), minlength=words) >= fewest).tolist()
 
     @classmethod
