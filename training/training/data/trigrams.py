@@ -66,8 +66,8 @@ def list_known(
 ) -> Trigrams:
     """The sequences, in tokens and with the end of a caption among them, that serving lets pass: those that two
     different captions of `photos` and `text` hold, or one that two photos have, unless chance alone would bring their
-    words together far more often ("in a table"); those of the same captions without the words `skipped`; and those
-    `known` already, of a vocabulary with which this one begins.
+    words together far more often ("in a table"); all that two hold without the words `skipped`, where chance tells little; and
+    those `known` already, of a vocabulary with which this one begins.
     """
     holders = Counter(caption for photo in photos for caption in {" ".join(tokenise(one)) for one in photo.captions})
     holders.update({" ".join(tokenise(caption)) for caption in text} - holders.keys())
@@ -92,7 +92,7 @@ def _list_written(holders: Mapping[str, int], vocabulary: Vocabulary, absent: Co
     return [
         one
         for one, count in sequences.items()
-        if count > 1 and TOKENS.unknown not in one and not _is_avoided(count, one, pairs, words)
+        if count > 1 and TOKENS.unknown not in one and (absent or not _is_avoided(count, one, pairs, words))
     ]
 
 
