@@ -66,8 +66,8 @@ def list_known(
 ) -> Trigrams:
     """The sequences, in tokens and with the end of a caption among them, that serving lets pass: those that two
     different captions of `photos` and `text` hold, or one that two photos have, unless chance alone would bring their
-    words together far more often ("in a table"); all that two hold without the words `skipped`, where chance tells little; and
-    those `known` already, of a vocabulary with which this one begins.
+    words together far more often ("in a table"); all that two hold without the words `skipped`, of which chance tells
+    less; and those `known` already, of a vocabulary with which this one begins.
     """
     holders = Counter(caption for photo in photos for caption in {" ".join(tokenise(one)) for one in photo.captions})
     holders.update({" ".join(tokenise(caption)) for caption in text} - holders.keys())
