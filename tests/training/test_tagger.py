@@ -11,7 +11,7 @@ from training.data.tags import UNKNOWN
 from training.fit.classes import Classes, distil_classes
 from training.fit.tagger import Tagger, fit_tagger, judge_unseen
 from training.models.decoder import Decoder, build_decoder
-from training.models.evidence import Evidence
+from training.models.evidence import Evidence, pool
 
 PHOTOS, CHANNELS = 200, 8
 CONFIG = TagsConfig(epochs=60, weight_decay=0.0, learning_rate=0.05, folds=2)
@@ -130,7 +130,7 @@ def test_in_a_decoder_it_thinks_as_it_did_before(fitted: Tagger, decoder: Decode
 
     tagger.put_into(decoder.evidence)
 
-    expected = keras.ops.convert_to_numpy(decoder.evidence.recognise_pooled(pooled))
+    expected = keras.ops.convert_to_numpy(decoder.evidence.recognise(pooled))
     np.testing.assert_allclose(tagger.judge(pooled), expected, atol=1e-4)
     read = Tagger.of({"/".join(one.path.split("/")[-2:]): keras.ops.convert_to_numpy(one) for one in decoder.weights})
     np.testing.assert_allclose(read.judge(pooled), expected, atol=1e-4)
@@ -160,4 +160,6 @@ def test_what_can_be_learnt_is_known_of_unseen_photos_in_every_view_alike() -> N
 def test_evidence_of_an_untaught_tagger_is_finite_for_a_black_photo() -> None:
     evidence = Evidence((4, 5), 9, 8)
 
-    assert np.isfinite(keras.ops.convert_to_numpy(evidence.recognise(np.zeros((2, 4, CHANNELS), np.float32)))).all()
+    assert np.isfinite(
+        keras.ops.convert_to_numpy(evidence.recognise(pool(np.zeros((2, 4, CHANNELS), np.float32))))
+    ).all()

@@ -19,7 +19,7 @@ from training.data.words import TOKENS, encode_caption, tokenise
 # How far, in words, photos of a batch may differ in the length of their longest caption; more mixes better and pads
 # more.
 _MIXING = 3.0
-_ROUNDING = 3
+ROUNDING = 3  # words, of which batches have a multiple: the backend compiles for each length
 
 Places = npt.NDArray[np.intp]
 Features = npt.NDArray[Any]
@@ -103,7 +103,7 @@ class Batches:
         *,
         max_length: int,
         seed: int,
-        rounding: int = _ROUNDING,
+        rounding: int = ROUNDING,
         draw_texts: DrawTexts | None = None,
         texts_share: float = 0.0,
     ) -> None:
@@ -148,7 +148,7 @@ class Batches:
         return Batch(inputs, captions[:, :, :-1], captions[:, :, 1:], weigh_words(captions[:, :, 1:]))
 
 
-def round_up(length: int, rounding: int = _ROUNDING) -> int:
+def round_up(length: int, rounding: int = ROUNDING) -> int:
     """The length in words that batches have whose longest caption has `length`."""
     return -(-length // rounding) * rounding
 

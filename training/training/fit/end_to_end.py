@@ -38,8 +38,8 @@ from training.fit.fitting import BatchSource, SmoothedCrossEntropy, build_schedu
 from training.fit.job import Job
 from training.fit.material import (
     choose_vocabulary,
-    count_by_collection,
     find_captions,
+    keep_captioned,
     list_common,
     list_dev_sets,
 )
@@ -132,10 +132,7 @@ class EndToEndTraining:
         labels = {key: label for one in collections for key, label in one.labels.items()}
         tags, seen = self._vocabulary.decode(self._start.tags), self._model.decoder.evidence
         evidence, classes = self._recognise(seen, photos) if seen else (np.zeros((len(photos), 0), np.float32), None)
-        photos = find_captions(photos, labels, texts, tags, evidence)
-        known = [place for place, photo in enumerate(photos) if photo.captions]
-        counts = count_by_collection(collections, [bool(photo.captions) for photo in photos])
-        photos = [photos[place] for place in known]
+        photos, known, counts = keep_captioned(find_captions(photos, labels, texts, tags, evidence), collections)
         mixture = Mixture(counts, [one.source.share for one in collections], self._config.end_to_end.photos_per_batch)
         of_photos = {photo.sha256: labels[photo.sha256] for photo in photos if photo.sha256 in labels}
         facts = [set_targets(photos, of_photos, tags)] if seen else []
@@ -232,7 +229,7 @@ class EndToEndTraining:
     def _recognise(self, seen: Evidence, photos: Sequence[Photo]) -> tuple[Floats, Floats | None]:
         """Evidence [P, G] for the start's tags, and the probabilities [P, K] of its classes."""
         pooled = np.concatenate([ops.convert_to_numpy(pool(features)) for features in self._encode(photos)])
-        evidence, classes = seen.recognise_pooled(pooled), seen.weigh_classes(pooled)
+        evidence, classes = seen.recognise(pooled), seen.weigh_classes(pooled)
         chances = None if classes is None else ops.convert_to_numpy(ops.exp(classes)).astype(np.float16)
         return ops.convert_to_numpy(evidence), chances
 

@@ -83,10 +83,8 @@ def prepare(
     evidence, tagger, classes = _judge(job, photos, labels, tags, pooled)
     texts = list(read_texts(job.texts))
     likely = evidence[0] if evidence else np.zeros((len(photos), 0), np.float32)
-    photos = find_captions(photos, labels, texts, tags, likely)
-    known = [place for place, photo in enumerate(photos) if photo.captions]
-    counts = count_by_collection(collections, [bool(photo.captions) for photo in photos])
-    photos, views = [photos[place] for place in known], [views[place] for place in known]
+    photos, known, counts = keep_captioned(find_captions(photos, labels, texts, tags, likely), collections)
+    views = [views[place] for place in known]
     evidence = [of_view[known] for of_view in evidence]
     return Material(
         photos,
@@ -251,6 +249,16 @@ def find_captions(
     return captioned
 
 
+def keep_captioned(
+    photos: Sequence[Photo], collections: Sequence[Collection]
+) -> tuple[list[Photo], list[int], list[int]]:
+    """Those training photos that have captions, their places among all, and how many each collection has of them."""
+    places = [place for place, photo in enumerate(photos) if photo.captions]
+    ends = np.cumsum([len(one.train) for one in collections])
+    counts = np.diff(np.searchsorted(places, ends), prepend=0)
+    return [photos[place] for place in places], places, counts.tolist()
+
+
 def list_common(photos: Sequence[Photo], texts: Sequence[tuple[str, str]]) -> frozenset[str]:
     """The sequences of three words that people write; none where there is no text to learn them from, or nothing
     to reward.
@@ -271,12 +279,6 @@ def _list_known(
 
 def _captions_of(photos: Sequence[Photo]) -> list[str]:
     return [caption for photo in photos for caption in photo.captions]
-
-
-def count_by_collection(collections: Sequence[Collection], kept: Sequence[bool]) -> list[int]:
-    """How many training photos of each are kept, where they stand one collection after the other."""
-    ends = np.cumsum([len(one.train) for one in collections])
-    return [int(part.sum()) for part in np.split(np.array(kept, int), ends[:-1])]
 
 
 def list_dev_sets(collections: Sequence[Collection]) -> list[DevSet]:

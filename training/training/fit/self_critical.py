@@ -21,16 +21,13 @@ import numpy.typing as npt
 from photocaption.model.runtime import Floats
 from photocaption.model.vocabulary import Vocabulary
 from training.config import RewardConfig, SelfCriticalConfig
-from training.data.batches import Batch, Inputs, PhotoSource, Places, round_up
+from training.data.batches import ROUNDING, Batch, Inputs, PhotoSource, Places, round_up
 from training.data.dataset import Photo
 from training.data.read_ahead import read_ahead
 from training.data.words import TOKENS, tokenise
 from training.fit.reward_pool import RewardPool, Written
 from training.fit.rewards import Judged
 from training.models.sampling import Sampler
-
-# Batches have lengths of multiples of this: each length costs the backend a compilation.
-_ROUNDING = 3
 
 
 def open_rewards(
@@ -66,7 +63,7 @@ class SampledBatches:
         *,
         max_length: int,
         seed: int,
-        rounding: int = _ROUNDING,
+        rounding: int = ROUNDING,
     ) -> None:
         """`rounding`: batches have lengths of multiples of this many words, each of which the backend compiles for."""
         self._sampler = sampler

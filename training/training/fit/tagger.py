@@ -39,7 +39,7 @@ class Tagger:
         return cls(tags, Classes(weights, decoder["evidence/names"]))
 
     def judge(self, pooled: Floats) -> Floats:
-        """Evidence [P, G] of pooled features [P, C], as `Evidence.recognise_pooled` gives it."""
+        """Evidence [P, G] of pooled features [P, C], as `Evidence.recognise` gives it."""
         evidence: Floats = pooled @ self.tags[:-1] + self.tags[-1]
         if self.classes:
             evidence += self.classes.judge(pooled)

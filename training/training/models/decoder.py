@@ -19,7 +19,7 @@ import keras
 from keras import ops
 
 from training.config import DecoderConfig
-from training.models.evidence import Evidence
+from training.models.evidence import Evidence, pool
 
 Tensor = Any  # a tensor of whichever backend runs
 Tensors = dict[str, Tensor]
@@ -174,7 +174,7 @@ class Decoder(keras.Model):  # type: ignore[misc]  # Keras is untyped
         if self.attention:
             context["context_keys"], context["context_values"] = self.attention.prepare(cells)
         if self.evidence:
-            evidence = self.evidence.recognise(features) if evidence is None else evidence
+            evidence = self.evidence.recognise(pool(features)) if evidence is None else evidence
             gist, of_words, _ = self._imagine(self.evidence, evidence)
             image = image + gist
             mean = mean + gist

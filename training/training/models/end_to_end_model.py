@@ -142,7 +142,7 @@ class EndToEnd(keras.Model):  # type: ignore[misc]  # Keras is untyped
 
     def _look_for(self, seen: Evidence, pooled: Tensor, shown: Tensor, *kept: Tensor) -> Tensor:
         """Evidence [P, G], which captions do not change: they would teach it what is said, not what is seen."""
-        evidence, classes = seen.recognise_pooled(pooled), seen.weigh_classes(pooled)
+        evidence, classes = seen.recognise(pooled), seen.weigh_classes(pooled)
         self.add_loss(self._config.tags * ops.mean(score_tags(shown, evidence)))
         if classes is not None:
             self.add_loss(-self._config.classes * ops.mean(ops.sum(kept[0] * classes, axis=-1)))

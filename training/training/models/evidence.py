@@ -58,11 +58,7 @@ class Evidence(keras.layers.Layer):  # type: ignore[misc]  # Keras is untyped
         self.trust = keras.layers.Dense(1, activation="softplus", name="trust")
         self.built = True  # its parts are when they are used
 
-    def recognise(self, features: Tensor) -> Tensor:
-        """Evidence [P, G] of features [P, N, channels]."""
-        return self.recognise_pooled(pool(features))
-
-    def recognise_pooled(self, pooled: Tensor) -> Tensor:
+    def recognise(self, pooled: Tensor) -> Tensor:
         """Evidence [P, G] of features that are pooled [P, channels]."""
         evidence = self.tagger(pooled)
         if self.classes is None:

@@ -36,27 +36,21 @@ class Failure:
         return problem
 
 
+NO_PHOTO = Failure(400, "There was no photo in that.", "Choose a photo first, then ask for its caption.")
+EMPTY_PHOTO = Failure(
+    422, "This file is empty.", "It has a name and nothing in it. Choose another copy of the photo.", retriable=False
+)
+_SLOW = Failure(504, "That took too long.", "Your photo is fine, the captioner was slow. Try it again.", 5)
+_BROKEN = Failure(502, "The captioner made a mistake.", "Your photo may be fine. Try again, or try another one.")
+_SHUT_OUT = Failure(502, "This page isn't allowed in.", "Whoever runs it needs to check the key for the captioner.")
+
+
 def too_large(max_bytes: int) -> Failure:
     """The photo, or the form with photos, has more bytes than we take."""
     return Failure(
         413,
         "This photo is too large.",
         f"It may have up to {format_megabytes(max_bytes)}. Save a smaller copy and try that one.",
-        retriable=False,
-    )
-
-
-def no_photo() -> Failure:
-    """The form came without a photo."""
-    return Failure(400, "There was no photo in that.", "Choose a photo first, then ask for its caption.")
-
-
-def empty_photo() -> Failure:
-    """The file has no bytes."""
-    return Failure(
-        422,
-        "This file is empty.",
-        "It has a name and nothing in it. Choose another copy of the photo.",
         retriable=False,
     )
 
@@ -79,9 +73,9 @@ def explain(error: InferenceError, *, max_bytes: int, photo: bytes = b"") -> Fai
         case BusyError():
             return _busy(_BUSY_RETRY_SECONDS)
         case DeadlineError():
-            return _slow()
+            return _SLOW
         case _:
-            return _broken()
+            return _BROKEN
 
 
 def explain_wait(error: InferenceError) -> str:
@@ -104,13 +98,11 @@ def _explain_refusal(error: RefusedError, max_bytes: int) -> Failure:
         case 503:
             return _starting(error.retry_after or _STARTING_RETRY_SECONDS)
         case 504:
-            return _slow()
+            return _SLOW
         case 401 | 403:
-            return Failure(
-                502, "This page isn't allowed in.", "Whoever runs it needs to check the key for the captioner."
-            )
+            return _SHUT_OUT
         case _:
-            return _broken()
+            return _BROKEN
 
 
 def _unreadable(problem: Problem) -> Failure:
@@ -146,14 +138,6 @@ def _busy(seconds: float) -> Failure:
         "Your photo is fine. There should be room for it in a moment: try again then.",
         _whole(seconds),
     )
-
-
-def _slow() -> Failure:
-    return Failure(504, "That took too long.", "Your photo is fine, the captioner was slow. Try it again.", 5)
-
-
-def _broken() -> Failure:
-    return Failure(502, "The captioner made a mistake.", "Your photo may be fine. Try again, or try another one.")
 
 
 def _whole(seconds: float) -> int:

@@ -78,7 +78,7 @@ def _caption_photos() -> ResponseReturnValue:
     settings = get_state().settings
     photos = _read_photos()
     if not photos:
-        return _render_page(failure=failures.no_photo())
+        return _render_page(failure=failures.NO_PHOTO)
     if len(photos) > settings.max_form_photos:
         return _render_page(failure=failures.too_many_photos(settings.max_form_photos))
     options = read_options(request.form, attention=False)
@@ -94,7 +94,7 @@ def _read_photos() -> list[Photo]:
 def _caption(photo: Photo, options: Options) -> Outcome:
     limit = get_state().settings.max_photo_bytes
     if not photo.data:
-        return Outcome(photo, failure=failures.empty_photo())
+        return Outcome(photo, failure=failures.EMPTY_PHOTO)
     if len(photo.data) > limit:
         return Outcome(photo, failure=failures.too_large(limit))
     try:

@@ -36,7 +36,7 @@ def caption_photo() -> ResponseReturnValue:
     except RequestEntityTooLarge:
         return answer_problem(failures.too_large(limit))
     if not photo:
-        return answer_problem(failures.empty_photo())
+        return answer_problem(failures.EMPTY_PHOTO)
     try:
         options = read_options(request.args, attention=True)
         answer = get_state().client.caption(photo, options, current_request_id(), request.remote_addr or "")

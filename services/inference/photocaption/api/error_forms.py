@@ -10,8 +10,9 @@ from starlette.datastructures import Headers
 from starlette.responses import Response
 from starlette.types import Scope
 
-from photocaption.api.adapters.adapter import Adapter, Translate
+from photocaption.api.adapters.adapter import Adapter
 from photocaption.api.middleware.body_limit import is_json
+from photocaption.api.openapi import Translate
 from photocaption.api.problems import Problem, ProblemResponse
 
 _FORM_KEY = "photocaption.error_form"

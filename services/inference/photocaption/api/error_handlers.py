@@ -46,7 +46,7 @@ async def _answer(request: Request, error: Exception) -> Response:
 
 async def _answer_framework(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
-    return await _answer(request, _translate(request, error))
+    return await _answer(request, _to_problem_error(request, error))
 
 
 async def _answer_validation(request: Request, error: Exception) -> Response:
@@ -60,7 +60,7 @@ async def _answer_nobody(_request: Request, error: Exception) -> Response:
     return Response(status_code=problems.CLIENT_CLOSED_REQUEST)
 
 
-def _translate(request: Request, error: HTTPException) -> ProblemError:
+def _to_problem_error(request: Request, error: HTTPException) -> ProblemError:
     headers = dict(error.headers or {})
     match error.status_code:
         case 404:

@@ -11,27 +11,20 @@ from photocaption.api.problems import MEDIA_TYPE, Kind, Problem
 from photocaption.api.uploads import JSON, PART
 
 Json = dict[str, Any]
+Translate = Callable[[Problem], Json]
 
 _VALIDATION_SCHEMAS = ("HTTPValidationError", "ValidationError")
 _BINARY: Json = {"type": "string", "format": "binary"}
 
 
-def document_problems(*kinds: Kind) -> dict[int | str, Json]:
-    """The `responses` of a route that answers with these kinds of problem."""
-    schema = {"$ref": "#/components/schemas/Problem"}
-    return document_errors(*kinds, media_type=MEDIA_TYPE, schema=schema, write=_write)
-
-
-def document_errors(
-    *kinds: Kind, media_type: str, schema: Json, write: Callable[[Problem], Json]
-) -> dict[int | str, Json]:
-    """The `responses` of a route that tells these kinds of problem as `write` does, each with an example."""
+def document_problems(*kinds: Kind, translate: Translate | None = None) -> dict[int | str, Json]:
+    """The `responses` of a route that answers with these kinds of problem, each with an example; `translate`: into the
+    JSON of another protocol.
+    """
     by_status: dict[int, list[Kind]] = defaultdict(list)
     for kind in kinds:
         by_status[kind.status].append(kind)
-    return {
-        status: _document(same_status, media_type, schema, write) for status, same_status in sorted(by_status.items())
-    }
+    return {status: _document(same_status, translate) for status, same_status in sorted(by_status.items())}
 
 
 def document_upload(*, several: bool, json: type[BaseModel] | None = None) -> Json:
@@ -74,7 +67,10 @@ def _drop_validation_response(responses: Json) -> None:
         del responses["422"]
 
 
-def _document(kinds: list[Kind], media_type: str, schema: Json, write: Callable[[Problem], Json]) -> Json:
+def _document(kinds: list[Kind], translate: Translate | None) -> Json:
+    media_type = JSON if translate else MEDIA_TYPE
+    schema = {"type": "object"} if translate else {"$ref": "#/components/schemas/Problem"}
+    write = translate or (lambda problem: problem.model_dump(exclude_none=True))
     examples = {kind.slug: {"summary": kind.title, "value": write(_example(kind))} for kind in kinds}
     headers = {"Retry-After": {"schema": {"type": "integer"}, "description": "Seconds to wait before trying again."}}
     response: Json = {
@@ -86,7 +82,3 @@ def _document(kinds: list[Kind], media_type: str, schema: Json, write: Callable[
 
 def _example(kind: Kind) -> Problem:
     return Problem(type=kind.type, title=kind.title, status=kind.status, detail=kind.example, request_id="5f0c2a7d")
-
-
-def _write(problem: Problem) -> Json:
-    return problem.model_dump(exclude_none=True)

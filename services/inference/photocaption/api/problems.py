@@ -134,8 +134,8 @@ KINDS = (
 
 # What can be wrong with a request that only reads.
 OF_READING = (UNAUTHORIZED, RATE_LIMITED, INTERNAL, NOT_READY)
-# What can be wrong with any JSON body, and on the way of a photo to its caption where another protocol asks.
-OF_JSON = (MALFORMED, UNAUTHORIZED, TIMED_OUT, TOO_LARGE, UNSUPPORTED_TYPE, INTERNAL)
+# What can be wrong with any body, and on the way of a photo to its caption where another protocol asks.
+OF_BODY = (MALFORMED, UNAUTHORIZED, TIMED_OUT, TOO_LARGE, UNSUPPORTED_TYPE, INTERNAL)
 OF_CAPTION = (UNDECODABLE, IMAGE_TOO_LARGE, UNSURE, QUEUE_FULL, RATE_LIMITED, NOT_READY, DEADLINE_EXCEEDED)
 
 _KIND_OF_ERROR: dict[type[CaptionError], Kind] = {

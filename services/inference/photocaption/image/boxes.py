@@ -8,8 +8,7 @@ and 23008-12; AV1 Image File Format.
 import struct
 from collections.abc import Iterator
 
-from photocaption.errors import UnsupportedImageError
-from photocaption.image.stripped import StrippedFile
+from photocaption.image.stripped import StrippedFile, refuse_kind
 
 MAX_BOXES = 4_000  # a photo of 48 megapixels in tiles has some 250 items
 MAX_BRANDS = 32
@@ -57,9 +56,9 @@ def hide_metadata(data: bytes, format_name: str, coding: bytes) -> StrippedFile:
             stripped[place : place + 4] = _HIDDEN
     codings = {data[place : place + 4] for place in items} & _CODINGS.keys()
     if codings and coding not in codings:
-        raise _unsupported(format_name, "coding " + " and ".join(sorted(_CODINGS[kind] for kind in codings)))
+        raise refuse_kind(format_name, "coding " + " and ".join(sorted(_CODINGS[kind] for kind in codings)))
     if not codings and b"moov" in boxes and format_name == "HEIC":
-        raise _unsupported(format_name, "a film")
+        raise refuse_kind(format_name, "a film")
     return StrippedFile(bytes(stripped))
 
 
@@ -90,7 +89,3 @@ def walk_boxes(data: bytes, begin: int, end: int) -> Iterator[Box]:
         yield kind, begin + head, min(begin + size, end)
         begin += size
     raise ValueError("too many boxes")
-
-
-def _unsupported(format_name: str, kind: str) -> UnsupportedImageError:
-    return UnsupportedImageError(f"The photo is {format_name} of a kind that is not read ({kind}): save it as a JPEG.")

@@ -43,7 +43,7 @@ from photocaption.image.gif import read_gif
 from photocaption.image.heic import HeicImage
 from photocaption.image.jpeg import append_noise, read_jpeg
 from photocaption.image.png import read_png
-from photocaption.image.stripped import StrippedFile
+from photocaption.image.stripped import StrippedFile, refuse_kind
 from photocaption.image.tiff import read_tiff
 from photocaption.image.webp import read_webp
 
@@ -196,8 +196,7 @@ def decode(
             msg = f"The photo is too large. {limits.explain()}"
             raise ImageTooLargeError(msg) from error
         if kind := _name_kind(str(error)):
-            msg = f"The photo is {format_name} of a kind that is not read ({kind}): save it as a JPEG."
-            raise UnsupportedImageError(msg) from error
+            raise refuse_kind(format_name, kind) from error
         msg = f"The photo looks like {format_name}, but it is damaged or incomplete."
         raise UndecodableImageError(msg) from error
     return image, ImageProperties(*size, format_name)

@@ -7,9 +7,8 @@ removed. Formats: ITU T.81, annex B; ICC.1:2010, annex B.4.
 import re
 from collections.abc import Iterator
 
-from photocaption.errors import UnsupportedImageError
 from photocaption.image.exif import MAX_TAGS, count_tags, read_orientation
-from photocaption.image.stripped import StrippedFile
+from photocaption.image.stripped import StrippedFile, refuse_kind
 
 # Far beyond what real files have: a progressive JPEG about 10 scans, a camera's file some hundred segments. A JPEG of
 # 100 kB can ask for its 16 megapixels to be gone through a thousand times, at 9 ms each.
@@ -122,5 +121,4 @@ def _check_kind(kind: int, content: bytes) -> None:
         name = f"{channels[0]} channels"
     else:
         return
-    msg = f"The photo is a JPEG of a kind that is not read ({name}): save it as an ordinary JPEG or PNG."
-    raise UnsupportedImageError(msg)
+    raise refuse_kind("a JPEG", name, "an ordinary JPEG or PNG")

@@ -1,7 +1,16 @@
-"""A file reduced to what its pixels need, for a decoder."""
+"""A file reduced to what its pixels need, for a decoder, or refused."""
 
 from dataclasses import dataclass
 from fractions import Fraction
+
+from photocaption.errors import UnsupportedImageError
+
+
+def refuse_kind(format_name: str, kind: str, instead: str = "a JPEG") -> UnsupportedImageError:
+    """The error for a variant of a format that is not read; `instead`: what the photo may be saved as."""
+    return UnsupportedImageError(
+        f"The photo is {format_name} of a kind that is not read ({kind}): save it as {instead}."
+    )
 
 
 @dataclass(frozen=True, slots=True)

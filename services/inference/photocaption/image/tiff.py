@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from photocaption.errors import UnsupportedImageError
 from photocaption.image.exif import MAX_TAGS, ORIENTATION, Directory, Layout
-from photocaption.image.stripped import StrippedFile
+from photocaption.image.stripped import StrippedFile, refuse_kind
 
 _BITS = 258
 _COMPRESSION = 259
@@ -160,9 +160,7 @@ def _refuse_raw(directory: Directory, *, is_canon: bool) -> None:
 
 
 def _unsupported(kind: str) -> UnsupportedImageError:
-    return UnsupportedImageError(
-        f"The photo is a TIFF of a kind that is not read ({kind}): save it as a JPEG, a PNG or a TIFF of 8 bits."
-    )
+    return refuse_kind("a TIFF", kind, "a JPEG, a PNG or a TIFF of 8 bits")
 
 
 def _rewrite(data: bytes, directory: Directory, changed: dict[int, tuple[str, list[int]]]) -> bytes:

@@ -1,16 +1,10 @@
 """What an adapter consists of."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 from fastapi import APIRouter
 
-from photocaption.api.openapi import document_errors
-from photocaption.api.problems import Kind, Problem
-
-Json = dict[str, Any]
-Translate = Callable[[Problem], Json]
+from photocaption.api.openapi import Translate
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,8 +23,3 @@ class Adapter:
     captioning: tuple[str, ...] = ()
     prefix: str | None = None
     shared: str | None = None
-
-
-def document_translated(translate: Translate, *kinds: Kind) -> dict[int | str, Json]:
-    """The `responses` of a route whose problems are told by `translate`."""
-    return document_errors(*kinds, media_type="application/json", schema={"type": "object"}, write=translate)

@@ -8,10 +8,11 @@ from pydantic import BaseModel, JsonValue
 
 from photocaption.api import problems
 from photocaption.api.access import name_client, require_access
-from photocaption.api.adapters.adapter import Adapter, Json, document_translated
+from photocaption.api.adapters.adapter import Adapter
 from photocaption.api.adapters.sentences import caption_photos, write_sentences
 from photocaption.api.dependencies import Service
 from photocaption.api.json_body import StrictModel, decode_photos, document_json, read_json
+from photocaption.api.openapi import Json, document_problems
 from photocaption.api.problems import Problem
 from photocaption.api.uploads import JSON, read_media_type, read_photo
 
@@ -39,7 +40,7 @@ def translate(problem: Problem) -> Json:
 @router.post(
     "/huggingface",
     summary="Describe a photo (image-to-text)",
-    responses=document_translated(translate, *problems.OF_JSON, *problems.OF_CAPTION),
+    responses=document_problems(*problems.OF_BODY, *problems.OF_CAPTION, translate=translate),
     openapi_extra=document_json(ImageToTextRequest, raw=True),
 )
 async def image_to_text(request: Request, service: Service) -> list[ImageToText]:

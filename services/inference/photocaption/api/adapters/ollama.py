@@ -16,10 +16,11 @@ from pydantic import BaseModel, JsonValue
 from photocaption import __version__
 from photocaption.api import problems
 from photocaption.api.access import name_client, require_access
-from photocaption.api.adapters.adapter import Adapter, Json, document_translated
+from photocaption.api.adapters.adapter import Adapter
 from photocaption.api.adapters.sentences import caption_photos, name_model, write_sentences
 from photocaption.api.dependencies import Service
 from photocaption.api.json_body import StrictModel, decode_photos, document_json, read_json
+from photocaption.api.openapi import Json, document_problems
 from photocaption.api.problems import Problem, ProblemError
 from photocaption.api.uploads import JSON
 from photocaption.model.bundle import Bundle
@@ -104,7 +105,7 @@ def translate(problem: Problem) -> Json:
     return {"error": problem.detail}
 
 
-_READ = document_translated(translate, *problems.OF_READING)
+_READ = document_problems(*problems.OF_READING, translate=translate)
 
 
 @router.get("/api/version", summary="Version", responses=_READ)
@@ -133,7 +134,7 @@ async def tags(service: Service) -> dict[Literal["models"], list[dict[str, Any]]
 @router.post(
     "/api/show",
     summary="What the model can do",
-    responses=document_translated(translate, *problems.OF_JSON, problems.RATE_LIMITED, problems.NOT_READY),
+    responses=document_problems(*problems.OF_BODY, problems.RATE_LIMITED, problems.NOT_READY, translate=translate),
     openapi_extra=document_json(ShowRequest),
 )
 async def show(request: Request, service: Service) -> dict[str, Any]:
@@ -159,7 +160,7 @@ async def show(request: Request, service: Service) -> dict[str, Any]:
     }
 
 
-_CAPTION_RESPONSES = document_translated(translate, *problems.OF_JSON, *problems.OF_CAPTION)
+_CAPTION_RESPONSES = document_problems(*problems.OF_BODY, *problems.OF_CAPTION, translate=translate)
 
 
 @router.post(

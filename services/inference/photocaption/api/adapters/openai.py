@@ -13,10 +13,11 @@ from pydantic import BaseModel, JsonValue
 
 from photocaption.api import problems
 from photocaption.api.access import name_client, require_access
-from photocaption.api.adapters.adapter import Adapter, Json, document_translated
+from photocaption.api.adapters.adapter import Adapter
 from photocaption.api.adapters.sentences import caption_photos, name_model, write_sentences
 from photocaption.api.dependencies import Service
 from photocaption.api.json_body import StrictModel, decode_photos, document_json, read_json
+from photocaption.api.openapi import Json, document_problems
 from photocaption.api.problems import Problem, ProblemError
 
 router = APIRouter(tags=["OpenAI"], dependencies=[Depends(require_access)])
@@ -117,7 +118,7 @@ def translate(problem: Problem) -> Json:
 @router.get(
     "/v1/models",
     summary="The model",
-    responses=document_translated(translate, *problems.OF_READING),
+    responses=document_problems(*problems.OF_READING, translate=translate),
 )
 async def models(service: Service) -> dict[str, Any]:
     """A list of the one model that serves."""
@@ -131,7 +132,7 @@ async def models(service: Service) -> dict[str, Any]:
     response_model=ChatCompletion,
     responses={
         200: {"content": {_EVENT_STREAM: {}}},
-        **document_translated(translate, *problems.OF_JSON, *problems.OF_CAPTION),
+        **document_problems(*problems.OF_BODY, *problems.OF_CAPTION, translate=translate),
     },
     openapi_extra=document_json(ChatCompletionRequest),
 )

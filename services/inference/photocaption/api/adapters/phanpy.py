@@ -7,10 +7,10 @@ from fastapi import APIRouter, Depends, Request
 
 from photocaption.api import problems
 from photocaption.api.access import name_client, require_access
-from photocaption.api.adapters.adapter import Adapter, Json, document_translated
+from photocaption.api.adapters.adapter import Adapter
 from photocaption.api.adapters.sentences import caption_photos, write_sentence
 from photocaption.api.dependencies import Service
-from photocaption.api.openapi import document_upload
+from photocaption.api.openapi import Json, document_problems, document_upload
 from photocaption.api.problems import Problem
 from photocaption.api.schemas import CaptionResponse
 from photocaption.api.uploads import read_photo
@@ -33,12 +33,9 @@ def translate(problem: Problem) -> Json:
     "/phanpy",
     summary="Describe a photo (Phanpy)",
     response_model_exclude_none=True,
-    responses=document_translated(
-        translate, problems.MALFORMED, problems.UNAUTHORIZED, problems.TIMED_OUT, problems.TOO_LARGE,
-        problems.UNSUPPORTED_TYPE, problems.INTERNAL, *problems.OF_CAPTION,
-    ),
+    responses=document_problems(*problems.OF_BODY, *problems.OF_CAPTION, translate=translate),
     openapi_extra=document_upload(several=False),
-)  # fmt: skip
+)
 async def describe(request: Request, service: Service) -> Description:
     """Send a photo as `POST /caption` takes it. The language that Phanpy asks for is ignored: captions are English."""
     service.check_room(name_client(request))

@@ -10,9 +10,10 @@ from fastapi import APIRouter, Request
 from pydantic import BaseModel
 
 from photocaption.api import problems
-from photocaption.api.adapters.adapter import Adapter, Json
+from photocaption.api.adapters.adapter import Adapter
 from photocaption.api.adapters.sentences import caption_photos, write_sentence
 from photocaption.api.json_body import decode_photos
+from photocaption.api.openapi import Json
 from photocaption.api.problems import Problem, ProblemError
 from photocaption.api.schemas import ModelName
 from photocaption.serving.service import CaptionService

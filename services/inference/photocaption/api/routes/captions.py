@@ -9,7 +9,6 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 from photocaption.api import problems
 from photocaption.api.access import charge_photos, name_client, require_access
 from photocaption.api.adapters import photoprism
-from photocaption.api.adapters.adapter import Json, document_translated
 from photocaption.api.adapters.photoprism import VisionResponse
 from photocaption.api.dependencies import Service
 from photocaption.api.disconnect import unless_disconnected
@@ -17,7 +16,7 @@ from photocaption.api.error_forms import set_error_form
 from photocaption.api.error_handlers import report
 from photocaption.api.json_body import decode_photos, read_json
 from photocaption.api.middleware.body_limit import held_bytes
-from photocaption.api.openapi import document_problems, document_upload
+from photocaption.api.openapi import Json, document_problems, document_upload
 from photocaption.api.problems import ProblemError
 from photocaption.api.schemas import CaptionItem, CaptionQuery, CaptionRequest, CaptionResponse, CaptionsResponse
 from photocaption.api.uploads import JSON, read_media_type, read_photo, read_photos, require_content
@@ -31,16 +30,19 @@ PATHS = ("/caption", "/captions")
 router = APIRouter(tags=["captions"], dependencies=[Depends(require_access)])
 
 _OF_REQUEST = (
-    problems.MALFORMED, problems.INVALID_PARAMETER, problems.UNAUTHORIZED, problems.TIMED_OUT, problems.TOO_LARGE,
-    problems.UNSUPPORTED_TYPE, problems.QUEUE_FULL, problems.RATE_LIMITED, problems.INTERNAL, problems.NOT_READY,
-)  # fmt: skip
+    *problems.OF_BODY,
+    problems.INVALID_PARAMETER,
+    problems.QUEUE_FULL,
+    problems.RATE_LIMITED,
+    problems.NOT_READY,
+)
 _OF_PHOTO = (problems.UNDECODABLE, problems.IMAGE_TOO_LARGE, problems.DEADLINE_EXCEEDED)
 
 
 def _document_both(*kinds: problems.Kind) -> dict[int | str, Json]:
     """Problems, and for PhotoPrism's requests the same in its form."""
     responses = document_problems(*kinds)
-    for status, response in document_translated(photoprism.translate, *kinds).items():
+    for status, response in document_problems(*kinds, translate=photoprism.translate).items():
         responses[status]["content"] |= response["content"]
     return responses
 
