@@ -211,7 +211,9 @@ class LimitedProtocol(HttpToolsProtocol):
 
     def on_response_complete(self) -> None:
         """The answer is written, perhaps before the whole body came."""
-        self.cycle.transport.flush()
+        answer = self.cycle.transport
+        assert isinstance(answer, _AnswerTransport)
+        answer.flush()
         self.cycle.body = bytearray()  # nobody reads what is left, and the connection would keep it
         if self.phase is _Phase.CLOSING:
             return
