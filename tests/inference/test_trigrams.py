@@ -25,23 +25,21 @@ def test_a_file_holds_the_same_sequences(known: set[tuple[int, int, int]]) -> No
     assert read.list_sequences() == sorted(known)
 
 
-@given(known=sequences, pairs=st.lists(st.tuples(tokens, tokens), min_size=1, max_size=6))
+@given(known=sequences, sequence=st.tuples(tokens, tokens, tokens))
 def test_a_sequence_is_rare_when_it_is_not_known(
-    known: set[tuple[int, int, int]], pairs: list[tuple[int, int]]
+    known: set[tuple[int, int, int]], sequence: tuple[int, int, int]
 ) -> None:
-    following = np.tile(np.arange(WORDS), (len(pairs), 1))
+    trigrams = Trigrams.of(known, WORDS, fewest=0)
 
-    rare = Trigrams.of(known, WORDS, fewest=0).are_rare(np.array(pairs), following)
+    assert trigrams.is_rare(sequence) == (sequence not in known)
+    assert not any(map(trigrams.is_rare, known))
 
-    assert rare.tolist() == [[(*pair, token) not in known for token in range(WORDS)] for pair in pairs]
 
-
-def test_a_word_that_is_rare_itself_makes_no_sequence_rare() -> None:
+@pytest.mark.parametrize(("sequence", "is_rare"), [((8, 8, 7), True), ((8, 8, 9), False), ((8, 9, 7), False)])
+def test_a_word_that_is_rare_itself_makes_no_sequence_rare(sequence: tuple[int, int, int], is_rare: bool) -> None:
     known = [(7, 8, token) for token in range(4)] + [(9, 8, 7)]
 
-    rare = Trigrams.of(known, WORDS, fewest=4).are_rare(np.array([[8, 8], [8, 9]]), np.array([[7, 9], [7, 8]]))
-
-    assert rare.tolist() == [[True, False], [False, False]]
+    assert Trigrams.of(known, WORDS, fewest=4).is_rare(sequence) is is_rare
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ The HTTP service, the command line and the evaluation are all shells over `Capti
 """
 
 import hashlib
+import math
 from collections.abc import Sequence
 from dataclasses import asdict, fields
 from pathlib import Path
@@ -119,7 +120,8 @@ class Captioner:
         if not images:
             return []
         begun = perf_counter()
-        features = np.concatenate([self.encoder.encode(image.pixels[None], crowded=crowded) for image in images])
+        encoded = [self.encoder.encode(image.pixels[None], crowded=crowded) for image in images]
+        features = encoded[0] if len(encoded) == 1 else np.concatenate(encoded)
         encode_ms = _milliseconds_since(begun)
         begun = perf_counter()
         descriptions = self.describe_features(features, options)
@@ -202,7 +204,7 @@ def _pair_words(words: Sequence[str], hypothesis: Hypothesis) -> list[Word]:
     return [
         Word(
             word,
-            probability=float(np.exp(log_probability)),
+            probability=math.exp(log_probability),
             attention=None if attention is None else tuple(attention[position].tolist()),
         )
         for position, (word, log_probability) in enumerate(zip(words, hypothesis.log_probabilities, strict=False))

@@ -16,6 +16,7 @@ that the decoder puts on it, so that every photo gets a sentence.
 """
 
 import math
+from bisect import insort
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
@@ -30,7 +31,7 @@ from photocaption.model.trigrams import Trigrams
 
 # Stands in for -inf and NaN, where a decoder's arithmetic fails, so that even then the search ends, with a sentence.
 _LOWEST = np.float32(-1e4)
-_PAIR = 2
+_PAIR = 2  # words that, with the next one, make a sequence of three
 _NEVER_EMITTED = 4  # the special tokens, the end among them where nothing may end yet
 
 
@@ -95,16 +96,7 @@ class _Successor(NamedTuple):
     cost: float
 
 
-class _Offer(NamedTuple):
-    """What may follow each hypothesis, its log-probability, and what it costs as part of a rare sequence: [P, K, N]."""
-
-    tokens: npt.NDArray[np.integer[Any]]
-    log_probabilities: Floats
-    costs: Floats
-
-
-@dataclass(frozen=True, slots=True)
-class _Beam:
+class _Beam(NamedTuple):
     """A live hypothesis: its words, their log-probabilities and the sum, less the cost of rare sequences, and where
     the decoder looked for each.
     """
@@ -147,7 +139,7 @@ def search(decoder: Decoder, features: Floats, options: SearchOptions, tokens: S
     for length in range(options.max_length + 1):
         count = _count_needed(length, options)
         step = decoder.step(_last_tokens(rows, tokens), context, state, count)
-        parents = _advance(rows, step, _offer(rows, step, count, options, tokens), options, tokens)
+        parents = _advance(rows, step, _list_likeliest(step, count, tokens), options, tokens)
         kept = [row for row, photo in enumerate(rows) if photo.beams]
         if not kept:
             break
@@ -155,7 +147,7 @@ def search(decoder: Decoder, features: Floats, options: SearchOptions, tokens: S
             kept = [*range(len(rows))]
         else:
             rows, context = [rows[row] for row in kept], {name: tensor[kept] for name, tensor in context.items()}
-        state = {name: tensor[np.array(kept)[:, None], parents[kept]] for name, tensor in step.state.items()}
+        state = {name: _follow(tensor, kept, parents) for name, tensor in step.state.items()}
     best_first = [photo.rank()[: options.results] for photo in photos]
     return _weigh_evidence(best_first, start.context.get(WORDS_CONTEXT))
 
@@ -168,11 +160,8 @@ def _weigh_evidence(pools: list[list[Hypothesis]], log_odds: Floats | None) -> l
 
 
 def _weigh_words(hypothesis: Hypothesis, log_odds: Floats) -> Hypothesis:
-    of_words = log_odds[list(hypothesis.tokens)]
-    known = of_words[of_words != 0]
-    if not len(known):
-        return hypothesis
-    return replace(hypothesis, evidence=float(known.mean()), strongest=float(known.max()))
+    known = [value for token in hypothesis.tokens if (value := log_odds.item(token))]
+    return replace(hypothesis, evidence=sum(known) / len(known), strongest=max(known)) if known else hypothesis
 
 
 def _last_tokens(rows: Sequence[_PhotoSearch], tokens: SpecialTokens) -> npt.NDArray[np.int32]:
@@ -193,16 +182,6 @@ def _count_needed(length: int, options: SearchOptions) -> int | None:
     return 2 * options.beam_width + _NEVER_EMITTED + max(1, length)
 
 
-def _offer(
-    rows: Sequence[_PhotoSearch], step: DecoderStep, count: int | None, options: SearchOptions, tokens: SpecialTokens
-) -> _Offer:
-    following, log_probabilities = _list_likeliest(step, count, tokens)
-    costs = np.zeros(following.shape, np.float32)
-    if options.trigrams is not None and (pairs := _last_pairs(rows, tokens)) is not None:
-        costs[options.trigrams.are_rare(pairs, following)] = options.rare_cost
-    return _Offer(following, log_probabilities, costs)
-
-
 def _list_likeliest(
     step: DecoderStep, count: int | None, tokens: SpecialTokens
 ) -> tuple[npt.NDArray[np.integer[Any]], Floats]:
@@ -220,27 +199,20 @@ def _list_likeliest(
     return best.reshape(shape), np.take_along_axis(flat, best, axis=1).reshape(shape)
 
 
-def _last_pairs(rows: Sequence[_PhotoSearch], tokens: SpecialTokens) -> npt.NDArray[np.int64] | None:
-    """The last two words of each hypothesis [P, K, 2], filled up as `_last_tokens`; None where there is but one yet."""
-    width, filling = max(len(photo.beams) for photo in rows), (tokens.padding,) * _PAIR
-    pairs = [[beam.words[-_PAIR:] for beam in photo.beams] for photo in rows]
-    if any(len(pair) < _PAIR for row in pairs for pair in row):
-        return None
-    return np.array([row + [filling] * (width - len(row)) for row in pairs], np.int64)
-
-
 def _advance(
     rows: Sequence[_PhotoSearch],
     step: DecoderStep,
-    offer: _Offer,
+    offered: Sequence[npt.NDArray[Any]],
     options: SearchOptions,
     tokens: SpecialTokens,
-) -> npt.NDArray[np.intp]:
-    """Take all photos a word further; the place that each new hypothesis's parent had among its photo's: [P, K]."""
-    offered = [part.tolist() for part in offer]
+) -> list[list[int]]:
+    """Take all photos a word further; the place that each new hypothesis's parent had among its photo's, none of those
+    that are done. `offered`: what may follow each hypothesis, and the log-probabilities, likeliest first.
+    """
+    following, log_probabilities = (part.tolist() for part in offered)
     places = []
     for row, photo in enumerate(rows):
-        best = _pick_best(photo.beams, [part[row] for part in offered], options, tokens)
+        best = _pick_best(photo.beams, following[row], log_probabilities[row], options, tokens)
         looked = step.attention[row] if options.attention and step.attention is not None else None
         _collect_finished(photo, best, options, tokens)
         live = [one for one in best if one.token != tokens.end][: options.beam_width]
@@ -250,32 +222,49 @@ def _advance(
         if _is_done(photo, options, options.results):
             photo.beams = []
         places.append([one.place for one in live[: len(photo.beams)]])
-    width = max(map(len, places))
-    return np.array([row + [0] * (width - len(row)) for row in places], np.intp)
+    return places
+
+
+def _follow(state: Floats, kept: Sequence[int], parents: Sequence[Sequence[int]]) -> Floats:
+    """The state [P, K, size] of each hypothesis's parent, of the photos `kept`. Filled up as `_last_tokens`."""
+    _, beams, size = state.shape
+    width = max(len(parents[row]) for row in kept)
+    places = [row * beams + place for row in kept for place in (*parents[row], *[0] * (width - len(parents[row])))]
+    return state.reshape(-1, size).take(places, axis=0).reshape(len(kept), width, size)
 
 
 def _pick_best(
     beams: Sequence[_Beam],
-    offered: Sequence[Sequence[Sequence[Any]]],
+    following: Sequence[Sequence[int]],
+    log_probabilities: Sequence[Sequence[float]],
     options: SearchOptions,
     tokens: SpecialTokens,
 ) -> list[_Successor]:
-    """A photo's best of what each part of an offer has for it: with twice the beam width, enough stay when as many as
-    there are beams end.
+    """A photo's best successors, best first: with twice the beam width, enough stay when as many as there are beams
+    end. Those of a beam come likeliest first, and costs only take away: after one that is too unlikely none counts.
     """
     count = 2 * options.beam_width
     best: list[_Successor] = []
-    for place, beam in enumerate(beams):
+    for place, (beam, *successors) in enumerate(zip(beams, following, log_probabilities, strict=False)):
         forbidden = _list_forbidden(beam.words, options, tokens)
-        successors = [
-            _Successor(beam.total + value - cost, place, token, value, beam.cost + cost)
-            for token, value, cost in zip(*(part[place] for part in offered), strict=True)
-        ]
-        allowed = [one for one in successors if one.token not in forbidden]
+        allowed = [one for one in zip(*successors, strict=True) if one[0] not in forbidden]
         if beam.words and not allowed:  # all words are used up: better unfinished than none
-            allowed = [one for one in successors if one.token == tokens.end]
-        best += allowed
-    return sorted(best, key=lambda one: -one.total)[:count]
+            allowed = [one for one in zip(*successors, strict=True) if one[0] == tokens.end]
+        for token, value in allowed:
+            if len(best) == count and beam.total + value <= best[-1].total:
+                break
+            cost = _price(beam.words, token, options)
+            successor = _Successor(beam.total + value - cost, place, token, value, beam.cost + cost)
+            insort(best, successor, key=lambda one: -one.total)
+            del best[count:]
+    return best
+
+
+def _price(words: tuple[int, ...], token: int, options: SearchOptions) -> float:
+    """What it costs to go on with a token."""
+    if options.trigrams is None or len(words) < _PAIR:
+        return 0.0
+    return options.rare_cost if options.trigrams.is_rare((words[-2], words[-1], token)) else 0.0
 
 
 def _list_forbidden(words: tuple[int, ...], options: SearchOptions, tokens: SpecialTokens) -> set[int]:

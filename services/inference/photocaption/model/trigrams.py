@@ -6,8 +6,9 @@ zlib. They are the differences between the ascending keys of the sequences; the 
 """
 
 import zlib
+from bisect import bisect_left
 from collections.abc import Iterable
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 import numpy.typing as npt
@@ -16,7 +17,6 @@ _MAX_SEQUENCES = 2**22  # sequences in a file, 32 MB of memory: what a hostile o
 _BYTES = 8
 _MIN_SEQUENCES = 60  # about what a word has that people wrote 200 times in 216,000 captions
 
-Tokens = npt.NDArray[np.integer[Any]]
 Sequence3 = tuple[int, int, int]
 
 
@@ -31,7 +31,8 @@ class Trigrams:
             msg = "holds what is no sequence of three words"
             raise ValueError(msg)
         self._keys, self._words = keys, words
-        self._is_frequent = np.bincount(np.concatenate(self._split()), minlength=words) >= fewest
+        self._ascending = keys.data  # whose elements are Python's integers, which compare faster than NumPy's
+        self._is_frequent = (np.bincount(np.concatenate(self._split()), minlength=words) >= fewest).tolist()
 
     @classmethod
     def of(cls, sequences: Iterable[Sequence3], words: int, fewest: int = _MIN_SEQUENCES) -> Self:
@@ -64,11 +65,11 @@ class Trigrams:
         """The first, second and third tokens [N]."""
         return self._keys // self._words**2, self._keys // self._words % self._words, self._keys % self._words
 
-    def are_rare(self, pairs: Tokens, following: Tokens) -> npt.NDArray[np.bool_]:
-        """Which tokens `following` [..., N] make a sequence that is not among these after `pairs` [..., 2]: bool
-        [..., N]. Never one with a word that is itself too rare to tell.
-        """
-        keys = ((pairs[..., 0] * self._words + pairs[..., 1]) * self._words)[..., None] + following
-        places = np.searchsorted(self._keys, keys)
-        are_known = self._keys.take(places, mode="clip") == keys if len(self._keys) else np.zeros(keys.shape, bool)
-        return ~are_known & self._is_frequent[following] & self._is_frequent[pairs].all(axis=-1, keepdims=True)
+    def is_rare(self, sequence: Sequence3) -> bool:
+        """Whether a sequence is not among these. Never one with a word that is itself too rare to tell."""
+        if not all(map(self._is_frequent.__getitem__, sequence)):
+            return False
+        first, second, third = sequence
+        key = (first * self._words + second) * self._words + third
+        place = bisect_left(self._ascending, key)
+        return place == len(self._ascending) or self._ascending[place] != key
