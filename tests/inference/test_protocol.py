@@ -80,6 +80,16 @@ def test_an_answer_is_sent_at_once(service: ServiceProcess, request_line: bytes)
         assert connection.count_packets() == 1
 
 
+def test_a_client_that_goes_away_in_the_middle_of_an_answer_is_logged_once(service: ServiceProcess) -> None:
+    for _ in range(20):
+        with RawConnection(service.port) as connection:
+            connection.send(LARGE_ANSWER)
+            connection.answer_begins()
+    httpx.get(f"{service.url}/model")
+
+    assert not [line for line in service.log if '"asyncio"' in line]
+
+
 def test_an_honest_connection_is_kept_for_many_requests(service: ServiceProcess) -> None:
     with RawConnection(service.port) as connection:
         for _ in range(3):

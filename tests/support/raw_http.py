@@ -78,6 +78,10 @@ class RawConnection:
         response.begin()
         return response, response.read()
 
+    def answer_begins(self) -> None:
+        """Wait for the first bytes of an answer, of which the rest is left unread."""
+        self._socket.recv(1)
+
     def rest(self) -> bytes:
         """Everything that comes until the other side closes the connection."""
         return self._reader.read()

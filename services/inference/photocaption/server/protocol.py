@@ -333,7 +333,7 @@ class _AnswerTransport(asyncio.Transport):
     def write(self, data: bytes | bytearray | memoryview) -> None:
         if self._head is None and self._connection.cycle.response_started:
             self._head = bytes(data)
-        else:
+        elif not self.is_closing():  # asyncio would log each piece of an answer whose client is gone
             self._connection.transport.write(self._take_head() + data)
 
     def flush(self) -> None:
