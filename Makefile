@@ -29,7 +29,7 @@ $(if $(NEEDS_OUT),$(if $(OUT),,$(error say where the result goes: make $(firstwo
 $(if $(filter batch,$(MAKECMDGOALS)),$(if $(INPUT),$(if $(OUTPUT),,$(error say where the captions go: make batch INPUT="$(INPUT)" OUTPUT=captions)),$(error say where the photos are: make batch INPUT=path/to/photos OUTPUT=captions)))
 
 .DEFAULT_GOAL := help
-.PHONY: help run test batch batch-chaos screenshots waiting test-compose sizing chaos corpus prove bench audit train end-to-end evaluate report photos example lint format lock wheel clean clean-all
+.PHONY: help run test batch batch-chaos batch-speed screenshots waiting test-compose sizing chaos corpus prove bench audit train end-to-end evaluate report photos example lint format lock wheel clean clean-all
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -48,6 +48,9 @@ batch: $(BATCH)/ready ## INPUT=… OUTPUT=…: caption folders, globs, tables or
 
 batch-chaos: $(BATCH_DEV)/ready ## kill a batch run's driver, actors and nodes, and count its rows; BATCH_CHAOS_ARGS="--photos 20000"
 	@PYTHONPATH=tools:tests $(BATCH_DEV)/bin/python -m batch_chaos $(BATCH_CHAOS_ARGS)
+
+batch-speed: $(BATCH_DEV)/ready ## what a batch run costs beyond the captioner, and what a second node brings; fails below the bars
+	@PYTHONPATH=tools:tests $(BATCH_DEV)/bin/python -m batch_speed $(BATCH_SPEED_ARGS)
 
 screenshots: $(DEV)/ready ## take the docs' screenshots of the page: real services, real bundle, real browser; STATES="start caption"
 	@PYTHONPATH=tools:tests $(DEV)/bin/python -m screenshots $(STATES)

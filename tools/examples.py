@@ -28,7 +28,7 @@ def main() -> None:
     with Image.open(arguments.photo) as original:
         photo = original.convert("RGB")
     photo.thumbnail((SIDE_PIXELS, SIDE_PIXELS), Image.Resampling.LANCZOS)
-    (FOLDER / f"{arguments.id}.jpg").write_bytes(_encode_below(photo, MAX_BYTES))
+    (FOLDER / f"{arguments.id}.jpg").write_bytes(_encode_small_enough(photo))
     (FOLDER / f"{arguments.id}-small.jpg").write_bytes(_encode(_crop_small(photo), SMALL_QUALITY))
     entry = {
         "id": arguments.id, "shows": arguments.shows, "width": photo.width, "height": photo.height,
@@ -46,12 +46,12 @@ def _parse_arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _encode_below(photo: Image.Image, limit: int) -> bytes:
+def _encode_small_enough(photo: Image.Image) -> bytes:
     for quality in range(88, 40, -4):
         data = _encode(photo, quality)
-        if len(data) <= limit:
+        if len(data) <= MAX_BYTES:
             return data
-    message = f"even at low quality the photo has more than {limit} bytes"
+    message = f"even at low quality the photo has more than {MAX_BYTES} bytes"
     raise SystemExit(message)
 
 

@@ -28,8 +28,9 @@ EXAMPLES = ROOT / "services" / "frontend" / "frontend" / "static" / "examples"
 MAX_SECONDS = 0.5
 
 
-def make_large_photo(width: int = 4000, height: int = 3000) -> bytes:
+def make_large_photo() -> bytes:
     """A JPEG of 12 megapixels, as telephones take them: an example photo, enlarged, with some grain."""
+    width, height = 4000, 3000
     example = Image.open(EXAMPLES / "dog.jpg").convert("RGB").resize((width, height))
     grain = np.random.default_rng(0).integers(-6, 7, (height, width, 3), np.int16)
     stream = io.BytesIO()

@@ -25,6 +25,9 @@ from frontend.settings import Settings
 from frontend.web.server import Server
 
 SLOW_CLIENTS = 200
+PHOTO = b"\xff\xd8\xff" + bytes(3 * 2**20)
+LARGE = b"\xff\xd8\xff" + bytes(6 * 2**20)
+PART = b'--x\r\nContent-Disposition: form-data; name="photo"; filename="a.jpg"\r\n\r\n%s\r\n'
 
 
 def address_of(url: str) -> tuple[str, int]:
@@ -39,21 +42,73 @@ def trickle(connection: socket.socket, seconds: float) -> None:
         time.sleep(0.1)
 
 
+@contextmanager
+def serve(inference: FakeInference, **settings: object) -> Iterator[str]:
+    """The address of a frontend in this process."""
+    wanted = Settings.model_validate({"inference_url": inference.url, "port": 0, **settings})
+    server = Server(create_app(wanted), wanted)
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.port}"
+    finally:
+        server.stop()
+        thread.join()
+
+
+def connect(url: str) -> socket.socket:
+    """A client that takes next to nothing before it reads."""
+    connection = socket.socket()
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
+    connection.settimeout(10)
+    connection.connect(address_of(url))
+    return connection
+
+
+def post_form(*photos: bytes) -> bytes:
+    body = b"".join(PART % photo for photo in photos) + b"--x--\r\n"
+    head = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Type: multipart/form-data; boundary=x\r\nContent-Length: %d\r\n\r\n"
+    return head % len(body) + body
+
+
+def open_files() -> int:
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
+def time_of(url: str) -> float:
+    began = time.monotonic()
+    assert requests.get(url, timeout=20).ok
+    return time.monotonic() - began
+
+
+def is_ended(connection: socket.socket) -> bool:
+    """Whether the server has ended it; what came before that is read and thrown away."""
+    try:
+        while connection.recv(2**20):
+            pass
+    except ConnectionResetError:
+        return True
+    except TimeoutError:
+        return False
+    return True
+
+
 @pytest.mark.alone
 @pytest.mark.parametrize(
-    ("partial", "what"),
+    "partial",
     [
-        (b"GET / HTTP/1.1\r\nHost: x\r\nX-Slow: ", "headers"),
-        (b"POST /api/caption HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\nhalf", "body"),
+        b"GET / HTTP/1.1\r\nHost: x\r\nX-Slow: ",
+        b"POST /api/caption HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\nhalf",
     ],
+    ids=["headers", "body"],
 )
-def test_many_slow_senders_do_not_keep_others_waiting(inference: FakeInference, partial: bytes, what: str) -> None:
+def test_many_slow_senders_do_not_keep_others_waiting(inference: FakeInference, partial: bytes) -> None:
     with run_frontend(inference.url) as frontend, ExitStack() as connections:
         for _ in range(SLOW_CLIENTS):
             slow = connections.enter_context(socket.create_connection(address_of(frontend.url)))
             slow.sendall(partial)
 
-        assert requests.post(f"{frontend.url}/api/caption", data=b"photo", timeout=20).json()["caption"], what
+        assert requests.post(f"{frontend.url}/api/caption", data=b"photo", timeout=20).json()["caption"]
         assert requests.get(frontend.url, timeout=20).ok
 
 
@@ -164,62 +219,6 @@ def test_pages_are_served_while_all_captions_are_slow(inference: FakeInference) 
             assert requests.get(frontend.url, timeout=20).ok
         finally:
             go_on.set()
-
-
-PHOTO = b"\xff\xd8\xff" + bytes(3 * 2**20)
-LARGE = b"\xff\xd8\xff" + bytes(6 * 2**20)
-PART = b'--x\r\nContent-Disposition: form-data; name="photo"; filename="a.jpg"\r\n\r\n%s\r\n'
-
-
-@contextmanager
-def serve(inference: FakeInference, **settings: object) -> Iterator[str]:
-    """The address of a frontend in this process."""
-    wanted = Settings.model_validate({"inference_url": inference.url, "port": 0, **settings})
-    server = Server(create_app(wanted), wanted)
-    thread = threading.Thread(target=server.run)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.port}"
-    finally:
-        server.stop()
-        thread.join()
-
-
-def connect(url: str) -> socket.socket:
-    """A client that takes next to nothing before it reads."""
-    connection = socket.socket()
-    connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
-    connection.settimeout(10)
-    connection.connect(address_of(url))
-    return connection
-
-
-def post_form(*photos: bytes) -> bytes:
-    body = b"".join(PART % photo for photo in photos) + b"--x--\r\n"
-    head = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Type: multipart/form-data; boundary=x\r\nContent-Length: %d\r\n\r\n"
-    return head % len(body) + body
-
-
-def open_files() -> int:
-    return len(list(Path("/proc/self/fd").iterdir()))
-
-
-def time_of(url: str) -> float:
-    began = time.monotonic()
-    assert requests.get(url, timeout=20).ok
-    return time.monotonic() - began
-
-
-def is_ended(connection: socket.socket) -> bool:
-    """Whether the server has ended it; what came before that is read and thrown away."""
-    try:
-        while connection.recv(2**20):
-            pass
-    except ConnectionResetError:
-        return True
-    except TimeoutError:
-        return False
-    return True
 
 
 def test_answers_that_nobody_reads_hold_no_thread_and_end(inference: FakeInference) -> None:

@@ -56,9 +56,25 @@ pytestmark = [
 ]
 
 FORMATS = ["JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF"]
-RED, GREEN, WHITE = (255, 0, 0), (0, 255, 0), (255, 255, 255)
+RED, WHITE = (255, 0, 0), (255, 255, 255)
 JFIF = b"JFIF\0\1\1\0\0\1\0\1\0\0"
 ADOBE = b"Adobe\0\x64\0\0\0\0"
+
+# How a photo is stored for each orientation: the inverse of what the viewer does.
+UNDO = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_90,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_270,
+}
+WITH_METADATA: dict[str, dict[str, Any]] = {
+    "JPEG": {"exif": exif_of(6), "progressive": True},
+    "PNG": {"exif": exif_of(8)},
+    "TIFF": {"compression": "tiff_lzw"},
+}
 
 
 def pixel(image: Image.Image, x: int = 0, y: int = 0) -> tuple[int, ...]:
@@ -83,6 +99,13 @@ def make_detailed(width: int, height: int) -> Image.Image:
 def brightness(pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.float64]:
     weighted: npt.NDArray[np.float64] = pixels @ np.array([0.299, 0.587, 0.114])
     return weighted
+
+
+def assert_decoded_or_refused(data: bytes) -> None:
+    with contextlib.suppress(ImageError):
+        image, info = decode(data, ImageLimits(max_pixels=10_000_000, max_held_pixels=10_000_000), sufficient_side=8)
+        assert image.mode in {"RGB", "YCbCr"}
+        assert info.width > 0
 
 
 class TestModes:
@@ -220,18 +243,6 @@ class TestOrientation:
         assert image.size == (info.width, info.height) == (8, 4)
 
 
-# How a photo is stored for each orientation: the inverse of what the viewer does.
-UNDO = {
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_90,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_270,
-}
-
-
 class TestRecognition:
     @pytest.mark.parametrize("format_name", ["ICO", "PPM", "TGA", "JPEG2000", "EPS", "PDF", "PCX", "SGI"])
     def test_formats_that_are_not_on_the_allowlist_are_refused_though_pillow_reads_them(self, format_name: str) -> None:
@@ -318,20 +329,6 @@ class TestDamage:
     )
     def test_junk_after_a_signature_is_refused_or_decoded(self, junk: bytes, start: bytes) -> None:
         assert_decoded_or_refused(start + junk)
-
-
-WITH_METADATA: dict[str, dict[str, Any]] = {
-    "JPEG": {"exif": exif_of(6), "progressive": True},
-    "PNG": {"exif": exif_of(8)},
-    "TIFF": {"compression": "tiff_lzw"},
-}
-
-
-def assert_decoded_or_refused(data: bytes) -> None:
-    with contextlib.suppress(ImageError):
-        image, info = decode(data, ImageLimits(max_pixels=10_000_000, max_held_pixels=10_000_000), sufficient_side=8)
-        assert image.mode in {"RGB", "YCbCr"}
-        assert info.width > 0
 
 
 class TestLimits:

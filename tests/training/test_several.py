@@ -71,7 +71,7 @@ def test_content_words_are_found_in_any_reference() -> None:
 def test_subjects_are_named_over_all_and_by_confidence(bundle: Path, captioned: Path) -> None:
     def label(colour: str, *accepted: str) -> LabelledPhoto:
         photo = Photo(colour, captioned / "Images" / f"{colour}.png", (), "")
-        return LabelledPhoto(photo, colour, "scene", "", frozenset(accepted))
+        return LabelledPhoto(photo, colour, "", frozenset(accepted))
 
     labels = [label("red", "red", "crimson"), label("green", "square"), label("blue", "squares", "re")]
     evaluation = evaluate_subjects(Captioner.load(bundle), labels)
@@ -88,7 +88,7 @@ def test_subjects_are_named_over_all_and_by_confidence(bundle: Path, captioned: 
 
 def test_the_boundary_of_confidence_is_confident(bundle: Path, captioned: Path) -> None:
     photo = Photo("red", captioned / "Images" / "red.png", (), "")
-    evaluation = evaluate_subjects(Captioner.load(bundle), [LabelledPhoto(photo, "red", "scene", "", frozenset())])
+    evaluation = evaluate_subjects(Captioner.load(bundle), [LabelledPhoto(photo, "red", "", frozenset())])
     for confidence, sure in ((0.5, 1), (0.49, 0)):
         object.__setattr__(evaluation.descriptions["red"], "confidence", confidence)
         assert [share.photos for share in evaluation.shares()] == [1, sure, 1 - sure]

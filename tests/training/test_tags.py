@@ -18,18 +18,16 @@ def _photo(name: str, *captions: str) -> Photo:
     return Photo(name, Path(name), captions, name)
 
 
-def _label(name: str, label: str, accepted: str = "", kind: str = "object", synset: str = "") -> LabelledPhoto:
+def _label(name: str, label: str, accepted: str = "", synset: str = "") -> LabelledPhoto:
     words = accepted.split()
-    return LabelledPhoto(
-        _photo(name), label, kind, synset, frozenset(words) or name_words(label), words[0] if words else ""
-    )
+    return LabelledPhoto(_photo(name), label, synset, frozenset(words) or name_words(label), words[0] if words else "")
 
 
 CAT = _label("cat", "tabby, tabby cat", "cat cats animal", synset="n2")
 BUS = _label("bus", "minibus, bus", "bus vehicle", synset="n1")
 TRAIN = _label("train", "train", "train vehicle bus animal")
 CAR = _label("car", "sports car", "car cars", synset="n0")
-STREET = _label("street", "street", kind="scene")
+STREET = _label("street", "street")
 LABELS = (CAT, BUS, TRAIN, STREET)
 
 

@@ -26,9 +26,7 @@ CAPTIONS = (
     "a dog runs on the green grass",
     "A cat sits there on the grass!",  # as the first
 )
-CAT = LabelledPhoto(
-    Photo("1", Path("1"), (), "1"), "tabby, tabby cat", "object", "n1", frozenset({"cat", "kitten"}), "cat"
-)
+CAT = LabelledPhoto(Photo("1", Path("1"), (), "1"), "tabby, tabby cat", "n1", frozenset({"cat", "kitten"}), "cat")
 
 
 def _evidence(**strong: float) -> np.ndarray:

@@ -25,7 +25,7 @@ def run(bundle: Path, photos: Path, output: Path, *, rows: int) -> Figures:
     """Caption the photos, `rows` of them in a file, through every kind of death."""
     figures = Figures("a batch run, killed")
     begun = time.perf_counter()
-    with _open_cluster() as (cluster, node):
+    with open_cluster(nodes=2) as (cluster, node):
         command = [str(photos), f"--output={output}", f"--bundle={bundle}", f"--rows-per-file={rows}"]
         command.append(f"--address={cluster.address}")
         _kill_driver(command, output)
@@ -38,12 +38,11 @@ def run(bundle: Path, photos: Path, output: Path, *, rows: int) -> Figures:
 
 
 @contextmanager
-def _open_cluster() -> Iterator[tuple[Cluster, Any]]:
-    """A cluster, and the node of it that may be killed."""
+def open_cluster(nodes: int) -> Iterator[tuple[Cluster, Any]]:
+    """A cluster on this machine of nodes of one core, and the last of them, which may be killed."""
     cluster = Cluster()
     try:
-        _add_node(cluster)
-        yield cluster, _add_node(cluster)
+        yield cluster, [_add_node(cluster) for _ in range(nodes)][-1]
     finally:
         cluster.shutdown()
 

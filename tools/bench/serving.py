@@ -4,6 +4,7 @@ import statistics
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
@@ -28,20 +29,23 @@ _MEGABYTES = 300
 _GROWTH_MEGABYTES = 20
 _TAIL = 1.5
 _OVERLOAD_CLIENTS = 160
+_STARTS = 3
+_SAMPLE_SECONDS = 1.0
+_LARGE_PHOTOS, _LARGE_AT_ONCE = 16, 8
 _PHOTO = {"Content-Type": "image/jpeg"}
 
 
-def measure_start(bundle: Path, rounds: int = 3) -> Section:
+def measure_start(bundle: Path) -> Section:
     """Seconds from starting the process to `/health/ready` saying 200."""
     seconds = []
-    for _ in range(rounds):
+    for _ in range(_STARTS):
         begun = time.perf_counter()
         with ServiceProcess(bundle, threads=count_cores()) as service:
             service.wait_until_ready()
             seconds.append(time.perf_counter() - begun)
     median = statistics.median(seconds)
     section = Section("Start-up")
-    section.say(f"From the start of the process to ready, {rounds} times: " + ", ".join(f"{s:.2f} s" for s in seconds))
+    section.say(f"From the start of the process to ready, {_STARTS} times: " + ", ".join(f"{s:.2f} s" for s in seconds))
     section.hold(f"ready within {_START_SECONDS:g} s", f"{median:.2f} s", median <= _START_SECONDS)
     return section
 
@@ -193,8 +197,8 @@ def measure_overload(
 class MemoryWatch:
     """Samples a process's memory, in megabytes, as it works."""
 
-    def __init__(self, pid: int, every: float = 1.0) -> None:
-        self._pid, self._every = pid, every
+    def __init__(self, pid: int) -> None:
+        self._pid = pid
         self._stop = threading.Event()
         self._begun = time.perf_counter()
         self.samples: list[tuple[float, int]] = []
@@ -207,7 +211,7 @@ class MemoryWatch:
         self._thread.join()
 
     def _sample(self) -> None:
-        while not self._stop.wait(self._every):
+        while not self._stop.wait(_SAMPLE_SECONDS):
             self.samples.append((time.perf_counter() - self._begun, Resources.of(self._pid).megabytes))
 
 
@@ -222,8 +226,8 @@ def measure_memory(service: ServiceProcess, watch: MemoryWatch, requests: int, s
     section = Section("Memory", plot="memory.png")
     section.say(
         f"The whole process: {after.megabytes} MB after {requests + len(steady.latencies)} requests, {before} MB "
-        f"before the last {len(steady.latencies)} of them; peak {after.peak_megabytes} MB, and {peak} MB once 16 "
-        "photos of 12 megapixels had come, 8 at once."
+        f"before the last {len(steady.latencies)} of them; peak {after.peak_megabytes} MB, and {peak} MB once "
+        f"{_LARGE_PHOTOS} photos of 12 megapixels had come, {_LARGE_AT_ONCE} at once."
     )
     growth = after.megabytes - before
     section.hold("memory does not grow", f"{growth:+d} MB", growth < _GROWTH_MEGABYTES)
@@ -231,15 +235,11 @@ def measure_memory(service: ServiceProcess, watch: MemoryWatch, requests: int, s
     return section
 
 
-def _send_large(service: ServiceProcess, at_once: int = 8, each: int = 2) -> None:
-    photos = list(islice(distinct(load_examples(12.0, count=2), seed=-4), at_once * each))
+def _send_large(service: ServiceProcess) -> None:
+    photos = list(islice(distinct(load_examples(12.0, count=2), seed=-4), _LARGE_PHOTOS))
 
-    def send(mine: list[bytes]) -> None:
-        for photo in mine:
-            httpx.post(f"{service.url}/caption", content=photo, headers=_PHOTO, timeout=60).raise_for_status()
+    def send(photo: bytes) -> None:
+        httpx.post(f"{service.url}/caption", content=photo, headers=_PHOTO, timeout=60).raise_for_status()
 
-    threads = [threading.Thread(target=send, args=(photos[number::at_once],)) for number in range(at_once)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    with ThreadPoolExecutor(_LARGE_AT_ONCE) as clients:
+        list(clients.map(send, photos))

@@ -17,9 +17,9 @@ _BATCH = (32, 5, 15)  # photos, captions of each, words of each
 _SECONDS = 12.0
 
 
-def measure_training(captioner: Captioner, seconds: float = _SECONDS) -> Section:
+def measure_training(captioner: Captioner) -> Section:
     """Extraction on photos as small as Flickr8k's, and steps of teacher forcing on a batch as large as training's."""
-    extracted, fitted = _extract(captioner), _fit(captioner, seconds)
+    extracted, fitted = _extract(captioner), _fit(captioner)
     section = Section("Training")
     section.say(
         f"Extraction: {extracted:.1f} images/s (224 × 224 JPEGs, decoded and encoded one at a time). Fitting: "
@@ -37,7 +37,7 @@ def _extract(captioner: Captioner) -> float:
     return _PHOTOS / (time.perf_counter() - begun)
 
 
-def _fit(captioner: Captioner, seconds: float) -> float:
+def _fit(captioner: Captioner) -> float:
     import keras  # slow to import
 
     manifest = captioner.bundle.manifest
@@ -51,7 +51,7 @@ def _fit(captioner: Captioner, seconds: float) -> float:
     weights = np.full(_BATCH, 1 / tokens.size, np.float32)
     decoder.train_on_batch((features, tokens), targets, sample_weight=weights)
     rates = []
-    end = time.perf_counter() + seconds
+    end = time.perf_counter() + _SECONDS
     while time.perf_counter() < end:
         begun = time.perf_counter()
         decoder.train_on_batch((features, tokens), targets, sample_weight=weights)

@@ -18,6 +18,7 @@ from training.encoder.export import build_encoder
 from training.models.decoder import build_decoder
 
 Pixels = np.ndarray[Any, np.dtype[np.uint8]]
+_BEAMS = 3  # as serving has
 _STATES = ("state_h", "state_c")
 
 
@@ -51,12 +52,12 @@ class TensorFlowCaptioner:
             log_probabilities, h, c = step.predict([token, *context, h, c], verbose=0)
             token = log_probabilities[:, :1].argmax(axis=-1).astype(np.int32)
 
-    def search_in_graphs(self, pixels: Pixels, steps: int, beams: int = 3) -> None:
-        """Encoder, start and step as TensorFlow graphs, with as many beams as serving has."""
+    def search_in_graphs(self, pixels: Pixels, steps: int) -> None:
+        """Encoder, start and step as TensorFlow graphs, with serving's beams."""
         features = self._graph_encode(tf.constant(pixels[None]))
         context, state = self._graph_start(features)
-        state = {name: tf.repeat(value[:, None], beams, axis=1) for name, value in state.items()}
-        tokens = np.ones((1, beams), np.int32)
+        state = {name: tf.repeat(value[:, None], _BEAMS, axis=1) for name, value in state.items()}
+        tokens = np.ones((1, _BEAMS), np.int32)
         for _ in range(steps):
             outputs = self._graph_step(tf.constant(tokens), context, state)
             state = {name: outputs[f"next_{name}"] for name in state}

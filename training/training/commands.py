@@ -14,7 +14,6 @@ from training.evaluation.several import (
     check_trigrams,
     evaluate_set,
     read_sets,
-    summarise,
     write_json,
 )
 from training.evaluation.subjects import SubjectEvaluation
@@ -96,4 +95,7 @@ def _score(captioner: Captioner, sets: Sequence[PhotoSet]) -> tuple[Evaluation, 
     """The evaluation of the first dataset with captions, and a line for each."""
     evaluations = [evaluate_set(captioner, photos) for photos in sets]
     first = next(one for one in evaluations if isinstance(one, Evaluation))
-    return first, [summarise(photos, one) for photos, one in zip(sets, evaluations, strict=True)]
+    return first, [
+        Summary(photos.name, len(one.descriptions), one.summary())
+        for photos, one in zip(sets, evaluations, strict=True)
+    ]

@@ -26,7 +26,7 @@ from batch.reading import Reader
 from batch.row import Row, Source, to_parquet
 from photocaption.captioner import Captioner
 from photocaption.errors import CaptionError
-from photocaption.serving.memory import limit_arenas
+from photocaption.serving.memory import keep_freed, limit_arenas
 
 UNIT = "unit"
 _ERROR = "error"  # Ray would pass on no error but its text, with all its own around it
@@ -51,6 +51,7 @@ class UnitActor:
         BundleError.
         """
         limit_arenas()
+        keep_freed()
         self._task = task
         self._resources = ExitStack()
         decoders = self._resources.enter_context(open_decoders(task.cpus))

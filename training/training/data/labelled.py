@@ -1,8 +1,9 @@
 """Reads a folder of photos with one label each, a class or a scene, and no captions: what a caption of them must name.
 
 `Images/` holds the photos, `labels.csv` (`image,label,kind,synset`) what each shows: a label is one name or several, as
-WordNet gives them ("tabby, tabby cat"); a scene has no synset. `kinds.csv` (`synset,label,accepted`), which may be
-absent, holds the classes that show one clear subject, with the words, separated by spaces, that count as naming it.
+WordNet gives them ("tabby, tabby cat"); a scene has no synset, and nothing depends on the kind. `kinds.csv`
+(`synset,label,accepted`), which may be absent, holds the classes that show one clear subject, with the words, separated
+by spaces, that count as naming it.
 
 A photo is scored, and never trained on, where `is_withheld` says so: its synset is in `kinds.csv`, or there is no such
 file, and the first byte of the sha256 of its file's name is divisible by 3. These are the folder's `dev` split; all
@@ -41,7 +42,6 @@ class LabelledPhoto:
 
     photo: Photo
     label: str
-    kind: str
     synset: str
     accepted: frozenset[str]
     subject: str = ""
@@ -51,7 +51,6 @@ class LabelledPhoto:
 class _Label:
     image: str
     label: str
-    kind: str
     synset: str
     source: str
 
@@ -117,7 +116,7 @@ def _read_photos(labels: Sequence[_Label], files: Mapping[str, Path], kinds: Kin
         words = kinds.get(label.synset) or (_DOG_WORDS if _is_dog(label.synset) else ())
         photo = Photo(label.image, path, (), hash_photo(path))
         accepted = frozenset(words) or name_words(label.label)
-        return LabelledPhoto(photo, label.label, label.kind, label.synset, accepted, words[0] if words else "")
+        return LabelledPhoto(photo, label.label, label.synset, accepted, words[0] if words else "")
 
     with ThreadPoolExecutor() as pool:
         return tuple(pool.map(read, labels))
@@ -130,8 +129,8 @@ def _is_dog(synset: str) -> bool:
 def _read_labels(path: Path) -> list[_Label]:
     labels: dict[str, _Label] = {}
     header = ("image", "label", "kind", "synset")
-    for source, (image, label, kind, synset) in _read_cells(path, header, lambda cells: all(cells[:3])):
-        one = _Label(compose(image), label, kind, synset, source)
+    for source, (image, label, _, synset) in _read_cells(path, header, lambda cells: all(cells[:3])):
+        one = _Label(compose(image), label, synset, source)
         if one.image in labels:
             raise DatasetError(f"{source}: {image} has a label already ({labels[one.image].source})")
         labels[one.image] = one

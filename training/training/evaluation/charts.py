@@ -50,9 +50,9 @@ def draw_lengths(captions: Sequence[Sequence[str]], references: Sequence[Sequenc
     longest = max(max(map(len, captions)), max(map(len, references)))
     edges = np.arange(longest + 2) - 0.5
     chart = Chart("words in a caption", "share of captions")
-    for words, label, colour in ((references, "people", "people"), (captions, "model", "model")):
+    for words, writer in ((references, "people"), (captions, "model")):
         lengths = [len(caption) for caption in words]
-        chart.axes.hist(lengths, edges.tolist(), density=True, alpha=0.6, label=label, color=_STYLE[colour])
+        chart.axes.hist(lengths, edges.tolist(), density=True, alpha=0.6, label=writer, color=_STYLE[writer])
     chart.axes.legend(frameon=False)
     return chart.to_svg()
 

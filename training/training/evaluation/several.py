@@ -55,11 +55,6 @@ def evaluate_set(captioner: Captioner, photos: PhotoSet) -> Evaluation | Subject
     return evaluate(captioner, photos.photos)
 
 
-def summarise(photos: PhotoSet, evaluation: Evaluation | SubjectEvaluation) -> Summary:
-    """A line of a table of all datasets."""
-    return Summary(photos.name, len(evaluation.descriptions), evaluation.summary())
-
-
 def check_trigrams(
     evaluations: Sequence[Evaluation | SubjectEvaluation], sets: Sequence[PhotoSet], texts: Sequence[Path]
 ) -> RareSequences:

@@ -4,7 +4,7 @@ A caption names it when it has one of the words that the label accepts, as `trai
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from photocaption.caption import CaptionOptions, Description
@@ -82,10 +82,7 @@ class SubjectEvaluation:
             }
             for photo, one in self.descriptions.items()
         ]
-        shares = [
-            {"captions": share.captions, "photos": share.photos, "named": share.named, "percent": share.percent}
-            for share in self.shares()
-        ]
+        shares = [{**asdict(share), "percent": share.percent} for share in self.shares()]
         return {"protocol": _RULE, "subject_named": shares, "captions": captions}
 
 

@@ -16,7 +16,6 @@ that the decoder puts on it, so that every photo gets a sentence.
 """
 
 import math
-from bisect import insort
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
@@ -254,8 +253,11 @@ def _pick_best(
             if len(best) == count and beam.total + value <= best[-1].total:
                 break
             cost = _price(beam.words, token, options)
-            successor = _Successor(beam.total + value - cost, place, token, value, beam.cost + cost)
-            insort(best, successor, key=lambda one: -one.total)
+            total = beam.total + value - cost
+            rank = len(best)
+            while rank and best[rank - 1].total < total:
+                rank -= 1
+            best.insert(rank, _Successor(total, place, token, value, beam.cost + cost))
             del best[count:]
     return best
 

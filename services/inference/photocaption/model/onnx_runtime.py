@@ -67,7 +67,7 @@ class OnnxDecoder:
     def __init__(self, bundle: Bundle) -> None:
         """Load both graphs. Raises BundleError for files that do not fit the contract."""
         self._start = open_session(bundle, DECODER_START, threads=1)
-        self._step = open_session(bundle, DECODER_STEP, threads=1)
+        self._step = open_session(bundle, DECODER_STEP, threads=1, plan=True)
         self._started = _output_names(self._start)
         attention = ["attention"] if bundle.manifest.decoder.attention else []
         self._carried = [*attention, *(NEXT + name for name in self._started if name.startswith(STATE))]
@@ -112,10 +112,11 @@ class OnnxDecoder:
         _check_ports(bundle, DECODER_STEP, self._step, inputs=inputs, outputs=outputs)
 
 
-def open_session(files: ModelFiles, name: str, *, threads: int, spin: bool = False) -> onnxruntime.InferenceSession:
-    """A session on one of the files, set up as serving needs it; `spin`: nobody else wants the cores while it runs.
-
-    Raises BundleError.
+def open_session(
+    files: ModelFiles, name: str, *, threads: int, spin: bool = False, plan: bool = False
+) -> onnxruntime.InferenceSession:
+    """A session on one of the files, set up as serving needs it; `spin`: nobody else wants the cores while it runs;
+    `plan`: it is run often, and its memory is small enough to be planned for each number of photos. Raises BundleError.
     """
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
@@ -129,7 +130,7 @@ def open_session(files: ModelFiles, name: str, *, threads: int, spin: bool = Fal
     options.add_session_config_entry("session.dynamic_block_base", "4")
     _share_memory()
     options.add_session_config_entry("session.use_env_allocators", "1")
-    options.enable_mem_pattern = False
+    options.enable_mem_pattern = plan
     options.log_severity_level = _SILENT
     model = read_model(files, name, threads=threads)
     try:
