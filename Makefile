@@ -65,7 +65,7 @@ test-compose: $(DEV)/ready ## run docker-compose.yml and try it; starts Docker's
 sizing: $(DEV)/ready ## photos a second, times and memory, for docs/operations.md; wants a quiet machine
 	@PYTHONPATH=tools:tests $(DEV)/bin/python -m sizing $(SIZING_ARGS)
 
-chaos: $(DEV)/ready ## throw hostile photos, requests, clients, load and kills at the service; CHAOS_ARGS="--scale 0.1"
+chaos: $(DEV)/ready ## throw hostile photos, requests, clients, load and kills at the service; CHAOS_ARGS="--scale 0.1", or --compose
 	@PYTHONPATH=tools:tests $(DEV)/bin/python -m chaos $(CHAOS_ARGS)
 
 corpus: $(DEV)/ready ## CORPUS=…: what becomes of a folder's pictures, compared with what libvips and ImageMagick read in them

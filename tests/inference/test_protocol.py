@@ -69,6 +69,27 @@ def test_a_second_request_on_a_connection_has_the_same_limits(service: ServicePr
         check_refusal(connection.send(b"GET /mod"), 408, "request-timeout")
 
 
+@pytest.mark.parametrize("request_line", [b"GET /model", b"HEAD /model", b"GET /health/live", b"POST /nowhere"])
+def test_an_answer_is_sent_at_once(service: ServiceProcess, request_line: bytes) -> None:
+    with RawConnection(service.port) as connection:
+        connection.send(request_line + b" HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+        head, _, body = connection.rest().partition(b"\r\n\r\n")
+
+        assert head.startswith(b"HTTP/1.1 ")
+        assert bool(body) == (not request_line.startswith(b"HEAD"))
+        assert connection.count_packets() == 1
+
+
+def test_a_client_that_goes_away_in_the_middle_of_an_answer_is_logged_once(service: ServiceProcess) -> None:
+    for _ in range(20):
+        with RawConnection(service.port) as connection:
+            connection.send(LARGE_ANSWER)
+            connection.answer_begins()
+    httpx.get(f"{service.url}/model")
+
+    assert not [line for line in service.log if '"asyncio"' in line]
+
+
 def test_an_honest_connection_is_kept_for_many_requests(service: ServiceProcess) -> None:
     with RawConnection(service.port) as connection:
         for _ in range(3):

@@ -3,6 +3,7 @@
 import http.client
 import io
 import socket
+import struct
 import time
 from types import TracebackType
 from typing import Self
@@ -77,9 +78,19 @@ class RawConnection:
         response.begin()
         return response, response.read()
 
+    def answer_begins(self) -> None:
+        """Wait for the first bytes of an answer, of which the rest is left unread."""
+        self._socket.recv(1)
+
     def rest(self) -> bytes:
         """Everything that comes until the other side closes the connection."""
         return self._reader.read()
+
+    def count_packets(self) -> int:
+        """How many packets with data have come."""
+        info = self._socket.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 192)
+        packets: int = struct.unpack_from("I", info, 152)[0]  # tcpi_data_segs_in
+        return packets
 
     def is_closed(self) -> bool:
         """Whether the other side closes the connection; waits for it."""

@@ -7,14 +7,14 @@ import re
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterable
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from support.tiny_bundle import write_tiny_bundle
 
-from chaos import exchanges, floods, greedy, images, overload, restarts, slow_clients
+from chaos import exchanges, floods, greedy, images, overload, restarts, slow_clients, stack
 from chaos.figures import Figures, sum_up
 
 _IMAGES = 20_000
@@ -40,11 +40,26 @@ def main() -> int:
     print(f"seed {options.seed}, scale {options.scale:g}", flush=True)
     with tempfile.TemporaryDirectory() as folder:
         bundle = options.bundle or write_tiny_bundle(Path(folder) / "tiny")
-        scenarios = [_run(scenario) for scenario in _scenarios(bundle, options)]
+        scenarios = _run_compose(Path(folder), options) if options.compose else _run_all(_scenarios(bundle, options))
     broken = [promise for figures in scenarios for promise in figures.broken]
     print(f"\n{sum_up(scenarios)}\n")
     print("\n".join(f"BROKEN: {promise}" for promise in broken) or "every promise was kept")
     return 1 if broken else 0
+
+
+def _run_compose(folder: Path, options: argparse.Namespace) -> list[Figures]:
+    with stack.run_compose(_SERVED_BUNDLE.parent, folder) as compose:
+        return _run_all(
+            [
+                partial(stack.run, compose, flood, max(4.0, _FLOOD_SECONDS * options.scale))
+                for name, flood in floods.FLOODS.items()
+                if _name_flood(name) in (options.only or map(_name_flood, floods.FLOODS))
+            ]
+        )
+
+
+def _name_flood(name: str) -> str:
+    return re.sub(r"\W+", "-", name)
 
 
 def _scenarios(bundle: Path, options: argparse.Namespace) -> list[Scenario]:
@@ -60,7 +75,7 @@ def _scenarios(bundle: Path, options: argparse.Namespace) -> list[Scenario]:
         "slow-clients": lambda: slow_clients.run(bundle, scaled(_SLOW_CLIENTS, 20), chance),
         "greedy": lambda: greedy.run(bundle, _GREEDY_CLIENTS, max(4.0, _GREEDY_SECONDS * scale)),
         **{
-            re.sub(r"\W+", "-", name): partial(
+            _name_flood(name): partial(
                 floods.run, _SERVED_BUNDLE if flood.served else bundle, flood, max(4.0, _FLOOD_SECONDS * scale)
             )
             for name, flood in floods.FLOODS.items()
@@ -78,6 +93,10 @@ def _scenarios(bundle: Path, options: argparse.Namespace) -> list[Scenario]:
     return [scenario for name, scenario in scenarios.items() if name in (options.only or scenarios)]
 
 
+def _run_all(scenarios: Iterable[Scenario]) -> list[Figures]:
+    return [_run(scenario) for scenario in scenarios]
+
+
 def _run(scenario: Scenario) -> Figures:
     start = time.perf_counter()
     figures: Figures = asyncio.run(scenario())
@@ -92,6 +111,9 @@ def _parse() -> argparse.Namespace:
         nargs="*",
         help="images, exchanges, slow-clients, greedy, overload, overload-served, restarts, or a kind of flood as "
         "trailers or page-slow-photos; all by default",
+    )
+    parser.add_argument(
+        "--compose", action="store_true", help="only floods, at the stack of docker-compose.yml; needs Docker and root"
     )
     parser.add_argument("--scale", type=float, default=1.0, help="share of the full numbers")
     parser.add_argument("--seed", type=int, default=int(time.time()), help="repeats what an earlier run sent")

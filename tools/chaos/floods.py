@@ -25,7 +25,6 @@ from support.service_process import run_service
 from chaos.figures import Figures, PeakMemory, Waiting
 from chaos.witness import Witness
 
-_ATTACKER = "127.0.0.2"
 _HOLD_SECONDS = 3.0
 _RECOVERY_SECONDS = 5.0
 _PHOTO_SECONDS = 2.0
@@ -39,18 +38,28 @@ _FORM = b'--x\r\nContent-Disposition: form-data; name="photo"; filename="a.jpg"\
 _PAGE = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
 
 
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where attackers connect to, and the address that they come from."""
+
+    host: str
+    port: int
+    source: str
+
+
 class _Connection:
     """A connection from the attackers' address, which takes in next to nothing that it is not asked to read."""
 
-    def __init__(self) -> None:
+    def __init__(self, target: Target) -> None:
+        self._target = target
         self._socket = socket.socket()
         self._socket.setblocking(False)
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, 1400)
-        self._socket.bind((_ATTACKER, 0))
+        self._socket.bind((target.source, 0))
 
-    async def open(self, port: int) -> None:
-        await asyncio.get_running_loop().sock_connect(self._socket, ("127.0.0.1", port))
+    async def open(self) -> None:
+        await asyncio.get_running_loop().sock_connect(self._socket, (self._target.host, self._target.port))
 
     async def send(self, data: bytes) -> None:
         await asyncio.get_running_loop().sock_sendall(self._socket, data)
@@ -80,6 +89,21 @@ class Flood:
     decode_seconds: float = 1.0
     probe_seconds: float = 1.0
     files: int = 4_096
+
+    @property
+    def port(self) -> int:
+        """Where containers serve what is flooded."""
+        return 8080 if self.page else 8000
+
+    @property
+    def photo(self) -> str:
+        """The path that honest photos are sent to."""
+        return "/api/caption" if self.page else "/caption"
+
+    @property
+    def probes(self) -> list[str]:
+        """The paths that honest probes ask for."""
+        return ["/", "/health"] if self.page else ["/health/live", "/health/ready"]
 
 
 def _send_and_hold(*pieces: bytes, seconds: float = _HOLD_SECONDS) -> Attack:
@@ -209,18 +233,16 @@ async def run(bundle: Path, flood: Flood, seconds: float) -> Figures:
         )
         service.allow_files(flood.files)
         url, pid = service.url, service.process.pid
-        photo, probes = "/caption", ["/health/live", "/health/ready"]
         if flood.page:
             frontend = stack.enter_context(run_frontend(service.url))
             url, pid = frontend.url, frontend.process.pid
-            photo, probes = "/api/caption", ["/", "/health"]
         memory = stack.enter_context(PeakMemory(pid))
-        with _attackers(flood, int(url.rpartition(":")[2])):
+        with attack(flood, Target("127.0.0.1", int(url.rpartition(":")[2]), "127.0.0.2")):
             await asyncio.sleep(2)
             waiting = Waiting(pid)
-            await witness.watch(url, seconds, photo=photo, probes=probes)
+            await witness.watch(url, seconds, photo=flood.photo, probes=flood.probes)
             figures.values["threads waiting for a core"] = str(waiting)
-        recovery = await _recover(url, photo, probes)
+        recovery = await recover(url, flood)
     figures.values["attackers at once"] = sum(count for count, _ in flood.attackers)
     figures.values["recovery (s)"] = round(recovery, 2)
     figures.check_memory(memory.megabytes)
@@ -230,8 +252,9 @@ async def run(bundle: Path, flood: Flood, seconds: float) -> Figures:
 
 
 @contextlib.contextmanager
-def _attackers(flood: Flood, port: int) -> Iterator[None]:
-    process = multiprocessing.get_context("spawn").Process(target=_attack, args=(flood.name, port))
+def attack(flood: Flood, target: Target) -> Iterator[None]:
+    """Have the flood's attackers at work in a process of their own."""
+    process = multiprocessing.get_context("spawn").Process(target=_attack, args=(flood.name, target))
     process.start()
     try:
         yield
@@ -240,22 +263,22 @@ def _attackers(flood: Flood, port: int) -> Iterator[None]:
         process.join()
 
 
-def _attack(name: str, port: int) -> None:
+def _attack(name: str, target: Target) -> None:
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     soft_and_hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (soft_and_hard[1], soft_and_hard[1]))
-    asyncio.run(_attack_all(FLOODS[name], port))
+    asyncio.run(_attack_all(FLOODS[name], target))
 
 
-async def _attack_all(flood: Flood, port: int) -> None:
-    await asyncio.gather(*(_repeat(attack, port) for count, attack in flood.attackers for _ in range(count)))
+async def _attack_all(flood: Flood, target: Target) -> None:
+    await asyncio.gather(*(_repeat(kind, target) for count, kind in flood.attackers for _ in range(count)))
 
 
-async def _repeat(attack: Attack, port: int) -> None:
+async def _repeat(attack: Attack, target: Target) -> None:
     while True:
-        connection = _Connection()
+        connection = _Connection(target)
         try:
-            await connection.open(port)
+            await connection.open()
             await attack(connection)
         except OSError:
             pass
@@ -264,12 +287,12 @@ async def _repeat(attack: Attack, port: int) -> None:
         await asyncio.sleep(0.1)
 
 
-async def _recover(url: str, photo: str, probes: list[str]) -> float:
+async def recover(url: str, flood: Flood) -> float:
     """Seconds until a photo is captioned, and every probe answered, soon."""
     start = time.perf_counter()
     while time.perf_counter() - start < 60:
         witness = Witness()
-        await witness.watch(url, 0.1, photo=photo, probes=probes)
+        await witness.watch(url, 0.1, photo=flood.photo, probes=flood.probes)
         if not witness.failures and max(witness.photos) < _PHOTO_SECONDS:
             break
     return time.perf_counter() - start

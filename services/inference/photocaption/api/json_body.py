@@ -58,12 +58,16 @@ async def read_json(request: Request, model: type[Model]) -> Model:
 async def decode_photos(texts: list[str], *, most: int, most_bytes: int) -> list[bytes]:
     """The photos of base64 texts or data URIs. Raises `ProblemError`: too many, too large together, empty, or neither.
 
-    An address of a photo is refused too: the service fetches nothing.
+    An address of a photo is refused too: the service fetches nothing. `texts` is empty afterwards: one whose photo is
+    decoded is no longer held.
     """
     if len(texts) > most:
         count = f"{most} image{'' if most == 1 else 's'}"
         raise ProblemError(problems.MALFORMED, f"Send at most {count} in a request to this address.")
-    photos = [require_content(await _decode(text)) for text in texts]
+    texts.reverse()
+    photos = []
+    while texts:
+        photos.append(require_content(await _decode(texts.pop())))
     if sum(map(len, photos)) > most_bytes:
         raise ProblemError(
             problems.TOO_LARGE, f"The photos are larger than {most_bytes} bytes, the most that is accepted."

@@ -45,6 +45,7 @@ from photocaption.api.problems import (
 )
 from photocaption.server.upgrades import wishes_upgrade, write_plain_head
 
+_READ_BYTES = 64 * 2**10
 _LINGER_SECONDS = 2.0  # for a client that goes on sending what nobody wants any more, so that it sees the answer
 _DROPPED_BYTES = 2**20  # of a client that hears nothing, or does not want to
 _BODY_A_FRAMING = 4  # bytes of a body that must come with one of chunked framing, once `max_header_bytes` are used up
@@ -117,6 +118,7 @@ class LimitedProtocol(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Give the connection a place, if need be that of another."""
         super().connection_made(transport)
+        transport.max_size = _READ_BYTES  # type: ignore[attr-defined]
         transport.set_write_buffer_limits(high=0)  # tells us of each byte that the client does not take
         self._enter(_Phase.CONNECTED, self._limits.header_seconds)
         if len(self.connections) > self._limits.max_connections and not self._make_room():
@@ -209,6 +211,9 @@ class LimitedProtocol(HttpToolsProtocol):
 
     def on_response_complete(self) -> None:
         """The answer is written, perhaps before the whole body came."""
+        answer = self.cycle.transport
+        assert isinstance(answer, _AnswerTransport)
+        answer.flush()
         self.cycle.body = bytearray()  # nobody reads what is left, and the connection would keep it
         if self.phase is _Phase.CLOSING:
             return
@@ -315,19 +320,36 @@ class LimitedProtocol(HttpToolsProtocol):
 
 
 class _AnswerTransport(asyncio.Transport):
-    """A connection as the answer to a request sees it, which closes it when the client wants no other."""
+    """A connection as the answer to a request sees it, which closes it when the client wants no other.
+
+    The head of an answer waits for what follows, so that both are sent at once.
+    """
 
     def __init__(self, connection: LimitedProtocol) -> None:
         super().__init__()
         self._connection = connection
+        self._head: bytes | None = None
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
-        self._connection.transport.write(data)
+        if self._head is None and self._connection.cycle.response_started:
+            self._head = bytes(data)
+        elif not self.is_closing():  # asyncio would log each piece of an answer whose client is gone
+            self._connection.transport.write(self._take_head() + data)
+
+    def flush(self) -> None:
+        """Send the head of an answer that has no body."""
+        if head := self._take_head():
+            self._connection.transport.write(head)
+
+    def _take_head(self) -> bytes:
+        head, self._head = self._head or b"", b""
+        return head
 
     def is_closing(self) -> bool:
         return self._connection.transport.is_closing()
 
     def close(self) -> None:
+        self.flush()
         self._connection.close_after_body()
 
 

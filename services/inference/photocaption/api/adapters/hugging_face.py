@@ -49,7 +49,9 @@ async def image_to_text(request: Request, service: Service) -> list[ImageToText]
     settings = service.settings
     if read_media_type(request) == JSON:
         body = await read_json(request, ImageToTextRequest)
-        photos = await decode_photos([body.inputs], most=1, most_bytes=settings.max_body_bytes)
+        texts = [body.inputs]
+        del body
+        photos = await decode_photos(texts, most=1, most_bytes=settings.max_body_bytes)
     else:
         photos = [await read_photo(request)]
     text = write_sentences(await caption_photos(request, service, photos), settings)

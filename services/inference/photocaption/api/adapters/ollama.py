@@ -175,8 +175,10 @@ async def generate(request: Request, service: Service) -> Response:
     service.check_room(name_client(request))
     body = await read_json(request, GenerateRequest)
     _reject_unsupported(body.format)
+    images, stream = body.images or [], body.stream is not False
+    del body  # which may hold other photos
     return await _respond(
-        request, service, body, body.images or [], lambda text, **rest: GenerateResponse(response=text, **rest)
+        request, service, images, lambda text, **rest: GenerateResponse(response=text, **rest), stream=stream
     )
 
 
@@ -194,12 +196,14 @@ async def chat(request: Request, service: Service) -> Response:
     body = await read_json(request, ChatRequest)
     _reject_unsupported(body.format, body.tools)
     images = next((message.images for message in reversed(body.messages) if message.images), [])
+    stream = body.stream is not False
+    del body  # which may hold other photos
     return await _respond(
         request,
         service,
-        body,
         images,
         lambda text, **rest: ChatResponse(message=AssistantMessage(content=text), **rest),
+        stream=stream,
     )
 
 
@@ -210,7 +214,7 @@ def _reject_unsupported(*wanted: JsonValue) -> None:
 
 
 async def _respond(
-    request: Request, service: CaptionService, body: _CaptionRequest, images: list[str], write: Callable[..., _Answer]
+    request: Request, service: CaptionService, images: list[str], write: Callable[..., _Answer], *, stream: bool
 ) -> Response:
     """The text about `images`, in one piece with the counts that end an answer; where it is streamed, before them."""
     settings = service.settings
@@ -230,7 +234,7 @@ async def _respond(
         "eval_count": len(text.split()),
         "eval_duration": total,
     }
-    if body.stream is False:
+    if not stream:
         return Response(write(text, **end).model_dump_json(exclude_none=True), media_type=JSON)
     lines = write(text, **head, done=False), write("", **end)
     return Response("".join(f"{line.model_dump_json(exclude_none=True)}\n" for line in lines), media_type=_ND_JSON)

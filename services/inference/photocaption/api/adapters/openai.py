@@ -142,7 +142,10 @@ async def chat_completions(request: Request, service: Service) -> Response:
     body = await read_json(request, ChatCompletionRequest)
     _reject_unsupported(body)
     settings = service.settings
-    photos = await decode_photos(_find_images(body), most=settings.max_images, most_bytes=settings.max_body_bytes)
+    images, options = _find_images(body), body.stream_options
+    stream, usage = body.stream, options is not None and options.include_usage is True
+    del body
+    photos = await decode_photos(images, most=settings.max_images, most_bytes=settings.max_body_bytes)
     text = write_sentences(await caption_photos(request, service, photos), settings)
     words = len(text.split())
     completion = ChatCompletion(
@@ -152,9 +155,8 @@ async def chat_completions(request: Request, service: Service) -> Response:
         choices=[Choice(message=AssistantMessage(content=text))],
         usage=Usage(completion_tokens=words, total_tokens=words),
     )
-    if not body.stream:
+    if not stream:
         return Response(completion.model_dump_json(), media_type="application/json")
-    usage = body.stream_options is not None and body.stream_options.include_usage is True
     return Response(_write_events(completion, usage=usage), media_type=_EVENT_STREAM)
 
 

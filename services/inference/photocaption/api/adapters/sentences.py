@@ -2,12 +2,14 @@
 
 import asyncio
 from collections.abc import Sequence
+from functools import partial
 
 from fastapi import Request
 
 from photocaption.api import problems
 from photocaption.api.access import charge_photos
 from photocaption.api.disconnect import unless_disconnected
+from photocaption.api.middleware.body_limit import held_bytes
 from photocaption.api.problems import ProblemError
 from photocaption.caption import CaptionOptions
 from photocaption.model.manifest import Manifest
@@ -24,10 +26,17 @@ def name_model(manifest: Manifest) -> str:
     return f"image-caption:{manifest.name}"
 
 
-async def caption_photos(request: Request, service: CaptionService, photos: Sequence[bytes]) -> list[Answer]:
-    """An answer for each photo, in order. Raises the first one's problem when any has one: none is left out."""
-    client = charge_photos(request, len(photos))
-    work = [service.caption(photo, _DEFAULTS, client=client, position=n) for n, photo in enumerate(photos)]
+async def caption_photos(request: Request, service: CaptionService, photos: list[bytes]) -> list[Answer]:
+    """An answer for each photo, in order. Raises the first one's problem when any has one: none is left out.
+
+    `photos` is empty afterwards: each is held no longer than it takes to decode it.
+    """
+    count = len(photos)
+    client = charge_photos(request, count)
+    caption = partial(
+        service.caption, options=_DEFAULTS, client=client, on_decoded=held_bytes(request.scope).release_after(count)
+    )
+    work = [caption(photos.pop(0), position=position) for position in range(count)]
     results = await unless_disconnected(request, asyncio.gather(*work, return_exceptions=True))
     for result in results:
         if isinstance(result, BaseException):

@@ -4,6 +4,7 @@ Bytes are counted as they arrive, whatever `Content-Length` says; a declared len
 the first byte is read.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from starlette.datastructures import Headers
@@ -37,6 +38,18 @@ class HeldBytes:
             raise ProblemError(QUEUE_FULL, detail, retry_after=_RETRY_AFTER)
         self._buffer.used += count
         self._count += count
+
+    def release_after(self, count: int) -> Callable[[], None]:
+        """What to call once for each of `count` photos that is no longer held; the last call gives everything back."""
+        left = count
+
+        def let_go() -> None:
+            nonlocal left
+            left -= 1
+            if not left:
+                self.release()
+
+        return let_go
 
     def release(self) -> None:
         """Give everything back; harmless when repeated."""

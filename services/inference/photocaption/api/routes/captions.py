@@ -1,6 +1,7 @@
 """`POST /caption` for one photo, `POST /captions` for several."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Annotated
 
@@ -22,7 +23,7 @@ from photocaption.api.schemas import CaptionItem, CaptionQuery, CaptionRequest, 
 from photocaption.api.uploads import JSON, read_media_type, read_photo, read_photos, require_content
 from photocaption.caption import CaptionOptions
 from photocaption.errors import CaptionError
-from photocaption.serving.service import CaptionService
+from photocaption.serving.service import Answer
 from photocaption.serving.settings import Settings
 
 PATHS = ("/caption", "/captions")
@@ -94,9 +95,14 @@ async def captions(request: Request, service: Service, query: Options) -> Captio
     """Send photos as multipart parts, each named `image`; get a result or a problem for each, in the same order."""
     service.check_room(name_client(request))
     photos = await read_photos(request, service.settings.max_images)
-    client = charge_photos(request, len(photos))
-    options = CaptionOptions(**query.model_dump())
-    items = (_item(request, service, photo, options, client, position) for position, photo in enumerate(photos))
+    count = len(photos)
+    caption = partial(
+        service.caption,
+        options=CaptionOptions(**query.model_dump()),
+        client=charge_photos(request, count),
+        on_decoded=held_bytes(request.scope).release_after(count),
+    )
+    items = [_item(request, photos.pop(0), partial(caption, position=position)) for position in range(count)]
     results = await unless_disconnected(request, asyncio.gather(*items))
     return CaptionsResponse(results=results)
 
@@ -104,15 +110,17 @@ async def captions(request: Request, service: Service, query: Options) -> Captio
 async def _decode(body: CaptionRequest, settings: Settings) -> bytes:
     if body.image is None:
         raise ProblemError(problems.MALFORMED, "The field 'image' is missing: send the photo in base64 in it.")
-    (photo,) = await decode_photos([body.image], most=1, most_bytes=settings.max_body_bytes)
+    texts = [body.image]
+    body.image = None
+    (photo,) = await decode_photos(texts, most=1, most_bytes=settings.max_body_bytes)
     return photo
 
 
-async def _item(
-    request: Request, service: CaptionService, photo: bytes, options: CaptionOptions, client: str, position: int
-) -> CaptionItem:
+async def _item(request: Request, photo: bytes, caption: Callable[[bytes], Awaitable[Answer]]) -> CaptionItem:
     try:
-        answer = await service.caption(require_content(photo), options, client=client, position=position)
+        work = caption(require_content(photo))
+        del photo  # held by `work` alone, which lets go of it early
+        answer = await work
     except (CaptionError, ProblemError) as error:
         return CaptionItem(problem=report(request, error))
     return CaptionItem(result=CaptionResponse.of(answer))
