@@ -40,11 +40,15 @@ def is_allowed(words: tuple[int, ...], options: SearchOptions) -> bool:
 
 
 def price_of(words: tuple[int, ...], options: SearchOptions) -> float:
-    """What the sequences of three of a sentence, the end among them, cost."""
+    """What the tokens of a sentence, the end among them, cost that end a rare sequence of three."""
     if options.trigrams is None:
         return 0
     known, tokens = set(options.trigrams.list_sequences()), (*words, TOKENS.end)
-    return options.rare_cost * sum(part not in known for part in zip(tokens, tokens[1:], tokens[2:], strict=False))
+    places = range(len(tokens))
+    kept = [place for place in places if tokens[place] not in options.skipped]
+    triples = {*zip(places, places[1:], places[2:], strict=False), *zip(kept, kept[1:], kept[2:], strict=False)}
+    rare = [triple for triple in triples if tuple(tokens[place] for place in triple) not in known]
+    return options.rare_cost * len({last for *_, last in rare})
 
 
 def rank_every_sentence(
@@ -66,6 +70,7 @@ def rank_every_sentence(
     repeatable=st.none() | st.sets(st.sampled_from(WORDS)).map(tuple),
     unfinished=st.sets(st.sampled_from(WORDS)).map(tuple),
     trigrams=st.none() | trigrams,
+    skipped=st.sets(st.sampled_from(WORDS)),
     results=st.integers(1, 8),
 )
 def test_a_beam_wider_than_the_tree_ranks_as_brute_force_does(
@@ -74,6 +79,7 @@ def test_a_beam_wider_than_the_tree_ranks_as_brute_force_does(
     repeatable: tuple[int, ...] | None,
     unfinished: tuple[int, ...],
     trigrams: Trigrams | None,
+    skipped: set[int],
     results: int,
 ) -> None:
     decoder, features = ToyDecoder(seed), make_features(1, seed)
@@ -86,6 +92,7 @@ def test_a_beam_wider_than_the_tree_ranks_as_brute_force_does(
         unfinished=unfinished,
         trigrams=trigrams,
         rare_cost=1.5,
+        skipped=skipped,
     )
 
     found = search(decoder, features, options, TOKENS)[0]
@@ -257,6 +264,7 @@ class PickingDecoder(ToyDecoder):
     repeatable=st.none() | st.just((4,)),
     unfinished=st.just(()) | st.just(WORDS),
     trigrams=st.none() | trigrams,
+    skipped=st.sets(st.sampled_from(WORDS)),
 )
 def test_the_likeliest_successors_are_enough(
     seed: int,
@@ -265,6 +273,7 @@ def test_the_likeliest_successors_are_enough(
     repeatable: tuple[int, ...] | None,
     unfinished: tuple[int, ...],
     trigrams: Trigrams | None,
+    skipped: set[int],
 ) -> None:
     options = replace(
         OPTIONS,
@@ -275,6 +284,7 @@ def test_the_likeliest_successors_are_enough(
         unfinished=unfinished,
         trigrams=trigrams,
         rare_cost=1.5,
+        skipped=skipped,
         attention=True,
     )
     features = make_features(photos, seed)

@@ -114,7 +114,7 @@ def test_what_serving_lets_pass_is_in_two_captions_or_of_two_photos_or_known_alr
     text = ["a red bird", "red cat runs", "the red cat runs", "a red cat"]
 
     known = list_known(photos, text, vocabulary)
-    longer = list_known([], text, Vocabulary((*vocabulary.words, "bird"), TOKENS), known)
+    longer = list_known([], text, Vocabulary((*vocabulary.words, "bird"), TOKENS), known=known)
 
     end = TOKENS.end
     assert known.list_sequences() == sorted([(4, 5, 6), (5, 6, end), (5, 7, 8), (7, 8, end)])
@@ -130,6 +130,14 @@ def test_what_people_avoid_is_no_sequence_that_serving_lets_pass() -> None:
     assert (4, 6, 7) in known.list_sequences()
     assert (5, 6, 8) in known.list_sequences()
     assert (4, 6, 8) not in known.list_sequences()
+
+
+def test_sequences_of_captions_without_skipped_words_pass_as_well() -> None:
+    vocabulary = Vocabulary(("<padding>", "<start>", "<end>", "<unknown>", "dog", "on", "a", "box"), TOKENS)
+
+    known = list_known([], ["dog on a box", "big dog on a box"], vocabulary, skipped=["a"])
+
+    assert known.list_sequences() == sorted([(4, 5, 6), (5, 6, 7), (6, 7, TOKENS.end), (4, 5, 7), (5, 7, TOKENS.end)])
 
 
 def test_texts_are_read_and_a_line_without_a_tab_is_named(tmp_path: Path) -> None:

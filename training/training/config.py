@@ -332,6 +332,11 @@ class DecodingConfig(Section):
     names fewer subjects; it shapes what is served alone.
     """
 
+    skipped_words: tuple[str, ...] = ("a", "an", "the")
+    """Words that are skipped when rare sequences are looked for a second time: against "standing on a camera". It
+    shapes what is served alone.
+    """
+
 
 class TrainingConfig(Section):
     """The whole configuration of a training run."""
@@ -358,7 +363,7 @@ class TrainingConfig(Section):
                 "tags": {"more_trust", "class_weights"},
                 "reward": True,
                 "self_critical": True,
-                "decoding": {"repeatable_words", "unfinished_words", "rare_cost"},
+                "decoding": {"repeatable_words", "unfinished_words", "rare_cost", "skipped_words"},
             }
         )
 

@@ -61,6 +61,7 @@ class Captioner:
         decoding, encode = bundle.manifest.decoding, bundle.vocabulary.encode
         self._repeatable = None if decoding.repeatable_words is None else frozenset(encode(decoding.repeatable_words))
         self._unfinished = frozenset(encode(decoding.unfinished_words))
+        self._skipped = frozenset(encode(decoding.skipped_words))
 
     @classmethod
     def load(
@@ -156,6 +157,7 @@ class Captioner:
             unfinished=self._unfinished,
             trigrams=self.bundle.trigrams,
             rare_cost=decoding.rare_cost,
+            skipped=self._skipped,
             lookahead=_LOOKAHEAD,
         )
 

@@ -5,7 +5,7 @@ often stands in two collections.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -58,29 +58,42 @@ def find_common(text: Iterable[str]) -> frozenset[str]:
 
 
 def list_known(
-    photos: Iterable[Photo], text: Iterable[str], vocabulary: Vocabulary, known: Trigrams | None = None
+    photos: Iterable[Photo],
+    text: Iterable[str],
+    vocabulary: Vocabulary,
+    skipped: Collection[str] = (),
+    known: Trigrams | None = None,
 ) -> Trigrams:
     """The sequences, in tokens and with the end of a caption among them, that serving lets pass: those that two
     different captions of `photos` and `text` hold, or one that two photos have, unless chance alone would bring their
-    words together far more often ("in a table"); and those `known` already, of a vocabulary with which this one begins.
+    words together far more often ("in a table"); all that two hold without the words `skipped`, of which chance tells
+    less; and those `known` already, of a vocabulary with which this one begins.
     """
     holders = Counter(caption for photo in photos for caption in {" ".join(tokenise(one)) for one in photo.captions})
     holders.update({" ".join(tokenise(caption)) for caption in text} - holders.keys())
+    kept = known.list_sequences() if known else []
+    for absent in {frozenset[str](), frozenset(skipped)}:
+        kept += _list_written(holders, vocabulary, absent)
+    return Trigrams.of(kept, len(vocabulary))
+
+
+def _list_written(holders: Mapping[str, int], vocabulary: Vocabulary, absent: Collection[str]) -> list[Sequence3]:
+    """Those of captions, without the words `absent`, each with the number of photos that have it or of texts."""
     words, pairs, sequences = Counter[int](), Counter[tuple[int, int]](), Counter[Sequence3]()
     for caption, holding in holders.items():
-        tokens, weight = [*vocabulary.encode(caption.split()), TOKENS.end], min(holding, 2)
+        present = [word for word in caption.split() if word not in absent]
+        tokens, weight = [*vocabulary.encode(present), TOKENS.end], min(holding, 2)
         for token in tokens:
             words[token] += weight
         for pair in pairwise(tokens):
             pairs[pair] += weight
         for three in zip(tokens, tokens[1:], tokens[2:], strict=False):
             sequences[three] += weight
-    kept = [
+    return [
         one
         for one, count in sequences.items()
-        if count > 1 and TOKENS.unknown not in one and not _is_avoided(count, one, pairs, words)
+        if count > 1 and TOKENS.unknown not in one and (absent or not _is_avoided(count, one, pairs, words))
     ]
-    return Trigrams.of([*kept, *(known.list_sequences() if known else ())], len(vocabulary))
 
 
 def _is_avoided(count: int, one: Sequence3, pairs: Mapping[tuple[int, int], int], words: Mapping[int, int]) -> bool:

@@ -98,6 +98,7 @@ class DevScore:
             unfinished=tuple(vocabulary.encode(known_words(unfinished, vocabulary))),
             trigrams=trigrams,
             rare_cost=config.decoding.rare_cost if guarded else 0.0,
+            skipped=tuple(vocabulary.encode(known_words(config.decoding.skipped_words, vocabulary))),
         )
 
     def __call__(self, decoder: Decoder) -> float:

@@ -21,7 +21,7 @@ from training.data.tags import choose_tags, list_classes, name_classes, set_targ
 from training.data.texts import read_texts
 from training.data.trigrams import find_common, list_known
 from training.data.views import WHOLE, View, choose_views
-from training.data.words import build_vocabulary, extend_vocabulary, tokenise
+from training.data.words import build_vocabulary, extend_vocabulary, known_words, tokenise
 from training.encoder.cache import ExportedEncoder
 from training.encoder.feature_maps import MapCache
 from training.encoder.teacher import judge_photos
@@ -274,7 +274,8 @@ def _list_known(
     if not texts and not known:
         return None
     photos = [photo for one in collections for photo in one.train]
-    return list_known(photos, (caption for _, caption in texts), vocabulary, known)
+    skipped = known_words(job.config.decoding.skipped_words, vocabulary)
+    return list_known(photos, (caption for _, caption in texts), vocabulary, skipped, known)
 
 
 def _captions_of(photos: Sequence[Photo]) -> list[str]:

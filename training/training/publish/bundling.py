@@ -124,6 +124,7 @@ def _compose_manifest(job: Job, trained: Trained, folder: Path, beside: dict[str
         repeatable_words=None if repeatable is None else known_words(repeatable, trained.material.vocabulary),
         unfinished_words=known_words(config.decoding.unfinished_words, trained.material.vocabulary),
         rare_cost=config.decoding.rare_cost if trained.material.trigrams else 0.0,
+        skipped_words=known_words(config.decoding.skipped_words, trained.material.vocabulary),
     )
     return Manifest(
         schema_version=1,

@@ -42,7 +42,8 @@ class SearchOptions:
     sentence; `results`: most hypotheses returned for a photo; `attention`: whether they keep their attention;
     `repeatable`: the only tokens that a sentence may hold twice, None for all of them; `unfinished`: those after which
     none ends, unless it is as long as may be; `trigrams`: the sequences of three tokens that people write, and
-    `rare_cost`: what each other one takes from what a sentence is ranked by; `lookahead`: how many further words a
+    `rare_cost`: what each other one takes from what a sentence is ranked by; `skipped`: tokens without which sentences
+    are searched for such sequences a second time; `lookahead`: how many further words a
     live hypothesis is granted free of cost when it is judged whether it can still win. None grants all that
     `max_length` leaves: it never misses a better sentence, and takes the most steps.
     """
@@ -56,6 +57,7 @@ class SearchOptions:
     unfinished: Collection[int] = ()
     trigrams: Trigrams | None = None
     rare_cost: float = 0.0
+    skipped: Collection[int] = ()
     lookahead: int | None = None
 
 
@@ -263,10 +265,14 @@ def _pick_best(
 
 
 def _price(words: tuple[int, ...], token: int, options: SearchOptions) -> float:
-    """What it costs to go on with a token."""
-    if options.trigrams is None or len(words) < _PAIR:
+    """What it costs to go on with a token: as much where the sequence is rare as where it is without skipped words."""
+    if options.trigrams is None:
         return 0.0
-    return options.rare_cost if options.trigrams.is_rare((words[-2], words[-1], token)) else 0.0
+    pairs = {words[-_PAIR:]}
+    if token not in options.skipped:
+        pairs.add(tuple(word for word in words if word not in options.skipped)[-_PAIR:])
+    is_rare = any(len(pair) == _PAIR and options.trigrams.is_rare((pair[0], pair[1], token)) for pair in pairs)
+    return options.rare_cost if is_rare else 0.0
 
 
 def _list_forbidden(words: tuple[int, ...], options: SearchOptions, tokens: SpecialTokens) -> set[int]:

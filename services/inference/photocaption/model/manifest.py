@@ -82,7 +82,8 @@ class SearchDefaults(_Section):
 
     `max_length` counts words, without the end token; `repeatable_words`: the only words that a caption may hold twice,
     None for all of them; `unfinished_words`: those with which none ends; `rare_cost`: what a sequence of three words
-    that is not in the bundle's `trigrams.bin` takes from a sentence's log-probability.
+    that is not in the bundle's `trigrams.bin` takes from a sentence's log-probability; `skipped_words`: those without
+    which sentences are searched for such sequences a second time.
     """
 
     beam_width: int = Field(ge=1, le=MAX_BEAM_WIDTH)
@@ -91,6 +92,7 @@ class SearchDefaults(_Section):
     repeatable_words: tuple[str, ...] | None = None
     unfinished_words: tuple[str, ...] = ()
     rare_cost: float = Field(0.0, ge=0)
+    skipped_words: tuple[str, ...] = ()
 
 
 class EncoderInfo(_Section):

@@ -1,4 +1,5 @@
-"""The sequences of three words that people write, against sentences that nobody would: "a man is in a beach".
+"""The sequences of three words that people write, against sentences that nobody would: "a man is in a beach". They may
+also hold sequences of captions without some words: without articles, "standing on a camera" is one of three.
 
 A bundle that learnt from enough captions holds them as `trigrams.bin`: 64-bit little-endian integers, compressed by
 zlib. They are the differences between the ascending keys of the sequences; the key of the tokens a, b, c is
