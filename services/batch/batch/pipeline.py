@@ -28,7 +28,7 @@ _AHEAD = 2  # units that an actor has been given, so that it never waits for the
 # Ray Data looks ten times a second whether there is something to hand out, though an actor has its next unit already.
 _LOOK_SECONDS = 0.5
 # What Ray tells its dashboard about itself, and its reading of logs that nobody is shown: beside two actors that
-# caption, 2 % of their cores.
+# caption, 1 % of their cores.
 _UNTOLD = {"enable_metrics_collection": False, "event_stats": False, "task_events_report_interval_ms": 0}
 _RARELY = {
     "LOG_NAME_UPDATE_INTERVAL_S": "3600",
