@@ -248,13 +248,14 @@ def _pick_best(
     best: list[_Successor] = []
     for place, (beam, *successors) in enumerate(zip(beams, following, log_probabilities, strict=False)):
         forbidden = _list_forbidden(beam.words, options, tokens)
+        kept = tuple(word for word in beam.words if word not in options.skipped)
         allowed = [one for one in zip(*successors, strict=True) if one[0] not in forbidden]
         if beam.words and not allowed:  # all words are used up: better unfinished than none
             allowed = [one for one in zip(*successors, strict=True) if one[0] == tokens.end]
         for token, value in allowed:
             if len(best) == count and beam.total + value <= best[-1].total:
                 break
-            cost = _price(beam.words, token, options)
+            cost = _price(beam.words, kept, token, options)
             total = beam.total + value - cost
             rank = len(best)
             while rank and best[rank - 1].total < total:
@@ -264,13 +265,15 @@ def _pick_best(
     return best
 
 
-def _price(words: tuple[int, ...], token: int, options: SearchOptions) -> float:
-    """What it costs to go on with a token: as much where the sequence is rare as where it is without skipped words."""
+def _price(words: tuple[int, ...], kept: tuple[int, ...], token: int, options: SearchOptions) -> float:
+    """What it costs to go on with a token: as much where the sequence is rare as where it is without skipped words,
+    `kept`.
+    """
     if options.trigrams is None:
         return 0.0
     pairs = {words[-_PAIR:]}
     if token not in options.skipped:
-        pairs.add(tuple(word for word in words if word not in options.skipped)[-_PAIR:])
+        pairs.add(kept[-_PAIR:])
     is_rare = any(len(pair) == _PAIR and options.trigrams.is_rare((pair[0], pair[1], token)) for pair in pairs)
     return options.rare_cost if is_rare else 0.0
 
