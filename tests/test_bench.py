@@ -77,7 +77,7 @@ def test_service_and_ways_take_turns_and_all_bars_are_held(
     names = (latency.INT8, latency.FLOAT32, *encoders, latency.GRAPHS, latency.TUTORIAL)
     ways = {name: lambda image, words, name=name: seen.append((name, words)) for name in names}
     monkeypatch.setattr(latency, "_open_ways", lambda captioner, cache: ways)
-    monkeypatch.setattr(latency, "export_plain_encoder", lambda _bundle, cache: Folder(bundle))
+    monkeypatch.setattr(latency, "export_float32_encoder", lambda _bundle, cache: Folder(bundle))
     monkeypatch.setattr(latency, "count_flops", lambda encoder, size: 1e9)
     monkeypatch.setattr(machine, "measure_peak", lambda rounds=1: 1e11)
 

@@ -17,7 +17,7 @@ from bench.sections import Section, attempt
 from bench.size import measure_size
 from bench.training_speed import measure_training
 from photocaption.captioner import Captioner
-from training.encoder.plain_encoder import with_plain_encoder
+from training.encoder.float32_encoder import with_float32_encoder
 
 _ROOT = Path(__file__).resolve().parents[2]
 _ROUNDS = 15
@@ -72,7 +72,7 @@ def _measure_serving(options: argparse.Namespace, folder: Path) -> list[Section]
     """Load, overload and memory of one service."""
     scale = options.scale
     captioner = Captioner.load(options.bundle)
-    loops = Loops({"float32": with_plain_encoder(captioner, options.cache).encoder, "int8": captioner.encoder})
+    loops = Loops({"float32": with_float32_encoder(captioner, options.cache).encoder, "int8": captioner.encoder})
     with serving.serve(options.bundle) as service:
         watch = serving.MemoryWatch(service.process.pid)
         curve = serving.measure_load(service, loops, _LOAD_SECONDS * scale)

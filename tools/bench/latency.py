@@ -20,7 +20,7 @@ from photocaption.caption import CaptionOptions, PreparedImage
 from photocaption.captioner import Captioner
 from photocaption.model.bundle import ENCODER
 from photocaption.model.instructions import find_instructions
-from training.encoder.plain_encoder import export_plain_encoder, with_plain_encoder
+from training.encoder.float32_encoder import export_float32_encoder, with_float32_encoder
 
 SERVER = "server"
 TUTORIAL = "Keras `predict` per word, greedy"
@@ -88,13 +88,13 @@ def measure_latency(service: ServiceProcess, captioner: Captioner, cache: Path, 
         times,
         _name_engines(captioner, ways),
         stages,
-        count_flops(export_plain_encoder(captioner.bundle, cache).path / ENCODER, size),
+        count_flops(export_float32_encoder(captioner.bundle, cache).path / ENCODER, size),
         peak,
     )
 
 
 def _open_ways(captioner: Captioner, cache: Path) -> dict[str, Way]:
-    plain = with_plain_encoder(captioner, cache)
+    plain = with_float32_encoder(captioner, cache)
     tensorflow = TensorFlowCaptioner(captioner.bundle, cache)
     return {
         INT8: lambda image, _: captioner.describe([image], _OPTIONS),

@@ -175,7 +175,7 @@ def _read_job(options: argparse.Namespace, config: TrainingConfig, program: str)
     """What a training is asked for. Raises TrainingError, CaptionError."""
     from training.data.collection import Source
     from training.fit.job import Job
-    from training.fit.start import Start, read_start
+    from training.fit.pretrained import Pretrained, read_pretrained
 
     try:
         sources = [Source.parse(text) for text in options.dataset]
@@ -191,7 +191,7 @@ def _read_job(options: argparse.Namespace, config: TrainingConfig, program: str)
         shlex.join(["caption-train", program, *data, *_settings_of(options)]),
         tuple(options.text),
         options.saved_model,
-        read_start(options.start) if options.start else Start(),
+        read_pretrained(options.start) if options.start else Pretrained(),
         options.teacher,
     )
 

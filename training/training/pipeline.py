@@ -66,15 +66,15 @@ def _fit(job: Job, material: Material) -> Trained:
         material.classes,
     )
     if job.start.decoder:
-        job.start.teach(decoder, tagger=material.tagger is None)
+        job.start.initialise(decoder, tagger=material.tagger is None)
     if material.tagger and decoder.evidence:
         material.tagger.put_into(decoder.evidence)
     phases = Phases(decoder, material, started=bool(job.start.decoder))
     begun = phases.tune() if job.start.bundle else None
-    if job.forces:
-        phases.force()
+    if job.trains_on_captions:
+        phases.train_on_captions()
     if config.self_critical.epochs:
-        phases.reinforce()
+        phases.train_on_samples()
     tuned = phases.finish()
     say(f"Dev scores with length penalty {tuned.length_penalty}: {tuned}")
     if begun and tuned.score <= begun.score:

@@ -47,7 +47,7 @@ def say(message: str) -> None:
 
 
 @contextmanager
-def sift_errors(noise: str) -> Iterator[None]:
+def filter_stderr(noise: str) -> Iterator[None]:
     """Send what is written to the standard error through sed with the commands `noise`, also what programs write that
     are started meanwhile. It is shown at the end, also where this process does not live until then.
     """
@@ -70,7 +70,7 @@ def sift_errors(noise: str) -> Iterator[None]:
 
 def start_keras() -> None:
     """Import Keras, which imports its backend and looks for devices."""
-    with sift_errors(_TENSORFLOW_START):
+    with filter_stderr(_TENSORFLOW_START):
         import keras
 
         keras.distribution.list_devices()

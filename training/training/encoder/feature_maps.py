@@ -18,7 +18,7 @@ from photocaption.model.manifest import ImageSpec
 from training.arrays import save_array
 from training.data.dataset import Photo, read_image
 from training.data.fingerprint import fingerprint
-from training.data.read_ahead import read_ahead
+from training.data.prefetch import prefetch
 from training.data.views import WHOLE, PhotoView, View
 from training.encoder.trunk import Maps
 from training.progress import track
@@ -57,7 +57,7 @@ class MapCache:
             return preprocessing.prepare(photo[1].apply(whole), image)
 
         with track("photos through the trunk", total=len(missing), unit="photos") as advance:
-            for photo, pixels in zip(missing, read_ahead(prepare, missing), strict=True):
+            for photo, pixels in zip(missing, prefetch(prepare, missing), strict=True):
                 # One at a time: batches gain nothing on a CPU, and so no photo's maps depend on its neighbours.
                 save_array(self.path(*photo), encode(pixels[None])[0])
                 advance(1)

@@ -69,7 +69,7 @@ class Evaluation:
         return "\n".join([*rows, *notes])
 
 
-def search_otherwise(captioner: Captioner, settings: Sequence[str]) -> Captioner:
+def override_decoding(captioner: Captioner, settings: Sequence[str]) -> Captioner:
     """The captioner with other `decoding.name=value` settings than its bundle's. Raises ConfigurationError."""
     if not settings:
         return captioner

@@ -31,7 +31,7 @@ from pycocoevalcap.rouge.rouge import Rouge
 from pycocoevalcap.tokenizer.ptbtokenizer import PTBTokenizer
 
 from training.data.content_words import count_found
-from training.progress import sift_errors
+from training.progress import filter_stderr
 
 PROTOCOL = (
     "COCO caption evaluation (pycocoevalcap 1.2): Penn Treebank tokenisation in lower case without punctuation, "
@@ -128,7 +128,7 @@ def tokenise_for_scoring(captions: Captions) -> Words:
     """
     with _java_on_path():
         wrapped = {photo: [{"caption": caption} for caption in of_photo] for photo, of_photo in captions.items()}
-        with sift_errors("/^PTBTokenizer tokenized/d"):  # how many words, and how fast
+        with filter_stderr("/^PTBTokenizer tokenized/d"):  # how many words, and how fast
             tokenised: Words = PTBTokenizer().tokenize(wrapped)
         return tokenised
 

@@ -45,7 +45,7 @@ class Baseline:
 
 
 @dataclass(frozen=True, slots=True)
-class _Look:
+class _AttendedWord:
     """A word and where the model looked for it: a PNG of the grid as a data address, dark where it did not look."""
 
     word: str
@@ -63,7 +63,7 @@ class _Example:
     cider: float
     confidence: float
     references: tuple[str, ...]
-    looks: tuple[_Look, ...]
+    looks: tuple[_AttendedWord, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,7 +184,7 @@ def _show(captioner: Captioner, photo: Photo, cider: float) -> _Example:
     image, _ = decode(data)
     image.thumbnail((_THUMBNAIL, _THUMBNAIL))
     looks = tuple(
-        _Look(word.word, word.probability, _draw_attention(word.attention, grid.rows, grid.columns))
+        _AttendedWord(word.word, word.probability, _draw_attention(word.attention, grid.rows, grid.columns))
         for word in caption.words
     )
     return _Example(

@@ -35,7 +35,7 @@ class Stages:
         self._critical = _digest(f"{text} {settings} {rewards}")
 
     def take(self, name: str, make: Callable[[], TrainedWeights]) -> TrainedWeights:
-        """The weights of a stage of teacher forcing from an earlier run, else those that `make` gives now."""
+        """The weights of a stage of teacher forcing: those of an earlier run, or else of `make`, which are kept."""
         path = self._folder / f"teaching-{self._teaching}" / f"{name}.npz"
         if not path.exists():
             made = make()
