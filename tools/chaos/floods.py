@@ -26,6 +26,7 @@ from chaos.figures import Figures, PeakMemory, Waiting
 from chaos.witness import Witness
 
 _HOLD_SECONDS = 3.0
+_WARM_UP_SECONDS = 2.0
 _RECOVERY_SECONDS = 5.0
 _PHOTO_SECONDS = 2.0
 _QUICK_SECONDS = 0.2
@@ -225,7 +226,7 @@ FLOODS = {flood.name: flood for flood in _list_floods()}
 
 async def run(bundle: Path, flood: Flood, seconds: float) -> Figures:
     """Flood the API, or the page, for so long, and see what an honest client gets meanwhile and afterwards."""
-    figures, witness = Figures(f"flood: {flood.name}"), Witness()
+    figures = Figures(f"flood: {flood.name}")
     with contextlib.ExitStack() as stack:
         threads = "" if flood.served else 1
         service = stack.enter_context(
@@ -237,22 +238,28 @@ async def run(bundle: Path, flood: Flood, seconds: float) -> Figures:
             frontend = stack.enter_context(run_frontend(service.url))
             url, pid = frontend.url, frontend.process.pid
         memory = stack.enter_context(PeakMemory(pid))
-        with attack(flood, Target("127.0.0.1", int(url.rpartition(":")[2]), "127.0.0.2")):
-            await asyncio.sleep(2)
-            waiting = Waiting(pid)
-            await witness.watch(url, seconds, photo=flood.photo, probes=flood.probes)
-            figures.values["threads waiting for a core"] = str(waiting)
-        recovery = await recover(url, flood)
-    figures.values["attackers at once"] = sum(count for count, _ in flood.attackers)
-    figures.values["recovery (s)"] = round(recovery, 2)
+        waiting = Waiting(pid)
+        await measure(figures, flood, Target("127.0.0.1", int(url.rpartition(":")[2]), "127.0.0.2"), seconds)
+        figures.values["threads waiting for a core"] = str(waiting)
     figures.check_memory(memory.megabytes)
-    witness.report(figures, p99_photo=_PHOTO_SECONDS, p99_probe=flood.probe_seconds)
-    figures.require(recovery < _RECOVERY_SECONDS, "recovery within seconds")
     return figures
 
 
+async def measure(figures: Figures, flood: Flood, target: Target, seconds: float) -> None:
+    """Flood the target for so long, and require that an honest client is served meanwhile and soon afterwards."""
+    witness, url = Witness(), f"http://{target.host}:{target.port}"
+    with _attack_from_process(flood, target):
+        await asyncio.sleep(_WARM_UP_SECONDS)
+        await witness.watch(url, seconds, photo=flood.photo, probes=flood.probes)
+    recovery = await _recover(url, flood)
+    figures.values["attackers at once"] = sum(count for count, _ in flood.attackers)
+    figures.values["recovery (s)"] = round(recovery, 2)
+    witness.report(figures, p99_photo=_PHOTO_SECONDS, p99_probe=flood.probe_seconds)
+    figures.require(recovery < _RECOVERY_SECONDS, "recovery within seconds")
+
+
 @contextlib.contextmanager
-def attack(flood: Flood, target: Target) -> Iterator[None]:
+def _attack_from_process(flood: Flood, target: Target) -> Iterator[None]:
     """Have the flood's attackers at work in a process of their own."""
     process = multiprocessing.get_context("spawn").Process(target=_attack, args=(flood.name, target))
     process.start()
@@ -287,7 +294,7 @@ async def _repeat(attack: Attack, target: Target) -> None:
         await asyncio.sleep(0.1)
 
 
-async def recover(url: str, flood: Flood) -> float:
+async def _recover(url: str, flood: Flood) -> float:
     """Seconds until a photo is captioned, and every probe answered, soon."""
     start = time.perf_counter()
     while time.perf_counter() - start < 60:
