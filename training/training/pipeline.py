@@ -1,7 +1,7 @@
 """The training job from top to bottom: datasets → encoder → maps → tagger → decoder, in phases → bundle.
 
-Every stage keeps what it made, so that the same command goes on where it was stopped: the encoder and its trunk's maps
-in the cache, the phases in the run directory. The bundle appears only at the end, whole.
+Every stage keeps its results, so that the same command continues where it was stopped: the encoder and its trunk's maps
+in the cache, the phases in the run directory. The bundle is published atomically at the end.
 """
 
 import hashlib
@@ -30,7 +30,7 @@ _MIN_PHOTOS = 30
 
 
 def train(job: Job) -> Manifest:
-    """Run the job and publish its bundle; what is done already is not done again. Raises TrainingError."""
+    """Run the job and publish its bundle; stages that are finished are not repeated. Raises TrainingError."""
     collections = read_collections(job.sources)
     for one in collections:
         counts = f"{len(one.train)} training photos, {len(one.dev)} dev photos"
@@ -52,8 +52,8 @@ def train(job: Job) -> Manifest:
 
 
 def _fit(job: Job, material: Material) -> Trained:
-    """Take a decoder through the phases that the configuration asks for. Raises TrainingError where a bundle that it
-    begins with stays better.
+    """Train a decoder in the phases of the configuration. Raises TrainingError where it does not become better than the
+    bundle that it began with.
     """
     config, features = job.config, material.encoder.features
     decoder = build_decoder(
@@ -116,7 +116,7 @@ def _open_run(job: Job, collections: Sequence[Collection], encoder: ExportedEnco
 
 
 def _make_deterministic() -> None:
-    """Have the backend add numbers up in the same order every time: a resumed run then repeats an undisturbed one."""
+    """Make the backend deterministic, so that a resumed run has the same result as one that was not interrupted."""
     if keras.backend.backend() == "tensorflow":
         import tensorflow as tf
 

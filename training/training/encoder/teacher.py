@@ -1,4 +1,4 @@
-"""Runs a classifier of ImageNet's thousand classes over photos, as targets for a tagger."""
+"""Logits of an ImageNet classifier for photos, from which the tagger's class layer is distilled."""
 
 import hashlib
 from collections.abc import Sequence
