@@ -1,11 +1,10 @@
-"""How much a machine can caption: the figures of docs/operations.md, from load against the real service and bundle.
+"""The capacity of a machine: the figures of docs/operations.md, from load on the service with the default bundle.
 
     PYTHONPATH=tools:tests python -m sizing [--seconds 10]
 
 Photos a second, times and memory of the service with one core, two, four and so on up to all, for each number of
-clients, and of the page in front of it. Each client sends a photo, waits for its caption and sends the next. It wants a
-machine that has nothing else to do, and says what a service gives under steady load; `make bench` tells where the time
-of a single caption goes.
+clients, and of the page in front of it. Each client sends a photo, waits for its caption and sends the next. It needs
+an idle machine, and measures steady load; `make bench` measures the stages of a single caption.
 """
 
 import argparse

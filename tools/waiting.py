@@ -2,9 +2,8 @@
 
     PYTHONPATH=tools:tests python -m waiting [--times 9]
 
-Each photo is sent straight to the API, then dropped on a page that was just opened, in turn: whoever comes with one
-photo does not meet a browser that is warm. The clock of the page runs from the drop until the last word of the sentence
-can be read.
+Each photo is sent to the API, then dropped on a page that was just opened, in turns, so that the page is not warm. The
+time of the page is from the drop until the last word of the sentence is visible.
 """
 
 import argparse

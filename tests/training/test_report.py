@@ -89,7 +89,7 @@ def test_every_part_is_there(page: _Page) -> None:
 
 def test_captions_stand_beside_their_photos_with_where_the_model_looked(page: _Page) -> None:
     assert "a red square" in page.text
-    assert page.source.count('class="look"') >= 3 * len(COLOURS)
+    assert page.source.count('class="word"') >= 3 * len(COLOURS)
 
 
 def test_no_photo_is_shown_twice(page: _Page) -> None:

@@ -1,4 +1,4 @@
-"""`python -m bench`: measure everything on the machine at hand and write docs/benchmarks.md with its plots."""
+"""`python -m bench`: run all benchmarks and write docs/benchmarks.md with its plots."""
 
 import argparse
 import os
@@ -28,7 +28,7 @@ _MEMORY_SECONDS = 180.0
 
 
 def main() -> int:
-    """Run all parts one after the other. Bars that are not met are no failure, the document says which; parts are."""
+    """Run all parts. The exit code is 1 when a part fails; targets that are not met are only reported."""
     options = _parse()
     begun, facts = time.perf_counter(), machine.describe()
     sections = _measure(options, report.plot_folder(options.docs))
@@ -40,7 +40,7 @@ def main() -> int:
 
 
 def _measure(options: argparse.Namespace, folder: Path) -> list[Section]:
-    """All sections, in the document's order. Those that want a machine at rest are measured first."""
+    """All sections, in the document's order. Those that need an idle machine are measured first."""
     start = attempt("start", lambda: [serving.measure_start(options.bundle)])
     latency = attempt("latency", lambda: [_measure_latency(options, folder)])
     engines = attempt("engines", lambda: [describe_engines(measure_engines(options.bundle))])

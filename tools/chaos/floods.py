@@ -1,7 +1,7 @@
-"""Clients that would starve others, at the API or at the page, each kind for a while beside an honest one.
+"""Denial-of-service attacks on the API or the page, each beside an honest client.
 
-They come from another address than the honest client, and from another process, so that it does not wait for them.
-Each takes a connection for a while, again and again.
+The attackers have another address than the honest client, and another process, so that it does not wait for them. Each
+holds a connection for a while, again and again.
 """
 
 import asyncio
@@ -49,7 +49,7 @@ class Target:
 
 
 class _Connection:
-    """A connection from the attackers' address, which takes in next to nothing that it is not asked to read."""
+    """A connection from the attackers' address, with a small receive buffer."""
 
     def __init__(self, target: Target) -> None:
         self._target = target
@@ -130,7 +130,7 @@ def _send_and_read(request: bytes) -> Attack:
 
 
 def _send_photo(make: Callable[[], bytes]) -> Attack:
-    """Send a photo to the API that is made when the first attacker wants it, for that takes a while."""
+    """Send a photo to the API that is made when the first attacker needs it, because that takes long."""
     made = cache(make)
 
     async def attack(connection: _Connection) -> None:
@@ -167,12 +167,12 @@ def _form(photo: bytes) -> bytes:
 
 
 def _large(megabytes: int) -> bytes:
-    """What looks like a JPEG to whoever does not decode it."""
+    """Bytes with the signature of a JPEG."""
     return b"\xff\xd8\xff" + bytes(megabytes * _MEGABYTE)
 
 
 def _make_noise(size: tuple[int, int], format_name: str, **options: object) -> bytes:
-    """A large file, which takes its decoder as long as can be."""
+    """A large image of noise, which takes long to decode."""
     return encode_photo(Image.effect_noise(size, 60).convert("RGB"), format_name, **options)
 
 
@@ -225,7 +225,7 @@ FLOODS = {flood.name: flood for flood in _list_floods()}
 
 
 async def run(bundle: Path, flood: Flood, seconds: float) -> Figures:
-    """Flood the API, or the page, for so long, and see what an honest client gets meanwhile and afterwards."""
+    """Attack the API, or the page, of a new service."""
     figures = Figures(f"flood: {flood.name}")
     with contextlib.ExitStack() as stack:
         threads = "" if flood.served else 1
@@ -260,7 +260,7 @@ async def measure(figures: Figures, flood: Flood, target: Target, seconds: float
 
 @contextlib.contextmanager
 def _attack_from_process(flood: Flood, target: Target) -> Iterator[None]:
-    """Have the flood's attackers at work in a process of their own."""
+    """Run the attackers in a process of their own for the length of the block."""
     process = multiprocessing.get_context("spawn").Process(target=_attack, args=(flood.name, target))
     process.start()
     try:

@@ -1,4 +1,4 @@
-"""Clients whose photos are legal and as slow as they can be, beside one whose photos are not."""
+"""Clients with the slowest valid photos, beside one with fast ones."""
 
 import asyncio
 import collections

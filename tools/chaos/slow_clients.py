@@ -1,4 +1,4 @@
-"""Clients that send or read as slowly as they can, many at once, while others go about their business."""
+"""Many clients that send or read as slowly as possible, beside an honest one."""
 
 import asyncio
 import random

@@ -1,4 +1,4 @@
-"""What an honest client sees while others do their worst: how long photos and probes take."""
+"""An honest client during an attack, which measures the times of photos and probes."""
 
 import asyncio
 import collections

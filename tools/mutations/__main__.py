@@ -1,7 +1,7 @@
-"""`python -m mutations [WORD …]`: prove that each test of SECURITY.md fails without the protection that it is about.
+"""`python -m mutations [WORD …]`: checks that each test of SECURITY.md fails without its protection.
 
-Works in a copy of the repository. A test has to fail, and to run at all: what cannot be collected, or breaks before it
-begins, proves nothing. Exit code 1 when a test went on passing. With words, only promises that hold one of them.
+Works in a copy of the repository. An error before a test begins does not count as its failure. The exit code is 1 when
+a test still passes. With words, only promises that contain one of them.
 """
 
 import os

@@ -1,4 +1,4 @@
-"""Which protection stands behind each promise of SECURITY.md, and how to take it out: read from `protections.toml`."""
+"""The protection for each promise of SECURITY.md, and the change that removes it, from `protections.toml`."""
 
 import ast
 import re

@@ -1,4 +1,4 @@
-"""Keeps people from waiting for a backend that is known to be away.
+"""A circuit breaker: fails at once while the backend is known to be unreachable.
 
 closed ──`threshold` failures in a row──▶ open ──after `cooldown`──▶ half open: one probe decides
 """

@@ -1,7 +1,7 @@
-"""Asks the inference service for captions, so that a person waits for a bounded time whatever state it is in.
+"""The HTTP client of the inference service.
 
-Every call has one deadline for connecting, sending, waiting and reading, a second try when the connection failed or the
-service said 503, and a circuit that answers at once while the service is known to be away.
+Every call has one deadline for connecting, sending, waiting and reading, a second try after a failed connection or a
+503, and a circuit breaker that fails at once while the service is known to be unreachable.
 """
 
 import time
@@ -62,7 +62,7 @@ class InferenceClient:
         self._session = make_session(settings.concurrent_captions)
 
     def check_reachable(self) -> None:
-        """Raise `UnreachableError` while the service is known to be away: a photo need not be read for that."""
+        """Raise `UnreachableError` while the service is known to be unreachable, before a photo is read."""
         if wait := self._circuit.wait:
             raise UnreachableError(wait)
 
@@ -104,7 +104,7 @@ class InferenceClient:
         # Inference judges the format by content; any image type selects the form of the request without parts.
         request.headers["Content-Type"] = "image/jpeg"
         with self._slots.take(address) as taken:
-            if not taken:  # whoever waited would hold a thread that pages need
+            if not taken:  # waiting would hold a thread that pages need
                 raise BusyError
             return self._ask(request, self._deadline_seconds)
 

@@ -52,7 +52,7 @@ def exchange(session: requests.Session, request: requests.Request, *, connect: f
 
 
 def _release_frames(error: BaseException) -> None:
-    """Let go of what the functions held that the error has gone through: some of them hold it, too, and the photo."""
+    """Clear the frames of the error's traceback: they hold the photo and, as a cycle, the error."""
     chained: BaseException | None = error
     while chained is not None:
         traceback.clear_frames(chained.__traceback__)

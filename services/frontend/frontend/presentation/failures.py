@@ -1,4 +1,4 @@
-"""Says in a person's words what went wrong and what to do next; the page and its script show the same sentences."""
+"""Messages for users about failures: what went wrong, and what to do next; page and script show the same ones."""
 
 import math
 from dataclasses import dataclass, replace

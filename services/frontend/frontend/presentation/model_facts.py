@@ -47,7 +47,7 @@ class Facts:
 
 
 def arrange(model: ModelFacts) -> Facts:
-    """Everything known gets its place; whatever inference leaves out is left out of the page."""
+    """The facts that inference gives; the page leaves out the others."""
     card = model.card[:_MAX_CHARACTERS]
     return Facts(
         rows=tuple(_list_rows(model)),

@@ -1,4 +1,4 @@
-"""A file reduced to what its pixels need, for a decoder, or refused."""
+"""A file that is reduced to what the decoder needs for its pixels."""
 
 from dataclasses import dataclass
 from fractions import Fraction
