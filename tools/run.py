@@ -20,8 +20,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
-SAMPLE = ROOT / "services/frontend/frontend/static/examples/dog.jpg"
+from repository import EXAMPLES, ROOT
+
+SAMPLE = EXAMPLES / "dog.jpg"
 _CONTROL_CHARACTERS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")  # but tab and line feed
 READY_WITHIN = 60.0
 STOP_WITHIN = 30.0

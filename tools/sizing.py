@@ -14,10 +14,10 @@ from pathlib import Path
 
 from bench.client import run_clients
 from chaos.figures import Resources
+from repository import BUNDLE
 from support.frontend_process import run_frontend
 from support.service_process import run_service
 
-_BUNDLE = Path(__file__).parents[1] / "artifacts" / "default"
 _CLIENTS = (1, 4, 16)
 _PAGE_CLIENTS = 4
 _MEGAPIXELS = 0.75  # 1,000 pixels wide
@@ -26,7 +26,7 @@ _MEGAPIXELS = 0.75  # 1,000 pixels wide
 def main() -> None:
     """Print the table, a line as soon as it is measured."""
     parser = argparse.ArgumentParser(prog="python -m sizing", description="Measure photos a second, times and memory.")
-    parser.add_argument("--bundle", type=Path, default=_BUNDLE)
+    parser.add_argument("--bundle", type=Path, default=BUNDLE)
     parser.add_argument("--seconds", type=float, default=10.0, help="how long each line is measured")
     options = parser.parse_args()
     print(f"load average at the start {os.getloadavg()[0]:.1f}, {options.seconds:g} s each\n")

@@ -11,19 +11,16 @@ import io
 import statistics
 import sys
 import time
-from pathlib import Path
 
 import numpy as np
 import requests
 from PIL import Image
 from playwright.sync_api import Browser
+from repository import BUNDLE, EXAMPLES
 from support.browser import launch_chromium, time_drop
 from support.frontend_process import run_frontend
 from support.service_process import run_service
 
-ROOT = Path(__file__).resolve().parents[1]
-BUNDLE = ROOT / "artifacts" / "default"
-EXAMPLES = ROOT / "services" / "frontend" / "frontend" / "static" / "examples"
 MAX_SECONDS = 0.5
 
 

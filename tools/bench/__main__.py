@@ -7,6 +7,8 @@ from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
+from repository import BUNDLE, ROOT
+
 from bench import machine, plots, report, serving
 from bench.batching import describe_batches, measure_batches
 from bench.engines import describe_engines, measure_engines
@@ -19,7 +21,6 @@ from bench.training_speed import measure_training
 from photocaption.captioner import Captioner
 from training.encoder.float32_encoder import with_float32_encoder
 
-_ROOT = Path(__file__).resolve().parents[2]
 _ROUNDS = 15
 _LOAD_SECONDS = 12.0
 _SHARE_ROUNDS = 13
@@ -47,7 +48,7 @@ def _measure(options: argparse.Namespace, folder: Path) -> list[Section]:
     search = attempt("search", lambda: _measure_model(options, folder))
     served = attempt("load", lambda: _measure_serving(options, folder))
     training = attempt("training", lambda: [measure_training(Captioner.load(options.bundle))])
-    size = attempt("size", lambda: [measure_size(_ROOT)])
+    size = attempt("size", lambda: [measure_size(ROOT)])
     return [*latency, *engines, *served, *search, *training, *start, *size]
 
 
@@ -87,9 +88,9 @@ def _measure_serving(options: argparse.Namespace, folder: Path) -> list[Section]
 
 def _parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    parser.add_argument("--bundle", type=Path, default=_ROOT / "artifacts" / "default")
-    parser.add_argument("--cache", type=Path, default=_ROOT / ".cache" / "training", help="ImageNet's weights")
-    parser.add_argument("--docs", type=Path, default=_ROOT / "docs", help="where benchmarks.md goes")
+    parser.add_argument("--bundle", type=Path, default=BUNDLE)
+    parser.add_argument("--cache", type=Path, default=ROOT / ".cache" / "training", help="ImageNet's weights")
+    parser.add_argument("--docs", type=Path, default=ROOT / "docs", help="where benchmarks.md goes")
     parser.add_argument("--scale", type=float, default=1.0, help="share of the full durations")
     return parser.parse_args()
 

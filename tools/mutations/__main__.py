@@ -13,7 +13,9 @@ import tempfile
 import time
 from pathlib import Path
 
-from mutations.table import PACKAGES, ROOT, Mutation, read_mutations
+from repository import ROOT
+
+from mutations.table import PACKAGES, Mutation, read_mutations
 
 _IMPORTABLE = (*PACKAGES, "tools", "tests")
 _LEFT_OUT = shutil.ignore_patterns(".git", ".venv", ".*_cache", "__pycache__", ".hypothesis", "screenshots")

@@ -1,5 +1,6 @@
-"""Weights and other arrays in files: NumPy's own format, nothing pickled, written atomically."""
+"""Files of arrays: NumPy's own format, nothing pickled, written atomically; and short hashes for their folders."""
 
+import hashlib
 import io
 import os
 from collections.abc import Iterator
@@ -11,6 +12,11 @@ import numpy as np
 import numpy.typing as npt
 
 Arrays = dict[str, npt.NDArray[Any]]
+
+
+def hash_text(text: str) -> str:
+    """A short hash for the name of a folder."""
+    return hashlib.sha256(text.encode()).hexdigest()[:8]
 
 
 @contextmanager

@@ -4,7 +4,6 @@ Every stage keeps its results, so that the same command continues where it was s
 in the cache, the phases in the run directory. The bundle is published atomically at the end.
 """
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -13,6 +12,7 @@ import keras
 
 from photocaption.captioner import Captioner
 from photocaption.model.manifest import Manifest
+from training.arrays import hash_text
 from training.data.collection import Collection, read_collections
 from training.data.words import spell_vocabulary
 from training.encoder.cache import ExportedEncoder, adopt_encoder, export_encoder
@@ -108,7 +108,7 @@ def _choose_encoder(job: Job, collections: Sequence[Collection]) -> ExportedEnco
 def _open_run(job: Job, collections: Sequence[Collection], encoder: ExportedEncoder) -> Path:
     """The directory of this configuration on these datasets: the same command finds it again."""
     parts = [job.config.fit_json(), encoder.path.name, *job.list_digests(collections)]
-    run = job.runs / f"{job.bundle.name}-{hashlib.sha256(' '.join(parts).encode()).hexdigest()[:8]}"
+    run = job.runs / f"{job.bundle.name}-{hash_text(' '.join(parts))}"
     run.mkdir(parents=True, exist_ok=True)
     (run / "config.json").write_text(job.config.model_dump_json(indent=2) + "\n", encoding="utf-8")
     say(f"Run directory: {run}")

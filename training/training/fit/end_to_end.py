@@ -323,7 +323,11 @@ def _fit(model: EndToEnd, batches: Batches, epochs: int) -> None:
         epochs=epochs,
         shuffle=False,  # they are
         verbose=0,
-        callbacks=[keras.callbacks.LambdaCallback(on_epoch_end=_report)],
+        callbacks=[
+            keras.callbacks.LambdaCallback(
+                on_epoch_end=lambda epoch, logs: say(f"epoch {epoch + 1}: loss {logs['loss']:.3f}")
+            )
+        ],
     )
 
 
@@ -332,7 +336,3 @@ def _flow(batches: Batches, epochs: int) -> Iterator[tuple[Any, Any, Any]]:
     for epoch in range(epochs):
         for batch in batches.epoch(epoch):
             yield (*batch.inputs, batch.tokens), batch.targets, batch.weights
-
-
-def _report(epoch: int, logs: dict[str, float]) -> None:
-    say(f"epoch {epoch + 1}: loss {logs['loss']:.3f}")

@@ -80,7 +80,8 @@ def prepare(
     views = [choose_views(photo, config.augmentation) for photo in photos]
     maps = _extract(job, collections, photos, views, encoder)
     tags = vocabulary.decode(start.tags) if keeps else _choose_tags(photos, labels, vocabulary, config)
-    pooled = _pool(photos, views, maps, encoder) if tags else []
+    by_place = zip(*views, strict=True) if tags else ()
+    pooled = [pool_photos(list(zip(photos, of_place, strict=True)), maps, encoder) for of_place in by_place]
     evidence, tagger, classes = _judge(job, photos, labels, tags, pooled)
     texts = list(read_texts(job.texts))
     likely = evidence[0] if evidence else np.zeros((len(photos), 0), np.float32)
@@ -130,15 +131,6 @@ def _choose_tags(
 ) -> Sequence[str]:
     seen = [labels[photo.sha256] for photo in photos if photo.sha256 in labels]
     return choose_tags(photos, seen, vocabulary, config.tags) if config.tags.most else ()
-
-
-def _pool(
-    photos: Sequence[Photo], views: Sequence[Sequence[View]], maps: MapCache, encoder: ExportedEncoder
-) -> list[Floats]:
-    """Pooled features [P, channels] of each view."""
-    return [
-        pool_photos(list(zip(photos, of_place, strict=True)), maps, encoder) for of_place in zip(*views, strict=True)
-    ]
 
 
 def _judge(

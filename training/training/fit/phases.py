@@ -4,12 +4,12 @@ Teacher forcing trains the decoder on reference captions, self-critical training
 samples itself. The weights of a phase are discarded unless the dev score is higher than before it.
 """
 
-import hashlib
 import math
 from collections.abc import Callable, Sequence
 from itertools import product
 
 from photocaption.model.runtime import Floats
+from training.arrays import hash_text
 from training.config import ScheduleConfig
 from training.data.batches import Batches, TrainingPhotos
 from training.data.collection import Mixture
@@ -65,7 +65,7 @@ class Phases:
         reward = self._config.reward
         material = self._material
         self.decoder.disable_dropout()
-        folder = material.run / f"{SELF_CRITICAL}{_digest(config.model_dump_json() + reward.model_dump_json())}"
+        folder = material.run / f"{SELF_CRITICAL}{hash_text(config.model_dump_json() + reward.model_dump_json())}"
         say(f"Self-critical training: {folder}")
         before = read_weights(self.decoder)
 
@@ -160,7 +160,3 @@ def choose_evidence_weights(
     best = max(tuned, key=lambda candidate: tuned[candidate].score)
     apply(best)
     return tuned[best]
-
-
-def _digest(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()[:8]
