@@ -52,9 +52,9 @@ def run_clients(
     command = [sys.executable, "-m", "bench.client", *arguments]
     environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(ROOT / "tools"), str(ROOT / "tests"), *sys.path])}
     done = subprocess.run(command, env=environment, check=True, stdout=subprocess.PIPE, text=True)
-    seen = json.loads(done.stdout)
-    statuses = {int(status): count for status, count in seen["statuses"].items()}
-    return Load(clients, seen["throughput"], statuses, tuple(seen["latencies"]), seen["unframed"])
+    results = json.loads(done.stdout)
+    statuses = {int(status): count for status, count in results["statuses"].items()}
+    return Load(clients, results["throughput"], statuses, tuple(results["latencies"]), results["unframed"])
 
 
 async def _send_all(options: argparse.Namespace) -> dict[str, object]:

@@ -93,7 +93,7 @@ def _check_enough(job: Job, collections: Sequence[Collection]) -> None:
         raise DatasetError(f"{photos} captioned photos to learn from are too few: it takes {_MIN_PHOTOS} or more")
     if photos < job.config.fitting.least_photos and not job.start.decoder:
         raise DatasetError(
-            f"{photos} captioned photos teach a model that knows nothing no sentence: begin with one that knows some, "
+            f"{photos} captioned photos are too few to train a model from scratch: begin with a trained one, "
             "--start artifacts/default"
         )
 

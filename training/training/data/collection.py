@@ -70,7 +70,7 @@ def read_collections(sources: Sequence[Source]) -> list[Collection]:
         raise DatasetError("give a share to each dataset, or to none")
     collections = _keep_apart([_read(source) for source in sources])
     if all(collection.labels for collection in collections):
-        raise DatasetError("photos with labels alone teach no sentences: name a dataset with captions too")
+        raise DatasetError("photos with labels alone are not enough: name a dataset with captions too")
     return collections
 
 

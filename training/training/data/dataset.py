@@ -190,10 +190,10 @@ def _hash_splits(photos: dict[str, Row], table: Path) -> dict[Split, list[Row]]:
 
 
 def _check_listed_once(names: dict[Split, list[Row]]) -> None:
-    seen: dict[str, tuple[Split, Row]] = {}
+    listed: dict[str, tuple[Split, Row]] = {}
     for split, rows in names.items():
         for row in rows:
-            first = seen.setdefault(compose(row.photo), (split, row))
+            first = listed.setdefault(compose(row.photo), (split, row))
             if first[1] is not row:
                 raise DatasetError(
                     f"{row.source}: {row.photo} is in the {split} split, but already in {first[0]} "

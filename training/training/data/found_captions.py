@@ -38,7 +38,7 @@ class CaptionFinder:
         self._holders: dict[str, npt.NDArray[np.intp]] = {word: np.array(rows) for word, rows in holders.items()}
 
     def find(self, label: LabelledPhoto, evidence: Floats) -> tuple[str, ...]:
-        """The captions that name a label and fit the evidence [G] best; none where hardly any name it."""
+        """The captions that name a label with the most likely words by the evidence [G]; none where too few name it."""
         named = [self._holders[word] for word in {label.subject, *name_words(label.label)} if word in self._holders]
         rows = np.unique(np.concatenate(named)) if named else np.array([], int)
         if len(rows) < _MIN_CAPTIONS:

@@ -64,8 +64,8 @@ def name_classes(classes: Sequence[LabelledPhoto], tags: Sequence[str]) -> npt.N
 
 
 def set_targets(photos: Sequence[Photo], labels: Mapping[str, LabelledPhoto], tags: Sequence[str]) -> Shown:
-    """What P photos show, float32 [P, G], by their captions the share that has each word, or by their labels where
-    `labels` has them by the photo's hash, and then `UNKNOWN` where nobody says.
+    """Targets float32 [P, G] of P photos: the share of their captions that has each word; of labelled photos, which
+    `labels` has by hash, those of the label, `UNKNOWN` for other words.
     """
     places = {tag: place for place, tag in enumerate(tags)}
     subjects = find_subjects(labels.values())

@@ -129,8 +129,8 @@ def _extract(
 def _choose_tags(
     photos: Sequence[Photo], labels: Mapping[str, LabelledPhoto], vocabulary: Vocabulary, config: TrainingConfig
 ) -> Sequence[str]:
-    seen = [labels[photo.sha256] for photo in photos if photo.sha256 in labels]
-    return choose_tags(photos, seen, vocabulary, config.tags) if config.tags.most else ()
+    of_photos = [labels[photo.sha256] for photo in photos if photo.sha256 in labels]
+    return choose_tags(photos, of_photos, vocabulary, config.tags) if config.tags.most else ()
 
 
 def _judge(
@@ -149,11 +149,11 @@ def _judge(
     if start.keeps_tagger(labels=bool(labels)):
         known = Tagger.of(start.decoder)
         return [known.judge(of_view) for of_view in pooled], None, start.classes
-    seen = {photo.sha256: labels[photo.sha256] for photo in photos if photo.sha256 in labels}
+    of_photos = {photo.sha256: labels[photo.sha256] for photo in photos if photo.sha256 in labels}
     classes = _learn_classes(job, photos, labels, tags, pooled)
     number = classes.names.shape[0] if classes else 0
     say(f"A tagger for {len(tags)} words{f', which knows {number} classes' if number else ''}")
-    shown = set_targets(photos, seen, tags)
+    shown = set_targets(photos, of_photos, tags)
     evidence = judge_unseen(pooled, shown, config, seed, classes)
     everything = np.concatenate([shown] * len(pooled))
     return evidence, fit_tagger(np.concatenate(pooled), everything, config, seed, classes), number

@@ -67,7 +67,7 @@ class InferenceClient:
             raise UnreachableError(wait)
 
     def caption(self, photo: bytes, options: Options, request_id: str, address: str = "") -> Caption:
-        """Caption the bytes of a photo, for whoever has `address`. Raises an `InferenceError`."""
+        """Caption the bytes of a photo, for the client at `address`. Raises an `InferenceError`."""
         return _parse(Caption, self._send_photo(photo, options.as_query(), request_id, address))
 
     def caption_with_defaults(self, photo: bytes, request_id: str, address: str = "") -> bytes:
@@ -75,7 +75,7 @@ class InferenceClient:
         return self._send_photo(photo, {}, request_id, address).body
 
     def model(self, request_id: str) -> ModelFacts:
-        """What the service tells about its model. Raises an `InferenceError`."""
+        """The service's facts about its model. Raises an `InferenceError`."""
         return self._model.get(partial(self._ask_model, request_id))
 
     def check_ready(self, request_id: str) -> None:
@@ -126,7 +126,7 @@ class InferenceClient:
         return self._try(request, deadline)
 
     def _try(self, request: requests.Request, deadline: float) -> Reply:
-        if not self._circuit.admit():
+        if not self._circuit.allow():
             raise UnreachableError(self._circuit.wait)
         try:
             reply = exchange(self._session, request, connect=self._connect_seconds, deadline=deadline)

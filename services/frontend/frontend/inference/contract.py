@@ -66,7 +66,7 @@ class Caption(_Answer):
 
 
 class Problem(_Answer):
-    """An error as RFC 9457 puts it: `type` tells kinds of one status apart, `detail` is for whoever sent the photo."""
+    """An RFC 9457 problem: `type` distinguishes problems with one status, `detail` is for the user."""
 
     type: str = ""
     title: str = ""

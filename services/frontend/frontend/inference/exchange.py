@@ -60,7 +60,7 @@ def _release_frames(error: BaseException) -> None:
 
 
 def _read_body(response: requests.Response, deadline: float) -> bytes:
-    """Read what is there, again and again: a read timeout starts anew with every byte, a deadline does not."""
+    """Read in pieces until the deadline: a read timeout alone would begin again with every byte."""
     body = bytearray()
     try:
         while chunk := response.raw.read1(_CHUNK_BYTES, decode_content=True):

@@ -54,7 +54,7 @@ class RequestParser(HTTPRequestParser):
 
 
 class TimedChannel(HTTPChannel):
-    """A connection that takes one request at a time, and knows for how long it has been in its state."""
+    """A connection with one request at a time, and the time since which it has been in its state."""
 
     error_task_class = RefusalTask
     parser_class = RequestParser

@@ -118,7 +118,7 @@ def _accept_some(server: TcpWSGIServer) -> None:
 
 
 def stop_on_signals(server: Server) -> None:
-    """Let SIGTERM and SIGINT end the server politely, and the process in any case."""
+    """Let SIGTERM and SIGINT drain the server, and end the process after a time limit."""
 
     def handle(_number: int, _frame: FrameType | None) -> None:
         # Python's own end waits for the log, which may block.

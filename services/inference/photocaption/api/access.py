@@ -46,7 +46,7 @@ class Gatekeeper:
         self._rate = settings.rate_limit
         self._buckets = {name: _TokenBucket(self._rate, time.monotonic()) for name in self._names.values()}
 
-    def admit(self, key: str | None) -> str | None:
+    def authenticate(self, key: str | None) -> str | None:
         """The name of `key`, after charging a photo to it; None where no key is needed. Raises a `ProblemError`."""
         if not self._names:
             return None
@@ -88,7 +88,7 @@ async def require_access(
 ) -> None:
     """Dependency of the routes that need a key where keys are set."""
     gatekeeper: Gatekeeper = request.app.state.gatekeeper
-    request.state.key_name = gatekeeper.admit(credentials.credentials if credentials else None)
+    request.state.key_name = gatekeeper.authenticate(credentials.credentials if credentials else None)
 
 
 def charge_photos(request: Request, count: int) -> str:

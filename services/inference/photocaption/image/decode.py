@@ -320,13 +320,13 @@ def _keeps_ycbcr(image: Image.Image) -> bool:
 
 
 def _count_held(image: Image.Image, pixels: int, format_name: str) -> float:
-    """How many pixels' worth has to be held of an image, after its decoder was told what is sufficient."""
+    """The memory for an image in pixels, after its decoder's reduction was set."""
     if format_name == "GIF":
         return pixels
     width, height = image.size
     if isinstance(image, TiffImagePlugin.TiffImageFile):
         across, down = (int(image.tag_v2.get(tag, 0)) for tag in _TILE)
-        return max(width * height, across * down)  # a tile is held whole, however little of it is seen
+        return max(width * height, across * down)  # tiles are held whole
     if not isinstance(image, JpegImagePlugin.JpegImageFile) or not image.info.get("progressive"):
         return width * height
     # Its scans each touch the whole image, as coefficients of two bytes: it is shrunk only after the last.

@@ -90,7 +90,7 @@ class Scheduler:
     much longer than it would have anyway.
 
     Use it as an asynchronous context manager: leaving it waits for nothing, so call `finish` first to drain.
-    `on_batch` is told the size of every batch.
+    `on_batch` is called with the size of every batch.
     """
 
     def __init__(
@@ -294,7 +294,7 @@ class Scheduler:
                 self._arrival.clear()
 
     def _take_batch(self) -> list[_Job]:
-        """The next jobs that somebody still waits for and that the model can take together."""
+        """The next jobs that were not cancelled and that fit into one batch."""
         batch: list[_Job] = []
         most = min(self._batch_size, math.ceil(len(self._waiting) / (2 * self._workers)))
         while self._waiting and len(batch) < most:
