@@ -22,11 +22,6 @@ BEAM = CaptionOptions(beam_width=3)
 PATIENCE = 30.0
 
 
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
 class GatedDescriber:
     """Captions a photo with its own bytes, batch by batch, as the test lets it."""
 
