@@ -34,14 +34,13 @@ from training.data.views import PhotoView
 from training.encoder import weight_deltas
 from training.encoder.xception import load_xception
 from training.fit.checkpoint import Progress, interpolate, read_weights, write_weights
-from training.fit.dev_score import DevScore, DevSet
+from training.fit.dev_score import DevScore
 from training.fit.fitting import BatchSource, SmoothedCrossEntropy, build_schedule, fit
 from training.fit.job import Job
 from training.fit.material import (
     choose_vocabulary,
     find_captions,
     list_common,
-    list_dev_sets,
 )
 from training.fit.pixels import PixelPhotos, PixelStore
 from training.fit.pretrained import Pretrained, write_pretrained
@@ -70,8 +69,8 @@ def train_end_to_end(job: Job) -> None:
     vocabulary = choose_vocabulary(collections, job.start.vocabulary, config.vocabulary.min_count)
     everything = [photo for one in collections for photo in (*one.train, *one.dev)]
     store = PixelStore(everything, config.encoder.canonical_size or config.encoder.size)
-    training = EndToEndTraining(job.start, vocabulary, store, list_dev_sets(collections), config, job.cache)
-    data = training.prepare(collections, list(read_texts(job.texts)))
+    training = EndToEndTraining(job.start, vocabulary, store, collections, config, job.cache)
+    data = training.prepare(list(read_texts(job.texts)))
     stages = Stages(job.bundle, config, " ".join(job.list_digests(collections)))
     rates = list(islice(cycle(config.end_to_end.encoder_rates), config.end_to_end.teachers))
     candidates = [
@@ -112,12 +111,12 @@ class EndToEndTraining:
         start: Pretrained,
         vocabulary: Vocabulary,
         store: PixelStore,
-        dev: Sequence[DevSet],
+        collections: Sequence[Collection],
         config: TrainingConfig,
         cache: Path,
     ) -> None:
         self._start, self._vocabulary, self._store, self._config = start, vocabulary, store, config
-        self._dev, self._cache = dev, cache
+        self._collections, self._cache = collections, cache
         end_to_end = config.end_to_end
         stem, blocks = split_xception(config.encoder.size, cache, end_to_end, start.read_tuned())
         body = Body(blocks, self._build_decoder(blocks, config.fitting.seed))
@@ -126,8 +125,9 @@ class EndToEndTraining:
         self._initial_weights = read_weights(body)
         self._optimizer: TwoRateAdamW | None = None
 
-    def prepare(self, collections: Sequence[Collection], texts: Sequence[tuple[str, str]]) -> TrainingData:
+    def prepare(self, texts: Sequence[tuple[str, str]]) -> TrainingData:
         """The training data, with the tags and classes that the initial model predicts."""
+        collections = self._collections
         photos: Sequence[Photo] = [photo for one in collections for photo in one.train]
         labels = {key: label for one in collections for key, label in one.labels.items()}
         tags, tagger = self._vocabulary.decode(self._start.tags), self._model.decoder.evidence
@@ -193,14 +193,14 @@ class EndToEndTraining:
 
     def judge(self) -> float:
         """The current dev score of the model."""
-        photos = list({photo.sha256: photo for one in self._dev for photo in one.photos}.values())
+        photos = list({photo.sha256: photo for one in self._collections for photo in one.dev}.values())
         rows = {photo.sha256: row for row, photo in enumerate(photos)}
         features = np.concatenate(list(self._encode(photos)))
 
         def load(wanted: Sequence[PhotoView]) -> Floats:
             return features[[rows[photo.sha256] for photo, _ in wanted]]
 
-        return DevScore(self._dev, load, self._vocabulary, self._config)(self._model.decoder)
+        return DevScore(self._collections, load, self._vocabulary, self._config)(self._model.decoder)
 
     def save(self, folder: Path, record: dict[str, Any]) -> None:
         """Write weights between the initial and the trained ones, as the configuration says, as the start of a job."""
