@@ -4,7 +4,8 @@ from dataclasses import replace
 from itertools import chain
 
 import pytest
-from mutations.table import ROOT, Mutation, read_mutations, read_promises, read_table
+from mutations.table import Mutation, read_mutations, read_promises, read_table
+from repository import ROOT
 
 _MUTATIONS = read_mutations()
 

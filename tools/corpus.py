@@ -1,10 +1,10 @@
-"""`make corpus CORPUS=folder`: what the service makes of anybody's photos, beside what others read in them.
+"""`make corpus CORPUS=folder`: compares how the service decodes a folder of images with other decoders.
 
-Every file is sent to a service, and what it takes is decoded here again and compared, small, in mean difference of 255:
-with libvips and, where that reads otherwise or nothing, with ImageMagick, if it is installed. By kind it prints how
-many are read alike, read otherwise, refused and why, how long the slowest took and how much memory the service had at
-most. Then it names what a person should look at: what is read otherwise, and what is refused although another reads it.
-Others differ, too, where there is no agreement: on inks without a profile, say.
+Every file is sent to a service. Those that it accepts are decoded here again and compared at a small size, by the mean
+difference of 255, with libvips and, where that differs or fails, with ImageMagick, if it is installed. For each format
+it prints how many are read alike, read otherwise or refused and why, the slowest, and the service's peak memory. Then
+it lists the files to look at: those that are read otherwise, and those that are refused although another decoder reads
+them. Decoders also differ where there is no standard, such as for inks without a profile.
 """
 
 import argparse
@@ -42,7 +42,7 @@ Values = npt.NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What became of a file. `kind`: by content; `detail`: why it was refused; `difference`: to the nearest other."""
+    """The result for a file. `kind`: by content; `detail`: why it was refused; `difference`: to the nearest decoder."""
 
     path: Path
     kind: str
@@ -111,7 +111,7 @@ def _decode(data: bytes) -> tuple[Image.Image, ImageProperties]:
 
 
 def _read_elsewhere(path: Path) -> Iterator[Values]:
-    """What each other reader sees, small; those that see nothing are left out."""
+    """The small image of each other decoder that can read the file."""
     data = path.read_bytes()
     for read in (read_by_libvips, _read_by_imagemagick):
         image = read(data)

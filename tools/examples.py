@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from PIL import Image
+from repository import EXAMPLES
 
-FOLDER = Path(__file__).parents[1] / "services" / "frontend" / "frontend" / "static" / "examples"
-CATALOGUE = FOLDER / "examples.json"
+CATALOGUE = EXAMPLES / "examples.json"
 SIDE_PIXELS = 1000
 SMALL_SIZE = (240, 180)
 MAX_BYTES = 120_000
@@ -28,8 +28,8 @@ def main() -> None:
     with Image.open(arguments.photo) as original:
         photo = original.convert("RGB")
     photo.thumbnail((SIDE_PIXELS, SIDE_PIXELS), Image.Resampling.LANCZOS)
-    (FOLDER / f"{arguments.id}.jpg").write_bytes(_encode_small_enough(photo))
-    (FOLDER / f"{arguments.id}-small.jpg").write_bytes(_encode(_crop_small(photo), SMALL_QUALITY))
+    (EXAMPLES / f"{arguments.id}.jpg").write_bytes(_encode_small_enough(photo))
+    (EXAMPLES / f"{arguments.id}-small.jpg").write_bytes(_encode(_crop_small(photo), SMALL_QUALITY))
     entry = {
         "id": arguments.id, "shows": arguments.shows, "width": photo.width, "height": photo.height,
         "author": arguments.author, "licence": arguments.licence, "source": arguments.source,
@@ -85,7 +85,7 @@ def _write_catalogue(catalogue: list[dict[str, Any]]) -> None:
     ]
     heading = "# Example photos\n\nScaled down, and cropped for the strip, from these originals.\n\n"
     table = "| file | shows | author | licence | original | taken from |\n|---|---|---|---|---|---|\n"
-    (FOLDER / "SOURCES.md").write_text(heading + table + "\n".join(rows) + "\n")
+    (EXAMPLES / "SOURCES.md").write_text(heading + table + "\n".join(rows) + "\n")
 
 
 if __name__ == "__main__":

@@ -20,9 +20,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
-SAMPLE = ROOT / "services/frontend/frontend/static/examples/dog.jpg"
-_OBEYED = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")  # by terminals, but tab and line feed
+from repository import EXAMPLES, ROOT
+
+SAMPLE = EXAMPLES / "dog.jpg"
+_CONTROL_CHARACTERS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")  # but tab and line feed
 READY_WITHIN = 60.0
 STOP_WITHIN = 30.0
 
@@ -45,7 +46,7 @@ class Address:
 
     @property
     def url(self) -> str:
-        """For whoever sits at this machine."""
+        """The address on this machine."""
         return f"http://localhost:{self.port}"
 
     def check_free(self) -> None:
@@ -115,13 +116,13 @@ def _start(name: str, python: Path, module: str, defaults: dict[str, str]) -> su
 def _relay(name: str, lines: Iterable[str]) -> None:
     for line in lines:
         if text := shorten(name, line):
-            print(_OBEYED.sub(lambda letter: ascii(letter[0])[1:-1], text), flush=True)
+            print(_CONTROL_CHARACTERS.sub(lambda letter: ascii(letter[0])[1:-1], text), flush=True)
 
 
 def shorten(name: str, line: str) -> str | None:
-    """A line of a service's log for a person to read: `14:02:11  page  POST /api/caption  200  83 ms`.
+    """A readable line for a line of a service's log: `14:02:11  page  POST /api/caption  200  83 ms`.
 
-    Probes, files of the page and news below a warning are None; what is no JSON comes as it is.
+    None for probes, files of the page and messages below a warning; lines that are not JSON are unchanged.
     """
     try:
         entry = json.loads(line)

@@ -13,13 +13,11 @@ from pathlib import Path
 from typing import Literal
 
 from playwright.sync_api import Browser, Page, expect
+from repository import BUNDLE, EXAMPLES, ROOT
 from support.browser import DESKTOP, PHONE, launch_chromium
 from support.frontend_process import run_frontend
 from support.service_process import run_service
 
-ROOT = Path(__file__).resolve().parents[1]
-BUNDLE = ROOT / "artifacts" / "default"
-EXAMPLES = ROOT / "services" / "frontend" / "frontend" / "static" / "examples"
 WIDTHS = {"desktop": DESKTOP, "phone": PHONE}
 SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 GALLERY = ("dog", "band", "stage", "festival", "horses", "kitten")

@@ -1,11 +1,10 @@
-"""How much a machine can caption: the figures of docs/operations.md, from load against the real service and bundle.
+"""The capacity of a machine: the figures of docs/operations.md, from load on the service with the default bundle.
 
     PYTHONPATH=tools:tests python -m sizing [--seconds 10]
 
 Photos a second, times and memory of the service with one core, two, four and so on up to all, for each number of
-clients, and of the page in front of it. Each client sends a photo, waits for its caption and sends the next. It wants a
-machine that has nothing else to do, and says what a service gives under steady load; `make bench` tells where the time
-of a single caption goes.
+clients, and of the page in front of it. Each client sends a photo, waits for its caption and sends the next. It needs
+an idle machine, and measures steady load; `make bench` measures the stages of a single caption.
 """
 
 import argparse
@@ -15,10 +14,10 @@ from pathlib import Path
 
 from bench.client import run_clients
 from chaos.figures import Resources
+from repository import BUNDLE
 from support.frontend_process import run_frontend
 from support.service_process import run_service
 
-_BUNDLE = Path(__file__).parents[1] / "artifacts" / "default"
 _CLIENTS = (1, 4, 16)
 _PAGE_CLIENTS = 4
 _MEGAPIXELS = 0.75  # 1,000 pixels wide
@@ -27,7 +26,7 @@ _MEGAPIXELS = 0.75  # 1,000 pixels wide
 def main() -> None:
     """Print the table, a line as soon as it is measured."""
     parser = argparse.ArgumentParser(prog="python -m sizing", description="Measure photos a second, times and memory.")
-    parser.add_argument("--bundle", type=Path, default=_BUNDLE)
+    parser.add_argument("--bundle", type=Path, default=BUNDLE)
     parser.add_argument("--seconds", type=float, default=10.0, help="how long each line is measured")
     options = parser.parse_args()
     print(f"load average at the start {os.getloadavg()[0]:.1f}, {options.seconds:g} s each\n")

@@ -2,9 +2,8 @@
 
     PYTHONPATH=tools:tests python -m waiting [--times 9]
 
-Each photo is sent straight to the API, then dropped on a page that was just opened, in turn: whoever comes with one
-photo does not meet a browser that is warm. The clock of the page runs from the drop until the last word of the sentence
-can be read.
+Each photo is sent to the API, then dropped on a page that was just opened, in turns, so that the page is not warm. The
+time of the page is from the drop until the last word of the sentence is visible.
 """
 
 import argparse
@@ -12,19 +11,16 @@ import io
 import statistics
 import sys
 import time
-from pathlib import Path
 
 import numpy as np
 import requests
 from PIL import Image
 from playwright.sync_api import Browser
+from repository import BUNDLE, EXAMPLES
 from support.browser import launch_chromium, time_drop
 from support.frontend_process import run_frontend
 from support.service_process import run_service
 
-ROOT = Path(__file__).resolve().parents[1]
-BUNDLE = ROOT / "artifacts" / "default"
-EXAMPLES = ROOT / "services" / "frontend" / "frontend" / "static" / "examples"
 MAX_SECONDS = 0.5
 
 

@@ -4,15 +4,16 @@ import json
 
 import pytest
 from photo_set.captions import caption_set, share_agreeing
-from photo_set.photos import REPOSITORY, read_photo_set
+from photo_set.photos import read_photo_set
 from PIL import Image
+from repository import ROOT
 
 from photocaption.captioner import Captioner
 
 
 @pytest.mark.xfail(reason="61 % with a model that learns what everyday photos show; one of Flickr8k alone had 82 %")
 def test_most_photos_have_the_same_caption_at_every_size() -> None:
-    captions = caption_set(Captioner.load(REPOSITORY / "artifacts" / "default"), read_photo_set())
+    captions = caption_set(Captioner.load(ROOT / "artifacts" / "default"), read_photo_set())
 
     # Four in five are asked for, and docs/photos.md counts them. Processors round differently, which may change two.
     assert share_agreeing(captions) >= 0.7
@@ -29,8 +30,8 @@ def test_every_photo_has_a_licence_that_lets_it_be_here_and_no_metadata() -> Non
 
 
 def test_the_page_of_photos_is_of_the_committed_bundle() -> None:
-    page = (REPOSITORY / "docs" / "photos.md").read_text(encoding="utf-8")
-    manifest = json.loads((REPOSITORY / "artifacts" / "default" / "manifest.json").read_text(encoding="utf-8"))
+    page = (ROOT / "docs" / "photos.md").read_text(encoding="utf-8")
+    manifest = json.loads((ROOT / "artifacts" / "default" / "manifest.json").read_text(encoding="utf-8"))
 
     assert f"`{manifest['name']}` {manifest['version']}" in page
     for photo in read_photo_set():

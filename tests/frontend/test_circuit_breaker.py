@@ -25,7 +25,7 @@ def test_stays_closed_below_the_threshold() -> None:
     circuit.failed()
     circuit.failed()
 
-    assert circuit.admit()
+    assert circuit.allow()
     assert circuit.wait == 0
 
 
@@ -35,14 +35,14 @@ def test_a_success_forgets_earlier_failures() -> None:
     circuit.succeeded()
     circuit.failed()
 
-    assert circuit.admit()
+    assert circuit.allow()
 
 
 def test_opens_at_the_threshold_and_says_how_long() -> None:
     circuit, clock = make_open_circuit()
     clock.now += 0.5
 
-    assert not circuit.admit()
+    assert not circuit.allow()
     assert circuit.wait == 1.5
 
 
@@ -50,18 +50,18 @@ def test_lets_exactly_one_probe_through_after_the_cooldown() -> None:
     circuit, clock = make_open_circuit()
     clock.now += 2.0
 
-    assert [circuit.admit() for _ in range(3)] == [True, False, False]
+    assert [circuit.allow() for _ in range(3)] == [True, False, False]
 
 
 def test_a_probe_that_fails_keeps_it_open_and_one_that_succeeds_closes_it() -> None:
     circuit, clock = make_open_circuit()
     clock.now += 2.0
-    circuit.admit()
+    circuit.allow()
     circuit.failed()
-    assert not circuit.admit()
+    assert not circuit.allow()
 
     clock.now += 2.0
-    circuit.admit()
+    circuit.allow()
     circuit.succeeded()
-    assert circuit.admit()
-    assert circuit.admit()
+    assert circuit.allow()
+    assert circuit.allow()

@@ -128,7 +128,7 @@ def test_what_cannot_be_learnt_from_together_is_refused(tmp_path: Path) -> None:
         read_collections([Source(captioned), Source(_write_captioned(tmp_path / "other" / "captioned"))])
     with pytest.raises(DatasetError, match="a share to each dataset, or to none"):
         read_collections([Source(captioned, 0.5), Source(labelled)])
-    with pytest.raises(DatasetError, match="labels alone teach no sentences"):
+    with pytest.raises(DatasetError, match="labels alone are not enough"):
         read_collections([Source(labelled)])
     with pytest.raises(DatasetError, match="empty has no photo with a label"):
         read_collections([Source(captioned), Source(empty)])

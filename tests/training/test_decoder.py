@@ -134,7 +134,7 @@ def test_a_decoder_that_drops_nothing_learns_as_it_writes() -> None:
     written = keras.ops.convert_to_numpy(decoder(inputs))
     assert not np.allclose(keras.ops.convert_to_numpy(decoder(inputs, training=True)), written)
 
-    decoder.drop_nothing()
+    decoder.disable_dropout()
 
     np.testing.assert_allclose(keras.ops.convert_to_numpy(decoder(inputs, training=True)), written, atol=1e-6)
 

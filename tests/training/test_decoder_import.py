@@ -15,7 +15,7 @@ from photocaption.model.vocabulary import Vocabulary
 from training.config import DecoderConfig
 from training.data.words import TOKENS, build_vocabulary, extend_vocabulary
 from training.errors import TrainingError
-from training.fit.start import read_start
+from training.fit.pretrained import read_pretrained
 from training.models.decoder import Decoder, build_decoder
 from training.models.search_decoder import SearchDecoder
 from training.publish.decoder_export import export_decoder, round_weights
@@ -93,10 +93,10 @@ def test_a_published_decoder_is_read_back(
 ) -> None:
     published, other = _build(config, 1, tags, classes), _build(config, 2, tags, classes)
     round_weights(published)
-    start = read_start(_publish(published, precision, tmp_path / "mine"))
+    start = read_pretrained(_publish(published, precision, tmp_path / "mine"))
 
     before = np.abs(_step(other) - _step(published)).max()
-    start.teach(other)
+    start.initialise(other)
 
     assert (start.tags, start.classes, start.vocabulary) == (tags, classes, WORDS)
     assert (start.record["bundle"], start.record["version"]) == ("mine", "1")
@@ -108,13 +108,13 @@ def test_a_published_decoder_is_read_back(
 def test_new_words_come_last_and_the_old_ones_keep_their_places_and_their_order(tmp_path: Path) -> None:
     published = _build(ATTENTION, 1, TAGS)
     round_weights(published)
-    start = read_start(_publish(published, "float32", tmp_path / "mine"))
+    start = read_pretrained(_publish(published, "float32", tmp_path / "mine"))
     assert start.vocabulary is not None
     captions = [["word03", "zebra", "zebra"], ["zebra", "yak", "yak", "word01"]]
     vocabulary = extend_vocabulary(start.vocabulary, captions, 2)
     taught = _build(ATTENTION, 2, TAGS, words=vocabulary)
 
-    start.teach(taught)
+    start.initialise(taught)
 
     assert vocabulary.words == (*WORDS.words, "zebra", "yak")
     old, new = _step(published), _step(taught)
@@ -124,12 +124,12 @@ def test_new_words_come_last_and_the_old_ones_keep_their_places_and_their_order(
 
 
 def test_a_tagger_that_was_fitted_anew_is_kept(tmp_path: Path) -> None:
-    start = read_start(_publish(_build(ATTENTION, 1, TAGS), "float32", tmp_path / "mine"))
+    start = read_pretrained(_publish(_build(ATTENTION, 1, TAGS), "float32", tmp_path / "mine"))
     taught = _build(ATTENTION, 2, (4, 6, 8, 10), classes=3)
     assert taught.evidence is not None
     before = keras.ops.convert_to_numpy(taught.evidence.tagger.kernel)
 
-    start.teach(taught, tagger=False)
+    start.initialise(taught, tagger=False)
 
     np.testing.assert_array_equal(keras.ops.convert_to_numpy(taught.evidence.tagger.kernel), before)
     trusted = start.decoder["trust/kernel"]
@@ -146,20 +146,20 @@ def test_a_tagger_that_was_fitted_anew_is_kept(tmp_path: Path) -> None:
     ids=str,
 )
 def test_a_decoder_of_other_settings_is_refused(changes: dict[str, object], reason: str, tmp_path: Path) -> None:
-    start = read_start(_publish(_build(ATTENTION, 1), "float32", tmp_path / "mine"))
+    start = read_pretrained(_publish(_build(ATTENTION, 1), "float32", tmp_path / "mine"))
 
     with pytest.raises(TrainingError, match=reason):
-        start.teach(_build(ATTENTION.model_copy(update=changes), 2))
+        start.initialise(_build(ATTENTION.model_copy(update=changes), 2))
 
 
 def test_words_that_nobody_listed_are_not_taken_for_new_ones(tmp_path: Path) -> None:
-    start = read_start(_publish(_build(ATTENTION, 1), "float32", tmp_path / "mine"))
+    start = read_pretrained(_publish(_build(ATTENTION, 1), "float32", tmp_path / "mine"))
     more = build_vocabulary([[*WORDS.words[4:], "zebra"]], 1)
 
     with pytest.raises(TrainingError, match="embedding/table does not fit"):
-        replace(start, vocabulary=None).teach(_build(ATTENTION, 2, words=more))
+        replace(start, vocabulary=None).initialise(_build(ATTENTION, 2, words=more))
 
 
 def test_a_bundle_of_other_making_is_refused(tmp_path: Path) -> None:
     with pytest.raises(TrainingError, match="cannot be read"):
-        read_start(write_tiny_bundle(tmp_path / "tiny"))
+        read_pretrained(write_tiny_bundle(tmp_path / "tiny"))

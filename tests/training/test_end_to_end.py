@@ -24,7 +24,7 @@ from training.fit import end_to_end
 from training.fit.end_to_end import EndToEndTraining, train_end_to_end
 from training.fit.job import Job
 from training.fit.pixels import PixelPhotos, PixelStore
-from training.fit.start import Start, read_start, shorten
+from training.fit.pretrained import Pretrained, read_pretrained, shorten
 from training.models.decoder import build_decoder
 from training.models.end_to_end_model import (
     AS_IT_IS,
@@ -180,13 +180,13 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def train(
-    folder: Path, datasets: Sequence[Path], *settings: str, texts: Sequence[Path] = (), start: Start | None = None
-) -> Start:
+    folder: Path, datasets: Sequence[Path], *settings: str, texts: Sequence[Path] = (), start: Pretrained | None = None
+) -> Pretrained:
     """What end-to-end training leaves in a folder."""
     config = load_config(overrides=[*SMALL.split(), *settings])
     sources = [Source(dataset) for dataset in datasets]
-    train_end_to_end(Job(sources, folder, config, folder, folder, "made", tuple(texts), start=start or Start()))
-    return read_start(folder)
+    train_end_to_end(Job(sources, folder, config, folder, folder, "made", tuple(texts), start=start or Pretrained()))
+    return read_pretrained(folder)
 
 
 @pytest.mark.usefixtures("small")
@@ -206,7 +206,7 @@ def test_from_pixels_to_where_a_job_begins(shapes: Path, tmp_path: Path) -> None
 def test_stages_are_found_again(shapes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The same command again makes the same, of what it finds; other settings of the end find the teaching alone."""
     before = train(tmp_path, [shapes])
-    monkeypatch.setattr(EndToEndTraining, "train_teacher", pytest.fail)
+    monkeypatch.setattr(EndToEndTraining, "train_candidate", pytest.fail)
 
     again = train(tmp_path, [shapes])
     other = train(tmp_path, [shapes], "end_to_end.critical_learning_rate=1e-2")

@@ -1,20 +1,21 @@
 """A bundle can be scored with another search than its own."""
 
+from pathlib import Path
+
 import pytest
-from support.tiny_bundle import write_tiny_bundle
 
 from photocaption.captioner import Captioner
 from training.errors import ConfigurationError
-from training.evaluation.evaluate import search_otherwise
+from training.evaluation.evaluate import override_decoding
 
 
 @pytest.fixture(scope="module")
-def captioner(tmp_path_factory: pytest.TempPathFactory) -> Captioner:
-    return Captioner.load(write_tiny_bundle(tmp_path_factory.mktemp("bundles") / "tiny"))
+def captioner(tiny_bundle: Path) -> Captioner:
+    return Captioner.load(tiny_bundle)
 
 
 def test_settings_of_the_search_replace_those_of_the_bundle(captioner: Captioner) -> None:
-    other = search_otherwise(captioner, ["decoding.beam_width=5", "decoding.repeatable_words=null"])
+    other = override_decoding(captioner, ["decoding.beam_width=5", "decoding.repeatable_words=null"])
 
     decoding = other.bundle.manifest.decoding
     assert (decoding.beam_width, decoding.repeatable_words) == (5, None)
@@ -23,7 +24,7 @@ def test_settings_of_the_search_replace_those_of_the_bundle(captioner: Captioner
 
 
 def test_without_settings_it_is_the_same_captioner(captioner: Captioner) -> None:
-    assert search_otherwise(captioner, []) is captioner
+    assert override_decoding(captioner, []) is captioner
 
 
 @pytest.mark.parametrize(
@@ -37,4 +38,4 @@ def test_without_settings_it_is_the_same_captioner(captioner: Captioner) -> None
 )
 def test_what_is_no_setting_of_the_search_is_refused(captioner: Captioner, setting: str, message: str) -> None:
     with pytest.raises(ConfigurationError, match=message):
-        search_otherwise(captioner, [setting])
+        override_decoding(captioner, [setting])

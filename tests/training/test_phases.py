@@ -17,7 +17,7 @@ from training.data.views import PhotoView
 from training.data.words import TOKENS
 from training.fit.checkpoint import interpolate, read_weights
 from training.fit.dev_score import PENALTIES, DevScore, DevSet, Tuned
-from training.fit.phases import choose_evidence
+from training.fit.phases import choose_evidence_weights
 from training.models.decoder import Decoder, build_decoder
 
 
@@ -122,7 +122,7 @@ def test_tags_are_trusted_as_far_as_dev_is_best(config: TrainingConfig, vocabula
         weight = float(keras.ops.max(evidence.names))
         return Tuned({}, -abs(evidence.read_trust() - 1.0) - abs(weight - 2.0), 1.0)
 
-    tuned = choose_evidence(evidence, [(0.0, None), (0.5, 3.0), (0.5, 2.0), (1.0, 2.0), (1.0, 1.0)], tune)
+    tuned = choose_evidence_weights(evidence, [(0.0, None), (0.5, 3.0), (0.5, 2.0), (1.0, 2.0), (1.0, 1.0)], tune)
 
     assert evidence.read_trust() == pytest.approx(0.75)  # a quarter from the best, as 1.25 is, which comes later
     np.testing.assert_array_equal(evidence.names, [[2, 0], [0, 2]])

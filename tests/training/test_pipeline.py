@@ -264,7 +264,7 @@ def test_other_languages_are_learnt_side_by_side(finished: _Job, tmp_path: Path)
     ("train", "message"),
     [
         (4, "error: 24 captioned photos to learn from are too few: it takes 30 or more"),
-        (5, "error: 30 captioned photos teach a model that knows nothing no sentence: begin with one that knows some"),
+        (5, "error: 30 captioned photos are too few to train a model from scratch: begin with a trained one"),
     ],
 )
 def test_too_few_photos_are_refused_with_what_helps(

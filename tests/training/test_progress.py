@@ -7,11 +7,11 @@ import sys
 import pytest
 
 from training.evaluation.metrics import tokenise_for_scoring
-from training.progress import sift_errors
+from training.progress import filter_stderr
 
 
 def test_noise_is_taken_out_and_the_rest_comes_through(capfd: pytest.CaptureFixture[str]) -> None:
-    with sift_errors("/^noise/d"):
+    with filter_stderr("/^noise/d"):
         subprocess.run(["sh", "-c", "echo noise of a program >&2; echo a warning >&2"], check=True)
         os.write(2, b"noise of ours\n")
     os.write(2, b"noise that comes later\n")
@@ -20,7 +20,7 @@ def test_noise_is_taken_out_and_the_rest_comes_through(capfd: pytest.CaptureFixt
 
 
 def test_last_words_come_through() -> None:
-    code = "import os\nfrom training.progress import sift_errors\nwith sift_errors('/^noise/d'):\n"
+    code = "import os\nfrom training.progress import filter_stderr\nwith filter_stderr('/^noise/d'):\n"
     code += "    os.write(2, b'noise\\nno such instruction')\n    os.abort()"
 
     ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)

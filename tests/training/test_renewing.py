@@ -14,7 +14,7 @@ from photocaption.model.bundle import DECODER_STEP, ENCODER, VOCABULARY
 from photocaption.model.manifest import MANIFEST_NAME
 from training.cli import main
 from training.errors import PublishingError
-from training.fit.start import read_start
+from training.fit.pretrained import read_pretrained
 from training.publish.renewing import renew_bundle
 
 SHIPPED = Path(__file__).parents[2] / "artifacts/default"
@@ -23,7 +23,7 @@ SHIPPED = Path(__file__).parents[2] / "artifacts/default"
 def test_the_shipped_bundle_is_renewed_and_read_back_as_it_was(tmp_path: Path) -> None:
     assert main(["renew", "--bundle", str(SHIPPED), "--out", str(tmp_path / "new")]) == 0
 
-    old, new = read_start(SHIPPED), read_start(tmp_path / "new")
+    old, new = read_pretrained(SHIPPED), read_pretrained(tmp_path / "new")
     assert old.decoder.keys() == new.decoder.keys()
     for name, weights in old.decoder.items():
         np.testing.assert_array_equal(weights, new.decoder[name], err_msg=name)

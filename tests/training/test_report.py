@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 from support.photos import encode_photo
-from support.tiny_bundle import COLOURS, write_tiny_bundle
+from support.tiny_bundle import COLOURS
 
 from photocaption.captioner import Captioner
 from training.data.dataset import Photo
@@ -49,8 +49,8 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> list[Photo]:
 
 
 @pytest.fixture(scope="module")
-def captioner(tmp_path_factory: pytest.TempPathFactory) -> Captioner:
-    return Captioner.load(write_tiny_bundle(tmp_path_factory.mktemp("bundle")))
+def captioner(tiny_bundle: Path) -> Captioner:
+    return Captioner.load(tiny_bundle)
 
 
 @pytest.fixture(scope="module")
@@ -89,7 +89,7 @@ def test_every_part_is_there(page: _Page) -> None:
 
 def test_captions_stand_beside_their_photos_with_where_the_model_looked(page: _Page) -> None:
     assert "a red square" in page.text
-    assert page.source.count('class="look"') >= 3 * len(COLOURS)
+    assert page.source.count('class="word"') >= 3 * len(COLOURS)
 
 
 def test_no_photo_is_shown_twice(page: _Page) -> None:

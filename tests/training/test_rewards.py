@@ -8,8 +8,8 @@ from nltk.translate.bleu_score import SmoothingFunction, sentence_bleu
 
 from training.config import RewardConfig
 from training.evaluation.metrics import score_cider
-from training.fit.reward_pool import RewardPool, Written
-from training.fit.rewards import Judged, SentenceReward
+from training.fit.reward_pool import RewardPool, SampledCaption
+from training.fit.rewards import References, SentenceReward
 
 REFERENCES = [
     ["a dog runs on the grass", "the brown dog runs", "a dog plays in a green field"],
@@ -28,10 +28,10 @@ def _config(**weights: float) -> RewardConfig:
     return RewardConfig.model_validate(NOTHING | weights)
 
 
-def _judged(accepted: frozenset[str] = frozenset()) -> list[Judged]:
+def _judged(accepted: frozenset[str] = frozenset()) -> list[References]:
     """The photos; those from the third on with a label that these words name."""
     references = [[caption.split() for caption in captions] for captions in REFERENCES]
-    return [Judged(of_photo, accepted if place > 1 else frozenset()) for place, of_photo in enumerate(references)]
+    return [References(of_photo, accepted if place > 1 else frozenset()) for place, of_photo in enumerate(references)]
 
 
 def _reward(bleu_weight: float) -> SentenceReward:
@@ -83,7 +83,9 @@ def test_odd_captions_have_a_finite_reward(words: list[str]) -> None:
 
 def test_a_pool_gives_the_rewards_that_this_process_would() -> None:
     photos = [2, 0, 3]
-    captions = [[Written(caption.split(), ended) for caption in CANDIDATES for ended in (True, False)]] * len(photos)
+    captions = [[SampledCaption(caption.split(), ended) for caption in CANDIDATES for ended in (True, False)]] * len(
+        photos
+    )
     reward = _reward(0.5)
 
     with RewardPool(_judged(), _config(bleu=0.5)) as pool:

@@ -41,7 +41,7 @@ def source(photos: list[Photo], features: dict[str, np.ndarray]) -> TrainingPhot
 
 @pytest.fixture
 def batches(decoder: Decoder, source: TrainingPhotos, vocabulary: Vocabulary) -> Iterator[SampledBatches]:
-    with open_rewards(source.photos, RewardConfig()) as rewards:
+    with open_rewards(source.photos, RewardConfig(), {}) as rewards:
         yield SampledBatches(Sampler(decoder), source, rewards, vocabulary, SETTINGS, max_length=6, seed=1)
 
 

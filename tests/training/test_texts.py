@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from training.data.dataset import Photo
-from training.data.found_captions import CaptionFinder, caption_labelled
-from training.data.imagined import ImaginedPhotos, Spread
+from training.data.found_captions import CaptionFinder
 from training.data.labelled import LabelledPhoto
+from training.data.text_only import EvidenceStatistics, TextOnlyBatches
 from training.data.texts import digest_text, read_texts
 from training.data.words import TOKENS, build_vocabulary
 from training.errors import DatasetError
@@ -68,7 +68,7 @@ def test_photos_with_labels_get_captions_and_others_keep_theirs() -> None:
     other = Photo("2", Path("2"), ("a boat",), "2")
     evidence = np.stack([_evidence(), _evidence(cat=5)])
 
-    kept, found = caption_labelled([other, CAT.photo], {"1": CAT}, CaptionFinder(CAPTIONS, TAGS), evidence)
+    kept, found = CaptionFinder(CAPTIONS, TAGS).caption([other, CAT.photo], {"1": CAT}, evidence)
 
     assert kept == other
     assert found == replace(CAT.photo, captions=CaptionFinder(CAPTIONS, TAGS).find(CAT, evidence[1]))
@@ -81,7 +81,7 @@ def test_evidence_is_drawn_as_it_is_where_captions_have_a_word_and_where_not() -
     means = np.where(shown, [3.0, 1.0], [-2.0, -4.0])
     evidence = (means + random.normal(0, [0.5, 1.5], means.shape)).astype(np.float32)
 
-    drawn = Spread.of(evidence, shown.astype(np.float32)).draw(shown, random)
+    drawn = EvidenceStatistics.of(evidence, shown.astype(np.float32)).draw(shown, random)
 
     for tag in range(2):
         for there in (True, False):
@@ -95,18 +95,18 @@ def test_of_a_word_in_few_photos_what_holds_for_all_words_is_believed() -> None:
     shown[:50, 0] = 1
     evidence = np.where(shown > 0, 2.0, -2.0).astype(np.float32)
 
-    spread = Spread.of(evidence, shown)
+    spread = EvidenceStatistics.of(evidence, shown)
 
     np.testing.assert_allclose(spread.present[0], [2, 2, 2], atol=1e-5)  # the others were never seen
     np.testing.assert_allclose(spread.absent[0], [-2, -2, -2], atol=1e-5)
     assert all(np.isfinite(part).all() for pair in (spread.present, spread.absent) for part in pair)
 
 
-def _imagine(captions: list[tuple[str, str]], size: int = 8) -> ImaginedPhotos:
+def _imagine(captions: list[tuple[str, str]], size: int = 8) -> TextOnlyBatches:
     vocabulary = build_vocabulary([["a", "cat", "dog", "grass", "boat", "on"]], 1)
     sure = (np.full(4, 5, np.float32), np.zeros(4, np.float32))
     unlikely = (np.full(4, -5, np.float32), np.zeros(4, np.float32))
-    return ImaginedPhotos(captions, vocabulary, TAGS, Spread(sure, unlikely), max_length=6, size=size)
+    return TextOnlyBatches(captions, vocabulary, TAGS, EvidenceStatistics(sure, unlikely), max_length=6, size=size)
 
 
 def test_an_imagined_photo_shows_the_words_of_all_of_its_captions() -> None:

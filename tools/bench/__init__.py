@@ -1,5 +1,5 @@
-"""Measures how fast the whole is on the machine at hand, and writes docs/benchmarks.md: `python -m bench`.
+"""Benchmarks of services, model and training on this machine, which write docs/benchmarks.md: `python -m bench`.
 
-Each part is a module that measures one thing and returns a `Section`. What is compared is measured in turns within the
-run, and medians are reported, so that a noisy neighbour slows both sides of a ratio alike.
+Each module measures one thing and returns a `Section`. Alternatives are measured in turns within the run, and medians
+are reported, so that other load on the machine affects both sides of a ratio.
 """

@@ -1,4 +1,4 @@
-"""Whether it pays to caption several photos in one go: `CAPTION_BATCH_SIZE` is set by this."""
+"""The time for a photo by the size of its batch: the default of `CAPTION_BATCH_SIZE` is chosen by this."""
 
 import statistics
 import time

@@ -10,15 +10,14 @@ import subprocess
 import sys
 import time
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
+from repository import ROOT
 from support.light_http import LightClient
 
 from bench.photos import distinct, load_examples
 
 _SETTLING = 0.25
-_ROOT = Path(__file__).resolve().parents[2]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,11 +50,11 @@ def run_clients(
     """Run the clients, which post photos of so many megapixels to `path`, in a process of their own."""
     arguments = map(str, (port, clients, seconds, megapixels, seed, path))
     command = [sys.executable, "-m", "bench.client", *arguments]
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(_ROOT / "tools"), str(_ROOT / "tests"), *sys.path])}
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(ROOT / "tools"), str(ROOT / "tests"), *sys.path])}
     done = subprocess.run(command, env=environment, check=True, stdout=subprocess.PIPE, text=True)
-    seen = json.loads(done.stdout)
-    statuses = {int(status): count for status, count in seen["statuses"].items()}
-    return Load(clients, seen["throughput"], statuses, tuple(seen["latencies"]), seen["unframed"])
+    results = json.loads(done.stdout)
+    statuses = {int(status): count for status, count in results["statuses"].items()}
+    return Load(clients, results["throughput"], statuses, tuple(results["latencies"]), results["unframed"])
 
 
 async def _send_all(options: argparse.Namespace) -> dict[str, object]:

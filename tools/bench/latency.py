@@ -1,4 +1,4 @@
-"""One photo, one client: where the time goes, against the floor, and four ways through the same network in turns."""
+"""Latency of one photo: time by stage, the float32 floor, and four implementations of the same network in turns."""
 
 import statistics
 import time
@@ -14,13 +14,13 @@ from bench import machine
 from bench.arithmetic import count_flops
 from bench.photos import distinct, load_examples
 from bench.sections import Section
-from bench.serving import STAGES, Lone
+from bench.serving import STAGES, SingleClient
 from bench.tutorial import TensorFlowCaptioner
 from photocaption.caption import CaptionOptions, PreparedImage
 from photocaption.captioner import Captioner
 from photocaption.model.bundle import ENCODER
 from photocaption.model.instructions import find_instructions
-from training.encoder.plain_encoder import export_plain_encoder, with_plain_encoder
+from training.encoder.float32_encoder import export_float32_encoder, with_float32_encoder
 
 SERVER = "server"
 TUTORIAL = "Keras `predict` per word, greedy"
@@ -40,7 +40,7 @@ _IN_A_ROW = 3  # photos that the service gets in each turn, as one client sends 
 
 @dataclass(frozen=True, slots=True)
 class Latency:
-    """What the turns gave: milliseconds by way, one each turn, and what they are held against.
+    """Milliseconds by implementation, one for each turn, and what they are compared with.
 
     `engines`: what encodes, by way, with the best of the processor's instructions that it may use.
     """
@@ -74,27 +74,27 @@ def measure_latency(service: ServiceProcess, captioner: Captioner, cache: Path, 
         way(photos[0], words[0])
     peak = machine.measure_peak()
     times: dict[str, list[float]] = {name: [] for name in (SERVER, SEARCH, *ways)}
-    with closing(Lone(service)) as lone:
-        lone.warm_up()
+    with closing(SingleClient(service)) as client:
+        client.warm_up()
         for photo, count in zip(photos, words, strict=True):
             peak = max(peak, machine.measure_peak(rounds=1))
-            times[SERVER].append(statistics.median(lone.caption() for _ in range(_IN_A_ROW)))
+            times[SERVER].append(statistics.median(client.caption() for _ in range(_IN_A_ROW)))
             for name, way in ways.items():
                 times[name].append(_time(way, photo, count))
             times[SEARCH].append(_time_search(captioner, photo))
-    stages = {stage: lone.median(stage) for stage in STAGES}
+    stages = {stage: client.median(stage) for stage in STAGES}
     size = captioner.bundle.manifest.image.height
     return Latency(
         times,
         _name_engines(captioner, ways),
         stages,
-        count_flops(export_plain_encoder(captioner.bundle, cache).path / ENCODER, size),
+        count_flops(export_float32_encoder(captioner.bundle, cache).path / ENCODER, size),
         peak,
     )
 
 
 def _open_ways(captioner: Captioner, cache: Path) -> dict[str, Way]:
-    plain = with_plain_encoder(captioner, cache)
+    plain = with_float32_encoder(captioner, cache)
     tensorflow = TensorFlowCaptioner(captioner.bundle, cache)
     return {
         INT8: lambda image, _: captioner.describe([image], _OPTIONS),

@@ -1,6 +1,6 @@
-"""The encoder alone, again and again: the most images a second that a service in front of it could give.
+"""The encoder alone in a loop: the upper bound for images a second of a service.
 
-Each encoder has its images in a row: in turns image by image, it would find the caches full of the other's weights.
+Each encoder gets many images in a row: alternating after each image, its weights would not be in the caches.
 """
 
 import itertools

@@ -1,4 +1,4 @@
-"""The machine at hand: its processor, and the most float32 arithmetic that it was seen to do."""
+"""This machine: its processor, and its peak rate of float32 arithmetic."""
 
 import os
 import platform

@@ -6,14 +6,14 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from PIL import Image
+from repository import EXAMPLES
 
-_EXAMPLES = Path(__file__).resolve().parents[2] / "services" / "frontend" / "frontend" / "static" / "examples"
 _QUALITY = 88
 
 
 def load_examples(megapixels: float, *, count: int | None = None) -> list[bytes]:
     """The examples as JPEG files of 4:3 with so many megapixels."""
-    paths = [path for path in sorted(_EXAMPLES.glob("*.jpg")) if not path.stem.endswith("-small")]
+    paths = [path for path in sorted(EXAMPLES.glob("*.jpg")) if not path.stem.endswith("-small")]
     width = round((megapixels * 1e6 * 4 / 3) ** 0.5)
     return [_resize(path, (width, width * 3 // 4)) for path in paths[:count]]
 

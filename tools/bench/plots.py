@@ -1,4 +1,4 @@
-"""The document's pictures."""
+"""The document's plots."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Writes docs/benchmarks.md from what the parts found."""
+"""Writes docs/benchmarks.md from the sections."""
 
 from datetime import UTC, datetime
 from pathlib import Path

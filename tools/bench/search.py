@@ -1,4 +1,4 @@
-"""What the search costs against the width of its beam."""
+"""The time of the search by beam width."""
 
 import statistics
 import time

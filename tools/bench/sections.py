@@ -1,4 +1,4 @@
-"""What a part of the benchmark found: text and tables for the document, and the bars that it was held to."""
+"""Sections of the document: text, tables, and bars, which are targets with the measured value."""
 
 import time
 import traceback

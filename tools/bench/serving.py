@@ -1,4 +1,4 @@
-"""The service as users meet it: start-up, server time by stage, load, overload, memory."""
+"""The running service: start-up, server time by stage, load, overload, memory."""
 
 import statistics
 import threading
@@ -57,10 +57,10 @@ def serve(bundle: Path) -> Iterator[ServiceProcess]:
         yield service
 
 
-class Lone:
-    """One client that sends one photo after the other on the same connection, and reads the server's own timings.
+class SingleClient:
+    """A client that sends one photo after the other on the same connection, and reads the server's own timings.
 
-    What the client waits beyond the server's total is the stage `connection`.
+    The client's time beyond the server's total is the stage `connection`.
     """
 
     def __init__(self, service: ServiceProcess) -> None:

@@ -1,4 +1,4 @@
-"""What the inference image adds to its base, where there is no Docker to ask: the same packages, installed beside it.
+"""The size that the inference image adds to its base, without Docker: that of the same packages, installed here.
 
 The tests of docker-compose.yml hold the built image to the same bar.
 """

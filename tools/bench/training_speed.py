@@ -1,4 +1,4 @@
-"""How fast training goes: photos a second into features, captions a second into the decoder."""
+"""The speed of training: photos a second in feature extraction, captions a second in teacher forcing."""
 
 import statistics
 import time

@@ -1,4 +1,5 @@
-"""How tutorials do it, and how TensorFlow does it well: the same photos, the same encoder, a decoder of the same sizes.
+"""The tutorial's implementation, and one with TensorFlow graphs: the same photos and encoder, a decoder of the same
+size.
 
 The decoder's weights are not read back from the bundle, since time does not depend on them; so that it does not write
 sentences of other lengths, it takes as many steps as the bundle's caption of the photo has words, and one for the end.

@@ -12,6 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from repository import BUNDLE, EXAMPLES
 from support.tiny_bundle import write_tiny_bundle
 
 from chaos import exchanges, floods, greedy, images, overload, restarts, slow_clients, stack
@@ -26,10 +27,8 @@ _FLOOD_SECONDS = 10.0
 _OVERLOAD_SECONDS = 20.0
 _RESTARTS = 40  # half of them are kills
 
-_ROOT = Path(__file__).parents[2]
-_SERVED_BUNDLE = _ROOT / "artifacts" / "default"
 _SERVED_GOODPUT = 0.8  # of a model that takes all cores, from which the client and the refusals take their part here
-_SERVED_PHOTO = _ROOT / "services/frontend/frontend/static/examples/dog.jpg"
+_SERVED_PHOTO = EXAMPLES / "dog.jpg"
 
 Scenario = Callable[[], Coroutine[Any, Any, Figures]]
 
@@ -48,7 +47,7 @@ def main() -> int:
 
 
 def _run_compose(folder: Path, options: argparse.Namespace) -> list[Figures]:
-    with stack.run_compose(_SERVED_BUNDLE.parent, folder) as compose:
+    with stack.run_compose(BUNDLE.parent, folder) as compose:
         return _run_all(
             [
                 partial(stack.run, compose, flood, max(4.0, _FLOOD_SECONDS * options.scale))
@@ -76,13 +75,13 @@ def _scenarios(bundle: Path, options: argparse.Namespace) -> list[Scenario]:
         "greedy": lambda: greedy.run(bundle, _GREEDY_CLIENTS, max(4.0, _GREEDY_SECONDS * scale)),
         **{
             _name_flood(name): partial(
-                floods.run, _SERVED_BUNDLE if flood.served else bundle, flood, max(4.0, _FLOOD_SECONDS * scale)
+                floods.run, BUNDLE if flood.served else bundle, flood, max(4.0, _FLOOD_SECONDS * scale)
             )
             for name, flood in floods.FLOODS.items()
         },
         "overload": lambda: overload.run(bundle, max(4.0, _OVERLOAD_SECONDS * scale)),
         "overload-served": lambda: overload.run(
-            _SERVED_BUNDLE,
+            BUNDLE,
             max(4.0, _OVERLOAD_SECONDS * scale),
             photo=_SERVED_PHOTO.read_bytes(),
             model_seconds=None,

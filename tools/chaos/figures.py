@@ -1,4 +1,4 @@
-"""What a scenario measured, and the promises that it saw broken."""
+"""The measurements of a scenario, and the promises that were broken."""
 
 import collections
 import contextlib
@@ -55,7 +55,7 @@ def find_failures(statuses: "collections.Counter[int]") -> dict[int, int]:
 
 
 def sum_up(scenarios: Sequence[Figures]) -> Figures:
-    """What can be said of all scenarios together."""
+    """Totals over all scenarios."""
     total = Figures("in all")
     total.values["answers"] = sum(one.statuses.total() for one in scenarios)
     total.values["5xx other than 503 and 504"] = sum(sum(find_failures(one.statuses).values()) for one in scenarios)
@@ -126,9 +126,9 @@ class PeakMemory:
 
 
 class Waiting:
-    """How many of a process's threads wait for a core, on average from here on.
+    """The average number of a process's threads that wait for a core, from the creation of this object.
 
-    Near 0 on a quiet machine; where it is more, times and goodput tell of the machine's load, not of the service.
+    Near 0 on an idle machine; where it is more, times and goodput depend on the machine's other load.
     """
 
     def __init__(self, pid: int) -> None:

@@ -1,7 +1,7 @@
-"""Clients that would starve others, at the API or at the page, each kind for a while beside an honest one.
+"""Denial-of-service attacks on the API or the page, each beside an honest client.
 
-They come from another address than the honest client, and from another process, so that it does not wait for them.
-Each takes a connection for a while, again and again.
+The attackers have another address than the honest client, and another process, so that it does not wait for them. Each
+holds a connection for a while, again and again.
 """
 
 import asyncio
@@ -23,9 +23,10 @@ from support.photos import encode_photo
 from support.service_process import run_service
 
 from chaos.figures import Figures, PeakMemory, Waiting
-from chaos.witness import Witness
+from chaos.honest_client import HonestClient
 
 _HOLD_SECONDS = 3.0
+_WARM_UP_SECONDS = 2.0
 _RECOVERY_SECONDS = 5.0
 _PHOTO_SECONDS = 2.0
 _QUICK_SECONDS = 0.2
@@ -48,7 +49,7 @@ class Target:
 
 
 class _Connection:
-    """A connection from the attackers' address, which takes in next to nothing that it is not asked to read."""
+    """A connection from the attackers' address, with a small receive buffer."""
 
     def __init__(self, target: Target) -> None:
         self._target = target
@@ -129,7 +130,7 @@ def _send_and_read(request: bytes) -> Attack:
 
 
 def _send_photo(make: Callable[[], bytes]) -> Attack:
-    """Send a photo to the API that is made when the first attacker wants it, for that takes a while."""
+    """Send a photo to the API that is made when the first attacker needs it, because that takes long."""
     made = cache(make)
 
     async def attack(connection: _Connection) -> None:
@@ -166,12 +167,12 @@ def _form(photo: bytes) -> bytes:
 
 
 def _large(megabytes: int) -> bytes:
-    """What looks like a JPEG to whoever does not decode it."""
+    """Bytes with the signature of a JPEG."""
     return b"\xff\xd8\xff" + bytes(megabytes * _MEGABYTE)
 
 
 def _make_noise(size: tuple[int, int], format_name: str, **options: object) -> bytes:
-    """A large file, which takes its decoder as long as can be."""
+    """A large image of noise, which takes long to decode."""
     return encode_photo(Image.effect_noise(size, 60).convert("RGB"), format_name, **options)
 
 
@@ -224,8 +225,8 @@ FLOODS = {flood.name: flood for flood in _list_floods()}
 
 
 async def run(bundle: Path, flood: Flood, seconds: float) -> Figures:
-    """Flood the API, or the page, for so long, and see what an honest client gets meanwhile and afterwards."""
-    figures, witness = Figures(f"flood: {flood.name}"), Witness()
+    """Attack the API, or the page, of a new service."""
+    figures = Figures(f"flood: {flood.name}")
     with contextlib.ExitStack() as stack:
         threads = "" if flood.served else 1
         service = stack.enter_context(
@@ -237,23 +238,29 @@ async def run(bundle: Path, flood: Flood, seconds: float) -> Figures:
             frontend = stack.enter_context(run_frontend(service.url))
             url, pid = frontend.url, frontend.process.pid
         memory = stack.enter_context(PeakMemory(pid))
-        with attack(flood, Target("127.0.0.1", int(url.rpartition(":")[2]), "127.0.0.2")):
-            await asyncio.sleep(2)
-            waiting = Waiting(pid)
-            await witness.watch(url, seconds, photo=flood.photo, probes=flood.probes)
-            figures.values["threads waiting for a core"] = str(waiting)
-        recovery = await recover(url, flood)
-    figures.values["attackers at once"] = sum(count for count, _ in flood.attackers)
-    figures.values["recovery (s)"] = round(recovery, 2)
+        waiting = Waiting(pid)
+        await measure(figures, flood, Target("127.0.0.1", int(url.rpartition(":")[2]), "127.0.0.2"), seconds)
+        figures.values["threads waiting for a core"] = str(waiting)
     figures.check_memory(memory.megabytes)
-    witness.report(figures, p99_photo=_PHOTO_SECONDS, p99_probe=flood.probe_seconds)
-    figures.require(recovery < _RECOVERY_SECONDS, "recovery within seconds")
     return figures
 
 
+async def measure(figures: Figures, flood: Flood, target: Target, seconds: float) -> None:
+    """Flood the target for so long, and require that an honest client is served meanwhile and soon afterwards."""
+    honest, url = HonestClient(), f"http://{target.host}:{target.port}"
+    with _attack_from_process(flood, target):
+        await asyncio.sleep(_WARM_UP_SECONDS)
+        await honest.watch(url, seconds, photo=flood.photo, probes=flood.probes)
+    recovery = await _recover(url, flood)
+    figures.values["attackers at once"] = sum(count for count, _ in flood.attackers)
+    figures.values["recovery (s)"] = round(recovery, 2)
+    honest.report(figures, p99_photo=_PHOTO_SECONDS, p99_probe=flood.probe_seconds)
+    figures.require(recovery < _RECOVERY_SECONDS, "recovery within seconds")
+
+
 @contextlib.contextmanager
-def attack(flood: Flood, target: Target) -> Iterator[None]:
-    """Have the flood's attackers at work in a process of their own."""
+def _attack_from_process(flood: Flood, target: Target) -> Iterator[None]:
+    """Run the attackers in a process of their own for the length of the block."""
     process = multiprocessing.get_context("spawn").Process(target=_attack, args=(flood.name, target))
     process.start()
     try:
@@ -287,12 +294,12 @@ async def _repeat(attack: Attack, target: Target) -> None:
         await asyncio.sleep(0.1)
 
 
-async def recover(url: str, flood: Flood) -> float:
+async def _recover(url: str, flood: Flood) -> float:
     """Seconds until a photo is captioned, and every probe answered, soon."""
     start = time.perf_counter()
     while time.perf_counter() - start < 60:
-        witness = Witness()
-        await witness.watch(url, 0.1, photo=flood.photo, probes=flood.probes)
-        if not witness.failures and max(witness.photos) < _PHOTO_SECONDS:
+        honest = HonestClient()
+        await honest.watch(url, 0.1, photo=flood.photo, probes=flood.probes)
+        if not honest.failures and max(honest.photos) < _PHOTO_SECONDS:
             break
     return time.perf_counter() - start

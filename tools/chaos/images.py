@@ -1,4 +1,4 @@
-"""Hostile photos, thousands of them: each gets a caption or a 4xx, soon, and the service keeps its memory."""
+"""Thousands of hostile photos: each gets a caption or a 4xx in time, and memory does not grow."""
 
 import asyncio
 import collections

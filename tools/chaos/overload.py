@@ -1,8 +1,8 @@
-"""Ten times as many requests as the service can answer: as many captions as ever, clean refusals, quick recovery.
+"""Ten times as many requests as the capacity: undiminished goodput, refusals with 429, quick recovery.
 
-The capacity is measured first, by the same light client on the same machine, which always has 8 photos on their way.
-The client then sends ten times as much, each photo on a connection of its own, and takes its share of the processor for
-it: its cost is printed, and goodput is not corrected for it.
+The capacity is measured first, by the same client on the same machine with 8 photos at a time. The client then sends
+ten times as much, each photo on a connection of its own; its processor time is printed, and goodput is not corrected
+for it.
 """
 
 import asyncio

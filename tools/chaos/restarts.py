@@ -1,4 +1,4 @@
-"""Stops and kills under load, again and again: asked politely, the service loses nothing; killed, it comes back."""
+"""SIGTERM and SIGKILL under load: after SIGTERM no accepted request is lost; after SIGKILL the service starts again."""
 
 import asyncio
 import collections
@@ -22,8 +22,8 @@ _PHOTO = photo_bytes("red")
 
 @dataclass
 class _Load:
-    """What the clients have seen. A request that a polite stop cuts off is lost, and one that was accepted and is told
-    so; a connection refused is not.
+    """The clients' results. `lost`: accepted requests without a caption after SIGTERM; refused connections do not
+    count.
     """
 
     polite: bool = True

@@ -5,7 +5,6 @@ takes it down. It needs Docker's engine on this machine, and root. The attackers
 the containers' network, and go to the containers without the published ports, behind which all addresses are one.
 """
 
-import asyncio
 import contextlib
 import json
 import subprocess
@@ -20,13 +19,10 @@ from support.stand_ins import PROXY, PYTHON, provide_image
 from support.waiting import wait_for
 
 from chaos.figures import Figures, PeakMemory
-from chaos.floods import Flood, Target, attack, recover
-from chaos.witness import Witness
+from chaos.floods import Flood, Target, measure
 
 _SERVICES = ("inference", "proxy", "frontend")
 _PROJECT = "caption-chaos"
-_PHOTO_SECONDS = 2.0
-_RECOVERY_SECONDS = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,29 +58,21 @@ def run_compose(artifacts: Path, folder: Path) -> Iterator[Stack]:
 
 async def run(stack: Stack, flood: Flood, seconds: float) -> Figures:
     """Flood the proxy, or the page, for so long: no container may restart or run out of memory."""
-    figures, witness = Figures(f"compose: {flood.name}"), Witness()
+    figures = Figures(f"compose: {flood.name}")
     containers = {name: stack.containers(name)[0] for name in _SERVICES}
     before = {name: _Health.of(container) for name, container in containers.items()}
     with contextlib.ExitStack() as held:
         target = held.enter_context(
             _open_target(containers["frontend" if flood.page else "proxy"], flood.port, f"{stack.project}_outside")
         )
-        url = f"http://{target.host}:{target.port}"
         memory = {
             name: held.enter_context(PeakMemory(container.inspect()["State"]["Pid"]))
             for name, container in containers.items()
         }
-        with attack(flood, target):
-            await asyncio.sleep(2)
-            await witness.watch(url, seconds, photo=flood.photo, probes=flood.probes)
-        recovery = await recover(url, flood)
-    figures.values["attackers at once"] = sum(count for count, _ in flood.attackers)
-    figures.values["recovery (s)"] = round(recovery, 2)
+        await measure(figures, flood, target, seconds)
     for name, peak in memory.items():
         figures.values[f"memory of {name}, peak (MB)"] = peak.megabytes
     figures.check_memory(memory["inference"].megabytes)
-    witness.report(figures, p99_photo=_PHOTO_SECONDS, p99_probe=flood.probe_seconds)
-    figures.require(recovery < _RECOVERY_SECONDS, "recovery within seconds")
     for name, container in containers.items():
         now = _Health.of(container)
         figures.require(now == before[name], f"the container of {name} goes on: {before[name]}, then {now}")

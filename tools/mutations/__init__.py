@@ -1,3 +1,1 @@
-"""Shows that the tests of SECURITY.md can fail: takes out one protection after the other and runs the test that should
-notice.
-"""
+"""Mutation tests of SECURITY.md: removes one protection after the other, and runs the test that should fail."""

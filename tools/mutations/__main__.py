@@ -1,7 +1,7 @@
-"""`python -m mutations [WORD …]`: prove that each test of SECURITY.md fails without the protection that it is about.
+"""`python -m mutations [WORD …]`: checks that each test of SECURITY.md fails without its protection.
 
-Works in a copy of the repository. A test has to fail, and to run at all: what cannot be collected, or breaks before it
-begins, proves nothing. Exit code 1 when a test went on passing. With words, only promises that hold one of them.
+Works in a copy of the repository. An error before a test begins does not count as its failure. The exit code is 1 when
+a test still passes. With words, only promises that contain one of them.
 """
 
 import os
@@ -13,7 +13,9 @@ import tempfile
 import time
 from pathlib import Path
 
-from mutations.table import PACKAGES, ROOT, Mutation, read_mutations
+from repository import ROOT
+
+from mutations.table import PACKAGES, Mutation, read_mutations
 
 _IMPORTABLE = (*PACKAGES, "tools", "tests")
 _LEFT_OUT = shutil.ignore_patterns(".git", ".venv", ".*_cache", "__pycache__", ".hypothesis", "screenshots")

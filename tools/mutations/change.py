@@ -1,7 +1,7 @@
-"""Takes a protection out of a source file: what is changed is found by its symbol and its part in the syntax tree.
+"""Changes a source file to remove a protection: the place is found by its symbol and its part in the syntax tree.
 
-Neither a local variable that is renamed nor another layout of the lines makes a difference. A symbol or a part that is
-not there, or is there more than once, is an error.
+It does not depend on names of local variables or on the layout of the lines. A symbol or a part that does not occur, or
+occurs more than once, is an error.
 """
 
 import ast

@@ -1,4 +1,4 @@
-"""Which protection stands behind each promise of SECURITY.md, and how to take it out: read from `protections.toml`."""
+"""The protection for each promise of SECURITY.md, and the change that removes it, from `protections.toml`."""
 
 import ast
 import re
@@ -10,9 +10,10 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from repository import ROOT
+
 from mutations.change import Change, TextChange
 
-ROOT = Path(__file__).parents[2]
 PACKAGES = ("services/inference", "services/frontend", "training")
 
 _TABLE = Path(__file__).with_name("protections.toml")

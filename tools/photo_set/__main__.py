@@ -5,11 +5,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from statistics import fmean
 
+from repository import BUNDLE, ROOT
+
 from photo_set.captions import OTHER_WIDTHS, WIDTHS, SetCaption, caption_set, share_agreeing, share_agreeing_at
-from photo_set.photos import REPOSITORY, read_photo_set
+from photo_set.photos import read_photo_set
 from photocaption.captioner import Captioner
 
-_PAGE = REPOSITORY / "docs" / "photos.md"
+_PAGE = ROOT / "docs" / "photos.md"
 _HEAD = """\
 # Photos and what is said of them
 
@@ -35,7 +37,7 @@ of widths, between {narrowest} and {widest} pixels: there {least:.0%} to {most:.
 def main() -> None:
     """Caption the set and write the page."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--bundle", type=Path, default=REPOSITORY / "artifacts" / "default")
+    parser.add_argument("--bundle", type=Path, default=BUNDLE)
     captioner = Captioner.load(parser.parse_args().bundle)
     photos = read_photo_set()
     captions = caption_set(captioner, photos)
@@ -43,7 +45,7 @@ def main() -> None:
     _PAGE.write_text(write_page(captioner, captions, elsewhere), encoding="utf-8")
     right = sum(caption.is_right for caption in captions)
     print(
-        f"Wrote {_PAGE.relative_to(REPOSITORY)}: {right} of {len(captions)} are right, {share_agreeing(captions):.0%} "
+        f"Wrote {_PAGE.relative_to(ROOT)}: {right} of {len(captions)} are right, {share_agreeing(captions):.0%} "
         f"have one caption at all sizes, at other sizes {min(elsewhere):.0%} to {max(elsewhere):.0%}"
     )
 
@@ -72,7 +74,7 @@ def write_page(captioner: Captioner, captions: Sequence[SetCaption], elsewhere: 
 
 def _write_row(caption: SetCaption) -> str:
     photo = caption.photo
-    address = Path("..", photo.path.relative_to(REPOSITORY)).as_posix()
+    address = Path("..", photo.path.relative_to(ROOT)).as_posix()
     said = caption.original.alt_text
     if not caption.agrees:
         said += "<br>" + "<br>".join(f"{width}: {text}" for width, text in caption.by_width.items())

@@ -1,4 +1,4 @@
-"""What a bundle says of the photo set, and how much the size of a photo matters to it."""
+"""A bundle's captions of the photo set, at several sizes of each photo."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ OTHER_WIDTHS: tuple[Widths, ...] = (
     (330, 1210, 2200),
     (350, 940, 2600),
 )
-"""Sizes that nothing was chosen by: how the share at `WIDTHS` is to be taken."""
+"""Sizes by which nothing was chosen, to compare the share at `WIDTHS` with."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from PIL import Image
+from repository import EXAMPLES, ROOT
 
-REPOSITORY = Path(__file__).parents[2]
 _FOLDERS = {
-    REPOSITORY / "services/frontend/frontend/static/examples": "examples.json",
-    REPOSITORY / "docs/photos": "photos.json",
+    EXAMPLES: "examples.json",
+    ROOT / "docs/photos": "photos.json",
 }
-_ACCEPTED = REPOSITORY / "docs/photos/accepted.json"  # by a person who looked at the photos, at no caption
+_ACCEPTED = ROOT / "docs/photos/accepted.json"  # by a person who looked at the photos, at no caption
 _QUALITY = 90
 
 

@@ -1,5 +1,6 @@
-"""Weights and other arrays in files: NumPy's own format, nothing pickled, whole or not there."""
+"""Files of arrays: NumPy's own format, nothing pickled, written atomically; and short hashes for their folders."""
 
+import hashlib
 import io
 import os
 from collections.abc import Iterator
@@ -13,9 +14,16 @@ import numpy.typing as npt
 Arrays = dict[str, npt.NDArray[Any]]
 
 
+def hash_text(text: str) -> str:
+    """A short hash for the name of a folder."""
+    return hashlib.sha256(text.encode()).hexdigest()[:8]
+
+
 @contextmanager
 def atomic_write(path: Path) -> Iterator[Path]:
-    """Where to write what becomes `path`, whole, when the block ends well; the suffix is the same: Keras goes by it."""
+    """A path to write to, which replaces `path` when the block ends without an error; it has the same suffix, for
+    Keras.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f"partial-{os.getpid()}-{path.name}")
     try:
@@ -26,13 +34,13 @@ def atomic_write(path: Path) -> Iterator[Path]:
 
 
 def save_array(path: Path, array: npt.NDArray[np.generic]) -> None:
-    """Write an array to a file that appears whole or not at all."""
+    """Write an array to a file, atomically."""
     with atomic_write(path) as partial, partial.open("wb") as stream:
         np.save(stream, array, allow_pickle=False)
 
 
 def save_arrays(path: Path, arrays: Arrays) -> None:
-    """Write arrays by their names to a file that appears whole or not at all."""
+    """Write arrays by their names to a file, atomically."""
     with atomic_write(path) as partial, partial.open("wb") as stream:
         np.savez(stream, allow_pickle=False, **arrays)
 

@@ -87,7 +87,7 @@ def _add_end_to_end(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_material(parser: argparse.ArgumentParser) -> None:
-    """What to learn from."""
+    """Options for the training data."""
     parser.add_argument(
         "--dataset",
         action="append",
@@ -150,7 +150,7 @@ def _add_text(parser: argparse.ArgumentParser, use: str) -> None:
 
 
 def _add_datasets(parser: argparse.ArgumentParser) -> None:
-    """A bundle, and what it is scored on."""
+    """Options for a bundle, and the photos on which it is scored."""
     parser.add_argument("--bundle", type=Path, required=True)
     parser.add_argument("--split", choices=SPLITS, default="dev")
     parser.add_argument(
@@ -172,10 +172,10 @@ def _train(options: argparse.Namespace) -> None:
 
 
 def _read_job(options: argparse.Namespace, config: TrainingConfig, program: str) -> "Job":
-    """What a training is asked for. Raises TrainingError, CaptionError."""
+    """The job that the options describe. Raises TrainingError, CaptionError."""
     from training.data.collection import Source
     from training.fit.job import Job
-    from training.fit.start import Start, read_start
+    from training.fit.pretrained import Pretrained, read_pretrained
 
     try:
         sources = [Source.parse(text) for text in options.dataset]
@@ -191,13 +191,13 @@ def _read_job(options: argparse.Namespace, config: TrainingConfig, program: str)
         shlex.join(["caption-train", program, *data, *_settings_of(options)]),
         tuple(options.text),
         options.saved_model,
-        read_start(options.start) if options.start else Start(),
+        read_pretrained(options.start) if options.start else Pretrained(),
         options.teacher,
     )
 
 
 def _name_data(sources: Sequence["Source"], texts: Sequence[Path], teacher: Path | None) -> list[str]:
-    """The words of the command that say what to learn from, without paths."""
+    """The options of the command for the training data, with names instead of paths."""
     words = []
     for source in sources:
         words += ["--dataset", source.name if source.share is None else f"{source.name}={source.share:g}"]
@@ -221,8 +221,8 @@ def _warn_without_accelerator() -> None:
 
     if all(device.startswith("cpu") for device in keras.distribution.list_devices()):
         say(
-            "warning: Keras finds no accelerator here, and on a CPU this takes days. `make train` learns in minutes or "
-            "hours: it leaves the encoder as it is"
+            "warning: Keras finds no accelerator here, and on a CPU this takes days. `make train` takes minutes or "
+            "hours: it does not train the encoder"
         )
 
 
@@ -233,7 +233,7 @@ def _draw(options: argparse.Namespace) -> None:
 
 
 def _settings_of(options: argparse.Namespace) -> list[str]:
-    """The words of the command that shaped the model; paths are of no use to others."""
+    """The other options of the command on which the model depends, with names instead of paths."""
     config = ["--config", options.config.name] if options.config else []
     start = ["--start", options.start.name] if options.start else []
     return [*config, *start, *(["--saved-model"] if options.saved_model else []), *options.settings]

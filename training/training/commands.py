@@ -7,7 +7,7 @@ from pathlib import Path
 from photocaption.captioner import Captioner
 from training.errors import EvaluationError, TrainingError
 from training.evaluation.calibration import bin_by_confidence
-from training.evaluation.evaluate import Evaluation, compare_cider, describe_reliability, evaluate, search_otherwise
+from training.evaluation.evaluate import Evaluation, compare_cider, describe_reliability, evaluate, override_decoding
 from training.evaluation.several import (
     PhotoSet,
     Summary,
@@ -22,7 +22,7 @@ from training.progress import start_keras
 
 def print_scores(options: argparse.Namespace) -> None:
     """Print a bundle's scores on each dataset. Raises TrainingError, CaptionError."""
-    captioner = search_otherwise(Captioner.load(options.bundle, runtime=options.runtime), options.settings)
+    captioner = override_decoding(Captioner.load(options.bundle, runtime=options.runtime), options.settings)
     sets = read_sets(options.dataset, options.split)
     evaluations = [_print_set(captioner, photos) for photos in sets]
     trigrams = check_trigrams(evaluations, sets, options.text) if options.text else None
@@ -77,10 +77,10 @@ def _compare_with_float32(
     if not captioned:
         return
     start_keras()
-    from training.encoder.plain_encoder import with_plain_encoder
+    from training.encoder.float32_encoder import with_float32_encoder
 
     try:
-        plain = with_plain_encoder(captioner, cache)
+        plain = with_float32_encoder(captioner, cache)
     except TrainingError as error:
         print(f"not compared with the encoder in float32: {error}")
         return

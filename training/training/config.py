@@ -43,12 +43,10 @@ class EncoderConfig(Section):
 
 
 class DecoderConfig(Section):
-    """The recurrent network that writes the sentence."""
+    """The recurrent network that generates the sentence."""
 
     architecture: Literal["attention", "pooled"] = "attention"
-    """`attention` looks at the grid anew for each word; `pooled` reads one vector for the photo: the classic, kept as
-    baseline.
-    """
+    """`attention` attends to the grid for each word; `pooled` reads one vector for the photo, as a baseline."""
 
     units: int = Field(512, ge=4)
     """Size of the word embedding, of the LSTM's state and of the projected features."""
@@ -60,8 +58,8 @@ class DecoderConfig(Section):
     """Share of features, embeddings and outputs dropped in training; 6,000 photos overfit fast."""
 
     precision: Literal["float32", "int8"] = "int8"
-    """Of the published matrices: int8 is a quarter of the file, and of the memory that every step reads, which is what
-    takes its time. It does not shape the fit.
+    """Of the published matrices: int8 is a quarter of the file, and of the memory that every step reads, which takes
+    most of its time. It does not influence the training.
     """
 
     @model_validator(mode="after")
@@ -94,18 +92,18 @@ class TagsConfig(Section):
     epochs: int = Field(12, ge=1)
     learning_rate: float = Field(1e-2, gt=0)
     weight_decay: float = Field(2.0, ge=0)
-    """Far more than for deeper networks: a linear layer on 2,048 features of few photos overfits at once."""
+    """Far more than for deeper networks: a linear layer on 2,048 features of few photos overfits early."""
 
     folds: int = Field(4, ge=2)
-    """Parts of the photos: evidence for each part comes of a tagger that learnt from the others, so that the decoder
-    trusts it as far as that for new photos can be trusted.
+    """Folds of the photos: the evidence for each is predicted by a tagger that was fitted on the others, so that it is
+    as reliable as that for new photos.
     """
 
     more_trust: tuple[float, ...] = Field((0.0, 0.5, 1.0, 1.5, 2.0), min_length=1)
-    """Added to how far the decoder learnt to trust its tags, before the softplus; dev says which, at the end."""
+    """Added to the trust in tags that the decoder learnt, before the softplus; the dev score chooses, at the end."""
 
     class_weights: tuple[float, ...] = Field((1.0, 2.0, 3.0), min_length=1)
-    """What the chance of a class is multiplied by before it speaks for the names of the class; dev says which."""
+    """Factors for the probability of a class in the evidence for its names; the dev score chooses, at the end."""
 
 
 class AugmentationConfig(Section):
@@ -140,7 +138,7 @@ class ScheduleConfig(Section):
     """Each brings all of its captions, so that its features are projected once."""
 
     least_batches: int = Field(50, ge=1)
-    """Of an epoch: where photos are few, it goes over them more often."""
+    """Of an epoch: where photos are few, an epoch uses them several times."""
 
     learning_rate: float = Field(gt=0)
     """Peak of the one-cycle schedule: linear warm-up, then cosine to zero."""
@@ -166,7 +164,7 @@ class ScheduleConfig(Section):
 
 
 class FittingConfig(ScheduleConfig):
-    """How the decoder learns people's captions, word by word."""
+    """Teacher forcing: the decoder learns to predict each word of the reference captions."""
 
     seed: int = 1
     """Of everything random, in every phase: weights, order, dropout, samples."""
@@ -176,10 +174,12 @@ class FittingConfig(ScheduleConfig):
     learning_rate: float = Field(1e-3, gt=0)
     warmup_epochs: float = Field(1.0, ge=0)
     least_photos: int = Field(500, ge=1)
-    """With captions, to learn from: fewer are refused where nothing is known already, for they teach no sentences."""
+    """Training photos with captions; a training without a start is refused with fewer, which are not enough to learn
+    sentences from.
+    """
 
     texts_share: float = Field(0.25, ge=0, lt=1)
-    """Of the batches: captions without photos, where there are some."""
+    """Share of batches of captions without photos, where texts are given."""
 
 
 class EndToEndConfig(Section):
@@ -192,10 +192,10 @@ class EndToEndConfig(Section):
     """Of the encoder's arithmetic; its weights are float32 either way."""
 
     teachers: int = Field(3, ge=1)
-    """Models that are trained by teacher forcing; the one with the best dev score goes on."""
+    """Candidates that are trained by teacher forcing; the one with the best dev score is trained further."""
 
     encoder_rates: tuple[float, ...] = Field((1e-4, 1.5e-4, 2e-4), min_length=1)
-    """Peak learning rates of the encoder, one teacher each, over again where there are more teachers."""
+    """Peak learning rates of the encoder, one for each candidate, repeated where there are more candidates."""
 
     epochs: int = Field(16, ge=1)
     learning_rate: float = Field(1e-3, gt=0)
@@ -205,7 +205,7 @@ class EndToEndConfig(Section):
     """Warm-up of the encoder's learning rate: an untrained decoder has no useful gradients."""
 
     critical_epochs: int = Field(8, ge=1)
-    """Of self-critical training at the end, with the settings of `self_critical` but for these."""
+    """Of self-critical training at the end; its other settings are those of `self_critical`."""
 
     critical_passes: int = Field(8, ge=1)
     """Over all photos, in each of these epochs; dev is scored after each epoch."""
@@ -215,8 +215,8 @@ class EndToEndConfig(Section):
     """Peak learning rate of the encoder meanwhile."""
 
     tags: float = Field(0.03, ge=0)
-    """Weight of the loss of the start's tagger, a sum over tags in nats. The tagger is frozen: only the encoder learns
-    from it.
+    """Weight of the loss of the start's tagger, a sum over tags in nats. The tagger is frozen: only the encoder is
+    trained by it.
     """
 
     classes: float = Field(0.3, ge=0)
@@ -246,7 +246,7 @@ class EndToEndConfig(Section):
     """The least share of a photo's width and of its height that a random part has."""
 
     softest: float = Field(2.0, ge=1, le=4)
-    """The strongest blur: that of a photo enlarged by so much."""
+    """The strongest blur: that of a photo enlarged by this factor."""
 
     light: float = Field(0.2, ge=0, lt=1)
     """How far contrast is changed at random, and twice how far brightness is."""
@@ -259,41 +259,43 @@ class RewardConfig(Section):
     """What self-critical training rewards besides CIDEr-D."""
 
     bleu: float = Field(0.5, ge=0)
-    """Weight of smoothed BLEU-4; CIDEr alone is fond of broken endings."""
+    """Weight of smoothed BLEU-4; CIDEr alone favours incomplete sentences."""
 
     right: float = Field(0.1, ge=0)
-    """For each content word that some caption of the photo has."""
+    """Reward for each content word that a reference of the photo has."""
 
     wrong: float = Field(0.15, ge=0)
-    """Loss for each content word that none has: a word pays from a chance of `wrong / (right + wrong)` on. (A reward
-    for the share of words that are right makes sentences short instead.)
+    """Penalty for each content word that no reference has: a word pays off if the probability that it is right is above
+    `wrong / (right + wrong)`. (A reward for the share of right words makes sentences short instead.)
     """
 
     naming: float = Field(1.5, ge=0)
-    """For naming what the label says, where a photo has one."""
+    """Reward for naming the subject of a labelled photo."""
 
     found: float = Field(0.3, ge=0)
-    """Weight, there, of likeness to the captions that were found for it, which were written of other photos."""
+    """Weight of the metrics of a labelled photo, whose references were found among the captions of other photos."""
 
     short: float = Field(0.15, ge=0)
-    """Loss, there, for each word below `least_words`: the label alone is no sentence."""
+    """Penalty for each word below `least_words` in a caption of a labelled photo, against captions that are the label
+    alone.
+    """
 
     least_words: int = Field(8, ge=0)
 
     rare: float = Field(0.06, ge=0)
-    """Loss for each sequence of three words that hardly anybody wrote in the texts and captions."""
+    """Penalty for each sequence of three words that occurs in fewer than two different captions of texts and photos."""
 
     repeated: float = Field(0.3, ge=0)
-    """Loss for each content word that stands there again."""
+    """Penalty for each repeated content word."""
 
 
 class SelfCriticalConfig(ScheduleConfig):
-    """How the decoder is then rewarded for whole sentences: self-critical training (Rennie et al. 2017)."""
+    """Self-critical training: rewards for whole sentences (Rennie et al. 2017)."""
 
     epochs: int = Field(4, ge=0)
     learning_rate: float = Field(1e-4, gt=0)
     moment_decay: float = Field(0.99, ge=0, lt=1)
-    """Gradients grow and shrink with the rewards, faster than those of people's captions."""
+    """Gradients change with the rewards, faster than in teacher forcing."""
 
     label_smoothing: float = Field(0.0, ge=0, lt=1)
     """None: the reward says how good each word was."""
@@ -302,40 +304,38 @@ class SelfCriticalConfig(ScheduleConfig):
     """Captions sampled from each photo; the mean reward of the others is the baseline of each (Luo 2020)."""
 
     shares: tuple[float, ...] = Field((0.4, 0.6, 0.8, 1.0), min_length=1)
-    """How far to go from the weights after teacher forcing to those after this phase (Wortsman et al. 2022): all the
-    way, captions of photos that were not learnt from become short and vague. Dev chooses at the end; epochs are judged
-    by the first.
+    """Interpolation from the weights after teacher forcing (0) to those after this phase (1; Wortsman et al. 2022):
+    with 1, captions of new photos become short and vague. The dev score chooses at the end; epochs are scored with the
+    first.
     """
 
 
 class DecodingConfig(Section):
-    """The search that serves, and by which early stopping judges."""
+    """The search in serving and in dev scores."""
 
     beam_width: int = Field(3, ge=1, le=10)
     """Hypotheses kept at each word."""
 
     length_penalty: float | None = Field(None, ge=0, le=2)
-    """Summed log-probability is divided by length to this power; 0 prefers short captions. null takes the one by which
-    dev captions are best, for each epoch and for what is published.
+    """Summed log-probability is divided by length to this power; 0 prefers short captions. null takes the one with the
+    best dev score, for each epoch and for the bundle.
     """
 
     repeatable_words: tuple[str, ...] | None = _REPEATABLE_WORDS
-    """The only words that a caption may hold twice, against "a red shirt and a red shirt"; null allows all. It shapes
-    what is served and not the fit, so that changing it publishes the same weights."""
+    """The only words that a caption may contain twice, against "a red shirt and a red shirt"; null allows all. This
+    setting and those below apply to serving alone: the weights do not depend on them."""
 
     unfinished_words: tuple[str, ...] = ("a", "an", "the")
-    """Words with which no caption ends, against "a man is in a"; it shapes what is served alone, as well."""
+    """Words with which no caption ends, against "a man is in a"."""
 
     rare_cost: float = Field(3.0, ge=0)
-    """What a sequence of three words that hardly anybody writes costs, in nats, where texts or a start tell which those
-    are: against "in a beach". Words that are rare themselves are free. Infinity, or nearly, makes captions poorer and
-    names fewer subjects; it shapes what is served alone.
+    """Cost in nats of a rare sequence of three words, against "in a beach", where texts or a start give the frequent
+    ones. Sequences with a word that is rare itself have no cost. A very high cost makes captions poorer and names fewer
+    subjects.
     """
 
     skipped_words: tuple[str, ...] = ("a", "an", "the")
-    """Words that are skipped when rare sequences are looked for a second time: against "standing on a camera". It
-    shapes what is served alone.
-    """
+    """Words that are skipped when rare sequences are looked for a second time: against "standing on a camera"."""
 
 
 class TrainingConfig(Section):
@@ -353,9 +353,7 @@ class TrainingConfig(Section):
     decoding: DecodingConfig = DecodingConfig()
 
     def fit_json(self) -> str:
-        """The settings on which the weights depend that the first phase leaves, as JSON: the same text, the same
-        weights.
-        """
+        """The settings on which the weights after the first phase depend, as JSON."""
         return self.model_dump_json(
             exclude={
                 "decoder": {"precision"},
@@ -386,7 +384,7 @@ def load_config(path: Path | None = None, overrides: Sequence[str] = ()) -> Trai
 
 
 def _suggest(name: str) -> str:
-    """The setting that somebody may have meant: the nearest by its whole name, or else one of that name elsewhere."""
+    """A suggestion for an unknown setting: one of that name in another section, or else the most similar name."""
     known = [f"{part}.{field}" for part in TrainingConfig.model_fields for field in _fields_of(part)]
     wanted = name.rpartition(".")[2]
     named = [setting for setting in known if setting.rpartition(".")[2] == wanted]

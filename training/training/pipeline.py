@@ -1,10 +1,9 @@
 """The training job from top to bottom: datasets → encoder → maps → tagger → decoder, in phases → bundle.
 
-Every stage keeps what it made, so that the same command goes on where it was stopped: the encoder and its trunk's maps
-in the cache, the phases in the run directory. The bundle appears only at the end, whole.
+Every stage keeps its results, so that the same command continues where it was stopped: the encoder and its trunk's maps
+in the cache, the phases in the run directory. The bundle is published atomically at the end.
 """
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -13,6 +12,7 @@ import keras
 
 from photocaption.captioner import Captioner
 from photocaption.model.manifest import Manifest
+from training.arrays import hash_text
 from training.data.collection import Collection, read_collections
 from training.data.words import spell_vocabulary
 from training.encoder.cache import ExportedEncoder, adopt_encoder, export_encoder
@@ -30,7 +30,7 @@ _MIN_PHOTOS = 30
 
 
 def train(job: Job) -> Manifest:
-    """Run the job and publish its bundle; what is done already is not done again. Raises TrainingError."""
+    """Run the job and publish its bundle; stages that are finished are not repeated. Raises TrainingError."""
     collections = read_collections(job.sources)
     for one in collections:
         counts = f"{len(one.train)} training photos, {len(one.dev)} dev photos"
@@ -52,8 +52,8 @@ def train(job: Job) -> Manifest:
 
 
 def _fit(job: Job, material: Material) -> Trained:
-    """Take a decoder through the phases that the configuration asks for. Raises TrainingError where a bundle that it
-    begins with stays better.
+    """Train a decoder in the phases of the configuration. Raises TrainingError where it does not become better than the
+    bundle that it began with.
     """
     config, features = job.config, material.encoder.features
     decoder = build_decoder(
@@ -66,15 +66,15 @@ def _fit(job: Job, material: Material) -> Trained:
         material.classes,
     )
     if job.start.decoder:
-        job.start.teach(decoder, tagger=material.tagger is None)
+        job.start.initialise(decoder, tagger=material.tagger is None)
     if material.tagger and decoder.evidence:
         material.tagger.put_into(decoder.evidence)
     phases = Phases(decoder, material, started=bool(job.start.decoder))
     begun = phases.tune() if job.start.bundle else None
-    if job.forces:
-        phases.force()
+    if job.trains_on_captions:
+        phases.train_on_captions()
     if config.self_critical.epochs:
-        phases.reinforce()
+        phases.train_on_samples()
     tuned = phases.finish()
     say(f"Dev scores with length penalty {tuned.length_penalty}: {tuned}")
     if begun and tuned.score <= begun.score:
@@ -93,7 +93,7 @@ def _check_enough(job: Job, collections: Sequence[Collection]) -> None:
         raise DatasetError(f"{photos} captioned photos to learn from are too few: it takes {_MIN_PHOTOS} or more")
     if photos < job.config.fitting.least_photos and not job.start.decoder:
         raise DatasetError(
-            f"{photos} captioned photos teach a model that knows nothing no sentence: begin with one that knows some, "
+            f"{photos} captioned photos are too few to train a model from scratch: begin with a trained one, "
             "--start artifacts/default"
         )
 
@@ -108,7 +108,7 @@ def _choose_encoder(job: Job, collections: Sequence[Collection]) -> ExportedEnco
 def _open_run(job: Job, collections: Sequence[Collection], encoder: ExportedEncoder) -> Path:
     """The directory of this configuration on these datasets: the same command finds it again."""
     parts = [job.config.fit_json(), encoder.path.name, *job.list_digests(collections)]
-    run = job.runs / f"{job.bundle.name}-{hashlib.sha256(' '.join(parts).encode()).hexdigest()[:8]}"
+    run = job.runs / f"{job.bundle.name}-{hash_text(' '.join(parts))}"
     run.mkdir(parents=True, exist_ok=True)
     (run / "config.json").write_text(job.config.model_dump_json(indent=2) + "\n", encoding="utf-8")
     say(f"Run directory: {run}")
@@ -116,7 +116,7 @@ def _open_run(job: Job, collections: Sequence[Collection], encoder: ExportedEnco
 
 
 def _make_deterministic() -> None:
-    """Have the backend add numbers up in the same order every time: a resumed run then repeats an undisturbed one."""
+    """Make the backend deterministic, so that a resumed run has the same result as one that was not interrupted."""
     if keras.backend.backend() == "tensorflow":
         import tensorflow as tf
 

@@ -1,5 +1,5 @@
-"""What a job shows on the terminal: a progress bar, or a line now and then where the output is a file; and none of what
-libraries write to the standard error about themselves and have no setting for.
+"""Progress of a job on the terminal, as a bar or, in a file, as a line every half minute; and a filter for messages of
+libraries on the standard error that no setting turns off.
 """
 
 import os
@@ -14,7 +14,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColum
 from rich.text import Text
 
 _SECONDS_BETWEEN_LINES = 30.0
-# What TensorFlow logs before TF_CPP_MIN_LOG_LEVEL counts, and that there is no GPU.
+# Messages that TensorFlow logs before it reads TF_CPP_MIN_LOG_LEVEL, and that there is no GPU.
 _TENSORFLOW_START = r"/^WARNING: All log messages before absl::InitializeLog/d; /^I0000 /d; /failed call to cuInit/d"
 
 
@@ -42,24 +42,24 @@ def track(label: str, *, total: int, unit: str) -> Iterator[Callable[[int], None
 
 
 def say(message: str) -> None:
-    """Tell the person who started the job what happens now."""
+    """Print a message to the standard error."""
     print(message, file=sys.stderr, flush=True)
 
 
 @contextmanager
-def sift_errors(noise: str) -> Iterator[None]:
-    """Send what is written to the standard error through sed with the commands `noise`, also what programs write that
-    are started meanwhile. It is shown at the end, also where this process does not live until then.
+def filter_stderr(commands: str) -> Iterator[None]:
+    """Filter the standard error, that of child processes too, with these commands of sed, which outlives this process
+    if it is killed.
     """
     sys.stderr.flush()
     terminal = os.dup(2)
     with subprocess.Popen(  # noqa: S603
-        ["sed", noise],  # noqa: S607  # wherever this system has it
+        ["sed", commands],  # noqa: S607  # wherever this system has it
         stdin=subprocess.PIPE,
         stdout=terminal,
-    ) as sieve:
-        assert sieve.stdin is not None
-        os.dup2(sieve.stdin.fileno(), 2)
+    ) as sed:
+        assert sed.stdin is not None
+        os.dup2(sed.stdin.fileno(), 2)
         try:
             yield
         finally:
@@ -70,7 +70,7 @@ def sift_errors(noise: str) -> Iterator[None]:
 
 def start_keras() -> None:
     """Import Keras, which imports its backend and looks for devices."""
-    with sift_errors(_TENSORFLOW_START):
+    with filter_stderr(_TENSORFLOW_START):
         import keras
 
         keras.distribution.list_devices()
@@ -82,7 +82,7 @@ def _bar(label: str, unit: str) -> Progress:
 
 
 class _LinePrinter:
-    """Counts units and says where it is every half minute."""
+    """Counts units, and prints a line every half minute."""
 
     def __init__(self, label: str, total: int, unit: str) -> None:
         self._label = label

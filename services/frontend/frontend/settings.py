@@ -1,4 +1,4 @@
-"""What an operator may set, read from the environment once at start.
+"""The settings of the page, read from the environment once at start.
 
 Every setting is a variable with the prefix `FRONTEND_`. A wrong value, or a name that does not exist, stops the start
 with one line that names the variable.

@@ -1,4 +1,4 @@
-"""What the views share, kept on the Flask application."""
+"""State that the views share, on the Flask application."""
 
 from dataclasses import dataclass
 

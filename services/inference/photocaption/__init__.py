@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Captioner", "__version__"]
 
-# ONNX Runtime reports its use to its maker, from a thread that its import starts, unless it is told not to before.
+# Without it, ONNX Runtime sends telemetry from a thread that its import starts.
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 __version__ = "0.1.0"

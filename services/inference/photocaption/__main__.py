@@ -7,7 +7,7 @@ to be left undone; 2 when a setting or an argument is wrong. What is not 0 says 
 # ruff: noqa: E402
 import signal
 
-signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until there is something to load anew; the rest takes a while to import
+signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until the server handles it; imports take a while
 
 import logging
 import os
@@ -69,7 +69,7 @@ def main() -> int:
 
 
 def end(code: int) -> NoReturn:
-    """End the process now, also where a thread is still at work on what nobody waits for any more."""
+    """End the process now, even if a thread is still working."""
     logging.shutdown()
     for stream in filter(None, (sys.stdout, sys.stderr)):
         stream.flush()

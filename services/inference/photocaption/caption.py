@@ -1,4 +1,4 @@
-"""The values that `Captioner` takes and gives: plain, immutable, without arrays that belong to a runtime."""
+"""Inputs and results of `Captioner`: immutable values without arrays of a runtime."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -35,7 +35,7 @@ class CaptionOptions:
 
 @dataclass(frozen=True, slots=True)
 class ImageProperties:
-    """What a file holds: size in pixels as a person sees it (after EXIF orientation), and the name of its format."""
+    """Properties of an image file: size in pixels after the EXIF orientation, and the name of its format."""
 
     width: int
     height: int
@@ -44,7 +44,7 @@ class ImageProperties:
 
 @dataclass(frozen=True, slots=True)
 class ImageInfo(ImageProperties):
-    """What was sent; `sha256` is that of the bytes, in hex."""
+    """Properties of an image that was sent; `sha256` is that of the bytes, in hex."""
 
     sha256: str
 

@@ -1,6 +1,6 @@
-"""From the bytes of a photo to its caption: the whole of the package without a server.
+"""From the bytes of a photo to its caption: the library without a server.
 
-The HTTP service, the command line and the evaluation are all shells over `Captioner`.
+The HTTP service, the command line and the evaluation all use `Captioner`.
 """
 
 import hashlib
@@ -50,10 +50,10 @@ _LOOKAHEAD = 2
 
 
 class Captioner:
-    """A bundle, ready to describe photos. It holds no state of its own, and threads may share it."""
+    """Captions photos with a bundle. It is immutable, so that threads may share it."""
 
     def __init__(self, bundle: Bundle, encoder: Encoder, decoder: Decoder, decode: Decode = decode_here) -> None:
-        """`load` is the usual way to one; this one takes any encoder and decoder that fit the bundle."""
+        """Use any encoder and decoder that fit the bundle; `load` opens those of the bundle."""
         self.bundle = bundle
         self.encoder = encoder
         self.decoder = decoder
@@ -78,7 +78,7 @@ class Captioner:
 
         `engine`: what encodes for the runtime `onnx`; None takes what the variable CAPTION_ENGINE says, else the one
         that suits the processor. `threads`: cores that the model may use; None takes all that the process has.
-        `workers`: how many batches are captioned at the same time when it is crowded, each with its share of the cores.
+        `workers`: how many batches are captioned at the same time under load, each with its share of the cores.
         `decode`: what decodes photos, such as a `DecodePool`'s; by default it is done in this process. Raises
         BundleError.
         """
@@ -95,13 +95,13 @@ class Captioner:
 
     @property
     def instructions(self) -> str:
-        """The best that the processor has for the encoder's arithmetic and the engine may use, such as avx512_vnni."""
+        """The best instruction set of the processor that the engine may use, such as avx512_vnni."""
         return find_capped_instructions() if self.engine == "openvino" else find_instructions()
 
     def prepare(self, data: bytes, sha256: str | None = None, *, brief: bool = False) -> PreparedImage:
         """Decode a photo and bring it to the encoder's input size; `sha256` of it, in hex, where it is known already.
 
-        Raises ImageError, and what `decode` raises; with `brief`, LongDecodingError for a photo that takes a while.
+        Raises ImageError, and what `decode` raises; with `brief`, LongDecodingError for a photo that takes long.
         """
         begun = perf_counter()
         spec = self.bundle.manifest.image
@@ -114,9 +114,9 @@ class Captioner:
     def describe(
         self, images: Sequence[PreparedImage], options: CaptionOptions = _DEFAULTS, *, crowded: bool = False
     ) -> list[Caption]:
-        """Caption photos as one batch, in their order; `crowded`: other photos want the cores at this time.
+        """Caption photos as one batch, in their order; `crowded`: other batches are captioned at the same time.
 
-        The search gains by the batch. The encoder gains nothing by one, and takes memory for each photo of it.
+        Only the search is faster in batches: the encoder is not, and would need memory for each photo of a batch.
         """
         if not images:
             return []
@@ -184,7 +184,7 @@ class Captioner:
         return agree_articles(words) if self._is_english() else words
 
     def _is_english(self) -> bool:
-        """Whether captions may be English: a vocabulary that began with an English one has "the" all its life."""
+        """Whether captions may be English: vocabularies that extend an English one contain "the"."""
         return "the" in self.bundle.vocabulary
 
 

@@ -1,4 +1,4 @@
-"""What can go wrong between the bytes of a photo and its caption, told along the dataflow.
+"""Errors between the bytes of a photo and its caption, along the dataflow.
 
     bundle ──▶ loaded                       BundleError: at start, for the operator
     bytes ──image──▶ pixels                 UnsupportedImageError, UndecodableImageError, ImageTooLargeError,
@@ -38,7 +38,7 @@ class ImageTooLargeError(ImageError):
 
 
 class LongDecodingError(ImageError):
-    """The image takes longer to decode than most, and only brief work was asked for: it was not begun, or given up."""
+    """The image takes longer to decode than `brief` allows; decoding was not begun, or was cancelled."""
 
 
 class ServiceError(CaptionError):
@@ -63,15 +63,15 @@ class NotReadyError(ServiceError):
 
 
 class ImageDecoderError(NotReadyError):
-    """No process decodes photos now, or the one that had this photo was killed from outside."""
+    """No decoding process is available, or the one with this photo was killed from outside."""
 
 
 def release_frames(error: BaseException) -> None:
-    """Let go of what the functions held that an error has gone through, all of which must have come to an end: one that
-    several requests wait for, as the model's, is not to be given here.
+    """Clear the frames of an error's traceback, none of which may still run: not of an error that several requests
+    share, such as the model's.
 
-    An error keeps them, with the bytes of a photo, and some of them keep the error: memory that would be held until
-    Python looks for such circles.
+    The frames hold the bytes of a photo, and some of them the error: a reference cycle, which would be freed only by
+    the garbage collector.
     """
     chained: BaseException | None = error
     while chained is not None:

@@ -6,7 +6,7 @@ import secrets
 
 
 def make_key(name: str) -> tuple[str, str]:
-    """A new key, and the entry `name:hash` that lets its holder in."""
+    """A new key, and its entry `name:hash` for `CAPTION_API_KEYS`."""
     key = secrets.token_urlsafe(32)
     return key, f"{name}:{hashlib.sha256(key.encode()).hexdigest()}"
 

@@ -12,12 +12,12 @@ import numpy.typing as npt
 from photocaption.model.vocabulary import Vocabulary
 from training.data.collection import Mixture
 from training.data.dataset import Photo
-from training.data.read_ahead import read_ahead
+from training.data.prefetch import prefetch
 from training.data.views import PhotoView, View
 from training.data.words import TOKENS, encode_caption, tokenise
 
-# How far, in words, photos of a batch may differ in the length of their longest caption; more mixes better and pads
-# more.
+# How far, in words, photos of a batch may differ in the length of their longest caption: more mixes photos better, and
+# needs more padding.
 _MIXING = 3.0
 ROUNDING = 3  # words, of which batches have a multiple: the backend compiles for each length
 
@@ -29,12 +29,11 @@ LoadFeatures = Callable[[Sequence[PhotoView]], Features]
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """P photos with C captions each: `inputs`, what a model reads beside the tokens, features float32 [P, cells,
-    channels] alone or whatever else is loaded of photos; `tokens` and `targets` int32 [P, C, T], `weights` float32
-    [P, C, T].
+    """P photos with C captions each: `inputs`, what a model reads beside the tokens, such as features float32 [P,
+    cells, channels]; `tokens` and `targets` int32 [P, C, T], `weights` float32 [P, C, T].
 
-    `targets` are the tokens one place on, and padding where there is nothing to predict; `weights` say how much each
-    target counts in the loss, 0 for padding; `reward`: the mean reward of captions that the decoder wrote itself.
+    `targets` are the tokens shifted by one, and padding where there is nothing to predict; `weights`: of each target in
+    the loss, 0 for padding; `reward`: the mean reward of sampled captions, None for references.
     """
 
     inputs: Inputs
@@ -48,7 +47,7 @@ DrawTexts = Callable[[np.random.Generator], Batch]
 
 
 class PhotoSource(Protocol):
-    """The training split, and what a model reads of it."""
+    """The training split as inputs of a model."""
 
     @property
     def photos(self) -> Sequence[Photo]: ...
@@ -61,7 +60,7 @@ class PhotoSource(Protocol):
         ...
 
     def load_inputs(self, places: Places, views: Any) -> Inputs:  # noqa: ANN401
-        """What a model reads of the photos at `places`; `views` are those of all photos."""
+        """The inputs for the photos at `places`; `views` are those of all photos."""
         ...
 
 
@@ -69,8 +68,8 @@ class PhotoSource(Protocol):
 class TrainingPhotos:
     """The training split, the views that each photo has, and how their features are read.
 
-    `evidence`: what a tagger thinks of each view, [P, G], those of all photos' first views first; none where the
-    decoder has no tags.
+    `evidence`: of a tagger, [P, G] for the first view of all photos, then for the second, …; empty where the decoder
+    has no tags.
     """
 
     photos: Sequence[Photo]
@@ -80,7 +79,7 @@ class TrainingPhotos:
     evidence: Sequence[Features] = ()
 
     def draw_views(self, random: np.random.Generator) -> list[int]:
-        """The place of a view of each photo, each of a photo's views as likely as the others."""
+        """The place of a random view of each photo."""
         return [int(random.integers(len(views))) for views in self.views]
 
     def load_inputs(self, places: Places, views: Sequence[int]) -> Inputs:
@@ -94,7 +93,7 @@ class TrainingPhotos:
 
 
 class Batches:
-    """The training split with its captions as batches, epoch after epoch, and texts between them."""
+    """The training split with its captions as batches, mixed with batches of captions without photos."""
 
     def __init__(
         self,
@@ -128,7 +127,7 @@ class Batches:
         places: list[Places | None] = [*self._shuffle(random), *[None] * self._of_texts]
         views = self._photos.draw_views(random)
         order = random.permutation(len(places))
-        yield from read_ahead(lambda batch: self._gather(batch, views, random), [places[place] for place in order])
+        yield from prefetch(lambda batch: self._gather(batch, views, random), [places[place] for place in order])
 
     def _shuffle(self, random: np.random.Generator) -> list[Places]:
         """Places of the photos of each batch: photos whose captions are about equally long share one, so that little is

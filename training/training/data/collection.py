@@ -1,5 +1,5 @@
-"""Several datasets as one training split: each has a share of every batch, and dev photos that judge it by what it has,
-captions or labels.
+"""Several datasets as one training split: each has a share of every batch, and dev photos with captions or labels, by
+which the model is scored.
 """
 
 import hashlib
@@ -43,10 +43,9 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Collection:
-    """The photos of one folder: those to learn from, and those to be judged by.
+    """The training and dev photos of one folder.
 
-    Photos of a folder with labels have no captions at first (`training.data.found_captions`); `labels` are theirs, by
-    the photo's hash.
+    Photos with labels have no captions at first (`training.data.found_captions`); `labels` are by the photo's hash.
     """
 
     source: Source
@@ -56,7 +55,7 @@ class Collection:
 
     @property
     def digest(self) -> str:
-        """One sha256 over photos, captions and labels: what the folder was, in a manifest."""
+        """One sha256 over photos, captions and labels."""
         labels = "".join(f"\n{key} {one.label}" for key, one in sorted(self.labels.items()))
         return hashlib.sha256((Dataset({"train": self.train, "dev": self.dev}).digest + labels).encode()).hexdigest()
 
@@ -71,7 +70,7 @@ def read_collections(sources: Sequence[Source]) -> list[Collection]:
         raise DatasetError("give a share to each dataset, or to none")
     collections = _keep_apart([_read(source) for source in sources])
     if all(collection.labels for collection in collections):
-        raise DatasetError("photos with labels alone teach no sentences: name a dataset with captions too")
+        raise DatasetError("photos with labels alone are not enough: name a dataset with captions too")
     return collections
 
 
@@ -81,9 +80,9 @@ class Mixture:
     def __init__(
         self, counts: Sequence[int], shares: Sequence[float | None] | None, batch: int, least_batches: int = 1
     ) -> None:
-        """`counts`: photos of each collection, which stand one after the other; `shares` as in `Source`, of which those
-        of collections without photos go to the others; `batch`: photos of one; `least_batches`: an epoch has so many,
-        however few the photos are.
+        """`counts`: photos of each collection, which follow one another; `shares` as in `Source`, where those of
+        collections without photos are divided among the others; `batch`: photos of a batch; `least_batches`: of an
+        epoch, however few photos there are.
         """
         self.size = min(batch, sum(counts))
         self.batches = max(sum(counts) // self.size, least_batches)
@@ -92,7 +91,7 @@ class Mixture:
         self._counts, self._shares = counts, given / given.sum()
 
     def draw(self, random: np.random.Generator) -> npt.NDArray[np.intp]:
-        """Places [batches · size] of an epoch's photos, in no order, each photo of a collection as often as others."""
+        """Places [batches · size] of an epoch's photos in random order, each photo of a collection equally often."""
         total = self.batches * self.size
         wanted = np.floor(self._shares * total + _ROUNDING).astype(int)
         wanted[np.argmax(self._shares)] += total - wanted.sum()
@@ -105,7 +104,7 @@ class Mixture:
 
 
 def _keep_apart(collections: Sequence[Collection]) -> list[Collection]:
-    """The collections, without training photos that judge elsewhere: a folder may hold copies from another."""
+    """The collections without training photos that are dev photos of another: folders may contain copies."""
     kept = []
     for collection in collections:
         dev = {photo.sha256 for other in collections if other is not collection for photo in other.dev}

@@ -34,8 +34,8 @@ SPLITS: tuple[Split, ...] = get_args(Split)
 _PHOTO_FOLDERS = ("Flicker8k_Dataset", "Flickr8k_Dataset")
 _TEXT_FOLDER = "Flickr8k_text"
 _CAPTION_FILE = "Flickr8k.token.txt"
-# The published token file captions this name, of which there is no photo: a slip that every copy has.
-_PUBLISHED_SLIPS = frozenset({"2258277193_586949ec62.jpg.1"})
+# The published token file captions this name, of which there is no photo.
+_KNOWN_ERRORS = frozenset({"2258277193_586949ec62.jpg.1"})
 # Photos are shrunk while they are read, as in serving, but to no less than any encoder's input or part of it needs.
 _SUFFICIENT_SIDE = 1024
 
@@ -65,7 +65,7 @@ class Dataset:
 
     @property
     def digest(self) -> str:
-        """One sha256 over all names, contents and captions: what the dataset was, in a manifest."""
+        """One sha256 over all names, contents and captions."""
         digest = hashlib.sha256()
         for split, photos in self.photos.items():
             for photo in photos:
@@ -131,7 +131,7 @@ def _read_original(folder: Path) -> tuple[Path, list[Row], dict[Split, list[Row]
         photo, hash_sign, _ = name.rpartition("#")
         if not (tab and hash_sign and caption.strip()) or "\t" in caption:
             raise DatasetError(f"{source}: expected two columns, photo.jpg#number<tab>caption, but found {line[:60]!r}")
-        if photo not in _PUBLISHED_SLIPS:
+        if photo not in _KNOWN_ERRORS:
             rows.append(Row(photo, caption.strip(), source))
     lists: dict[Split, Path] = {split: text / f"Flickr_8k.{split}Images.txt" for split in SPLITS}
     return photos, rows, {split: _read_names(path, split) for split, path in lists.items() if path.is_file()}
@@ -139,7 +139,7 @@ def _read_original(folder: Path) -> tuple[Path, list[Row], dict[Split, list[Row]
 
 def _read_kaggle(folder: Path) -> tuple[Path, list[Row], dict[Split, list[Row]]]:
     table = folder / "captions.txt"
-    rows = [row for row in read_table(table, ("image", "caption")) if row.photo not in _PUBLISHED_SLIPS]
+    rows = [row for row in read_table(table, ("image", "caption")) if row.photo not in _KNOWN_ERRORS]
     if not rows:
         raise DatasetError(f"{table} has a header, and no caption under it")
     if (folder / "splits.csv").is_file():
@@ -190,10 +190,10 @@ def _hash_splits(photos: dict[str, Row], table: Path) -> dict[Split, list[Row]]:
 
 
 def _check_listed_once(names: dict[Split, list[Row]]) -> None:
-    seen: dict[str, tuple[Split, Row]] = {}
+    listed: dict[str, tuple[Split, Row]] = {}
     for split, rows in names.items():
         for row in rows:
-            first = seen.setdefault(compose(row.photo), (split, row))
+            first = listed.setdefault(compose(row.photo), (split, row))
             if first[1] is not row:
                 raise DatasetError(
                     f"{row.source}: {row.photo} is in the {split} split, but already in {first[0]} "
@@ -202,7 +202,7 @@ def _check_listed_once(names: dict[Split, list[Row]]) -> None:
 
 
 def _warn_of_copies(photos: dict[Split, tuple[Photo, ...]]) -> None:
-    """Scores of photos that were learnt from say little: copies under other names are told of."""
+    """Warn of copies of a photo in several splits: scores of training photos are meaningless."""
     owners: dict[str, tuple[Split, Photo]] = {}
     for split, listed in photos.items():
         for photo in listed:
@@ -237,13 +237,13 @@ def _check_photos(
 
 
 def hash_photo(path: Path) -> str:
-    """Decode a photo, to know that it can be, and return the sha256 of its bytes."""
+    """The sha256 of a photo's bytes, after checking that it can be decoded. Raises DatasetError."""
     read_image(path)
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def _refuse_special(path: Path) -> None:
-    """Raise DatasetError for what is there but no file: pipes and devices may never come to an end."""
+    """Raise DatasetError for pipes, devices and folders: reading them may never end."""
     if path.exists() and not path.is_file():
         raise DatasetError(f"{path} is not a regular file")
 

@@ -1,7 +1,7 @@
-"""Draws a dataset of what is no photo, in the layout for one's own photos: pages of text, drawings, charts, blanks.
+"""Draws a dataset of images that are not photos, in the layout for one's own photos: text, drawings, charts, blanks.
 
-A model that has only seen photos sees people with signs in a page of text. These images teach it to say what they
-are. They are drawn from a seed, so that everybody gets the same.
+A model that was trained on photos alone describes a page of text as people with signs. The images depend on the seed
+alone.
 """
 
 import csv
@@ -237,7 +237,7 @@ def _take_paper(random: Random) -> tuple[Image.Image, ImageDraw.ImageDraw, str]:
 
 
 def _choose_colour(random: Random) -> str:
-    """One that ink on paper may have."""
+    """One of the darker colours."""
     return list(_COLOURS.values())[int(random.integers(5))]
 
 
@@ -247,14 +247,14 @@ def _choose_size(random: Random) -> tuple[int, int]:
 
 
 def _write(random: Random, words: int) -> str:
-    """Words of no language."""
+    """Random words of no language."""
     return " ".join("".join(random.choice(_SYLLABLES, random.integers(1, 5))) for _ in range(words))
 
 
 def _draw_line(
     draw: ImageDraw.ImageDraw, corner: tuple[int, int], width: int, ink: str, size: int, random: Random
 ) -> None:
-    """A line of text that is no wider than it may be."""
+    """Draw a line of text of at most `width` pixels."""
     font, text = ImageFont.load_default(size), _write(random, 14)
     while text and draw.textlength(text, font) > width:
         text = text.rpartition(" ")[0]
@@ -262,9 +262,9 @@ def _draw_line(
 
 
 def _degrade(image: Image.Image, random: Random) -> Image.Image:
-    """As a scanner or a telephone leaves it: turned a little, softened."""
-    turned = image.rotate(random.normal(0, 1.5), Image.Resampling.BICUBIC, fillcolor=image.getpixel((1, 1)))
-    return turned.filter(ImageFilter.GaussianBlur(random.uniform(0, 0.8)))
+    """Rotate slightly and blur, as in a scan or a photo of a page."""
+    rotated = image.rotate(random.normal(0, 1.5), Image.Resampling.BICUBIC, fillcolor=image.getpixel((1, 1)))
+    return rotated.filter(ImageFilter.GaussianBlur(random.uniform(0, 0.8)))
 
 
 _KINDS: tuple[Callable[[Random], Drawn], ...] = (_page, _drawing, _notes, _page, _drawing, _chart, _screen, _blank)

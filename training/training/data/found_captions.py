@@ -1,5 +1,5 @@
-"""Finds captions for photos that have only a label: people's captions of other photos, that name the label and speak of
-nothing for which there is little evidence in the photo.
+"""Finds captions for photos that have only a label, among the captions of other photos: those that name the label, and
+whose other content words are likely by the tagger's evidence for the photo.
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,14 +15,14 @@ from training.data.labelled import LabelledPhoto, name_words
 from training.data.words import tokenise
 
 _MAX_CAPTIONS = 5  # for a photo
-_MIN_CAPTIONS = 3  # a photo with fewer has a label of which nobody writes
+_MIN_CAPTIONS = 3  # with fewer, the label is too rare in captions
 _MIN_WORDS = 6
 _MAX_WORDS = 14
-_NO_TAG = -2.5  # for words that no tagger looks for, in place of the log-probability that somebody would write them
+_NO_TAG = -2.5  # log-probability that is assumed for words that are not tags
 
 
 class CaptionFinder:
-    """Captions to choose from, ready to be compared with photos."""
+    """Captions to choose from, indexed by their content words."""
 
     def __init__(self, captions: Sequence[str], tags: Sequence[str]) -> None:
         words = {" ".join(one): one for one in map(tokenise, captions) if _MIN_WORDS <= len(one) <= _MAX_WORDS}
@@ -38,7 +38,7 @@ class CaptionFinder:
         self._holders: dict[str, npt.NDArray[np.intp]] = {word: np.array(rows) for word, rows in holders.items()}
 
     def find(self, label: LabelledPhoto, evidence: Floats) -> tuple[str, ...]:
-        """The captions that name a label and fit the evidence [G] best; none where hardly any name it."""
+        """The captions that name a label with the most likely words by the evidence [G]; none where too few name it."""
         named = [self._holders[word] for word in {label.subject, *name_words(label.label)} if word in self._holders]
         rows = np.unique(np.concatenate(named)) if named else np.array([], int)
         if len(rows) < _MIN_CAPTIONS:
@@ -48,12 +48,9 @@ class CaptionFinder:
         fit = np.where(content >= 0, likely[content], 0).sum(axis=1) / (content >= 0).sum(axis=1)
         return tuple(self._captions[row] for row in rows[np.argsort(-fit, kind="stable")[:_MAX_CAPTIONS]])
 
-
-def caption_labelled(
-    photos: Sequence[Photo], labels: Mapping[str, LabelledPhoto], finder: CaptionFinder, evidence: Floats
-) -> list[Photo]:
-    """The photos, those with labels with the captions found for them by the evidence [P, G]; without where none was."""
-    return [
-        replace(photo, captions=finder.find(labels[photo.sha256], row)) if photo.sha256 in labels else photo
-        for photo, row in zip(photos, evidence, strict=True)
-    ]
+    def caption(self, photos: Sequence[Photo], labels: Mapping[str, LabelledPhoto], evidence: Floats) -> list[Photo]:
+        """The photos; those with labels get the captions found for them by the evidence [P, G], which may be none."""
+        return [
+            replace(photo, captions=self.find(labels[photo.sha256], row)) if photo.sha256 in labels else photo
+            for photo, row in zip(photos, evidence, strict=True)
+        ]

@@ -37,7 +37,7 @@ _SORTS = frozenset({"indoor", "outdoor", "interior", "exterior", "public", "snow
 @dataclass(frozen=True, slots=True)
 class LabelledPhoto:
     """A photo, without captions, and what it shows; `accepted`: the words of which a caption that names it has one;
-    `subject`: the one that people would write, empty where nobody says what that is.
+    `subject`: the most usual of them, empty where `kinds.csv` has none.
     """
 
     photo: Photo

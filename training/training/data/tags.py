@@ -1,8 +1,7 @@
-"""What a tagger learns: of each photo, which words its captions have, and which words name the classes that a photo can
-be of.
+"""The tagger's training targets: which words the captions of each photo have, and which words name the classes.
 
-The captions of a photo say of every tag whether somebody wrote it. A label says only that its own words are there, and
-that those of other kinds of subjects are not: a photo labelled "tabby" shows no boat, and nothing is known of "grass".
+Captions give a target for every tag. A label gives a positive target for its own words and negative ones for other
+kinds of subjects: a photo labelled "tabby" shows no boat, and "grass" has no target.
 """
 
 from collections import Counter
@@ -21,7 +20,7 @@ from training.data.words import tokenise
 
 Shown = npt.NDArray[np.float32]
 UNKNOWN = -1.0
-_SURE = 0.8  # that somebody would write a label's own word
+_LABEL_TARGET = 0.8  # probability that a caption would have the label's own word
 
 
 def choose_tags(
@@ -38,7 +37,7 @@ def find_subjects(labels: Collection[LabelledPhoto]) -> frozenset[str]:
     """The words that name one kind of subject and no other."""
     groups = {one.accepted for one in labels if one.subject}
     labelled = {word for one in labels if one.subject for word in name_words(one.label) & one.accepted}
-    # "bus" is a bus, whatever else it may stand for; "animal" is none
+    # "bus" names a kind although other labels accept it; "animal" does not
     shared = {word for word in {*chain(*groups)} if sum(word in group for group in groups) > 1}
     return frozenset(chain(*groups)) - (shared - labelled)
 
@@ -65,8 +64,8 @@ def name_classes(classes: Sequence[LabelledPhoto], tags: Sequence[str]) -> npt.N
 
 
 def set_targets(photos: Sequence[Photo], labels: Mapping[str, LabelledPhoto], tags: Sequence[str]) -> Shown:
-    """What P photos show, float32 [P, G], by their captions the share that has each word, or by their labels where
-    `labels` has them by the photo's hash, and then `UNKNOWN` where nobody says.
+    """Targets float32 [P, G] of P photos: the share of their captions that has each word; of labelled photos, which
+    `labels` has by hash, those of the label, `UNKNOWN` for other words.
     """
     places = {tag: place for place, tag in enumerate(tags)}
     subjects = find_subjects(labels.values())
@@ -90,5 +89,5 @@ def _read_label(label: LabelledPhoto, places: Mapping[str, int], subjects: Colle
                 shown[places[word]] = 0
     for word in {label.subject or label.label.split(",")[0], *name_words(label.label)}:
         if word in places:
-            shown[places[word]] = _SURE
+            shown[places[word]] = _LABEL_TARGET
     return shown

@@ -1,4 +1,4 @@
-"""Reads captions without their photos: gzip files with lines of `id<TAB>caption`, in which lines of one id speak of one
+"""Reads captions without their photos: gzip files with lines of `id<TAB>caption`; lines with one id are captions of one
 photo.
 """
 

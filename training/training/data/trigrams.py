@@ -1,7 +1,6 @@
-"""Looks for what no person would say: sequences of three words in captions that people's captions hardly hold.
+"""Finds rare sequences of three words: those that occur in fewer than two different captions by people.
 
-A sequence counts as found when two captions of the text have it that are not the same, word by word: the same caption
-often stands in two collections.
+Captions with the same words count once, because the same caption is often part of two collections.
 """
 
 from collections import Counter
@@ -16,8 +15,8 @@ from training.data.dataset import Photo
 from training.data.words import TOKENS, tokenise
 
 _SHOWN = 5
-_MIN_EXPECTED = 5  # times that a sequence is to be expected, before its absence says anything
-_AVOIDED = 0.25  # of the expected times: "in a table" has a hundredth, "in a street" nearly half
+_MIN_EXPECTED = 5  # expected occurrences below which a low count is not significant
+_AVOIDED = 0.25  # of the expected occurrences: "in a table" has a hundredth, "in a street" nearly half
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,10 +63,11 @@ def list_known(
     skipped: Collection[str] = (),
     known: Trigrams | None = None,
 ) -> Trigrams:
-    """The sequences, in tokens and with the end of a caption among them, that serving lets pass: those that two
-    different captions of `photos` and `text` hold, or one that two photos have, unless chance alone would bring their
-    words together far more often ("in a table"); all that two hold without the words `skipped`, of which chance tells
-    less; and those `known` already, of a vocabulary with which this one begins.
+    """The sequences of tokens, the end of a caption included, that have no cost in serving.
+
+    Those in two different captions of `photos` and `text`, or in a caption that two photos have, unless their pairs of
+    words would make one expect them far more often ("in a table"); all of the same captions without the words
+    `skipped`; and those `known` already, of a vocabulary with which this one begins.
     """
     holders = Counter(caption for photo in photos for caption in {" ".join(tokenise(one)) for one in photo.captions})
     holders.update({" ".join(tokenise(caption)) for caption in text} - holders.keys())
@@ -97,7 +97,7 @@ def _list_written(holders: Mapping[str, int], vocabulary: Vocabulary, absent: Co
 
 
 def _is_avoided(count: int, one: Sequence3, pairs: Mapping[tuple[int, int], int], words: Mapping[int, int]) -> bool:
-    """Whether a sequence is written so much less often than its two pairs would make one expect that it is an error."""
+    """Whether a sequence is much rarer than expected from its two pairs of words, so that it is probably an error."""
     expected = pairs[one[:2]] * pairs[one[1:]] / words[one[1]]
     return expected >= _MIN_EXPECTED and count < _AVOIDED * expected
 

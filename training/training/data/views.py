@@ -15,7 +15,7 @@ from training.config import AugmentationConfig
 from training.data.dataset import Photo
 from training.data.words import tokenise
 
-# Captions with these words are wrong of a mirror image.
+# Captions with these words do not hold for a mirror image.
 _SIDES = frozenset({"left", "right"})
 
 

@@ -21,7 +21,7 @@ from training.errors import DatasetError
 TOKENS = SpecialTokens(padding=0, start=1, end=2, unknown=3)
 _SPECIAL_WORDS = ("<padding>", "<start>", "<end>", "<unknown>")
 
-# Joiners between the letters of Persian and Indian words are no more their end than marks are.
+# Joiners between the letters of Persian and Indian words are part of a word, as marks are.
 _LETTERS = r"[\p{L}\p{N}\p{M}\u200C\u200D--[\p{Han}\p{Hiragana}]]+"
 _WORD = regex.compile(rf"'s\b|{_LETTERS}(?:-{_LETTERS})*|[\p{{Han}}\p{{Hiragana}}]\p{{M}}*", regex.VERSION1)
 
@@ -70,13 +70,13 @@ def spell_vocabulary(vocabulary: Vocabulary, captions: Iterable[str], known: Voc
 
     A word that no caption has there stays as it is, or as it is in `known`, whose words come first.
     """
-    seen: dict[str, Counter[str]] = {}
+    spellings: dict[str, Counter[str]] = {}
     for caption in captions:
         for sentence in _SENTENCE_END.split(caption):
             for word in _find_words(sentence)[1:]:
-                seen.setdefault(word.lower(), Counter())[word] += 1
+                spellings.setdefault(word.lower(), Counter())[word] += 1
     words = [*(known.words if known else ()), *vocabulary.words[len(known or ()) :]]
-    forms = (seen.get(word.lower(), {word: 1}) for word in words)
+    forms = (spellings.get(word.lower(), {word: 1}) for word in words)
     return Vocabulary(tuple(max(one, key=lambda form: (one[form], form)) for one in forms), vocabulary.tokens)
 
 

@@ -24,10 +24,9 @@ from training.errors import TrainingError
 
 @dataclass(frozen=True, slots=True)
 class ExportedEncoder(Folder):
-    """A folder with `encoder.onnx` and, later, its parts (`training.encoder.trunk`), what goes before it and what comes
-    out of it.
+    """A folder with `encoder.onnx` and, later, its parts (`training.encoder.trunk`), with its input and output.
 
-    `tuned`: what fine-tuning changed in it (`training.encoder.weight_deltas`); nothing where it is ImageNet's.
+    `tuned`: fine-tuned differences (`training.encoder.weight_deltas`); empty for ImageNet's weights.
     """
 
     image: ImageSpec
@@ -38,9 +37,9 @@ class ExportedEncoder(Folder):
 def export_encoder(
     config: EncoderConfig, photos: Sequence[Photo], cache: Path, seed: int, tuned: Arrays | None = None
 ) -> ExportedEncoder:
-    """The encoder that `config` describes, from the cache or made now.
+    """The encoder that `config` describes, from the cache or exported now.
 
-    `photos`: those that may calibrate it; `tuned`: what fine-tuning changed in ImageNet's weights.
+    `photos`: candidates for the calibration; `tuned`: fine-tuned differences from ImageNet's weights.
     """
     tuned = tuned or {}
     image = ImageSpec(height=config.size, width=config.size, canonical_size=config.canonical_size, resample="bicubic")
@@ -66,7 +65,7 @@ def adopt_encoder(bundle: Bundle, cache: Path) -> ExportedEncoder:
 
 
 def require_tensorflow(what: str) -> None:
-    """Raise TrainingError where another Keras backend runs: ONNX files are made of TensorFlow functions."""
+    """Raise TrainingError with another Keras backend: ONNX files are converted from TensorFlow functions."""
     if keras.backend.backend() != "tensorflow":
         raise TrainingError(
             f"{what} needs KERAS_BACKEND=tensorflow; what is done is kept, and the same command goes on"
@@ -87,7 +86,7 @@ def _key(config: EncoderConfig, image: ImageSpec, photos: Sequence[Photo], tuned
 
 
 def _read_feature_spec(path: Path) -> FeatureSpec:
-    """The grid that an encoder's output says it has; the photo was square, and so is the grid."""
+    """The grid of an encoder's output; it is square, as the input is."""
     _, cells, channels = (size.dim_value for size in onnx.load(path).graph.output[0].type.tensor_type.shape.dim)
     side = math.isqrt(cells)
     return FeatureSpec(rows=side, columns=side, channels=channels)

@@ -1,4 +1,4 @@
-"""Makes the bundle's encoder: Xception up to its grid of features, as ONNX, in float32 or quantised to int8.
+"""Exports the bundle's encoder: Xception up to its grid of features, as ONNX, in float32 or quantised to int8.
 
 Quantisation is static (Jacob et al. 2018): weights per channel in 7 bits, so that sums fit into 16 on processors
 without VNNI; activations in 8 bits, with ranges measured on training photos. Each range is a moving average of the
@@ -35,7 +35,7 @@ _AVERAGING = 0.05
 def build_encoder(size: int, cache: Path, tuned: Arrays) -> keras.Model:
     """The Keras encoder: uint8 RGB [P, size, size, 3] → float32 [P, cells, channels], scaling included.
 
-    `tuned`: what fine-tuning changed in ImageNet's weights.
+    `tuned`: fine-tuned differences from ImageNet's weights.
     """
     images = keras.Input((size, size, 3), dtype="uint8", name="images")
     network = load_xception(size, cache)
@@ -49,7 +49,7 @@ def make_encoder(
 ) -> None:
     """Write the encoder to `path`.
 
-    `photos` calibrate int8, `cache` keeps the ImageNet weights, `tuned` what fine-tuning changed in them.
+    `photos`: for the calibration of int8; `cache`: of the ImageNet weights; `tuned`: fine-tuned differences from them.
     """
     say(f"Exporting the encoder ({config.precision})")
     model = convert_encoder(config.size, cache, tuned)

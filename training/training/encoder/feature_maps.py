@@ -1,8 +1,8 @@
 """The trunk's feature maps of every photo, computed once and cached on disk.
 
 A file is named by the hash of the trunk (its graph, its weights and the preprocessing), the hash of the photo's bytes
-and the view of it, so that nothing stale is ever read and a renamed photo costs nothing. Each file appears whole or not
-at all; a run that is killed at any photo goes on where it was.
+and the view of it, so that no outdated file is read and a renamed photo is not computed again. Files are written
+atomically; an interrupted run continues with the next photo.
 """
 
 import hashlib
@@ -18,7 +18,7 @@ from photocaption.model.manifest import ImageSpec
 from training.arrays import save_array
 from training.data.dataset import Photo, read_image
 from training.data.fingerprint import fingerprint
-from training.data.read_ahead import read_ahead
+from training.data.prefetch import prefetch
 from training.data.views import WHOLE, PhotoView, View
 from training.encoder.trunk import Maps
 from training.progress import track
@@ -47,9 +47,7 @@ class MapCache:
     def extract(
         self, photos: Sequence[PhotoView], encode: Callable[[npt.NDArray[np.uint8]], Maps], image: ImageSpec
     ) -> None:
-        """Compute what is missing by the trunk's `encode`, showing progress. Photos are decoded while the trunk works
-        on those before.
-        """
+        """Compute missing maps with the trunk's `encode`, showing progress. Photos are decoded one ahead."""
         missing = [photo for photo in dict.fromkeys(photos) if not self.path(*photo).exists()]
 
         def prepare(photo: PhotoView) -> npt.NDArray[np.uint8]:
@@ -57,7 +55,7 @@ class MapCache:
             return preprocessing.prepare(photo[1].apply(whole), image)
 
         with track("photos through the trunk", total=len(missing), unit="photos") as advance:
-            for photo, pixels in zip(missing, read_ahead(prepare, missing), strict=True):
-                # One at a time: batches gain nothing on a CPU, and so no photo's maps depend on its neighbours.
+            for photo, pixels in zip(missing, prefetch(prepare, missing), strict=True):
+                # One at a time: batches are no faster on a CPU, and maps do not depend on other photos of a batch.
                 save_array(self.path(*photo), encode(pixels[None])[0])
                 advance(1)

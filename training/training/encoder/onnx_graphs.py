@@ -1,4 +1,4 @@
-"""Turns TensorFlow functions into ONNX files with the names that the bundle promises, and makes them small.
+"""Converts TensorFlow functions to ONNX files with the tensor names of the bundle's contract, and compresses them.
 
 The names are set after the conversion, because the converter takes over only those of the inputs.
 """
@@ -44,10 +44,9 @@ def convert(function: Callable[..., Any], specs: Sequence[Any], outputs: Sequenc
 
 
 def store_half_precision(model: onnx.ModelProto) -> None:
-    """Keep the larger float32 constants as float16 with a cast behind them: half the file, and float32 arithmetic as
-    before.
+    """Store the larger float32 constants as float16 with a cast to float32: half the file, and the same arithmetic.
 
-    ONNX Runtime carries the casts out once, when it loads the model.
+    ONNX Runtime computes the casts once, when it loads the model.
     """
     casts = []
     for tensor in model.graph.initializer:
@@ -61,7 +60,7 @@ def store_half_precision(model: onnx.ModelProto) -> None:
 
 
 def average_by_products(model: onnx.ModelProto, rows: int) -> None:
-    """Take means [P, D] over so many rows [P, rows, D] as products: ONNX Runtime sums columns far slower."""
+    """Compute means [P, D] over rows [P, rows, D] as matrix products: ONNX Runtime's ReduceMean is far slower."""
     weights, axis = "mean_weights", "mean_axis"
     nodes: list[onnx.NodeProto] = []
     for node in model.graph.node:
@@ -78,11 +77,11 @@ def average_by_products(model: onnx.ModelProto, rows: int) -> None:
 
 
 def store_eight_bits(model: onnx.ModelProto) -> None:
-    """Keep constant matrices in bytes, and multiply bytes with bytes: a fraction of the file and of the time.
+    """Quantise constant matrices to int8, and their products (dynamic quantisation): a fraction of the file and the
+    time.
 
-    Those that vectors are multiplied with get a scale for each column, those that rows are looked up in one for each 32
-    values of a row. A vector gets its scale as it comes, from its own largest value, so that it does not matter which
-    others come with it.
+    Factors of products get a scale for each column, tables of rows one for each 32 values of a row. Each vector gets
+    its own scale, from its largest value, so that results do not depend on the batch.
     """
     constants = {tensor.name: numpy_helper.to_array(tensor) for tensor in model.graph.initializer}
     nodes: list[onnx.NodeProto] = []
@@ -99,19 +98,19 @@ def store_eight_bits(model: onnx.ModelProto) -> None:
 
 
 def _is_large(matrix: npt.NDArray[np.float32] | None) -> TypeGuard[npt.NDArray[np.float32]]:
-    """Whether something is a matrix that is worth it."""
+    """Whether it is a matrix that is large enough to be quantised."""
     return matrix is not None and matrix.ndim == 2 and matrix.size >= _SMALL
 
 
 def _has_blocks(matrix: npt.NDArray[np.float32] | None) -> TypeGuard[npt.NDArray[np.float32]]:
-    """Whether something is such a matrix, and its rows divide into blocks."""
+    """Whether it is such a matrix whose rows consist of whole blocks."""
     return _is_large(matrix) and matrix.shape[1] % BLOCK == 0
 
 
 def _multiply_bytes(
     graph: onnx.GraphProto, node: onnx.NodeProto, matrix: npt.NDArray[np.float32]
 ) -> list[onnx.NodeProto]:
-    """What does the work of a product of vectors [..., K] and a matrix [K, N]."""
+    """Nodes for the quantised product of vectors [..., K] and a matrix [K, N]."""
     (vectors, name), (product,) = node.input, node.output
     scales = _scale(matrix, _MAX_WEIGHT, axis=0)
     weights, sizes, unit, zero, tiny = _add_constants(
@@ -142,7 +141,7 @@ def _multiply_bytes(
 
 
 def _look_up_bytes(graph: onnx.GraphProto, node: onnx.NodeProto, matrix: npt.NDArray[np.float32]) -> onnx.NodeProto:
-    """What looks rows of a matrix [V, D] up among its bytes [V, D], zero at 128, and scales [V, blocks]."""
+    """A node that looks up rows of a quantised matrix [V, D], uint8 with zero point 128 and scales [V, blocks]."""
     name, tokens = node.input
     blocks = matrix.reshape(len(matrix), -1, BLOCK)
     scales = _scale(blocks, MAX_VALUE, axis=-1)
@@ -160,7 +159,7 @@ def _look_up_bytes(graph: onnx.GraphProto, node: onnx.NodeProto, matrix: npt.NDA
 
 
 def _scale(values: npt.NDArray[np.float32], largest: int, axis: int) -> npt.NDArray[np.float32]:
-    """What to divide values by so that the largest along an axis, which is kept, becomes `largest`."""
+    """Scales along an axis, which is kept: the largest absolute value divided by `largest`."""
     extremes = np.maximum(np.abs(values).max(axis=axis, keepdims=True), np.finfo(np.float32).tiny)
     scales: npt.NDArray[np.float32] = (extremes / largest).astype(np.float32)
     return scales
@@ -186,7 +185,7 @@ def _drop_unused(graph: onnx.GraphProto) -> None:
 
 
 def save(model: onnx.ModelProto, path: Path) -> None:
-    """Write a model to a file that appears whole or not at all."""
+    """Write a model to a file, atomically."""
     with atomic_write(path) as partial:
         partial.write_bytes(model.SerializeToString(deterministic=True))
 

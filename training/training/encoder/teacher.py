@@ -1,4 +1,4 @@
-"""Runs a classifier of ImageNet's thousand classes over photos, as targets for a tagger."""
+"""Logits of an ImageNet classifier for photos, from which the tagger's class layer is distilled."""
 
 import hashlib
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ from photocaption.model.onnx_runtime import open_session
 from photocaption.model.runtime import Floats
 from training.arrays import save_array
 from training.data.dataset import Photo, read_image
-from training.data.read_ahead import read_ahead
+from training.data.prefetch import prefetch
 from training.encoder.trunk import Folder
 from training.progress import track
 
@@ -38,7 +38,7 @@ def judge_photos(teacher: Path, photos: Sequence[Photo], cache: Path) -> Floats:
 
         rows = []
         with track("photos through the teacher", total=len(photos), unit="photos") as advance:
-            for pixels in read_ahead(prepare, photos):
+            for pixels in prefetch(prepare, photos):
                 rows.append(session.run(None, {given.name: pixels})[0][0])
                 advance(1)
         save_array(path, np.array(rows, np.float32))

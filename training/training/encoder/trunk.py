@@ -31,7 +31,7 @@ Maps = npt.NDArray[np.generic]
 
 @dataclass(frozen=True, slots=True)
 class Folder:
-    """Where ONNX Runtime reads files from that are no bundle's."""
+    """A folder from which ONNX Runtime reads files, as from a bundle."""
 
     path: Path
 
@@ -85,7 +85,7 @@ def _split_encoder(folder: Path) -> None:
 
 
 def _find_border(graph: onnx.GraphProto) -> str:
-    """The tensor that the last block reads, in bytes where there are some."""
+    """The input tensor of the last block: the uint8 one in a quantised graph."""
     first = next(node for node in graph.node if node.op_type == "Conv" and FIRST_LAYER in node.name)
     source = next(node for node in graph.node if first.input[0] in node.output)
     return str(source.input[0] if source.op_type == "DequantizeLinear" else first.input[0])

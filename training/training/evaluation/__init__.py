@@ -1,1 +1,1 @@
-"""How good captions are."""
+"""Metrics, calibration, reports."""

@@ -1,8 +1,8 @@
-"""Fits what `confidence` means: the chance that a caption is about as good as a person's.
+"""Fits the calibration of `confidence`: the probability that a caption is about as good as a person's (Platt 1999).
 
-A caption of the dev split counts as good when its CIDEr reaches `GOOD_CIDER`, or when it names what the photo's label
-says; logistic regression on the mean log-probability of its tokens, and on the tagger's highest evidence for one of its
-words where the decoder has a tagger, then says how often captions of that certainty are good (Platt 1999).
+A caption of the dev split counts as good when its CIDEr reaches `GOOD_CIDER`, or when it names the subject of a
+labelled photo. The features of the logistic regression are the mean log-probability of the caption's tokens and, where
+the decoder has a tagger, the highest evidence for one of its words.
 """
 
 from collections.abc import Sequence
@@ -25,10 +25,10 @@ _RIDGE = 1e-3
 def fit_calibration(
     mean_log_probabilities: Sequence[float], strongest: Sequence[float], good: Sequence[bool]
 ) -> Calibration | None:
-    """Weights by Newton's method; None when all captions are good or none is, which says nothing.
+    """Weights by Newton's method; None when all captions are good or none is.
 
-    `strongest`: the highest log-odds that a tagger gives to a word of each caption, all 0 where the decoder has none.
-    It tells more of whether a caption is right than their mean does: the subject is what matters.
+    `strongest`: the highest log-odds that a tagger gives to a word of each caption, all 0 where the decoder has none;
+    it predicts good captions better than their mean does.
     """
     targets = np.array(good, bool)
     if targets.all() or not targets.any():
@@ -64,7 +64,7 @@ class Bin:
 
 
 def bin_by_confidence(confidences: Sequence[float], ciders: Sequence[float]) -> list[Bin]:
-    """Ten equal parts of some captions, the least confident first: the reliability curve."""
+    """Deciles of captions by confidence, the lowest first: the reliability curve."""
     stated, scores = np.array(confidences), np.array(ciders)
     good = scores >= GOOD_CIDER
     return [

@@ -58,7 +58,7 @@ def draw_lengths(captions: Sequence[Sequence[str]], references: Sequence[Sequenc
 
 
 def draw_words(captions: Sequence[Sequence[str]], references: Sequence[Sequence[str]]) -> str:
-    """How often the words that people use most are used by the model and by people, in each hundred captions."""
+    """Uses of people's most frequent words in a hundred captions of the model and of people."""
     written, given = (Counter(word for words in texts for word in words) for texts in (captions, references))
     words = [word for word, _ in given.most_common(_WORDS)]
     places = np.arange(len(words))
@@ -73,7 +73,7 @@ def draw_words(captions: Sequence[Sequence[str]], references: Sequence[Sequence[
 
 
 def draw_reliability(bins: Sequence[Bin]) -> str:
-    """How often captions of each tenth of confidence are good; the diagonal is a confidence that means what it says."""
+    """The share of good captions in each decile of confidence; the diagonal is perfect calibration."""
     chart = Chart("confidence", f"share of captions with CIDEr ≥ {GOOD_CIDER:.0f}")
     chart.axes.plot([0, 1], [0, 1], linestyle=":", color=_STYLE["people"])
     chart.axes.plot([one.confidence for one in bins], [one.good for one in bins], marker="o", color=_STYLE["model"])
@@ -82,7 +82,7 @@ def draw_reliability(bins: Sequence[Bin]) -> str:
 
 
 def draw_quality(bins: Sequence[Bin]) -> str:
-    """Mean CIDEr of captions of each tenth of confidence."""
+    """Mean CIDEr in each decile of confidence."""
     chart = Chart("confidence", "mean CIDEr")
     stated, quality = [one.confidence for one in bins], [one.cider for one in bins]
     chart.axes.plot(stated, quality, marker="o", color=_STYLE["model"])

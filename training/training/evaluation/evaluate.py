@@ -1,4 +1,4 @@
-"""Scores a bundle with the code that serves it: what is printed is the quality of what users get."""
+"""Scores a bundle on captioned photos, with the code that serves it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -26,7 +26,7 @@ _SUMMARY = ("BLEU-4", "METEOR", "ROUGE-L", "CIDEr", CONTENT_WORDS)
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """Scores × 100 of a bundle on some photos, greedy and at its default beam, and what the beam wrote."""
+    """Scores × 100 of a bundle on some photos, greedy and with its default beam, and the captions of the beam."""
 
     beam_width: int
     scores: dict[str, dict[str, float]]
@@ -69,8 +69,8 @@ class Evaluation:
         return "\n".join([*rows, *notes])
 
 
-def search_otherwise(captioner: Captioner, settings: Sequence[str]) -> Captioner:
-    """The captioner with other `decoding.name=value` settings than its bundle's. Raises ConfigurationError."""
+def override_decoding(captioner: Captioner, settings: Sequence[str]) -> Captioner:
+    """The captioner with `decoding.name=value` settings instead of its bundle's. Raises ConfigurationError."""
     if not settings:
         return captioner
     manifest, asked = captioner.bundle.manifest, read_settings(settings)
@@ -98,7 +98,7 @@ def evaluate(captioner: Captioner, photos: Sequence[Photo]) -> Evaluation:
 def describe(
     captioner: Captioner, photos: Sequence[Photo], *searches: CaptionOptions
 ) -> tuple[dict[str, Description], ...]:
-    """What each of some searches writes about photos, by the photo's name."""
+    """The captions of photos by each of some searches, by the photo's name."""
     described: tuple[dict[str, Description], ...] = tuple({} for _ in searches)
     with track("captions", total=len(photos), unit="photos") as advance:
         for begin in range(0, len(photos), _BATCH):
@@ -119,7 +119,7 @@ def describe_reliability(bins: Sequence[Bin]) -> str:
 
 
 def compare_cider(published: Evaluation, plain: Evaluation) -> str:
-    """One line on what the published precision costs: CIDEr with the beam against that of `plain`, in percent."""
+    """One line about the published precision: CIDEr with the beam, and the difference to `plain` in percent."""
     ours, theirs = published.scores["beam"]["CIDEr"], plain.scores["beam"]["CIDEr"]
     return (
         f"CIDEr as published {ours:.2f}, in float32 {theirs:.2f}: {100 * (ours / theirs - 1) if theirs else 0:+.2f} %"

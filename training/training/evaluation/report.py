@@ -45,8 +45,8 @@ class Baseline:
 
 
 @dataclass(frozen=True, slots=True)
-class _Look:
-    """A word and where the model looked for it: a PNG of the grid as a data address, dark where it did not look."""
+class _AttendedWord:
+    """A word and its attention: a PNG overlay of the grid as a data URL, darker where the attention is lower."""
 
     word: str
     probability: float
@@ -63,7 +63,7 @@ class _Example:
     cider: float
     confidence: float
     references: tuple[str, ...]
-    looks: tuple[_Look, ...]
+    words: tuple[_AttendedWord, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +147,7 @@ def _compare(evaluation: Evaluation, scores: PhotoScores, baseline: Baseline | N
 def _diversity(
     captions: Sequence[Sequence[str]], references: Sequence[Sequence[str]]
 ) -> dict[str, tuple[float, float]]:
-    """How varied the model's captions and people's are, by the name of what is counted."""
+    """Measures of diversity of the model's captions and of people's, by name."""
 
     def count(texts: Sequence[Sequence[str]]) -> tuple[float, float, float]:
         different = {word for words in texts for word in words}
@@ -183,12 +183,12 @@ def _show(captioner: Captioner, photo: Photo, cider: float) -> _Example:
     grid = captioner.bundle.manifest.features
     image, _ = decode(data)
     image.thumbnail((_THUMBNAIL, _THUMBNAIL))
-    looks = tuple(
-        _Look(word.word, word.probability, _draw_attention(word.attention, grid.rows, grid.columns))
+    words = tuple(
+        _AttendedWord(word.word, word.probability, _draw_attention(word.attention, grid.rows, grid.columns))
         for word in caption.words
     )
     return _Example(
-        photo.name, _embed(image, "jpeg"), caption.caption, cider, caption.confidence, photo.captions, looks
+        photo.name, _embed(image, "jpeg"), caption.caption, cider, caption.confidence, photo.captions, words
     )
 
 
@@ -210,6 +210,6 @@ def _embed(image: Image.Image, kind: str) -> str:
 
 
 def _svg(document: str) -> Markup:
-    """A chart as an image, so that charts cannot disturb one another: matplotlib's identifiers repeat."""
+    """A chart as an image, because charts inline would share matplotlib's identifiers."""
     address = base64.b64encode(document.encode()).decode()
     return Markup('<img class="chart" src="data:image/svg+xml;base64,{}" alt="">').format(address)

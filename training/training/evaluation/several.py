@@ -1,4 +1,4 @@
-"""Scores a bundle on several datasets, each by what it has: captions, or labels."""
+"""Scores a bundle on several datasets, each with captions or with labels."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -58,10 +58,10 @@ def evaluate_set(captioner: Captioner, photos: PhotoSet) -> Evaluation | Subject
 def check_trigrams(
     evaluations: Sequence[Evaluation | SubjectEvaluation], sets: Sequence[PhotoSet], texts: Sequence[Path]
 ) -> RareSequences:
-    """Compare the captions of all datasets with texts and with the captions that were there to learn from."""
+    """The rare sequences in the captions of all datasets, counted in texts and in training captions."""
     captions = [one.caption for evaluation in evaluations for one in evaluation.descriptions.values()]
-    learnt = [caption for one in sets if one.photos for caption in read_captions(one.folder, "train")]
-    return find_rare(captions, chain(learnt, (caption for _, caption in read_texts(texts))))
+    trained = [caption for one in sets if one.photos for caption in read_captions(one.folder, "train")]
+    return find_rare(captions, chain(trained, (caption for _, caption in read_texts(texts))))
 
 
 def write_json(

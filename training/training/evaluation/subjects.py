@@ -14,7 +14,7 @@ from training.data.words import tokenise
 from training.evaluation.evaluate import describe
 
 CONFIDENT = 0.5
-"""The confidence from which on a caption is taken for certain."""
+"""The confidence from which on a caption counts as confident."""
 
 _RULE = (
     "A caption names the subject when it has one of the words that kinds.csv accepts for the label; for a label "
@@ -24,7 +24,7 @@ _RULE = (
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """Of some photos, those whose subject is named; `captions` says which: all, or those of a confidence."""
+    """How many of some photos have their subject named; `captions`: all, or those in a range of confidence."""
 
     captions: str
     photos: int

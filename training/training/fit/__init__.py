@@ -1,1 +1,1 @@
-"""What fits models: phases, losses, rewards, checkpoints."""
+"""Training: data, phases, losses, rewards, checkpoints."""

@@ -1,6 +1,6 @@
-"""Checkpoints of a fit: everything that the next epoch depends on, in one file that appears whole or not at all.
+"""Checkpoints of a fit: everything that the next epoch depends on, in one file that is written atomically.
 
-Plain NumPy arrays and JSON; nothing is pickled. A fit that goes on from a checkpoint ends as if it had never stopped,
+Plain NumPy arrays and JSON; nothing is pickled. A resumed fit has the same result as one that was not interrupted,
 because the order of the photos and the dropout of an epoch depend on the seed and the epoch alone.
 """
 
@@ -69,7 +69,7 @@ def save_checkpoint(path: Path, model: keras.Model, progress: Progress) -> None:
 
 
 def load_checkpoint(path: Path, model: keras.Model) -> Progress:
-    """Put a model and its optimizer back where the checkpoint left them; without a file, an untouched start."""
+    """Restore a model and its optimizer; where there is no file, leave them as they are."""
     if not path.exists():
         return Progress()
     with np.load(path, allow_pickle=False) as arrays:

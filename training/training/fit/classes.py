@@ -1,8 +1,8 @@
-"""What a tagger knows of classes: a linear layer on pooled features, which thinks as a classifier of ImageNet does.
+"""The tagger's class layer: a linear layer on pooled features, distilled from an ImageNet classifier.
 
-ImageNet's encoder comes without the layer that named its classes. A classifier with one is the teacher (Hinton et al.
-2015): where it runs over all training photos, least squares finds that layer anew, also for classes that no training
-photo shows. Labels then say how sure it may be.
+ImageNet's encoder comes without its classification layer. Another classifier is the teacher (Hinton et al. 2015): the
+layer is fitted to its logits on all training photos by least squares, also for classes that no training photo shows.
+Labels then determine the temperature.
 
 Shapes: P photos, or views of them, C channels, K classes, G tags.
 """
@@ -30,26 +30,28 @@ class Classes:
     names: Floats
 
     def judge(self, pooled: Floats) -> Floats:
-        """What tags get [P, G] for the classes of photos, from pooled features [P, C]."""
+        """Evidence [P, G] for tags from the classes of photos with pooled features [P, C]."""
         logits = pooled @ self.weights[:-1] + self.weights[-1]
         named: Floats = ops.convert_to_numpy(credit_names(logits, self.names))
         return named
 
 
 def distil_classes(
-    views: Sequence[Floats], taught: Floats, shows: npt.NDArray[np.intp], kinds: npt.NDArray[np.intp]
+    views: Sequence[Floats], teacher_logits: Floats, labels: npt.NDArray[np.intp], kinds: npt.NDArray[np.intp]
 ) -> Floats:
-    """The layer [C + 1, K] that comes closest to a teacher's logits, `taught` [P, K], on each of the views [P, C] of P
-    photos. It is as sure of itself as it is right about the kinds of subjects, `kinds` [K] of classes, in those photos
-    of which labels say what they show, `shows` [P], where others have -1.
+    """The layer [C + 1, K] with the least squared distance to a teacher's logits [P, K] on each view [P, C] of P
+    photos.
+
+    Its temperature has the least cross-entropy of the kinds of subjects, `kinds` [K] of classes, on the labelled
+    photos: `labels` [P] are classes, -1 for other photos.
     """
     inputs = [np.pad(pooled * _SCALE, ((0, 0), (0, 1)), constant_values=1) for pooled in views]
-    wanted = taught - taught.mean(axis=1, keepdims=True)
+    wanted = teacher_logits - teacher_logits.mean(axis=1, keepdims=True)
     squares = _RIDGE * np.eye(inputs[0].shape[1]) + sum(one.T @ one for one in inputs)
     products = sum(one.T @ wanted for one in inputs)
     weights = np.linalg.solve(squares, products).astype(np.float32)
-    labelled = shows >= 0
-    logits, right = inputs[0][labelled] @ weights, kinds[shows[labelled], None] == kinds
+    labelled = labels >= 0
+    logits, right = inputs[0][labelled] @ weights, kinds[labels[labelled], None] == kinds
     losses = [_score(logits * temperature, right) for temperature in _TEMPERATURES]
     weights *= np.float32(_TEMPERATURES[int(np.argmin(losses))])
     weights[:-1] *= _SCALE

@@ -1,4 +1,4 @@
-"""Early stopping judges captions, not losses: the dev split, captioned by the search that serves."""
+"""Dev scores for early stopping: metrics of captions of the dev split, written by the search that serves."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -25,9 +25,10 @@ _ALL = 1000
 
 @dataclass(frozen=True, slots=True)
 class DevSet:
-    """Photos that judge a decoder: by their captions, or by words that name each, which `accepted` has by hash;
-    `weight`: how much their score counts among those of other sets; `beside`: photos whose captions also say how rare
-    words are, for which a few photos are too few.
+    """Dev photos of one dataset: with captions or, in `accepted`, with the words that name each, by hash.
+
+    `weight`: of their score in the mean over datasets; `beside`: further photos for CIDEr's document frequencies, where
+    the dev photos are too few.
     """
 
     name: str
@@ -61,12 +62,12 @@ class Tuned:
 
 
 class DevScore:
-    """How good a decoder's captions of the dev photos are, by the search that serves.
+    """The score of a decoder's captions of the dev photos, by the search that serves.
 
-    Words are free to repeat, to end a sentence and to stand beside any others unless it is `guarded`: which ones may is
-    a setting of serving, and must not decide about weights. Where the configuration leaves the length penalty open it
-    is the best of `PENALTIES`: a decoder that is surer of itself needs a larger one. `trigrams`: the sequences of three
-    words that serving lets pass.
+    The bundle's rules about repeated and last words and rare sequences apply only if `guarded`: they are settings of
+    serving, and the weights should not depend on them. Where the configuration leaves the length penalty open, it is
+    the best of `PENALTIES`: a more confident decoder needs a larger one. `trigrams`: the sequences of three words
+    without cost.
     """
 
     def __init__(
@@ -85,8 +86,8 @@ class DevScore:
         given, words = config.decoding.length_penalty, config.decoding.repeatable_words
         unfinished = config.decoding.unfinished_words if guarded else ()
         self._penalties = PENALTIES if given is None else (given,)
-        # A penalty ranks finished sentences and says when to stop, but steers nothing: what the search with the largest
-        # one finds holds what any other would.
+        # The penalty only ranks finished sentences and ends the search: the hypotheses that are found with the largest
+        # one include those of every other.
         self._options = SearchOptions(
             beam_width=config.decoding.beam_width,
             length_penalty=max(self._penalties),
@@ -108,7 +109,7 @@ class DevScore:
         return tuned.score
 
     def tune(self, decoder: Decoder) -> Tuned:
-        """The best that the decoder reaches, and by which penalty; the smallest of equals."""
+        """The best scores over the penalties; of equal ones those of the smallest penalty."""
         found = self._search(decoder)
         return max((self._score(found, penalty) for penalty in self._penalties), key=lambda tuned: tuned.score)
 

@@ -1,9 +1,9 @@
 """End-to-end training: encoder and decoder are trained together, from pixels, on an accelerator.
 
 It starts from ImageNet's weights and an untrained decoder, or from a bundle, whose frozen tagger then adds a loss for
-what captions do not mention. Several models ("teachers") are trained by teacher forcing, each with its own seed and
-learning rate of the encoder; the one with the best dev score goes through self-critical training. Each photo is
-randomly cropped, blurred, lit and compressed each time that it is used.
+what captions do not mention. Several candidates are trained by teacher forcing, each with its own seed and learning
+rate of the encoder; the one with the best dev score goes through self-critical training. Each use of a photo is
+augmented at random: cropped, blurred, brightened or darkened, and compressed.
 
 The result is the input of `caption-train train --start`. The code uses `keras.ops` and runs on any backend; without an
 accelerator it would take days.
@@ -27,6 +27,7 @@ from training.config import TrainingConfig
 from training.data.batches import Batch, Batches
 from training.data.collection import Collection, Mixture, read_collections
 from training.data.dataset import Photo
+from training.data.labelled import LabelledPhoto
 from training.data.tags import set_targets
 from training.data.texts import read_texts
 from training.data.views import PhotoView
@@ -39,14 +40,13 @@ from training.fit.job import Job
 from training.fit.material import (
     choose_vocabulary,
     find_captions,
-    keep_captioned,
     list_common,
     list_dev_sets,
 )
 from training.fit.pixels import PixelPhotos, PixelStore
+from training.fit.pretrained import Pretrained, write_pretrained
 from training.fit.self_critical import SampledBatches, open_rewards
 from training.fit.stages import Stages, TrainedWeights
-from training.fit.start import Start, write_start
 from training.models.decoder import Decoder, Tensor, build_decoder
 from training.models.end_to_end_model import (
     AS_IT_IS,
@@ -74,19 +74,19 @@ def train_end_to_end(job: Job) -> None:
     data = training.prepare(collections, list(read_texts(job.texts)))
     stages = Stages(job.bundle, config, " ".join(job.list_digests(collections)))
     rates = list(islice(cycle(config.end_to_end.encoder_rates), config.end_to_end.teachers))
-    teachers = [
-        stages.take(f"teacher-{number}", partial(training.train_teacher, data, number, rate))
+    candidates = [
+        stages.take(f"teacher-{number}", partial(training.train_candidate, data, number, rate))
         for number, rate in enumerate(rates)
     ]
-    best = max(teachers, key=lambda teacher: teacher.score)
+    best = max(candidates, key=lambda candidate: candidate.score)
     say(f"Self-critical training from a dev score of {best.score:.1f}")
-    progress = training.reinforce(data, best, stages.open("self-critical"))
+    progress = training.train_on_samples(data, best, stages.open("self-critical"))
     record = {
         "command": job.command,
         "config": config.end_to_end.model_dump(mode="json"),
         "datasets": {one.source.name: one.digest for one in collections},
         "backend": keras.backend.backend(),
-        "teachers": [teacher.score for teacher in teachers],
+        "teachers": [candidate.score for candidate in candidates],
         "taught": best.score,
         "self_critical": [record.score for record in progress.history],
         **({"start": job.start.record} if job.start.record else {}),
@@ -97,10 +97,10 @@ def train_end_to_end(job: Job) -> None:
 
 @dataclass(frozen=True, slots=True)
 class TrainingData:
-    """Photos as pixels, the words that name labels by the photo's hash, and the trigrams that people write."""
+    """Photos as pixels, labels by the photo's hash, and the trigrams that occur in the captions of people."""
 
     photos: PixelPhotos
-    accepted: Mapping[str, frozenset[str]]
+    labels: Mapping[str, LabelledPhoto]
     common: frozenset[str]
 
 
@@ -109,7 +109,7 @@ class EndToEndTraining:
 
     def __init__(
         self,
-        start: Start,
+        start: Pretrained,
         vocabulary: Vocabulary,
         store: PixelStore,
         dev: Sequence[DevSet],
@@ -124,49 +124,45 @@ class EndToEndTraining:
         self._model = EndToEnd(RandomView(config.encoder.size, end_to_end), stem, body, end_to_end)
         self._encoder = _Encoder(self._model)
         self._initial_weights = read_weights(body)
-        self._teaching: TwoRateAdamW | None = None
+        self._optimizer: TwoRateAdamW | None = None
 
     def prepare(self, collections: Sequence[Collection], texts: Sequence[tuple[str, str]]) -> TrainingData:
         """The training data, with the tags and classes that the initial model predicts."""
         photos: Sequence[Photo] = [photo for one in collections for photo in one.train]
         labels = {key: label for one in collections for key, label in one.labels.items()}
-        tags, seen = self._vocabulary.decode(self._start.tags), self._model.decoder.evidence
-        evidence, classes = self._recognise(seen, photos) if seen else (np.zeros((len(photos), 0), np.float32), None)
-        photos, known, counts = keep_captioned(find_captions(photos, labels, texts, tags, evidence), collections)
+        tags, tagger = self._vocabulary.decode(self._start.tags), self._model.decoder.evidence
+        evidence, classes = self._predict(tagger, photos) if tagger else (np.zeros((len(photos), 0), np.float32), None)
+        photos, known, counts = find_captions(photos, collections, labels, texts, tags, evidence)
         mixture = Mixture(counts, [one.source.share for one in collections], self._config.end_to_end.photos_per_batch)
         of_photos = {photo.sha256: labels[photo.sha256] for photo in photos if photo.sha256 in labels}
-        facts = [set_targets(photos, of_photos, tags)] if seen else []
-        facts += [] if classes is None else [classes[known]]
-        return TrainingData(
-            PixelPhotos(photos, mixture, self._store, facts),
-            {key: one.accepted for key, one in labels.items()},
-            list_common(photos, texts),
-        )
+        targets = [set_targets(photos, of_photos, tags)] if tagger else []
+        targets += [] if classes is None else [classes[known]]
+        return TrainingData(PixelPhotos(photos, mixture, self._store, targets), labels, list_common(photos, texts))
 
-    def train_teacher(self, data: TrainingData, number: int, rate: float) -> TrainedWeights:
-        """Train the teacher of a number from the initial weights; `rate`: the learning rate of its encoder."""
+    def train_candidate(self, data: TrainingData, number: int, rate: float) -> TrainedWeights:
+        """Train a candidate from the initial weights by teacher forcing; `rate`: the learning rate of its encoder."""
         config, body = self._config.end_to_end, self._model.body
-        say(f"Teacher {number}: encoder at {rate:g}")
+        say(f"Candidate {number}: encoder at {rate:g}")
         decoder = self._build_decoder(body.blocks, self._config.fitting.seed + number)
         write_weights(body, self._initial_weights)
         write_weights(body.decoder, read_weights(decoder))
         batches = self._batches(data, number)
-        if self._teaching is None:  # one for all: each new one would be compiled anew
-            schedule = self._plan(config.learning_rate, config.epochs, len(batches))
+        if self._optimizer is None:  # shared by all candidates: each new optimizer would be compiled again
+            schedule = self._build_schedule(config.learning_rate, config.epochs, len(batches))
             ramp = round(config.encoder_warmup_epochs * len(batches))
-            self._teaching = self._optimise(schedule, rate / config.learning_rate, ramp)
+            self._optimizer = self._build_optimizer(schedule, rate / config.learning_rate, ramp)
             loss = SmoothedCrossEntropy(config.label_smoothing)
-            self._model.compile(optimizer=self._teaching, loss=loss, jit_compile=_compiles())
-            self._teaching.build(self._model.trainable_variables)
-        self._teaching.restart(rate / config.learning_rate)
+            self._model.compile(optimizer=self._optimizer, loss=loss, jit_compile=_compiles())
+            self._optimizer.build(self._model.trainable_variables)
+        self._optimizer.restart(rate / config.learning_rate)
         _fit(self._model, batches, config.epochs)
         return TrainedWeights(read_weights(body), self.judge())
 
-    def reinforce(self, data: TrainingData, best: TrainedWeights, run: Path) -> Progress:
+    def train_on_samples(self, data: TrainingData, best: TrainedWeights, run: Path) -> Progress:
         """Self-critical training (`training.fit.self_critical`) on random views."""
         end_to_end, model = self._config.end_to_end, self._model
         write_weights(model.body, best.weights)
-        model.decoder.drop_nothing()
+        model.decoder.disable_dropout()
         config = self._config.self_critical.model_copy(
             update={
                 "epochs": end_to_end.critical_epochs,
@@ -175,7 +171,7 @@ class EndToEndTraining:
             }
         )
         length = self._config.vocabulary.max_length
-        with open_rewards(data.photos.photos, self._config.reward, data.accepted, data.common) as rewards:
+        with open_rewards(data.photos.photos, self._config.reward, data.labels, data.common) as rewards:
             sampled = SampledBatches(
                 Sampler(model.decoder, model.encode),
                 data.photos,
@@ -187,8 +183,8 @@ class EndToEndTraining:
                 rounding=length + 1,
             )
             batches = _Passes(sampled, end_to_end.critical_passes)
-            optimizer = self._optimise(
-                self._plan(config.learning_rate, config.epochs * end_to_end.critical_passes, len(sampled)),
+            optimizer = self._build_optimizer(
+                self._build_schedule(config.learning_rate, config.epochs * end_to_end.critical_passes, len(sampled)),
                 end_to_end.critical_encoder_rate / config.learning_rate,
                 ramp=0,
                 beta_2=config.moment_decay,
@@ -215,7 +211,7 @@ class EndToEndTraining:
             write_weights(body, interpolate(self._initial_weights, learnt, shares))
         tuned = weight_deltas.measure(load_xception(self._config.encoder.size, self._cache), body.blocks)
         decoder = {variable.path: _halve(variable) for variable in body.decoder.weights}
-        write_start(folder, tuned, decoder, record, self._vocabulary, self._start.tags)
+        write_pretrained(folder, tuned, decoder, record, self._vocabulary, self._start.tags)
 
     def _encode(self, photos: Sequence[Photo]) -> Iterator[Floats]:
         """Features [P, N, channels] of whole photos by the current model, a batch at a time."""
@@ -226,12 +222,12 @@ class EndToEndTraining:
             whole = np.pad(pixels, ((0, size - len(pixels)), (0, 0), (0, 0), (0, 0)))  # each size costs a compilation
             yield self._encoder.predict_on_batch((whole, draws))[: len(pixels)]
 
-    def _recognise(self, seen: Evidence, photos: Sequence[Photo]) -> tuple[Floats, Floats | None]:
+    def _predict(self, tagger: Evidence, photos: Sequence[Photo]) -> tuple[Floats, Floats | None]:
         """Evidence [P, G] for the start's tags, and the probabilities [P, K] of its classes."""
         pooled = np.concatenate([ops.convert_to_numpy(pool(features)) for features in self._encode(photos)])
-        evidence, classes = seen.recognise(pooled), seen.weigh_classes(pooled)
-        chances = None if classes is None else ops.convert_to_numpy(ops.exp(classes)).astype(np.float16)
-        return ops.convert_to_numpy(evidence), chances
+        evidence, classes = tagger.recognise(pooled), tagger.weigh_classes(pooled)
+        probabilities = None if classes is None else ops.convert_to_numpy(ops.exp(classes)).astype(np.float16)
+        return ops.convert_to_numpy(evidence), probabilities
 
     def _build_decoder(self, blocks: keras.Model, seed: int) -> Decoder:
         """The initial decoder: the start's, or else an untrained one."""
@@ -241,7 +237,7 @@ class EndToEndTraining:
             len(self._vocabulary), rows * columns, channels, self._config.decoder, seed, start.tags, start.classes
         )
         if start.decoder:
-            start.teach(decoder)
+            start.initialise(decoder)
         return decoder
 
     def _batches(self, data: TrainingData, seed: int) -> Batches:
@@ -254,11 +250,11 @@ class EndToEndTraining:
             rounding=length + 1,
         )
 
-    def _plan(self, peak: float, epochs: int, steps: int) -> keras.optimizers.schedules.LearningRateSchedule:
+    def _build_schedule(self, peak: float, epochs: int, steps: int) -> keras.optimizers.schedules.LearningRateSchedule:
         """The decoder's learning rate over epochs of `steps` each."""
         return build_schedule(peak, epochs * steps, round(self._config.end_to_end.warmup_epochs * steps))
 
-    def _optimise(
+    def _build_optimizer(
         self,
         schedule: keras.optimizers.schedules.LearningRateSchedule,
         rate: float,
@@ -327,7 +323,11 @@ def _fit(model: EndToEnd, batches: Batches, epochs: int) -> None:
         epochs=epochs,
         shuffle=False,  # they are
         verbose=0,
-        callbacks=[keras.callbacks.LambdaCallback(on_epoch_end=_report)],
+        callbacks=[
+            keras.callbacks.LambdaCallback(
+                on_epoch_end=lambda epoch, logs: say(f"epoch {epoch + 1}: loss {logs['loss']:.3f}")
+            )
+        ],
     )
 
 
@@ -336,7 +336,3 @@ def _flow(batches: Batches, epochs: int) -> Iterator[tuple[Any, Any, Any]]:
     for epoch in range(epochs):
         for batch in batches.epoch(epoch):
             yield (*batch.inputs, batch.tokens), batch.targets, batch.weights
-
-
-def _report(epoch: int, logs: dict[str, float]) -> None:
-    say(f"epoch {epoch + 1}: loss {logs['loss']:.3f}")

@@ -1,10 +1,10 @@
-"""Fits a decoder to batches, and stops when captions of the dev split stop getting better.
+"""Fits a decoder to batches, with early stopping by the dev score.
 
-Teacher forcing and self-critical training differ in their batches alone: whose captions they hold, and how much each
-target weighs.
+Teacher forcing and self-critical training differ only in their batches: references or samples, and the weights of
+targets.
 
-The published weights are the moving average of those along the way (Polyak and Juditsky 1992) at the epoch with the
-highest dev score: loss on dev keeps falling or starts rising at other times than the quality of sentences does.
+The published weights are the moving average (Polyak and Juditsky 1992) at the epoch with the highest dev score, which
+is not the epoch with the lowest loss on dev.
 """
 
 import time
@@ -34,7 +34,7 @@ Score = Callable[[Learner], float]
 
 
 class BatchSource(Protocol):
-    """Where the batches of an epoch come from; the same ones for the same epoch and decoder."""
+    """Batches of each epoch, which depend on the epoch and the decoder alone."""
 
     def __len__(self) -> int: ...
 
@@ -55,9 +55,8 @@ def fit(
 ) -> Progress:
     """Fit a decoder, or a model around one, and leave the best weights in it.
 
-    `score` says how good the decoder is on dev; `never` are tokens that the loss does not know; an
-    `optimizer` of one's own stands in for AdamW on the schedule. Goes on from `run/checkpoint.npz` where there is one;
-    writes TensorBoard events to `run/log`.
+    `score`: the dev score; `never`: tokens that are left out of the loss; `optimizer`: instead of AdamW with the
+    schedule. Continues from `run/checkpoint.npz` where there is one; writes TensorBoard events to `run/log`.
     """
     warnings.filterwarnings("ignore", "Gradients do not exist")  # captions without photos have none for what looks
     loss = SmoothedCrossEntropy(config.label_smoothing, never)
@@ -82,9 +81,8 @@ class SmoothedCrossEntropy(keras.losses.Loss):  # type: ignore[misc]  # Keras is
     """Negative log-likelihood of the target words in nats, mixed with that of the uniform distribution, times the
     weights of the batch, summed.
 
-    With weights that sum to one it is a mean over words; with advantages it is the loss whose gradient is REINFORCE's
-    (Williams 1992). Label smoothing: Szegedy et al. 2016. Tokens that are `never` written have no part in the
-    distributions, and must be no targets.
+    With weights that sum to one it is a mean over words; with advantages its gradient is that of REINFORCE (Williams
+    1992). Label smoothing: Szegedy et al. 2016. `never`: tokens that have probability 0, and must not be targets.
     """
 
     def __init__(self, label_smoothing: float, never: Sequence[int] = ()) -> None:
@@ -104,7 +102,7 @@ class SmoothedCrossEntropy(keras.losses.Loss):  # type: ignore[misc]  # Keras is
 
 
 def build_schedule(peak: float, steps: int, warmup: int) -> keras.optimizers.schedules.LearningRateSchedule:
-    """One cycle of `steps`: up to the peak in `warmup` of them, then along a cosine to zero."""
+    """One cycle of `steps`: a linear warm-up of `warmup` steps to the peak, then a cosine to zero."""
     return keras.optimizers.schedules.CosineDecay(
         initial_learning_rate=0.0 if warmup else peak,
         warmup_target=peak if warmup else None,

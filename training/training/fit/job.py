@@ -1,4 +1,4 @@
-"""What a training is asked for."""
+"""The inputs and outputs of a training job."""
 
 import hashlib
 from collections.abc import Sequence
@@ -8,17 +8,17 @@ from pathlib import Path
 from training.config import TrainingConfig
 from training.data.collection import Collection, Source
 from training.data.texts import digest_text
-from training.fit.start import Start
+from training.fit.pretrained import Pretrained
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """What to train from, where to put what comes of it, and how it was asked for.
+    """A training job.
 
     `texts`: files of captions without photos; `bundle`: the directory to publish; `runs` holds a directory for each
-    configuration and dataset, `cache` the encoder's weights, graphs and maps, shared by all runs; `command`: the words
-    that started the job, for the record; `start`: what is known already; `teacher`: a classifier of ImageNet's classes
-    in ONNX, from which the tagger learns them.
+    configuration and dataset, `cache` the encoder's weights, graphs and maps, shared by all runs; `command`: the
+    command that started the job, for the manifest; `start`: pretrained weights; `teacher`: a classifier of ImageNet's
+    classes in ONNX, for the tagger.
     """
 
     sources: Sequence[Source]
@@ -29,11 +29,11 @@ class Job:
     command: str
     texts: Sequence[Path] = ()
     saved_model: bool = False
-    start: Start = field(default_factory=Start)
+    start: Pretrained = field(default_factory=Pretrained)
     teacher: Path | None = None
 
     def list_digests(self, collections: Sequence[Collection]) -> list[str]:
-        """Of what is learnt from and begun with: the same list, the same material."""
+        """Digests of the training data and the pretrained weights."""
         files = [*self.texts, *([self.teacher] if self.teacher else [])]
         return [
             *(f"{one.digest} {one.source.share}" for one in collections),
@@ -42,11 +42,11 @@ class Job:
         ]
 
     @property
-    def forces(self) -> bool:
-        """Whether captions are taught word by word; what end-to-end training leaves knows them already."""
+    def trains_on_captions(self) -> bool:
+        """Whether there is teacher forcing; weights of end-to-end training have been through it."""
         return bool(self.config.fitting.epochs and (self.start.bundle or not self.start.decoder))
 
     @property
-    def learns(self) -> bool:
-        """Whether the decoder goes through any phase, or is published as it is."""
-        return self.forces or bool(self.config.self_critical.epochs)
+    def trains(self) -> bool:
+        """Whether the decoder is trained in any phase, or published as it is."""
+        return self.trains_on_captions or bool(self.config.self_critical.epochs)

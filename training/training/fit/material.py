@@ -1,5 +1,5 @@
-"""What the phases learn from, made of datasets: views and their maps, evidence for tags, captions for photos that had
-none, captions without photos.
+"""Training data of all phases, from the datasets: views and their feature maps, evidence for tags, captions found for
+labelled photos, captions without photos.
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,10 +14,10 @@ from photocaption.model.vocabulary import Vocabulary
 from training.config import TrainingConfig
 from training.data.collection import Collection
 from training.data.dataset import Photo
-from training.data.found_captions import CaptionFinder, caption_labelled
-from training.data.imagined import ImaginedPhotos, Spread
+from training.data.found_captions import CaptionFinder
 from training.data.labelled import LabelledPhoto
 from training.data.tags import choose_tags, list_classes, name_classes, set_targets
+from training.data.text_only import EvidenceStatistics, TextOnlyBatches
 from training.data.texts import read_texts
 from training.data.trigrams import find_common, list_known
 from training.data.views import WHOLE, View, choose_views
@@ -34,17 +34,18 @@ from training.fit.pooled import pool_photos
 from training.fit.tagger import Tagger, fit_tagger, judge_unseen
 from training.progress import say
 
-_MIN_DEV_PHOTOS = 100  # dev photos, whose captions alone say little of how rare words are
+_MIN_DEV_PHOTOS = 100  # with fewer, document frequencies for CIDEr are also counted on training photos
 
 
 @dataclass(frozen=True, slots=True)
 class Material:
-    """Training photos P, those of one dataset after the other, and all that belongs to them.
+    """Training photos P, those of one dataset after the other, and what belongs to them.
 
-    `counts`: of each dataset; `views` of each photo and `evidence` [P, G] for each place among them; `labels` by
-    photo's hash; `texts`: captions without photos; `common`: the sequences of three words that people write, for
-    rewards, and `trigrams`, for serving; `dev`: what judges; `tags`: words for which a decoder gets evidence, `classes`
-    how many their tagger tells apart, and `tagger`, where one was fitted; `run` holds the checkpoints of the phases.
+    `counts`: of each dataset; `views` of each photo, and `evidence` [P, G] for the first, second, … of each; `labels`
+    by photo's hash; `texts`: captions without photos; `common`: frequent sequences of three words, for rewards, and
+    `trigrams`, for serving; `dev`: for dev scores; `tags`: words for which a decoder gets evidence, `classes`: number
+    of their tagger's classes, `tagger`: the one that was fitted, None where the start's is kept; `run`: folder of the
+    checkpoints.
     """
 
     photos: Sequence[Photo]
@@ -52,7 +53,7 @@ class Material:
     views: Sequence[Sequence[View]]
     evidence: Sequence[Floats]
     labels: Mapping[str, LabelledPhoto]
-    texts: ImaginedPhotos | None
+    texts: TextOnlyBatches | None
     common: frozenset[str]
     trigrams: Trigrams | None
     dev: Sequence[DevSet]
@@ -74,16 +75,17 @@ def prepare(
     config, start = job.config, job.start
     labels = {key: label for one in collections for key, label in one.labels.items()}
     keeps = start.keeps_tagger(labels=bool(labels))
-    needed = job.learns or not keeps
+    needed = job.trains or not keeps
     photos: Sequence[Photo] = [photo for one in collections for photo in one.train] if needed else []
     views = [choose_views(photo, config.augmentation) for photo in photos]
     maps = _extract(job, collections, photos, views, encoder)
     tags = vocabulary.decode(start.tags) if keeps else _choose_tags(photos, labels, vocabulary, config)
-    pooled = _pool(photos, views, maps, encoder) if tags else []
+    by_place = zip(*views, strict=True) if tags else ()
+    pooled = [pool_photos(list(zip(photos, of_place, strict=True)), maps, encoder) for of_place in by_place]
     evidence, tagger, classes = _judge(job, photos, labels, tags, pooled)
     texts = list(read_texts(job.texts))
     likely = evidence[0] if evidence else np.zeros((len(photos), 0), np.float32)
-    photos, known, counts = keep_captioned(find_captions(photos, labels, texts, tags, likely), collections)
+    photos, known, counts = find_captions(photos, collections, labels, texts, tags, likely)
     views = [views[place] for place in known]
     evidence = [of_view[known] for of_view in evidence]
     return Material(
@@ -92,7 +94,7 @@ def prepare(
         views,
         evidence,
         labels,
-        _imagine(texts, photos, labels, evidence, tags, vocabulary, config) if photos and texts and tags else None,
+        _open_texts(texts, photos, labels, evidence, tags, vocabulary, config) if photos and texts and tags else None,
         list_common(photos, texts),
         _list_known(job, collections, texts, vocabulary),
         list_dev_sets(collections),
@@ -127,17 +129,8 @@ def _extract(
 def _choose_tags(
     photos: Sequence[Photo], labels: Mapping[str, LabelledPhoto], vocabulary: Vocabulary, config: TrainingConfig
 ) -> Sequence[str]:
-    seen = [labels[photo.sha256] for photo in photos if photo.sha256 in labels]
-    return choose_tags(photos, seen, vocabulary, config.tags) if config.tags.most else ()
-
-
-def _pool(
-    photos: Sequence[Photo], views: Sequence[Sequence[View]], maps: MapCache, encoder: ExportedEncoder
-) -> list[Floats]:
-    """Pooled features [P, channels] of each view."""
-    return [
-        pool_photos(list(zip(photos, of_place, strict=True)), maps, encoder) for of_place in zip(*views, strict=True)
-    ]
+    of_photos = [labels[photo.sha256] for photo in photos if photo.sha256 in labels]
+    return choose_tags(photos, of_photos, vocabulary, config.tags) if config.tags.most else ()
 
 
 def _judge(
@@ -147,8 +140,8 @@ def _judge(
     tags: Sequence[str],
     pooled: Sequence[Floats],
 ) -> tuple[list[Floats], Tagger | None, int]:
-    """Evidence [P, G] for each view, by a start's tagger or by ones that learn it here; the one that did, and how many
-    classes it tells apart.
+    """Evidence [P, G] for each view, by the start's tagger or out of fold by new ones; the new tagger for serving, None
+    where the start's is kept; and the number of its classes.
     """
     start, config, seed = job.start, job.config.tags, job.config.fitting.seed
     if not tags:
@@ -156,11 +149,11 @@ def _judge(
     if start.keeps_tagger(labels=bool(labels)):
         known = Tagger.of(start.decoder)
         return [known.judge(of_view) for of_view in pooled], None, start.classes
-    seen = {photo.sha256: labels[photo.sha256] for photo in photos if photo.sha256 in labels}
+    of_photos = {photo.sha256: labels[photo.sha256] for photo in photos if photo.sha256 in labels}
     classes = _learn_classes(job, photos, labels, tags, pooled)
     number = classes.names.shape[0] if classes else 0
     say(f"A tagger for {len(tags)} words{f', which knows {number} classes' if number else ''}")
-    shown = set_targets(photos, seen, tags)
+    shown = set_targets(photos, of_photos, tags)
     evidence = judge_unseen(pooled, shown, config, seed, classes)
     everything = np.concatenate([shown] * len(pooled))
     return evidence, fit_tagger(np.concatenate(pooled), everything, config, seed, classes), number
@@ -173,8 +166,8 @@ def _learn_classes(
     tags: Sequence[str],
     pooled: Sequence[Floats],
 ) -> Classes | None:
-    """What a teacher knows of classes, or else what the start does. Raises DatasetError where labels do not name a
-    teacher's classes.
+    """The class layer: distilled from the teacher, or else that of the start. Raises DatasetError where the labels are
+    not the teacher's classes.
     """
     start = job.start
     if not job.teacher:
@@ -184,22 +177,22 @@ def _learn_classes(
         columns = {word: place for place, word in enumerate(start.vocabulary.decode(start.tags))}
         places = [columns.get(tag, -1) for tag in tags]
         return Classes(learnt.weights, np.pad(learnt.names, ((0, 0), (0, 1)))[:, places]) if learnt else None
-    known = list_classes(labels.values())  # of withheld photos too: what a class is called says nothing of them
-    taught = judge_photos(job.teacher, photos, job.cache)
-    if len(known) != taught.shape[1]:
+    known = list_classes(labels.values())  # of withheld photos too: only the names of classes are used
+    logits = judge_photos(job.teacher, photos, job.cache)
+    if len(known) != logits.shape[1]:
         raise DatasetError(
-            f"{job.teacher} tells {taught.shape[1]} classes apart, and the labels have {len(known)} synsets: they have "
+            f"{job.teacher} tells {logits.shape[1]} classes apart, and the labels have {len(known)} synsets: they have "
             "to name its classes"
         )
     order = {one.synset: place for place, one in enumerate(known)}
-    shows = [order.get(labels[photo.sha256].synset, -1) if photo.sha256 in labels else -1 for photo in photos]
+    classes = [order.get(labels[photo.sha256].synset, -1) if photo.sha256 in labels else -1 for photo in photos]
     kinds = [one.accepted if one.subject else one.synset for one in known]
     numbers = {kind: number for number, kind in enumerate(kinds)}
-    weights = distil_classes(pooled, taught, np.array(shows), np.array([numbers[kind] for kind in kinds]))
+    weights = distil_classes(pooled, logits, np.array(classes), np.array([numbers[kind] for kind in kinds]))
     return Classes(weights, name_classes(known, tags))
 
 
-def _imagine(
+def _open_texts(
     texts: Sequence[tuple[str, str]],
     photos: Sequence[Photo],
     labels: Mapping[str, LabelledPhoto],
@@ -207,12 +200,12 @@ def _imagine(
     tags: Sequence[str],
     vocabulary: Vocabulary,
     config: TrainingConfig,
-) -> ImaginedPhotos:
-    """Captions without photos, with evidence as it is for photos that people captioned."""
+) -> TextOnlyBatches:
+    """Batches of captions without photos, with synthetic evidence distributed as for captioned photos."""
     captioned = [place for place, photo in enumerate(photos) if photo.sha256 not in labels]
     shown = set_targets([photos[place] for place in captioned], {}, tags)
-    spread = Spread.of(evidence[0][captioned], shown)
-    return ImaginedPhotos(
+    spread = EvidenceStatistics.of(evidence[0][captioned], shown)
+    return TextOnlyBatches(
         texts,
         vocabulary,
         tags,
@@ -232,27 +225,20 @@ def choose_vocabulary(collections: Sequence[Collection], known: Vocabulary | Non
 
 def find_captions(
     photos: Sequence[Photo],
+    collections: Sequence[Collection],
     labels: Mapping[str, LabelledPhoto],
     texts: Sequence[tuple[str, str]],
     tags: Sequence[str],
     evidence: Floats,
-) -> Sequence[Photo]:
-    """The photos, those with labels with captions that were written of others, by the evidence [P, G] for `tags`;
-    without where none was found.
-    """
-    if not labels or not photos:
-        return photos
-    finder = CaptionFinder([caption for _, caption in texts] + _captions_of(photos), tags)
-    captioned = caption_labelled(photos, labels, finder, evidence)
-    found = sum(bool(photo.captions) for photo in captioned if photo.sha256 in labels)
-    say(f"Captions were found for {found} photos with labels")
-    return captioned
-
-
-def keep_captioned(
-    photos: Sequence[Photo], collections: Sequence[Collection]
 ) -> tuple[list[Photo], list[int], list[int]]:
-    """Those training photos that have captions, their places among all, and how many each collection has of them."""
+    """The training photos of the collections that have captions or, where they have labels, for which captions of other
+    photos were found by the evidence [P, G] for `tags`; their places among all, and how many each collection has.
+    """
+    if labels and photos:
+        finder = CaptionFinder([caption for _, caption in texts] + _captions_of(photos), tags)
+        photos = finder.caption(photos, labels, evidence)
+        found = sum(bool(photo.captions) for photo in photos if photo.sha256 in labels)
+        say(f"Captions were found for {found} photos with labels")
     places = [place for place, photo in enumerate(photos) if photo.captions]
     ends = np.cumsum([len(one.train) for one in collections])
     counts = np.diff(np.searchsorted(places, ends), prepend=0)
@@ -260,16 +246,14 @@ def keep_captioned(
 
 
 def list_common(photos: Sequence[Photo], texts: Sequence[tuple[str, str]]) -> frozenset[str]:
-    """The sequences of three words that people write; none where there is no text to learn them from, or nothing
-    to reward.
-    """
+    """The frequent sequences of three words; none where there are no texts, or no photos to train on."""
     return find_common([caption for _, caption in texts] + _captions_of(photos)) if photos and texts else frozenset()
 
 
 def _list_known(
     job: Job, collections: Sequence[Collection], texts: Sequence[tuple[str, str]], vocabulary: Vocabulary
 ) -> Trigrams | None:
-    """The sequences of three words that serving lets pass; None where no text and no start tells what people write."""
+    """The sequences of three words without cost in serving; None where neither texts nor a start give any."""
     known = job.start.bundle.trigrams if job.start.bundle else None
     if not texts and not known:
         return None
@@ -283,11 +267,11 @@ def _captions_of(photos: Sequence[Photo]) -> list[str]:
 
 
 def list_dev_sets(collections: Sequence[Collection]) -> list[DevSet]:
-    """What judges: the dev photos of each collection that has some."""
-    return [_judge_by(one) for one in collections if one.dev]
+    """The dev photos of each collection that has some."""
+    return [_make_dev_set(one) for one in collections if one.dev]
 
 
-def _judge_by(one: Collection) -> DevSet:
+def _make_dev_set(one: Collection) -> DevSet:
     accepted = {photo.sha256: one.labels[photo.sha256].accepted for photo in one.dev} if one.labels else {}
     beside = one.train if len(one.dev) < _MIN_DEV_PHOTOS and not one.labels else ()
     return DevSet(one.source.name, one.dev, accepted, one.source.share or len(one.train), beside)

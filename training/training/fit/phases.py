@@ -1,15 +1,15 @@
 """The phases of training, one after the other on the same decoder, each judged by captions of the dev photos.
 
-Teacher forcing teaches the decoder people's captions; self-critical training rewards whole sentences of its own. What a
-phase did is thrown away where dev does not gain by it.
+Teacher forcing trains the decoder on reference captions, self-critical training on the rewards of captions that it
+samples itself. The weights of a phase are discarded unless the dev score is higher than before it.
 """
 
-import hashlib
 import math
 from collections.abc import Callable, Sequence
 from itertools import product
 
 from photocaption.model.runtime import Floats
+from training.arrays import hash_text
 from training.config import ScheduleConfig
 from training.data.batches import Batches, TrainingPhotos
 from training.data.collection import Mixture
@@ -31,19 +31,22 @@ class Phases:
     """A decoder, taken through the phases."""
 
     def __init__(self, decoder: Decoder, material: Material, *, started: bool) -> None:
-        """`started`: whether the decoder can write already."""
+        """`started`: whether the decoder begins with pretrained weights."""
         self.decoder = decoder
         self._material, self._config = material, material.config
         self._last_block = LastBlock(material.encoder.path)
         self._dev = DevScore(material.dev, self._load, material.vocabulary, self._config)
+        self._served = DevScore(
+            material.dev, self._load, material.vocabulary, self._config, guarded=True, trigrams=material.trigrams
+        )
         self._weights, self._score = read_weights(decoder), -math.inf
         if started:
-            tuned = self._rate()
+            tuned = self._tune_trust()
             self._score = tuned.score
             say(f"Beginning with dev scores {tuned}")
 
-    def force(self) -> None:
-        """Teach the decoder people's captions, word by word."""
+    def train_on_captions(self) -> None:
+        """Teacher forcing: predict each word of the reference captions from the words before it."""
         config, material = self._config.fitting, self._material
         batches = Batches(
             self._photos(config),
@@ -54,15 +57,15 @@ class Phases:
             texts_share=config.texts_share,
         )
         progress = fit(self.decoder, batches, self._dev, config, material.run)
-        self._keep(self._rate().score if progress.best else -math.inf, "Teacher forcing")
+        self._keep(self._tune_trust().score if progress.best else -math.inf, "Teacher forcing")
 
-    def reinforce(self) -> None:
-        """Let the decoder learn from captions of its own, and go as far towards what it learns as dev gains by it."""
+    def train_on_samples(self) -> None:
+        """Self-critical training, then interpolation with the weights before it; the dev score chooses the share."""
         config = self._config.self_critical
         reward = self._config.reward
         material = self._material
-        self.decoder.drop_nothing()
-        folder = material.run / f"{SELF_CRITICAL}{_digest(config.model_dump_json() + reward.model_dump_json())}"
+        self.decoder.disable_dropout()
+        folder = material.run / f"{SELF_CRITICAL}{hash_text(config.model_dump_json() + reward.model_dump_json())}"
         say(f"Self-critical training: {folder}")
         before = read_weights(self.decoder)
 
@@ -74,8 +77,7 @@ class Phases:
             finally:
                 write_weights(decoder, after)
 
-        accepted = {key: one.accepted for key, one in material.labels.items()}
-        with open_rewards(material.photos, reward, accepted, material.common) as rewards:
+        with open_rewards(material.photos, reward, material.labels, material.common) as rewards:
             batches = SampledBatches(
                 Sampler(self.decoder),
                 self._photos(config),
@@ -89,7 +91,7 @@ class Phases:
         learnt, scores = read_weights(self.decoder), {}
         for share in config.shares:
             write_weights(self.decoder, interpolate(before, learnt, share))
-            scores[share] = self._rate().score
+            scores[share] = self._tune_trust().score
         best = max(scores, key=lambda share: scores[share])
         say("Dev scores by share of the way: " + ", ".join(f"{share} {score:.1f}" for share, score in scores.items()))
         write_weights(self.decoder, interpolate(before, learnt, best))
@@ -97,35 +99,28 @@ class Phases:
 
     def tune(self) -> Tuned:
         """What serving would score on dev, with the length penalty that the configuration gives or the best."""
-        material = self._material
-        dev = DevScore(
-            material.dev, self._load, material.vocabulary, self._config, guarded=True, trigrams=material.trigrams
-        )
-        return dev.tune(self.decoder)
+        return self._served.tune(self.decoder)
 
     def finish(self) -> Tuned:
-        """Have the decoder trust its tags and weigh the names of classes as dev is best, and what serving would then
-        score.
-        """
+        """Set the trust in tags and the class weight to those with the best dev score in serving; that score."""
         config, evidence = self._config.tags, self.decoder.evidence
         if evidence is None:
             return self.tune()
         weights = config.class_weights if evidence.classes else (1.0,)
-        return choose_evidence(evidence, list(product(config.more_trust, weights)), self.tune)
+        return choose_evidence_weights(evidence, list(product(config.more_trust, weights)), self.tune)
 
-    def _rate(self) -> Tuned:
-        """How good the decoder would be with its tags trusted as suits it best; its weights stay as they are."""
-        evidence, learnt = self.decoder.evidence, read_weights(self.decoder)
+    def _tune_trust(self) -> Tuned:
+        """The dev score with the best trust in tags; the decoder's weights stay as they are."""
+        evidence, weights = self.decoder.evidence, read_weights(self.decoder)
         if evidence is None:
             return self._dev.tune(self.decoder)
-        offers = [(more, None) for more in self._config.tags.more_trust]
-        try:
-            return choose_evidence(evidence, offers, lambda: self._dev.tune(self.decoder))
-        finally:
-            write_weights(self.decoder, learnt)
+        candidates = [(more, None) for more in self._config.tags.more_trust]
+        tuned = choose_evidence_weights(evidence, candidates, lambda: self._dev.tune(self.decoder))
+        write_weights(self.decoder, weights)
+        return tuned
 
     def _keep(self, score: float, phase: str) -> None:
-        """Put the decoder back to where it was unless dev gained by a phase."""
+        """Keep the weights of a phase if its dev score is the best so far, else restore the weights before it."""
         if score > self._score:
             self._score, self._weights = score, read_weights(self.decoder)
         else:
@@ -142,28 +137,26 @@ class Phases:
         return self._last_block.encode(self._material.maps.load(photos))
 
 
-def choose_evidence(
-    evidence: Evidence, offers: Sequence[tuple[float, float | None]], tune: Callable[[], Tuned]
+def choose_evidence_weights(
+    evidence: Evidence, candidates: Sequence[tuple[float, float | None]], tune: Callable[[], Tuned]
 ) -> Tuned:
-    """Trust tags by so much more, and weigh classes, None as they are, as what of `offers` scores best by `tune`, the
-    first of equals; how good that is.
+    """Set the trust in tags and the class weight to the candidate with the best score by `tune`, the first of equals;
+    that score.
+
+    A candidate: what is added to the trust that was learnt, and the class weight, None to leave it as it is.
     """
     learnt = evidence.read_trust()
 
-    def take(offer: tuple[float, float | None]) -> None:
-        more, weight = offer
+    def apply(candidate: tuple[float, float | None]) -> None:
+        more, weight = candidate
         evidence.write_trust(learnt + more)
         if weight is not None:
             evidence.write_class_weight(weight)
 
     tuned = {}
-    for offer in offers:
-        take(offer)
-        tuned[offer] = tune()
-    best = max(tuned, key=lambda offer: tuned[offer].score)
-    take(best)
+    for candidate in candidates:
+        apply(candidate)
+        tuned[candidate] = tune()
+    best = max(tuned, key=lambda candidate: tuned[candidate].score)
+    apply(best)
     return tuned[best]
-
-
-def _digest(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()[:8]

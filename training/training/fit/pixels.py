@@ -1,4 +1,4 @@
-"""Photos as end-to-end training reads them: pixels in memory, and what is drawn for a view of each."""
+"""Photos for end-to-end training: pixels in memory, and the random numbers of each view."""
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -20,7 +20,7 @@ Draws = npt.NDArray[np.float32]
 
 
 class PixelStore:
-    """The photos in memory as training reads them, in the canonical form."""
+    """The photos in memory, in the canonical form."""
 
     def __init__(self, photos: Sequence[Photo], side: int) -> None:
         spec = ImageSpec(height=side, width=side, canonical_size=side, resample="bicubic")
@@ -39,22 +39,22 @@ class PixelStore:
 
 
 class PixelPhotos:
-    """Training photos as pixels, with what is drawn for a view of each, and what is known of each photo."""
+    """Training photos as pixels, with random views, and the targets of the tagger's losses."""
 
     def __init__(
-        self, photos: Sequence[Photo], mixture: Mixture, store: PixelStore, known: Sequence[npt.NDArray[Any]] = ()
+        self, photos: Sequence[Photo], mixture: Mixture, store: PixelStore, targets: Sequence[npt.NDArray[Any]] = ()
     ) -> None:
-        """`known`: arrays [photos, …], whose rows are inputs after the draws."""
-        self.photos, self.mixture, self._store, self._known = photos, mixture, store, known
+        """`targets`: arrays [photos, …], whose rows are inputs after the random numbers."""
+        self.photos, self.mixture, self._store, self._targets = photos, mixture, store, targets
         self._one_sided = np.array([not may_be_mirrored(photo) for photo in photos])
 
     def draw_views(self, random: np.random.Generator) -> Draws:
-        """Draws [photos, 9] of `RandomView`; no mirror image where a caption would be wrong of it."""
+        """Random numbers [photos, 9] for `RandomView`; no mirror image where a caption would not hold for it."""
         draws = random.random((len(self.photos), len(AS_IT_IS)), np.float32)
         draws[self._one_sided, MIRROR] = AS_IT_IS[MIRROR]
         return draws
 
     def load_inputs(self, places: Places, views: Draws) -> Inputs:
-        """Pixels uint8 [P, S, S, 3], draws [P, 9] and what is known of the photos at `places`."""
+        """Pixels uint8 [P, S, S, 3], random numbers [P, 9] and targets of the photos at `places`."""
         pixels = self._store.load([self.photos[place] for place in places])
-        return pixels, views[places], *(known[places].astype(np.float32) for known in self._known)
+        return pixels, views[places], *(target[places].astype(np.float32) for target in self._targets)

@@ -1,4 +1,4 @@
-"""Photos as single vectors, for the tagger: kept beside the maps, since they follow from them."""
+"""Pooled features for the tagger, cached beside the maps from which they are computed."""
 
 import hashlib
 from collections.abc import Sequence

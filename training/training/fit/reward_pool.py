@@ -1,6 +1,4 @@
-"""Rewards of whole batches, in processes of their own: they are counted in plain Python while the model works on other
-captions.
-"""
+"""Rewards of whole batches, computed in processes while the model works on other captions."""
 
 import multiprocessing
 import os
@@ -16,15 +14,15 @@ import numpy as np
 from photocaption.model import cpu
 from photocaption.model.runtime import Floats
 from training.config import RewardConfig
-from training.fit.rewards import Judged, SentenceReward, Words
+from training.fit.rewards import References, SentenceReward, Words
 
 _MAX_PROCESSES = 12
 _rewards: list[SentenceReward] = []  # of a process of the pool: the one that it was started with
 
 
 @dataclass(frozen=True, slots=True)
-class Written:
-    """A caption that was sampled: its words, and whether it came to its end."""
+class SampledCaption:
+    """A sampled caption: its words, and whether it has an end token."""
 
     words: Words
     ended: bool
@@ -33,7 +31,9 @@ class Written:
 class RewardPool:
     """`SentenceReward` for many captions at a time. Leaving the context ends the processes."""
 
-    def __init__(self, photos: Sequence[Judged], config: RewardConfig, common: frozenset[str] = frozenset()) -> None:
+    def __init__(
+        self, photos: Sequence[References], config: RewardConfig, common: frozenset[str] = frozenset()
+    ) -> None:
         """As `SentenceReward`."""
         self._processes = min(_MAX_PROCESSES, cpu.count_cores())
         self._pool = ProcessPoolExecutor(
@@ -51,9 +51,9 @@ class RewardPool:
     ) -> None:
         self._pool.shutdown(cancel_futures=True)
 
-    def submit(self, photos: Sequence[int], captions: Sequence[Sequence[Written]]) -> Callable[[], Floats]:
-        """Begin with the captions of each of the photos at these places; the result waits for their
-        rewards, [P, captions].
+    def submit(self, photos: Sequence[int], captions: Sequence[Sequence[SampledCaption]]) -> Callable[[], Floats]:
+        """Begin to score the captions of the photos at these places; returns a function that waits for the rewards
+        [P, captions].
         """
         size = -(-len(photos) // self._processes)
         rewards = self._pool.map(_score, photos, captions, chunksize=size)
@@ -61,18 +61,18 @@ class RewardPool:
 
 
 def _end_with_parent() -> None:
-    """Leave when the job has ended in whatever way: the pool's processes would wait for it for ever."""
+    """Exit when the parent process has ended, however it did: the pool's processes would wait for ever."""
     parent = multiprocessing.parent_process()
     if parent:
         parent.join()
         os._exit(1)
 
 
-def _prepare(photos: Sequence[Judged], config: RewardConfig, common: frozenset[str]) -> None:
+def _prepare(photos: Sequence[References], config: RewardConfig, common: frozenset[str]) -> None:
     threading.Thread(target=_end_with_parent, daemon=True).start()
     _rewards.append(SentenceReward(photos, config, common))
 
 
-def _score(photo: int, captions: Sequence[Written]) -> list[float]:
+def _score(photo: int, captions: Sequence[SampledCaption]) -> list[float]:
     (reward,) = _rewards
     return [reward(photo, caption.words, ended=caption.ended) for caption in captions]

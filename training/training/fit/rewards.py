@@ -1,10 +1,9 @@
-"""How good a sampled caption is, as one number: CIDEr-D mixed with BLEU-4, against the references of its photo, and
-what a label asks for; less for what no person would write.
+"""The reward of a sampled caption: CIDEr-D and BLEU-4 against the references of its photo, naming the subject of a
+label, and penalties for wrong words, rare sequences and repetitions.
 
 CIDEr-D is that of `training.evaluation.metrics` (Vedantam et al. 2015) with the document frequencies of the training
-captions, computed once: pycocoevalcap's class counts them anew for every set that it scores. The end of a caption is a
-word like any other here: without it, a model learns that leaving sentences open ("a man in a") costs nothing (Luo et
-al. 2018).
+captions, computed once: pycocoevalcap's class counts them for every set that it scores. The end token counts as a word:
+without it, incomplete sentences ("a man in a") have no cost (Luo et al. 2018).
 """
 
 import math
@@ -22,12 +21,12 @@ NGram = tuple[str, ...]
 _ORDERS = (1, 2, 3, 4)
 _SIGMA = 6.0  # of CIDEr-D's penalty for a length, in words, that differs from the reference's
 _END = "<end>"
-_FULL_REFERENCES = 5  # captions of a photo; what fewer people left out, another might have written
+_FULL_REFERENCES = 5  # captions of a photo; with fewer, a word that none has is more likely to be right
 
 
 @dataclass(frozen=True, slots=True)
 class _Vector:
-    """A caption as CIDEr sees it: n-grams weighted by how rarely photos have them, and for each order the norm."""
+    """A caption in CIDEr: TF-IDF weights of its n-grams, and their norm for each order."""
 
     weights: dict[NGram, float]
     norms: tuple[float, ...]
@@ -36,7 +35,7 @@ class _Vector:
 
 @dataclass(frozen=True, slots=True)
 class _Photo:
-    """The references of a photo, ready to be compared with: `most` is how often one of them holds an n-gram."""
+    """The references of a photo; `most`: the highest count of each n-gram in one of them."""
 
     vectors: tuple[_Vector, ...]
     most: Counter[NGram]
@@ -44,8 +43,8 @@ class _Photo:
 
 
 @dataclass(frozen=True, slots=True)
-class Judged:
-    """A photo's captions, whole sentences as words, and, where it has a label, the words of which one names it."""
+class References:
+    """The references of a photo as words, and the accepted words of its label, empty where it has none."""
 
     references: Sequence[Words]
     accepted: frozenset[str] = frozenset()
@@ -58,7 +57,9 @@ class SentenceReward:
     `common`: sequences of three words that people write; every sequence is one where there are none.
     """
 
-    def __init__(self, photos: Sequence[Judged], config: RewardConfig, common: frozenset[str] = frozenset()) -> None:
+    def __init__(
+        self, photos: Sequence[References], config: RewardConfig, common: frozenset[str] = frozenset()
+    ) -> None:
         self._config, self._common = config, common
         self._accepted = [photo.accepted for photo in photos]
         self._written = [frozenset(word for words in photo.references for word in words) for photo in photos]

@@ -1,14 +1,13 @@
 """Self-critical training: the decoder writes captions of the training photos, and those that score better than the
 others of the same photo become more likely (Rennie et al. 2017).
 
-Teacher forcing asks for the next word of somebody else's sentence; this asks for a good sentence of one's own, judged
-as captions are judged. The baseline of each sample is the mean reward of the photo's other samples (Luo 2020), which
-costs no further search.
+Teacher forcing rewards the next word of a reference; this rewards whole sentences by the metrics. The baseline of each
+sample is the mean reward of the photo's other samples (Luo 2020), which needs no further search.
 
-It needs a decoder that can write already, and a loss under which samples are as likely as they were when they were
-drawn. So the decoder drops nothing while it learns: to push a sentence away from a network with half of its units
-missing, which would not have written it, teaches it to write nothing well. And tokens that are never drawn have no part
-in the loss, or the likelihood of <unknown> would rise for ever, at the cost of all words.
+It needs a decoder that was trained already, and a loss under which samples have the probabilities by which they were
+drawn. So dropout is off: a sample would otherwise be made less likely under other units than those that wrote it. And
+tokens that are never drawn are left out of the loss: the probability of <unknown> would rise for ever, at the cost of
+all words.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -23,34 +22,38 @@ from photocaption.model.vocabulary import Vocabulary
 from training.config import RewardConfig, SelfCriticalConfig
 from training.data.batches import ROUNDING, Batch, Inputs, PhotoSource, Places, round_up
 from training.data.dataset import Photo
-from training.data.read_ahead import read_ahead
+from training.data.labelled import LabelledPhoto
+from training.data.prefetch import prefetch
 from training.data.words import TOKENS, tokenise
-from training.fit.reward_pool import RewardPool, Written
-from training.fit.rewards import Judged
+from training.fit.reward_pool import RewardPool, SampledCaption
+from training.fit.rewards import References
 from training.models.sampling import Sampler
 
 
 def open_rewards(
     photos: Sequence[Photo],
     config: RewardConfig,
-    accepted: Mapping[str, frozenset[str]] | None = None,
+    labels: Mapping[str, LabelledPhoto],
     common: frozenset[str] = frozenset(),
 ) -> RewardPool:
-    """What rewards captions of these photos. `accepted`: the words that name what a label says, by the photo's hash;
-    `common` as for `training.fit.rewards.SentenceReward`.
+    """The rewards of captions of these photos. `labels`: by the photo's hash; `common` as for
+    `training.fit.rewards.SentenceReward`.
     """
-    judged = [
-        Judged([tokenise(caption) for caption in photo.captions], (accepted or {}).get(photo.sha256, frozenset()))
+    references = [
+        References(
+            [tokenise(caption) for caption in photo.captions],
+            labels[photo.sha256].accepted if photo.sha256 in labels else frozenset(),
+        )
         for photo in photos
     ]
-    return RewardPool(judged, config, common)
+    return RewardPool(references, config, common)
 
 
 class SampledBatches:
-    """Batches of captions that the decoder samples as it is at that moment, weighted by their advantage.
+    """Batches of captions that the decoder samples with its current weights, weighted by their advantage.
 
-    The same photos, samples and weights follow from the same decoder, seed and epoch. A batch is sampled before the one
-    ahead of it is learnt from, so that its rewards are counted meanwhile: it comes of a decoder one step younger.
+    The same photos, samples and weights follow from the same decoder, seed and epoch. A batch is sampled one step
+    ahead, by the weights before that step, so that its rewards are computed meanwhile.
     """
 
     def __init__(
@@ -85,7 +88,7 @@ class SampledBatches:
         mixture = self._photos.mixture
         places = list(mixture.draw(random).reshape(mixture.batches, mixture.size))
         views = self._photos.draw_views(random)
-        loaded = read_ahead(lambda batch: self._photos.load_inputs(batch, views), places)
+        loaded = prefetch(lambda batch: self._photos.load_inputs(batch, views), places)
         sampled = (self._sample(batch, inputs, random) for batch, inputs in zip(places, loaded, strict=True))
         for one, _ in pairwise(chain(sampled, (None,))):
             if one is not None:
@@ -96,15 +99,15 @@ class SampledBatches:
         captions = [[self._read(row) for row in rows] for rows in tokens.tolist()]
         return _Sampled(inputs, tokens, self._rewards.submit(places.tolist(), captions))
 
-    def _read(self, tokens: Sequence[int]) -> Written:
+    def _read(self, tokens: Sequence[int]) -> SampledCaption:
         written = [token for token in tokens[1:] if token != TOKENS.padding]
         ended = bool(written) and written[-1] == TOKENS.end
-        return Written(self._vocabulary.decode(written[:-1] if ended else written), ended)
+        return SampledCaption(self._vocabulary.decode(written[:-1] if ended else written), ended)
 
 
 @dataclass(frozen=True, slots=True)
 class _Sampled:
-    """What a batch is made of: inputs of P photos, tokens [P, S, 1 + T], and what waits for their rewards [P, S]."""
+    """Inputs of P photos, sampled tokens [P, S, 1 + T], and a function that waits for their rewards [P, S]."""
 
     inputs: Inputs
     tokens: npt.NDArray[np.int32]
@@ -112,7 +115,7 @@ class _Sampled:
 
 
 def _weigh(sampled: _Sampled, rounding: int) -> Batch:
-    """A batch whose targets weigh as much as their caption's reward is above that of the photo's other captions."""
+    """A batch whose targets are weighted by the advantage: the caption's reward less the mean of the photo's others."""
     rewards, tokens = sampled.wait_for_rewards(), sampled.tokens
     others = (rewards.sum(axis=1, keepdims=True) - rewards) / (rewards.shape[1] - 1)
     longest = int((tokens[:, :, 1:] != TOKENS.padding).sum(axis=2).max())

@@ -1,13 +1,12 @@
 """The stages of end-to-end training on disk: a repeated command continues after the last finished stage."""
 
-import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from training.arrays import Arrays, read_arrays, save_arrays
+from training.arrays import Arrays, hash_text, read_arrays, save_arrays
 from training.config import TrainingConfig
 from training.progress import say
 
@@ -30,12 +29,12 @@ class Stages:
         settings = config.end_to_end.model_dump(exclude={"encoder_share", "decoder_share"})
         critical = {name: value for name, value in settings.items() if name.startswith("critical_")}
         teaching = {name: value for name, value in settings.items() if name not in critical}
-        self._teaching = _digest(f"{text} {teaching}")
+        self._teaching = hash_text(f"{text} {teaching}")
         rewards = config.reward.model_dump_json() + config.self_critical.model_dump_json()
-        self._critical = _digest(f"{text} {settings} {rewards}")
+        self._critical = hash_text(f"{text} {settings} {rewards}")
 
     def take(self, name: str, make: Callable[[], TrainedWeights]) -> TrainedWeights:
-        """The weights of a stage of teacher forcing from an earlier run, else those that `make` gives now."""
+        """The weights of a stage of teacher forcing: those of an earlier run, or else of `make`, which are kept."""
         path = self._folder / f"teaching-{self._teaching}" / f"{name}.npz"
         if not path.exists():
             made = make()
@@ -49,7 +48,3 @@ class Stages:
     def open(self, name: str) -> Path:
         """The folder of self-critical training."""
         return self._folder / f"{name}-{self._critical}"
-
-
-def _digest(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()[:8]

@@ -1,5 +1,5 @@
-"""Fits the tagger, by itself: a linear layer on pooled features for the words that captions have, beside what classes
-say of the words that name them.
+"""Fits the tagger: a linear layer on pooled features that predicts the words of captions; the evidence from classes for
+their names is added.
 
 Shapes: P photos, or views of them, C channels, G tags, K classes.
 """
@@ -24,14 +24,14 @@ _SCALE = 40.0  # pooled features have unit length: so large, a step moves logits
 
 @dataclass(frozen=True, slots=True)
 class Tagger:
-    """A linear layer `tags` [C + 1, G], the bias in the last row, and what is known of classes."""
+    """A linear layer `tags` [C + 1, G], the bias in the last row, and the class layer."""
 
     tags: Floats
     classes: Classes | None = None
 
     @classmethod
     def of(cls, decoder: Arrays) -> "Tagger":
-        """That of a decoder, whose weights are given by the last two parts of their path."""
+        """The tagger of a decoder, whose weights are given by the last two parts of their path."""
         tags = _join(decoder["tagger/kernel"], decoder["tagger/bias"])
         if "classes/kernel" not in decoder:
             return cls(tags)
@@ -46,7 +46,7 @@ class Tagger:
         return evidence
 
     def put_into(self, evidence: Evidence) -> None:
-        """Make these the weights of a decoder's tagger."""
+        """Set the weights of a decoder's tagger."""
         evidence.tagger.set_weights([self.tags[:-1], self.tags[-1]])
         if evidence.classes is not None and evidence.names is not None and self.classes:
             evidence.classes.set_weights([self.classes.weights[:-1], self.classes.weights[-1]])
@@ -54,7 +54,7 @@ class Tagger:
 
 
 def fit_tagger(pooled: Floats, shown: Shown, config: TagsConfig, seed: int, classes: Classes | None = None) -> Tagger:
-    """The tagger that P pooled features [P, C] and what their photos show [P, G] teach."""
+    """The tagger that is fitted to pooled features [P, C] and the targets of their photos [P, G]."""
     keras.utils.set_random_seed(seed)
     layer = keras.layers.Dense(shown.shape[1])
     inputs = [keras.Input((pooled.shape[1],)), keras.Input((shown.shape[1],))]
@@ -78,13 +78,13 @@ def _join(kernel: Any, bias: Any) -> Floats:  # noqa: ANN401 - arrays of NumPy o
 def judge_unseen(
     pooled: Sequence[Floats], shown: Shown, config: TagsConfig, seed: int, classes: Classes | None = None
 ) -> list[Floats]:
-    """Evidence [P, G] for each view of P photos, `pooled` [P, C] of each, out of taggers that did not learn from it."""
+    """Out-of-fold evidence [P, G] for each view of P photos, given as pooled features [P, C]."""
     fold = np.random.default_rng(seed).integers(config.folds, size=len(pooled[0]))
     found = [np.zeros_like(shown) for _ in pooled]
     for number in range(config.folds):
-        seen, unseen = fold != number, fold == number
-        learnt = np.concatenate([shown[seen]] * len(pooled))
-        tagger = fit_tagger(np.concatenate([view[seen] for view in pooled]), learnt, config, seed, classes)
+        fitted, held_out = fold != number, fold == number
+        targets = np.concatenate([shown[fitted]] * len(pooled))
+        tagger = fit_tagger(np.concatenate([view[fitted] for view in pooled]), targets, config, seed, classes)
         for view, evidence in zip(pooled, found, strict=True):
-            evidence[unseen] = tagger.judge(view[unseen])
+            evidence[held_out] = tagger.judge(view[held_out])
     return found

@@ -1,15 +1,15 @@
 """The decoder: a Keras model that writes a caption word by word from the encoder's features.
 
-It has two faces. *Teacher forcing* (`call`) reads whole captions at once and is what training uses. *Start and step*
-are what serving uses; `training.publish.decoder_export` turns them into the bundle's graphs. Both share every weight
-and, a test holds them to it, every log-probability.
+It has two interfaces with the same weights. Training uses *teacher forcing* (`call`), which reads whole captions.
+Serving uses *start and step*, which `training.publish.decoder_export` converts to the bundle's graphs. A test compares
+their log-probabilities.
 
 Shapes: P photos, C captions of a photo (or beams of its search), T words, N grid cells, D = `units`, V words of the
 vocabulary, G of them tags. Everything is written on `keras.ops`, so that any Keras backend trains it.
 
 With `architecture="pooled"` a photo is one vector, made from the mean of its projected cells; the LSTM starts from it
-and reads it with every word: Show and Tell (Vinyals et al. 2015). `architecture="attention"` adds a look at the grid
-for each word. A decoder with tags also knows which words the photo speaks for (`training.models.evidence`).
+and reads it with every word: Show and Tell (Vinyals et al. 2015). `architecture="attention"` adds attention to the grid
+for each word. A decoder with tags also gets evidence for single words (`training.models.evidence`).
 """
 
 from collections.abc import Callable, Sequence
@@ -47,12 +47,12 @@ class TiedEmbedding(keras.layers.Layer):  # type: ignore[misc]  # Keras is untyp
 
 
 class GridAttention(keras.layers.Layer):  # type: ignore[misc]  # Keras is untyped
-    """Looks at the grid with the LSTM's state and gates what it sees.
+    """Gated multi-head attention to the grid, with the LSTM's state as the query.
 
-    The state *after* a word was read asks, as in Knowing When to Look (Lu et al. 2017), with several heads of scaled
-    dot products (Vaswani et al. 2017); a gate lets words that need no look ignore it (Show, Attend and Tell, Xu et al.
-    2015). No step feeds its attention to the next, so training attends for all words at once: on a CPU that is several
-    times faster than attending inside the recurrence.
+    The query is the state *after* a word was read, as in Knowing When to Look (Lu et al. 2017), with several heads of
+    scaled dot products (Vaswani et al. 2017) and a gate on the result (Show, Attend and Tell, Xu et al. 2015). The
+    recurrence does not depend on the attention, so training attends for all words at once: on a CPU that is several
+    times faster.
     """
 
     def __init__(self, units: int, heads: int) -> None:
@@ -63,21 +63,17 @@ class GridAttention(keras.layers.Layer):  # type: ignore[misc]  # Keras is untyp
         self.gate = keras.layers.Dense(units, activation="sigmoid", name="gate")
 
     def prepare(self, cells: Tensor) -> tuple[Tensor, Tensor]:
-        """What every word looks at, the same for all of them, from cells [P, N, D].
-
-        Keys [P, heads, D / heads, N], what each cell answers to, scaled; and the cells as values [P, heads, N,
-        D / heads].
-        """
+        """Keys, scaled [P, heads, D / heads, N], and values [P, heads, N, D / heads] of cells [P, N, D]."""
         photos = ops.shape(cells)[0]
         keys = self._split(self.key(cells), photos) / self.head_units**0.5
         return ops.transpose(keys, (0, 1, 3, 2)), self._split(cells, photos)
 
     def call(self, states: Tensor, keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
-        """What the states [P·Q, D] see: [P·Q, D], and where they looked, the mean over heads: [P, Q, N]."""
+        """The attended vectors [P·Q, D] for the states [P·Q, D], and the weights, mean over heads [P, Q, N]."""
         queries = self._split(self.query(states), ops.shape(keys)[0])
         weights = ops.softmax(ops.matmul(queries, keys), axis=-1)
-        seen = ops.transpose(ops.matmul(weights, values), (0, 2, 1, 3))
-        return ops.reshape(seen, (-1, self.heads * self.head_units)) * self.gate(states), ops.mean(weights, axis=1)
+        attended = ops.transpose(ops.matmul(weights, values), (0, 2, 1, 3))
+        return ops.reshape(attended, (-1, self.heads * self.head_units)) * self.gate(states), ops.mean(weights, axis=1)
 
     def _split(self, vectors: Tensor, photos: Tensor) -> Tensor:
         """[P·Q, D] or [P, Q, D] → [P, heads, Q, D / heads]."""
@@ -91,8 +87,8 @@ class Decoder(keras.Model):  # type: ignore[misc]  # Keras is untyped
     def __init__(
         self, words: int, config: DecoderConfig, seed: int = 0, tags: Sequence[int] = (), classes: int = 0
     ) -> None:
-        """`tags`: token ids of the words for which photos give evidence; without, the decoder does without. `classes`:
-        how many classes of subjects their tagger tells apart.
+        """`tags`: token ids of the words for which there is evidence; without tags the decoder has no tagger.
+        `classes`: the number of the tagger's classes.
         """
         super().__init__(name=f"{config.architecture}_decoder")
         self.units, self._seed = config.units, seed
@@ -110,11 +106,11 @@ class Decoder(keras.Model):  # type: ignore[misc]  # Keras is untyped
 
     def call(self, inputs: Sequence[Tensor], training: bool = False) -> Tensor:
         """Logits [P, C, T, V] of the word after each of `tokens` [P, C, T], which come last, given before them
-        `features` [P, N, channels]; both these and evidence [P, G], instead of what the tagger would say; or, for
-        captions without a photo, evidence alone.
+        `features` [P, N, channels]; these and evidence [P, G], instead of the tagger's; or, for captions without a
+        photo, evidence alone.
         """
         *photo, tokens = inputs
-        image, context, state = self._look(*photo, training=training)
+        image, context, state = self._encode_photo(*photo, training=training)
         photos, captions, length = ops.shape(tokens)
         words = self.embedding(tokens) + image[:, None, None]
         flat = ops.reshape(self._dropouts[1](words, training=training), (photos * captions, length, self.units))
@@ -126,18 +122,18 @@ class Decoder(keras.Model):  # type: ignore[misc]  # Keras is untyped
         return ops.reshape(logits, (photos, captions, length, logits.shape[-1]))
 
     def start(self, features: Tensor, evidence: Tensor | None = None) -> tuple[Tensors, Tensors]:
-        """What a photo is to every step (`context_*`) and the state before the first word (`state_*` [P, D])."""
-        image, context, state = self._look(features, evidence, training=False)
+        """The photo's tensors for every step (`context_*`), and the state before the first word (`state_*` [P, D])."""
+        image, context, state = self._encode_photo(features, evidence, training=False)
         return {"context_image": ops.matmul(image, self.lstm.cell.kernel) + self.lstm.cell.bias, **context}, state
 
     def step(self, tokens: Tensor, context: Tensors, state: Tensors, read: Read | None = None) -> Tensors:
         """One word for every beam.
 
         `tokens` [P, C], `state` [P, C, D] → `log_probabilities` [P, C, V], `attention` [P, C, N] of a decoder that has
-        it, and the `next_state_*` [P, C, D]. `read` stands in for the method of that name.
+        it, and the `next_state_*` [P, C, D]. `read`: used instead of the method of that name.
         """
         gates = (read or self.read)(tokens) + context["context_image"][:, None]
-        # Rows of matrices from here on: graphs of higher ranks carry shapes about, which takes longer than arithmetic.
+        # Two-dimensional from here on: reshaping in graphs of higher rank takes longer than the arithmetic.
         h, c = (ops.reshape(state[name], (-1, self.units)) for name in ("state_h", "state_c"))
         h, c = self._recur(ops.reshape(gates, (-1, 4 * self.units)), h, c)
         vectors, attention = self._attend(h, context)
@@ -147,26 +143,28 @@ class Decoder(keras.Model):  # type: ignore[misc]  # Keras is untyped
         return outputs if attention is None else outputs | {"attention": attention}
 
     def read(self, tokens: Tensor) -> Tensor:
-        """What tokens [...] put into the LSTM's gates: [..., 4 D]. Tokens alone decide it, so a table can hold it."""
+        """The input of tokens [...] to the LSTM's gates [..., 4 D]: it depends on the token alone, so it can be a
+        table.
+        """
         return ops.matmul(self.embedding(tokens), self.lstm.cell.kernel)
 
     def reseed(self, epoch: int) -> None:
         """Make the dropout of an epoch depend on the seed and the epoch alone, so that a resumed run repeats it."""
         for place, dropout in enumerate(self._dropouts):
-            if dropout.rate:  # one that drops nothing has no generator
+            if dropout.rate:  # without dropout there is no generator
                 dropout.seed_generator.state.assign([self._seed + place, epoch << 16])
 
-    def drop_nothing(self) -> None:
-        """Learn from now on as the decoder that writes: what it samples is then likely under what is learnt."""
+    def disable_dropout(self) -> None:
+        """Train without dropout from now on, by the same distributions as those of `step`."""
         for dropout in self._dropouts:
             dropout.rate = 0.0
 
-    def _look(
+    def _encode_photo(
         self, features: Tensor, evidence: Tensor | None = None, *, training: bool
     ) -> tuple[Tensor, Tensors, Tensors]:
-        """Of a photo: the vector [P, D] that is read with every word, what attention looks at, the state at first."""
+        """The vector [P, D] that is read with every word, tensors for attention and evidence, the first state."""
         if self.evidence and len(features.shape) == _RANK_OF_EVIDENCE:
-            return self._imagine(self.evidence, features)
+            return self._encode_evidence(self.evidence, features)
         cells = self.normalise(self.project(ops.cast(features, "float32")))
         cells = self._dropouts[0](cells, training=training)
         mean = ops.mean(cells, axis=1)
@@ -175,14 +173,14 @@ class Decoder(keras.Model):  # type: ignore[misc]  # Keras is untyped
             context["context_keys"], context["context_values"] = self.attention.prepare(cells)
         if self.evidence:
             evidence = self.evidence.recognise(pool(features)) if evidence is None else evidence
-            gist, of_words, _ = self._imagine(self.evidence, evidence)
+            gist, of_words, _ = self._encode_evidence(self.evidence, evidence)
             image = image + gist
             mean = mean + gist
             context = context | of_words
         return image, context, self._begin(mean)
 
-    def _imagine(self, tags: Evidence, evidence: Tensor) -> tuple[Tensor, Tensors, Tensors]:
-        """As `_look`, of a photo of which nothing is known but evidence: there is nothing to attend to."""
+    def _encode_evidence(self, tags: Evidence, evidence: Tensor) -> tuple[Tensor, Tensors, Tensors]:
+        """As `_encode_photo`, of evidence alone: there are no cells to attend to."""
         gist = tags.summarise(evidence, self.embedding.table)
         return gist, {"context_words": tags.spread(evidence)}, self._begin(gist)
 
@@ -190,7 +188,7 @@ class Decoder(keras.Model):  # type: ignore[misc]  # Keras is untyped
         return {"state_h": self.initial_h(vectors), "state_c": self.initial_c(vectors)}
 
     def _recur(self, gates: Tensor, h: Tensor, c: Tensor) -> tuple[Tensor, Tensor]:
-        """The LSTM's next state [P·C, D], from what the word and the photo put into its gates [P·C, 4 D].
+        """The LSTM's next state [P·C, D], from the input of the word and the photo to its gates [P·C, 4 D].
 
         The equations are those of `keras.layers.LSTM`, whose weights they use; a test compares the two.
         """
@@ -200,13 +198,13 @@ class Decoder(keras.Model):  # type: ignore[misc]  # Keras is untyped
         return ops.sigmoid(output_gate) * ops.tanh(c), c
 
     def _attend(self, states: Tensor, context: Tensors) -> tuple[Tensor, Tensor | None]:
-        """The vectors [P·Q, D] that score the next word, and where the decoder looked for it: [P, Q, N]."""
+        """The vectors [P·Q, D] that score the next word, and the attention weights [P, Q, N]."""
         if self.attention is None:
             return self.combine(states), None
-        seen, weights = ops.zeros_like(states), None
+        attended, weights = ops.zeros_like(states), None
         if "context_keys" in context:
-            seen, weights = self.attention(states, context["context_keys"], context["context_values"])
-        return self.combine(ops.concatenate([states, seen], axis=-1)), weights
+            attended, weights = self.attention(states, context["context_keys"], context["context_values"])
+        return self.combine(ops.concatenate([states, attended], axis=-1)), weights
 
     def _score(self, vectors: Tensor, states: Tensor, context: Tensors) -> Tensor:
         """Logits [P·Q, V] of the next word, of the vectors and the states [P·Q, D]."""

@@ -1,4 +1,4 @@
-"""The models of end-to-end training: the encoder and the decoder as one, and how they learn.
+"""The models of end-to-end training: encoder and decoder as one, with their losses and optimizer.
 
 Shapes: P photos, C captions, T words, S the side of the stored pixels, N grid cells, V words of the vocabulary, G of
 them tags, K classes.
@@ -32,12 +32,12 @@ AS_IT_IS = np.array([1, 0, 1, 0, 1, 0, 0.5, 0.5, 0], np.float32)
 """The numbers of the whole photo, unchanged."""
 
 MIRROR = DRAWN.index("mirror")
-_DEGRADATION = MIRROR + 1  # the numbers before it choose the part of the photo, those from it on how it is degraded
+_DEGRADATION = MIRROR + 1  # numbers before it choose the part of the photo, the others its degradation
 
 
 class RandomView(keras.layers.Layer):  # type: ignore[misc]  # Keras is untyped
-    """Resizes a part of each photo, or its mirror image, to the encoder's input as serving does, bicubic; blurred, lit
-    and compressed as JPEG by the given random numbers.
+    """Resizes a part of each photo, or its mirror image, to the encoder's input as serving does, bicubic, with blur,
+    contrast, brightness and JPEG compression by the given random numbers.
     """
 
     def __init__(self, size: int, config: EndToEndConfig) -> None:
@@ -67,9 +67,9 @@ class RandomView(keras.layers.Layer):  # type: ignore[misc]  # Keras is untyped
         return ops.where(draw[..., None] > _EVEN, degraded, images)
 
     def _weigh(self, side: int, begin: Tensor, extent: Tensor, softness: Tensor) -> Tensor:
-        """How much each of `side` pixels counts in each of the `size` that are made of them: [P, size, side].
+        """Weights of the `side` source pixels in each of `size` resized ones: [P, size, side].
 
-        Keys's cubic with a = -0.5, Pillow's; stretched where it would skip pixels, or where it is to soften.
+        Keys's cubic with a = -0.5, Pillow's; widened where it would skip pixels, and for blur.
         """
         share = _between(self._config.smallest_side, 1.0, extent)
         places = (ops.arange(self._size, dtype="float32") + 0.5)[None, :, None] / self._size
@@ -87,7 +87,7 @@ def _between(begin: float, end: float, draw: Tensor) -> Tensor:
 
 
 class Body(keras.Model):  # type: ignore[misc]  # Keras is untyped
-    """The blocks of the encoder that learn, and a decoder behind them."""
+    """The trainable blocks of the encoder, and a decoder behind them."""
 
     def __init__(self, blocks: keras.Model, decoder: Decoder) -> None:
         super().__init__(name="learner")
@@ -102,9 +102,9 @@ class Body(keras.Model):  # type: ignore[misc]  # Keras is untyped
 
 
 class EndToEnd(keras.Model):  # type: ignore[misc]  # Keras is untyped
-    """From pixels and words to the next words. The stem, the encoder's first blocks, stays as ImageNet left it.
+    """From pixels and words to the next words. The stem, the encoder's first blocks, is frozen.
 
-    Losses of its own keep the features what they should be beside good for captions: see `EndToEndConfig`.
+    Additional losses regularise the features: see `EndToEndConfig`.
     """
 
     def __init__(self, view: RandomView, stem: keras.Model, body: Body, config: EndToEndConfig) -> None:
@@ -115,21 +115,21 @@ class EndToEnd(keras.Model):  # type: ignore[misc]  # Keras is untyped
 
     @property
     def decoder(self) -> Decoder:
-        """What writes."""
+        """The decoder."""
         return self.body.decoder
 
     def call(self, inputs: Sequence[Tensor], training: bool = False) -> Tensor:
         """Logits [P, C, T, V] of pixels uint8 [P, S, S, 3], the draws of their views [P, 9], of a decoder with
-        evidence what the photos show [P, G] (`training.data.tags`) and the chances of classes [P, K], and tokens
+        evidence the tagger's targets [P, G] (`training.data.tags`) and the probabilities of classes [P, K], and tokens
         [P, C, T].
         """
-        pixels, draws, *known, tokens = inputs
+        pixels, draws, *targets, tokens = inputs
         features = self.encode(pixels, draws)
         if self._config.steadiness:
-            other = self.encode(pixels[::2], _swap_degradations(draws)[::2])  # every other photo says enough
+            other = self.encode(pixels[::2], _swap_degradations(draws)[::2])  # half of the photos suffice
             self.add_loss(self._config.steadiness * measure_change(features[::2], other))
-        seen = self.decoder.evidence
-        evidence = [self._look_for(seen, pool(features), *known)] if seen else []
+        tagger = self.decoder.evidence
+        evidence = [self._predict_evidence(tagger, pool(features), *targets)] if tagger else []
         return self.decoder((features, *evidence, tokens), training=training)
 
     def encode(self, pixels: Tensor, draws: Tensor, *_: Tensor) -> Tensor:
@@ -140,9 +140,9 @@ class EndToEnd(keras.Model):  # type: ignore[misc]  # Keras is untyped
         """As the decoder's."""
         self.decoder.reseed(epoch)
 
-    def _look_for(self, seen: Evidence, pooled: Tensor, shown: Tensor, *kept: Tensor) -> Tensor:
-        """Evidence [P, G], which captions do not change: they would teach it what is said, not what is seen."""
-        evidence, classes = seen.recognise(pooled), seen.weigh_classes(pooled)
+    def _predict_evidence(self, tagger: Evidence, pooled: Tensor, shown: Tensor, *kept: Tensor) -> Tensor:
+        """Evidence [P, G] without gradients of the captions' loss: it should follow the photo, not the language."""
+        evidence, classes = tagger.recognise(pooled), tagger.weigh_classes(pooled)
         self.add_loss(self._config.tags * ops.mean(score_tags(shown, evidence)))
         if classes is not None:
             self.add_loss(-self._config.classes * ops.mean(ops.sum(kept[0] * classes, axis=-1)))
@@ -150,12 +150,12 @@ class EndToEnd(keras.Model):  # type: ignore[misc]  # Keras is untyped
 
 
 def _swap_degradations(draws: Tensor) -> Tensor:
-    """Draws of the same parts of the photos, degraded as their neighbours are."""
+    """The same parts of the photos, with the degradations of their neighbours in the batch."""
     return ops.concatenate([draws[:, :_DEGRADATION], ops.roll(draws[:, _DEGRADATION:], 1, axis=0)], axis=1)
 
 
 def measure_change(features: Tensor, other: Tensor) -> Tensor:
-    """The mean squared distance of features [P, N, channels] of two views of each photo, in parts of that between a
+    """The mean squared distance of features [P, N, channels] of two views of each photo, relative to that between a
     photo and the mean of all.
     """
     apart = ops.mean(ops.square(features - ops.mean(features, axis=0, keepdims=True)))
@@ -163,17 +163,17 @@ def measure_change(features: Tensor, other: Tensor) -> Tensor:
 
 
 class TwoRateAdamW(keras.optimizers.AdamW):  # type: ignore[misc]  # Keras is untyped
-    """AdamW that moves some variables more slowly than others, and those from a standstill: as long as the decoder
-    knows nothing, it has nothing to tell the encoder.
+    """AdamW with a lower learning rate for some variables, the encoder's, and a warm-up for it: an untrained decoder
+    has no useful gradients for the encoder.
     """
 
     def __init__(self, schedule: Tensor, *, slowly: frozenset[str], rate: float, ramp: int, **settings: float) -> None:
-        """`slowly`: paths of the variables that move at `rate` times the learning rate after `ramp` steps."""
+        """`slowly`: paths of the variables with `rate` times the learning rate, after a warm-up of `ramp` steps."""
         super().__init__(schedule, **settings)
         self._slowly, self._values = slowly, {"rate": rate, "ramp": float(max(ramp, 1))}
 
     def build(self, variables: Sequence[Any]) -> None:
-        """Create the optimizer's state. Rates are a part of it: as constants, each teacher would be compiled anew."""
+        """Create the optimizer's state. Rates are part of it: as constants, each would need a new compilation."""
         if not self.built:
             self._rate, self._ramp = (
                 self.add_variable((), initializer=keras.initializers.Constant(value), name=name)
@@ -185,7 +185,7 @@ class TwoRateAdamW(keras.optimizers.AdamW):  # type: ignore[misc]  # Keras is un
         }
 
     def restart(self, rate: float) -> None:
-        """Forget everything, for another model in the same variables, whose slow ones move at `rate`."""
+        """Reset the state, for new weights in the same variables, with another `rate`."""
         for variable in self.variables:
             variable.assign(ops.zeros(variable.shape, variable.dtype))
         self._rate.assign(rate)
@@ -194,25 +194,25 @@ class TwoRateAdamW(keras.optimizers.AdamW):  # type: ignore[misc]  # Keras is un
     def update_step(self, gradient: Tensor, variable: Tensor, learning_rate: Tensor) -> None:
         """One variable's step."""
         if self._get_variable_index(variable) in self._slow_places:  # variables may come without their path
-            gone = ops.cast(self.iterations, "float32") / self._ramp
-            learning_rate = learning_rate * self._rate * ops.minimum(1.0, gone)
+            progress = ops.cast(self.iterations, "float32") / self._ramp
+            learning_rate = learning_rate * self._rate * ops.minimum(1.0, progress)
         super().update_step(gradient, variable, learning_rate)
 
 
 @contextmanager
 def _policy(name: str) -> Iterator[None]:
-    """Layers made meanwhile compute with another precision."""
-    usual = keras.config.dtype_policy()
+    """Layers created in the block compute with another precision."""
+    previous = keras.config.dtype_policy()
     keras.config.set_dtype_policy(name)
     try:
         yield
     finally:
-        keras.config.set_dtype_policy(usual)
+        keras.config.set_dtype_policy(previous)
 
 
 def split_xception(size: int, cache: Path, config: EndToEndConfig, tuned: Arrays) -> tuple[keras.Model, keras.Model]:
-    """Xception in two: the stem, and the blocks that learn; with ImageNet's weights and what fine-tuning changed in
-    them (`training.encoder.weight_deltas`). Raises WeightsError.
+    """Xception's stem and its trainable blocks, with ImageNet's weights and the fine-tuned differences
+    (`training.encoder.weight_deltas`). Raises WeightsError.
     """
     with _policy(config.precision):
         network = load_xception(size, cache)

@@ -1,5 +1,5 @@
-"""Captions drawn word by word from a decoder's distribution, for a whole batch as one graph: on an accelerator nothing
-has to come back to the host before they are complete.
+"""Samples captions from a decoder's distribution, a whole batch as one graph: on an accelerator nothing is copied to
+the host before they are complete.
 """
 
 from collections.abc import Callable, Sequence
@@ -17,7 +17,7 @@ NEVER_WRITTEN = (TOKENS.padding, TOKENS.start, TOKENS.unknown)
 
 
 class Sampler(keras.Model):  # type: ignore[misc]  # Keras is untyped
-    """Draws captions of a decoder as it is at that moment.
+    """Samples captions with a decoder's current weights.
 
     `encode` gives the features [P, N, channels] of a batch's inputs; without it they are what the decoder reads.
     """
@@ -40,8 +40,8 @@ class Sampler(keras.Model):  # type: ignore[misc]  # Keras is untyped
         return tokens
 
     def call(self, inputs: Sequence[Tensor], training: bool = False) -> Tensor:  # noqa: ARG002 - Keras passes it
-        """Tokens [P, C, 1 + T] of what a batch is made of, then `uniforms` [P, C, T]: where in the distribution of each
-        word, from 0 to 1, the drawn one lies.
+        """Tokens [P, C, 1 + T] for a batch's inputs, then `uniforms` [P, C, T]: the quantile, from 0 to 1, at which
+        each word is drawn.
         """
         *photos, uniforms = inputs
         context, state = self._decoder.start(*([self._encode(*photos)] if self._encode else photos))
@@ -68,7 +68,9 @@ class Sampler(keras.Model):  # type: ignore[misc]  # Keras is untyped
 
 
 def _draw(log_probabilities: Tensor, uniforms: Tensor) -> Tensor:
-    """The token at each aim [P, C] of the distributions [P, C, V], none that is never written: int32 [P, C]."""
+    """The tokens int32 [P, C] at the quantiles `uniforms` [P, C] of the distributions [P, C, V], without those that are
+    never written.
+    """
     words = log_probabilities.shape[-1]
     written = np.ones(words, np.float32)
     written[list(NEVER_WRITTEN)] = 0

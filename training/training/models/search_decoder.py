@@ -1,6 +1,4 @@
-"""Lets the search that serves run on a decoder that is still being trained, so that dev scores mean what users will
-get.
-"""
+"""Adapts a Keras decoder to the search that serves, for dev scores during training."""
 
 from collections.abc import Callable
 from functools import lru_cache
@@ -35,7 +33,7 @@ class SearchDecoder:
         state: Tensors,
         likeliest: int | None = None,  # noqa: ARG002
     ) -> DecoderStep:
-        """One word further for every hypothesis. Tells of all successors."""
+        """One word further for every hypothesis, with the probabilities of all successors."""
         photos = len(tokens)
         tensors = [{name: _to_tensor(value) for name, value in part.items()} for part in (context, state)]
         outputs = _to_numpy(self._step(_to_tensor(tokens), *tensors))
@@ -72,8 +70,8 @@ def _compile_for_jax(decoder: Decoder) -> Callable[..., Any]:
 
 
 def _to_tensor(value: npt.NDArray[Any]) -> Tensor:
-    """The value for the backend. JAX compiles for each number of photos, and the search drops those that it is done
-    with: there it is filled up to one of a few.
+    """The value as a tensor. JAX compiles for each number of photos, and the search drops finished ones: there it is
+    padded to a multiple of `_ROUNDING`.
     """
     missing = -len(value) % _ROUNDING if keras.backend.backend() == "jax" else 0
     return ops.convert_to_tensor(np.pad(value, ((0, missing), *((0, 0),) * (value.ndim - 1))) if missing else value)

@@ -1,4 +1,4 @@
-"""Keeps people from waiting for a backend that is known to be away.
+"""A circuit breaker: fails at once while the backend is known to be unreachable.
 
 closed ──`threshold` failures in a row──▶ open ──after `cooldown`──▶ half open: one probe decides
 """
@@ -9,7 +9,7 @@ from threading import Lock
 
 
 class CircuitBreaker:
-    """Counts failures in a row; thread-safe. A call asks `admit` first and reports `succeeded` or `failed` after."""
+    """Counts failures in a row; thread-safe. A call asks `allow` first and reports `succeeded` or `failed` after."""
 
     def __init__(
         self, *, threshold: int = 3, cooldown: float = 2.0, clock: Callable[[], float] = time.monotonic
@@ -22,7 +22,7 @@ class CircuitBreaker:
         self._failures = 0
         self._probe_at = 0.0
 
-    def admit(self) -> bool:
+    def allow(self) -> bool:
         """Whether a call may go out now. When the cooldown has passed, exactly one probe is let through."""
         with self._lock:
             if self._failures < self._threshold:

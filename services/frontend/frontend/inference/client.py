@@ -1,7 +1,7 @@
-"""Asks the inference service for captions, so that a person waits for a bounded time whatever state it is in.
+"""The HTTP client of the inference service.
 
-Every call has one deadline for connecting, sending, waiting and reading, a second try when the connection failed or the
-service said 503, and a circuit that answers at once while the service is known to be away.
+Every call has one deadline for connecting, sending, waiting and reading, a second try after a failed connection or a
+503, and a circuit breaker that fails at once while the service is known to be unreachable.
 """
 
 import time
@@ -62,12 +62,12 @@ class InferenceClient:
         self._session = make_session(settings.concurrent_captions)
 
     def check_reachable(self) -> None:
-        """Raise `UnreachableError` while the service is known to be away: a photo need not be read for that."""
+        """Raise `UnreachableError` while the service is known to be unreachable, before a photo is read."""
         if wait := self._circuit.wait:
             raise UnreachableError(wait)
 
     def caption(self, photo: bytes, options: Options, request_id: str, address: str = "") -> Caption:
-        """Caption the bytes of a photo, for whoever has `address`. Raises an `InferenceError`."""
+        """Caption the bytes of a photo, for the client at `address`. Raises an `InferenceError`."""
         return _parse(Caption, self._send_photo(photo, options.as_query(), request_id, address))
 
     def caption_with_defaults(self, photo: bytes, request_id: str, address: str = "") -> bytes:
@@ -75,7 +75,7 @@ class InferenceClient:
         return self._send_photo(photo, {}, request_id, address).body
 
     def model(self, request_id: str) -> ModelFacts:
-        """What the service tells about its model. Raises an `InferenceError`."""
+        """The service's facts about its model. Raises an `InferenceError`."""
         return self._model.get(partial(self._ask_model, request_id))
 
     def check_ready(self, request_id: str) -> None:
@@ -104,7 +104,7 @@ class InferenceClient:
         # Inference judges the format by content; any image type selects the form of the request without parts.
         request.headers["Content-Type"] = "image/jpeg"
         with self._slots.take(address) as taken:
-            if not taken:  # whoever waited would hold a thread that pages need
+            if not taken:  # waiting would hold a thread that pages need
                 raise BusyError
             return self._ask(request, self._deadline_seconds)
 
@@ -126,7 +126,7 @@ class InferenceClient:
         return self._try(request, deadline)
 
     def _try(self, request: requests.Request, deadline: float) -> Reply:
-        if not self._circuit.admit():
+        if not self._circuit.allow():
             raise UnreachableError(self._circuit.wait)
         try:
             reply = exchange(self._session, request, connect=self._connect_seconds, deadline=deadline)

@@ -1,4 +1,6 @@
-"""What the inference service answers, as far as the page uses it. Unknown fields are ignored, missing ones refused."""
+"""The answers of the inference service, with the fields that the page uses. Unknown fields are ignored, missing ones
+are an error.
+"""
 
 from typing import Annotated, Any
 
@@ -20,7 +22,7 @@ class Word(_Answer):
 
 
 class Alternative(_Answer):
-    """Another sentence that the search found; services of before tell no `alt_text`."""
+    """Another sentence that the search found; older services have no `alt_text`."""
 
     caption: str
     alt_text: str = ""
@@ -35,7 +37,7 @@ class Grid(_Answer):
 
 
 class ImageInfo(_Answer):
-    """What inference found in the bytes: size in pixels as a person sees it, and the format by content."""
+    """Properties of the photo: size in pixels after the EXIF orientation, and the format by content."""
 
     width: int
     height: int
@@ -64,7 +66,7 @@ class Caption(_Answer):
 
 
 class Problem(_Answer):
-    """An error as RFC 9457 puts it: `type` tells kinds of one status apart, `detail` is for whoever sent the photo."""
+    """An RFC 9457 problem: `type` distinguishes problems with one status, `detail` is for the user."""
 
     type: str = ""
     title: str = ""
@@ -73,7 +75,7 @@ class Problem(_Answer):
 
 
 class ModelFacts(_Answer):
-    """The answer to `GET /model`, kept loose: the page shows what there is."""
+    """The answer to `GET /model`, with any further fields, of which the page shows some."""
 
     model_config = ConfigDict(frozen=True, extra="allow")
 

@@ -1,4 +1,4 @@
-"""What can go wrong between the page and the inference service, told along the way of a request.
+"""Errors between the page and the inference service, along the way of a request.
 
     frontend ──connect──▶ inference      UnreachableError: nobody answers, or the circuit is open
                                          BusyError: as many captions are under way as this frontend asks for at once

@@ -52,7 +52,7 @@ def exchange(session: requests.Session, request: requests.Request, *, connect: f
 
 
 def _release_frames(error: BaseException) -> None:
-    """Let go of what the functions held that the error has gone through: some of them hold it, too, and the photo."""
+    """Clear the frames of the error's traceback: they hold the photo and, as a cycle, the error."""
     chained: BaseException | None = error
     while chained is not None:
         traceback.clear_frames(chained.__traceback__)
@@ -60,7 +60,7 @@ def _release_frames(error: BaseException) -> None:
 
 
 def _read_body(response: requests.Response, deadline: float) -> bytes:
-    """Read what is there, again and again: a read timeout starts anew with every byte, a deadline does not."""
+    """Read in pieces until the deadline: a read timeout alone would begin again with every byte."""
     body = bytearray()
     try:
         while chunk := response.raw.read1(_CHUNK_BYTES, decode_content=True):

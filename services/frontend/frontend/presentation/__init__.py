@@ -1,1 +1,1 @@
-"""What people read: failures, confidence, figures of the model, examples."""
+"""Texts and numbers for users: failures, confidence, figures of the model, examples."""

@@ -1,15 +1,15 @@
-"""Says in a person's words what went wrong and what to do next; the page and its script show the same sentences."""
+"""Messages for users about failures: what went wrong, and what to do next; page and script show the same ones."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from frontend.inference.contract import Problem
 from frontend.inference.errors import BusyError, DeadlineError, InferenceError, RefusedError, UnreachableError
 from frontend.presentation import unsupported_files
 
 FORMATS = "JPEG, PNG, WebP, HEIC, AVIF, GIF, BMP or TIFF"
-_STARTING_RETRY_SECONDS = 3.0
-_BUSY_RETRY_SECONDS = 2.0
+_STARTING_RETRY_SECONDS = 3
+_BUSY_RETRY_SECONDS = 2
 _TOO_MANY_PIXELS = "urn:image-captions:problem:image-too-large"
 
 
@@ -40,9 +40,27 @@ NO_PHOTO = Failure(400, "There was no photo in that.", "Choose a photo first, th
 EMPTY_PHOTO = Failure(
     422, "This file is empty.", "It has a name and nothing in it. Choose another copy of the photo.", retriable=False
 )
+_AWAY = Failure(
+    503,
+    "The captioner can't be reached.",
+    "Your photo is fine. The captioner is usually back soon: try again in a moment.",
+    1,
+)
+_STARTING = Failure(
+    503,
+    "The captioner is just starting.",
+    "It is loading its model, which takes a few seconds. Then try again.",
+    _STARTING_RETRY_SECONDS,
+)
+_BUSY = Failure(
+    429,
+    "Many photos are waiting right now.",
+    "Your photo is fine. There should be room for it in a moment: try again then.",
+    _BUSY_RETRY_SECONDS,
+)
 _SLOW = Failure(504, "That took too long.", "Your photo is fine, the captioner was slow. Try it again.", 5)
 _BROKEN = Failure(502, "The captioner made a mistake.", "Your photo may be fine. Try again, or try another one.")
-_SHUT_OUT = Failure(502, "This page isn't allowed in.", "Whoever runs it needs to check the key for the captioner.")
+_UNAUTHORIZED = Failure(502, "This page isn't allowed in.", "Whoever runs it needs to check the key for the captioner.")
 
 
 def too_large(max_bytes: int) -> Failure:
@@ -69,9 +87,9 @@ def explain(error: InferenceError, *, max_bytes: int, photo: bytes = b"") -> Fai
         case RefusedError():
             return _explain_refusal(error, max_bytes)
         case UnreachableError(retry_after=seconds):
-            return _away(seconds)
+            return _retry_after(_AWAY, seconds)
         case BusyError():
-            return _busy(_BUSY_RETRY_SECONDS)
+            return _BUSY
         case DeadlineError():
             return _SLOW
         case _:
@@ -94,13 +112,13 @@ def _explain_refusal(error: RefusedError, max_bytes: int) -> Failure:
         case 422:
             return _unreadable(error.problem)
         case 429:
-            return _busy(error.retry_after or _BUSY_RETRY_SECONDS)
+            return _retry_after(_BUSY, error.retry_after)
         case 503:
-            return _starting(error.retry_after or _STARTING_RETRY_SECONDS)
+            return _retry_after(_STARTING, error.retry_after)
         case 504:
             return _SLOW
         case 401 | 403:
-            return _SHUT_OUT
+            return _UNAUTHORIZED
         case _:
             return _BROKEN
 
@@ -113,35 +131,9 @@ def _unreadable(problem: Problem) -> Failure:
     return Failure(422, "This photo can't be opened.", f"{reason} Another copy of it may work.")
 
 
-def _away(seconds: float) -> Failure:
-    return Failure(
-        503,
-        "The captioner can't be reached.",
-        "Your photo is fine. The captioner is usually back soon: try again in a moment.",
-        _whole(seconds),
-    )
-
-
-def _starting(seconds: float) -> Failure:
-    return Failure(
-        503,
-        "The captioner is just starting.",
-        "It is loading its model, which takes a few seconds. Then try again.",
-        _whole(seconds),
-    )
-
-
-def _busy(seconds: float) -> Failure:
-    return Failure(
-        429,
-        "Many photos are waiting right now.",
-        "Your photo is fine. There should be room for it in a moment: try again then.",
-        _whole(seconds),
-    )
-
-
-def _whole(seconds: float) -> int:
-    return max(1, math.ceil(seconds))
+def _retry_after(failure: Failure, seconds: float | None) -> Failure:
+    """The failure with another time to wait, in whole seconds; as it is where that is 0 or unknown."""
+    return replace(failure, retry_after=max(1, math.ceil(seconds))) if seconds else failure
 
 
 def format_megabytes(size: int) -> str:

@@ -1,4 +1,4 @@
-"""Arranges what inference tells about its model into the figures, the table and the card of the About page."""
+"""The figures, the table and the model card of the About page, from the answer to `GET /model`."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -17,7 +17,7 @@ _MAX_CHARACTERS = 50_000  # of a card, which Markdown may take a time that grows
 _MAX_SCORES = 20
 _MAX_FIGURE = 10_000  # of a metric; a whole number without end cannot be written
 _SPLIT_WORDS = {"dev": "tuning"}
-# No raw HTML and no images: a card is text, whoever wrote it.
+# No raw HTML and no images: a card is untrusted text.
 _MARKDOWN = MarkdownIt("commonmark", {"html": False}).enable("table").disable("image")
 _HEADING = re.compile(r"^#", re.MULTILINE)
 
@@ -47,7 +47,7 @@ class Facts:
 
 
 def arrange(model: ModelFacts) -> Facts:
-    """Everything known gets its place; whatever inference leaves out is left out of the page."""
+    """The facts that inference gives; the page leaves out the others."""
     card = model.card[:_MAX_CHARACTERS]
     return Facts(
         rows=tuple(_list_rows(model)),

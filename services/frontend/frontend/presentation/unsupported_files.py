@@ -1,4 +1,4 @@
-"""What people send for a photo and is none: said by name, with what helps, for trying again does not."""
+"""Advice for files that are not photos of an accepted format, by their kind."""
 
 _HEIC = (
     "It looks like HEIC, as iPhones take photos. Save it as JPEG: open it in a photo program and export it, or set the \

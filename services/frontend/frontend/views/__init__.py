@@ -1,1 +1,1 @@
-"""What can be visited: one blueprint a module."""
+"""Pages and routes: one blueprint a module."""

@@ -13,7 +13,7 @@ blueprint = Blueprint("about", __name__)
 
 @blueprint.get("/about")
 def show_model() -> ResponseReturnValue:
-    """What inference tells about its model; the page stands without it when inference is away."""
+    """The facts about the model; without them where the inference service is unreachable."""
     try:
         facts = arrange(get_state().client.model(current_request_id()))
     except InferenceError as error:

@@ -1,4 +1,4 @@
-"""Reads how a photo shall be captioned from a form or a query, where anything may stand."""
+"""Reads the options of a caption from a form or a query, with any invalid values."""
 
 from collections.abc import Mapping
 

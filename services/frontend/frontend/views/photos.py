@@ -1,4 +1,4 @@
-"""Photos as people send them: bytes under a name that is only ever shown."""
+"""Uploaded photos: bytes with a name that is only shown, never opened."""
 
 import base64
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""What the page's own script calls: the inference service's answers from the page's own origin, in a person's words.
+"""The routes for the page's own script: the inference service's answers, with messages for users.
 
 This is no public API: developers use the inference service itself, which the API page describes.
 """

@@ -1,1 +1,1 @@
-"""What every request passes through, whatever page it asks for."""
+"""Server and middleware for every request."""

@@ -2,8 +2,8 @@
 
     idle ──▶ arriving ──▶ served ──▶ reading, where the client is slow to take the answer ──▶ idle …
 
-When there are too many connections, or when uploads and answers together take too much memory, those make room that are
-not being served: first at the address that has most, and there whoever has been sending, reading or idle for longest.
+When there are too many connections, or when uploads and answers together take too much memory, connections that are not
+being served are closed: first those of the address with most, and there the one that has been in its state for longest.
 """
 
 import enum
@@ -24,7 +24,7 @@ _FRAMING_BYTES = 32 * 2**10
 
 
 class State(enum.Enum):
-    """What a connection waits for: its client, but where it is served."""
+    """The states of a connection."""
 
     IDLE = enum.auto()
     ARRIVING = enum.auto()
@@ -54,7 +54,7 @@ class RequestParser(HTTPRequestParser):
 
 
 class TimedChannel(HTTPChannel):
-    """A connection that takes one request at a time, and knows for how long it has been in its state."""
+    """A connection with one request at a time, and the time since which it has been in its state."""
 
     error_task_class = RefusalTask
     parser_class = RequestParser
@@ -74,7 +74,7 @@ class TimedChannel(HTTPChannel):
 
     @property
     def address(self) -> str:
-        """Whose connection it is, as far as that can be told."""
+        """The client's network."""
         return name_network(str(self.addr[0]))
 
     @property
@@ -116,7 +116,7 @@ class TimedChannel(HTTPChannel):
             self.server.pull_trigger()
 
     def note_state(self, now: float) -> None:
-        """Look what it waits for, so that `since` is right; a new request is a new state."""
+        """Update the state and, where it has changed or a new request has begun, `since`."""
         if self.total_outbufs_len:
             state = State.READING
         elif self.requests:

@@ -1,4 +1,4 @@
-"""Has the C library give back what large uploads and pages took, where it is one that can be asked to: glibc."""
+"""Settings of glibc's allocator, so that it keeps less unused memory; without glibc they do nothing."""
 
 import ctypes
 
@@ -9,9 +9,9 @@ _LARGE_BYTES = 2**20
 
 
 def limit_memory() -> None:
-    """Have all threads allocate from the same few regions, and give large blocks back when they are freed.
+    """Limit the number of arenas, and return large blocks to the system when they are freed.
 
-    By default every thread keeps what was the most it ever held. Call it before there are threads.
+    By default each thread has an arena that keeps its maximum size. To be called before there are threads.
     """
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt is not None:

@@ -1,4 +1,4 @@
-"""What browsers are told to forbid, and which requests we refuse because another site's page sent them."""
+"""Security headers, and the refusal of cross-site requests."""
 
 from flask import Flask, Request, Response, abort, request
 
@@ -36,8 +36,8 @@ def protect(app: Flask) -> None:
 def is_cross_site(incoming: Request) -> bool:
     """Whether a page of another site made the browser send this.
 
-    Browsers say so in Sec-Fetch-Site, or, over plain HTTP, in Origin. A client that sends neither is no browser, and
-    abuses no one's place in a network.
+    Browsers say so in Sec-Fetch-Site, or, over plain HTTP, in Origin. A client that sends neither is not a browser, so
+    that no page of another site can be behind it.
     """
     fetch_site = incoming.headers.get("Sec-Fetch-Site")
     if fetch_site is not None:

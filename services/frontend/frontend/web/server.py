@@ -1,8 +1,8 @@
-"""Runs the application on waitress, whose one reading thread is not starved by slow senders.
+"""Runs the application on waitress, in which slow clients hold no worker thread.
 
-Workers only see whole requests, and hand over whole answers: no client, however slow, holds one of them. Uploads and
-answers are in memory, no file is written. What waitress lacks is added here: `channels` ends connections that take too
-long or too much, and SIGTERM lets the answers under way be finished.
+Workers get whole requests and return whole answers; one thread does all reading and writing. Uploads and answers are in
+memory, no file is written. Added to waitress are time and memory limits of connections (`channels`), and a SIGTERM
+after which requests in progress are finished.
 """
 
 import os
@@ -112,16 +112,16 @@ class Server:
 
 
 def _accept_some(server: TcpWSGIServer) -> None:
-    """Take several connections in a turn of the loop: at one a turn, who comes behind a burst waits for seconds."""
+    """Accept several connections in a turn of the loop: with one, clients behind a burst wait for seconds."""
     for _ in range(_ACCEPTED_AT_ONCE):
         TcpWSGIServer.handle_accept(server)
 
 
 def stop_on_signals(server: Server) -> None:
-    """Let SIGTERM and SIGINT end the server politely, and the process in any case."""
+    """Let SIGTERM and SIGINT drain the server, and end the process after a time limit."""
 
     def handle(_number: int, _frame: FrameType | None) -> None:
-        # Python's own end waits for the log, which nobody may be taking in.
+        # Python's own end waits for the log, which may block.
         timer = threading.Timer(_DRAIN_SECONDS + _ENDING_SECONDS, os._exit, [1])
         timer.daemon = True
         timer.start()

@@ -1,4 +1,4 @@
-"""Slots for slow work, of which no client can hold all."""
+"""A semaphore for slow work, of which no client can hold all slots."""
 
 import math
 import re

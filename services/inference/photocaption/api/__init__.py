@@ -1,4 +1,4 @@
-"""The HTTP shell over `CaptionService`: routes, schemas, problems and middlewares. `create_app` puts them together."""
+"""The HTTP layer over `CaptionService`: routes, schemas, problems and middlewares, assembled by `create_app`."""
 
 from photocaption.api.app import create_app
 

@@ -1,4 +1,4 @@
-"""Who may use the API: optional keys, known to the service by their hashes alone, and a rate limit for each.
+"""Authentication by optional API keys, of which the service stores only hashes, and a rate limit for each key.
 
 A key is a long random string (`python -m photocaption.keys` makes one), so a plain SHA-256 is as good as a slow hash.
 """
@@ -38,7 +38,7 @@ class _TokenBucket:
 
 
 class Gatekeeper:
-    """Lets in whom the settings name; without keys in the settings, everyone."""
+    """Checks API keys and charges photos to their rate limits; without keys in the settings, everyone has access."""
 
     def __init__(self, settings: Settings) -> None:
         entries = (entry.partition(":") for entry in settings.api_keys)
@@ -46,8 +46,8 @@ class Gatekeeper:
         self._rate = settings.rate_limit
         self._buckets = {name: _TokenBucket(self._rate, time.monotonic()) for name in self._names.values()}
 
-    def admit(self, key: str | None) -> str | None:
-        """The name of `key`, which pays for a photo; None where no key is needed. Raises a `ProblemError`."""
+    def authenticate(self, key: str | None) -> str | None:
+        """The name of `key`, after charging a photo to it; None where no key is needed. Raises a `ProblemError`."""
         if not self._names:
             return None
         name = self._recognise(key or "")
@@ -61,13 +61,13 @@ class Gatekeeper:
         return name
 
     def charge(self, name: str | None, photos: int) -> None:
-        """Have the key of that name pay for so many photos more; it may owe them for a while."""
+        """Charge further photos to the key of that name; its bucket may become negative."""
         if name is not None and self._rate:
             self._buckets[name].photos -= photos
 
     def _recognise(self, key: str) -> str | None:
         digest = hashlib.sha256(key.encode()).hexdigest()
-        # Every hash is compared, each in constant time, so that the time taken tells nothing.
+        # Every hash is compared, each in constant time, against timing attacks.
         matches = [name for known, name in self._names.items() if hmac.compare_digest(known, digest)]
         return matches[0] if matches else None
 
@@ -88,24 +88,24 @@ async def require_access(
 ) -> None:
     """Dependency of the routes that need a key where keys are set."""
     gatekeeper: Gatekeeper = request.app.state.gatekeeper
-    request.state.key_name = gatekeeper.admit(credentials.credentials if credentials else None)
+    request.state.key_name = gatekeeper.authenticate(credentials.credentials if credentials else None)
 
 
 def charge_photos(request: Request, count: int) -> str:
-    """Count the photos that a request brought against its key's rate; the name of the client that they are of."""
+    """Charge a request's photos to its key; returns the name of the client."""
     gatekeeper: Gatekeeper = request.app.state.gatekeeper
-    gatekeeper.charge(request.state.key_name, count - 1)  # one was paid for at the door
+    gatekeeper.charge(request.state.key_name, count - 1)  # `require_access` has charged one
     return name_client(request)
 
 
 def name_client(request: Request) -> str:
-    """Whose photos the request brings: the name of the key, or where it comes from."""
+    """The client that a request's photos are counted for: the name of its key, or its network."""
     name: str | None = request.state.key_name
     return name or find_network(request.scope, request.app.state.service.settings.trusted_proxies)
 
 
 def find_network(scope: Scope, proxies: int) -> str:
-    """Where a request comes from, as the first of so many proxies in front tells it."""
+    """The client's network, by the first of the `proxies` in front of the service."""
     address = scope["client"][0] if scope["client"] else ""
     if proxies:
         forwarded = ",".join(Headers(scope=scope).getlist("x-forwarded-for")).split(",")

@@ -1,4 +1,4 @@
-"""Stops working for a client that has gone."""
+"""Cancels work for a client that has disconnected."""
 
 import asyncio
 from collections.abc import Awaitable
@@ -11,7 +11,7 @@ T = TypeVar("T")
 
 
 async def unless_disconnected(request: Request, work: Awaitable[T]) -> T:
-    """The result of `work`, which is cancelled when the client closes the connection before it is there.
+    """The result of `work`, which is cancelled if the client disconnects before.
 
     The request's body must have been read. Raises `ClientDisconnect`, and what `work` raises.
     """

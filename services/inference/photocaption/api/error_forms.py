@@ -1,7 +1,7 @@
-"""Tells problems in the form of the protocol that was asked, those of paths that are not served among them.
+"""Writes problems in the format of the requested protocol, also for paths that are not served.
 
-Where a path of ours takes another protocol's JSON, and a request is refused before anybody has read it, the problem has
-the members of both forms: RFC 9457, section 3.2, lets it have more than its own.
+Where a path of the API also takes another protocol's JSON, a problem that comes before the body is read has the members
+of both formats: RFC 9457, section 3.2, allows further members.
 """
 
 from collections.abc import Iterable, Mapping
@@ -32,5 +32,5 @@ def respond(scope: Scope, problem: Problem, headers: Mapping[str, str] | None = 
 
 
 def set_error_form(scope: Scope, translate: Translate | None) -> None:
-    """Have further problems of this request told in that form, None for ours, on a path that takes more than one."""
+    """Choose the format of further problems of this request, None for ours, on a path that takes several."""
     scope[_FORM_KEY] = translate

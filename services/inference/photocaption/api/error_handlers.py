@@ -1,4 +1,4 @@
-"""Turns whatever a route raises, or the framework raises itself, into a problem."""
+"""Converts exceptions of routes and of the framework to problems."""
 
 import logging
 from collections.abc import Mapping
@@ -29,7 +29,7 @@ def install_error_handlers(app: FastAPI) -> None:
 
 
 def report(request: Request, error: Exception) -> Problem:
-    """Describe `error` for the client, count it, and log it when it is ours; else let go of what it went through."""
+    """The problem for `error`, which is counted, and logged if it is an internal one; else its frames are released."""
     problem = problems.to_problem(error)
     request.app.state.service.metrics.rejections.labels(problem.slug).inc()
     if problem.status == problems.INTERNAL.status:

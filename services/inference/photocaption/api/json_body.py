@@ -14,11 +14,11 @@ from photocaption.api.uploads import JSON, refuse_compressed, require_content
 # A parsed value takes up to a hundred times the two or three bytes that it may have in the body. A value needs a comma
 # or a bracket, and base64 has neither.
 MAX_VALUES = 20_000
-# A photo in base64 is a third larger, PHP writes each of its slashes with a backslash, and prompts come along.
+# A photo in base64 is a third larger, PHP escapes each of its slashes with a backslash, and there may be prompts.
 _GROWTH = 1.4
 _BESIDE_PHOTOS = 2**20
-_SLICE = 2**20  # characters decoded at a time, so that other requests go on meanwhile, and little is there twice
-_WRAPPING = b" \t\r\n\v\f"  # dropped at once: a list of what stands between would take fifty bytes for each blank
+_SLICE = 2**20  # characters decoded at a time, so that other requests are not delayed, and little is held twice
+_WRAPPING = b" \t\r\n\v\f"  # removed by `translate`: `split` would take fifty bytes for each blank
 
 Model = TypeVar("Model", bound=BaseModel)
 

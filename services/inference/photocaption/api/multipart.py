@@ -1,7 +1,7 @@
 """Reads multipart forms as clients write them, in memory.
 
-Beyond what Starlette's parser reads: a preamble before the first boundary (RFC 2046, section 5.1.1), and files that the
-name of their field, or a `filename*` alone, announces instead of a `filename`.
+It also accepts what Starlette's parser does not: a preamble before the first boundary (RFC 2046, section 5.1.1), and
+files without a `filename`, with the name of the field or a `filename*` alone.
 """
 
 from collections.abc import AsyncGenerator
@@ -10,7 +10,7 @@ from python_multipart.multipart import parse_options_header
 from starlette.datastructures import Headers, UploadFile
 from starlette.formparsers import MultiPartParser
 
-FILE_FIELDS = ("image", "file", "photo")  # what programs call the photo; the first is what we call it
+FILE_FIELDS = ("image", "file", "photo")  # names that programs use; the first is the documented one
 _MAX_OTHER_FIELDS = 16
 _MAX_FIELD_BYTES = 4096
 

@@ -1,4 +1,4 @@
-"""What the OpenAPI document says beyond what FastAPI finds in the routes: uploads, and an example of every problem."""
+"""Additions to FastAPI's OpenAPI document: uploads, and an example of every problem."""
 
 from collections import defaultdict
 from collections.abc import Callable

@@ -29,7 +29,7 @@ _TYPE_PREFIX = "urn:image-captions:problem:"
 _NOT_READY_RETRY_AFTER = 2
 _SHOWN_FAULTS = 3
 
-# Nobody reads it: the log should show a client that hung up neither as a success nor as our failure.
+# For the log alone: a client that disconnected is neither a success nor a failure of the service.
 CLIENT_CLOSED_REQUEST = 499
 
 
@@ -132,9 +132,9 @@ KINDS = (
     DEADLINE_EXCEEDED,
 )  # fmt: skip
 
-# What can be wrong with a request that only reads.
+# Problems of requests without a body.
 OF_READING = (UNAUTHORIZED, RATE_LIMITED, INTERNAL, NOT_READY)
-# What can be wrong with any body, and on the way of a photo to its caption where another protocol asks.
+# Problems of any body, and of captioning a photo in another protocol.
 OF_BODY = (MALFORMED, UNAUTHORIZED, TIMED_OUT, TOO_LARGE, UNSUPPORTED_TYPE, INTERNAL)
 OF_CAPTION = (UNDECODABLE, IMAGE_TOO_LARGE, UNSURE, QUEUE_FULL, RATE_LIMITED, NOT_READY, DEADLINE_EXCEEDED)
 
@@ -207,7 +207,7 @@ class ProblemResponse(Response):
 
 
 def to_problem(error: Exception) -> Problem:
-    """The problem that `error` is to the client. Whatever is not meant for the public becomes an internal error."""
+    """The problem for `error`. Errors that are not meant for clients become internal ones."""
     match error:
         case ProblemError():
             return make_problem(error.kind, error.detail, retry_after=error.retry_after)

@@ -1,4 +1,4 @@
-"""The JSON that the API gives, as docs/api.md describes it. Numbers are rounded to what they are good for."""
+"""The JSON of the API, which docs/api.md describes. Numbers are rounded to their precision."""
 
 from typing import Annotated, Self
 
@@ -137,7 +137,7 @@ class CaptionResponse(BaseModel):
 
 
 class CaptionItem(BaseModel):
-    """What became of one photo of several: either `result` or `problem`."""
+    """The result for one photo of several: either `result` or `problem`."""
 
     result: CaptionResponse | Absent = None
     problem: Problem | Absent = None

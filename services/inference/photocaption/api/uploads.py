@@ -15,11 +15,11 @@ PART = FILE_FIELDS[0]
 JSON = "application/json"
 _MULTIPART = "multipart/form-data"
 _HEAD = 4096  # bytes
-_RAW = ("", "application/octet-stream")  # no name at all for the type: the content says
+_RAW = ("", "application/octet-stream")  # media types that say nothing about the content
 
 
 def require_content(photo: bytes) -> bytes:
-    """`photo`, unless there is nothing in it: then a `ProblemError`."""
+    """`photo`. Raises a `ProblemError` if it is empty."""
     if not photo:
         raise ProblemError(problems.MALFORMED, "The photo is empty: it has 0 bytes.")
     return photo

@@ -24,10 +24,10 @@ from photocaption.image.decode import ImageLimits
 from photocaption.image.pool import DecodePool
 from photocaption.model.cpu import count_cores
 
-# To start processes that decode takes as long as to caption a few photos, and a short run that breaks is soon repeated.
+# Starting the decoding processes takes as long as a few photos, and a short run that crashes is soon repeated.
 _MAX_UNGUARDED = 8
 
-# A photo of the largest size that is read takes a few seconds on a slow machine. What takes longer is no photo.
+# The largest photos take a few seconds on a slow machine.
 _PHOTO_SECONDS = 20.0
 _DEADLINE_SECONDS = 120.0
 Work = Callable[[Sequence[str]], list[Outcome]]
@@ -36,11 +36,13 @@ _TOGETHER = 4  # photos; more are hardly faster (docs/benchmarks.md, "Batches")
 
 
 class Model:
-    """A captioner that is loaded when a photo first needs it: a run that finds all done does without. Open it with
-    `with`; threads may share it. `at_once`: how many photos are captioned at a time."""
+    """A captioner that is loaded for the first photo that needs it. Open it with `with`; threads may share it.
+
+    `at_once`: how many photos are captioned at the same time.
+    """
 
     def __init__(self, bundle: Path | None, runtime: RuntimeName, photos: int) -> None:
-        """`photos`: how many there are. Of more than a few, one that breaks its decoder breaks no more."""
+        """`photos`: how many there are; more than a few are decoded in processes, which may crash."""
         self.at_once = min(count_cores(), max(1, photos))
         self._bundle = bundle
         self._runtime = runtime
@@ -78,7 +80,7 @@ class Model:
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """What is to be done with each photo, and where its caption belongs."""
+    """The work on each photo: how it is captioned, and where the caption goes."""
 
     model: Model
     options: CaptionOptions
@@ -86,7 +88,7 @@ class Task:
     min_confidence: float = 0.0
 
     def caption(self, names: Sequence[str]) -> list[Outcome]:
-        """What becomes of these photos, which the model takes together. Raises BundleError."""
+        """Caption these photos as one batch; their outcomes. Raises BundleError."""
         found = [self._prepare(name) for name in names]
         prepared = [image for image in found if not isinstance(image, Outcome)]
         crowded = self.model.at_once > 1
@@ -97,7 +99,7 @@ class Task:
         ]
 
     def examine(self, names: Sequence[str]) -> list[Outcome]:
-        """What became of these photos before, or that they are to be captioned."""
+        """The outcomes of these photos in earlier runs, or that they are to be captioned."""
         return [self._find(Photo(name)) or Outcome(name, Status.WANTED) for name in names]
 
     def _find(self, photo: Photo) -> Outcome | None:
@@ -133,7 +135,7 @@ class Task:
 
 
 def map_in_order(work: Work, names: Sequence[str], at_once: int) -> Iterator[Outcome]:
-    """What `work` makes of each name, in their order; `at_once` threads work, and few outcomes are done and waiting."""
+    """The outcomes of `work` in the order of the names, by `at_once` threads; few are computed ahead."""
     size = _TOGETHER if len(names) >= 4 * _TOGETHER * at_once else 1  # so that all threads end at about the same time
     waiting: deque[Future[list[Outcome]]] = deque()
     with ThreadPoolExecutor(at_once) as pool:

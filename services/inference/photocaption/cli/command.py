@@ -8,8 +8,8 @@
     caption html site/ --dry-run
     caption serve
 
-Captions go to the standard output, complaints and progress to the standard error. A photo that cannot be read never
-stops the rest. `caption serve` is the HTTP service, set up by the environment. Exit status: 0 when every photo got its
+Captions go to the standard output, messages and progress to the standard error. A photo that cannot be read does not
+stop the run. `caption serve` is the HTTP service, set up by the environment. Exit status: 0 when every photo got its
 caption, 1 when some did not, 2 when none did or nothing could be started.
 """
 
@@ -57,7 +57,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 2
     except KeyboardInterrupt:
         return _INTERRUPTED
-    except BrokenPipeError:  # whoever read our output has seen enough, as `head` does
+    except BrokenPipeError:  # the reader has ended, such as `head`
         _discard_output()
         return _PIPE_CLOSED
     except OSError as error:
@@ -71,15 +71,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _discard_output() -> None:
-    """Have Python's end, which writes what is left, not complain about it, too."""
+    """Discard buffered output, so that Python does not report its error again when it ends."""
     with suppress(UnsupportedOperation):  # a stream that is no file
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _prepare_streams() -> None:
-    """Have every file's name written, and input or output that is closed fail when it is used, in place of another file
-    that is opened later.
-    """
+    """Let streams write every file name, and closed ones fail: a file opened later would get their number."""
     while (number := os.open(os.devnull, os.O_RDWR)) < len(_STREAMS):
         os.close(number)
         name, mode, flags = _STREAMS[number]
@@ -143,7 +141,7 @@ def _open_destination(options: argparse.Namespace, *, named: bool) -> Iterator[D
 
 
 def _report(outcomes: Iterable[Outcome], destination: Destination, count: int) -> Tally:
-    """Say what becomes of every photo, as soon as it is known."""
+    """Record and print every outcome as soon as it is known."""
     progress = Progress(sys.stderr, count)
     progress.show()
     tally = Tally()

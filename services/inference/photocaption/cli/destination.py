@@ -1,4 +1,4 @@
-"""Where captions go, as far as a run has to know."""
+"""The interface of places that captions are written to."""
 
 from typing import Literal
 
@@ -15,10 +15,10 @@ class DestinationError(Exception):
 
 
 class Destination:
-    """A table, text files beside the photos, or the photos themselves; threads share it. This one is nowhere."""
+    """A table, text files beside the photos, or the photos themselves; threads share it. This one writes nothing."""
 
     def find(self, photo: Photo) -> Outcome | None:  # noqa: ARG002
-        """What the photo came to before; None where it is to be captioned. Raises OSError."""
+        """The outcome of the photo in an earlier run; None where it is to be captioned. Raises OSError."""
         return None
 
     def keep(self, photo: Photo, caption: Caption, author: str) -> bool:  # noqa: ARG002
@@ -26,4 +26,4 @@ class Destination:
         return True
 
     def note(self, outcome: Outcome) -> None:
-        """Learn, in the order of the photos and in one thread, what became of each. Raises OSError."""
+        """Record an outcome; called in the order of the photos, by one thread. Raises OSError."""

@@ -18,8 +18,8 @@ from typing import Self
 from photocaption.cli.destination import DestinationError
 
 _READY = b"{ready1}\n"
-# Otherwise it would outlive a run that is killed.
-_DIE_WITH_US = ("setpriv", "--pdeathsig", "KILL")
+# Without it, ExifTool would outlive a run that is killed.
+_KILL_WITH_PARENT = ("setpriv", "--pdeathsig", "KILL")
 
 
 class ExifTool:
@@ -30,7 +30,7 @@ class ExifTool:
         if program is None:
             msg = "--write and --sidecar xmp need ExifTool: apt install libimage-exiftool-perl, or https://exiftool.org"
             raise DestinationError(msg)
-        guard = _DIE_WITH_US if shutil.which(_DIE_WITH_US[0]) else ()
+        guard = _KILL_WITH_PARENT if shutil.which(_KILL_WITH_PARENT[0]) else ()
         self.folder = Path(tempfile.mkdtemp(prefix="caption-"))
         self._process = subprocess.Popen(  # noqa: S603
             [*guard, program, "-config", "", "-stay_open", "True", "-@", "-"],
@@ -97,7 +97,7 @@ class ExifTools:
 
     @contextmanager
     def take(self) -> Iterator[ExifTool]:
-        """One that is nobody else's until the block ends. Raises DestinationError where it is not installed."""
+        """A process for exclusive use until the block ends. Raises DestinationError where it is not installed."""
         try:
             tool = self._free.get_nowait()
         except Empty:
@@ -111,6 +111,6 @@ class ExifTools:
 
 
 def _find_error(answer: bytes) -> str:
-    """Its error message, without the name of our copy."""
-    complaint = answer.decode(errors="replace").partition("Error: ")[2].partition(" - ")[0]
-    return complaint.strip() or "ExifTool does not say why"
+    """Its error message, without the name of the copy."""
+    message = answer.decode(errors="replace").partition("Error: ")[2].partition(" - ")[0]
+    return message.strip() or "ExifTool does not say why"

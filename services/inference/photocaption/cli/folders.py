@@ -79,11 +79,11 @@ def _walk(root: Path, choice: Choice, listing: Listing) -> None:
     for folder, folders, files in walk(root, fail):
         folders[:] = sorted(_choose_folders(Path(folder), folders, root, choice, listing))
         for file in sorted(files):
-            _sort_in(Path(folder, file), root, choice, listing)
+            _add_file(Path(folder, file), root, choice, listing)
 
 
 def walk(root: Path, fail: Callable[[OSError], None]) -> Iterator[tuple[str, list[str], list[str]]]:
-    """As `os.walk`, which Python 3.11 cannot do where folders are a thousand deep."""
+    """As `os.walk`, which fails in Python 3.11 where folders are a thousand deep."""
     waiting = [str(root)]
     while waiting:
         folder = waiting.pop()
@@ -107,19 +107,20 @@ def _choose_folders(
             yield name
 
 
-def _sort_in(path: Path, root: Path, choice: Choice, listing: Listing) -> None:
+def _add_file(path: Path, root: Path, choice: Choice, listing: Listing) -> None:
     suffix = path.suffix.lower()
     if suffix not in PHOTO_SUFFIXES | _OTHER_SUFFIXES:
         return
     if not _is_wanted(path, root, choice):
         listing.unwanted += 1
-    elif reason := _why_not(path, suffix):
+    elif reason := _find_obstacle(path, suffix):
         listing.left_out.append((str(path), reason))
     else:
         listing.photos.append(str(path))
 
 
-def _why_not(path: Path, suffix: str) -> str:
+def _find_obstacle(path: Path, suffix: str) -> str:
+    """The reason why a photo is left out; empty where there is none."""
     if path.name.startswith("."):
         return "hidden"
     if suffix in _OTHER_SUFFIXES:

@@ -4,7 +4,7 @@ import re
 import sys
 from typing import TextIO
 
-_OBEYED = re.compile("[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+_CONTROL_CHARACTERS = re.compile("[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 
 
 def complain(message: str) -> None:
@@ -13,9 +13,9 @@ def complain(message: str) -> None:
 
 
 def show_name(name: str, stream: TextIO) -> str:
-    """What a file is called, for this stream: a terminal gets escaped what it would obey, a program the name itself."""
+    """The name of a file for this stream: on a terminal without control characters, for a program as it is."""
     return _escape(name) if stream.isatty() else name
 
 
 def _escape(text: str) -> str:
-    return _OBEYED.sub(lambda letter: letter[0].encode("unicode_escape").decode(), text)
+    return _CONTROL_CHARACTERS.sub(lambda letter: letter[0].encode("unicode_escape").decode(), text)

@@ -29,13 +29,13 @@ _IPTC = "IPTC:Caption-Abstract"
 _TYPE = "File:MIMEType"
 _READ = (_DESCRIPTION, _ALT_TEXT, _WRITER, _EXIF, "IPTC:all", _TYPE)
 _DEFAULT_LANGUAGE = "-x-default"  # leaves other languages as they are
-# What cameras write where a description belongs.
+# Texts that cameras write as a description.
 _FILLERS = ("olympus digital camera", "konica minolta digital camera", "minolta digital camera", "sony dsc", "dcim\\")
 
 
 @dataclass(frozen=True, slots=True)
 class _Known:
-    """What a file says of its image: the first `text` found, and whether it is as we wrote it."""
+    """The descriptions in a file: the first `text` found, and whether it is an unchanged caption of this program."""
 
     text: str
     alt_text: str
@@ -100,8 +100,9 @@ class Metadata(Destination):
 
 
 def _read_known(tool: ExifTool, copy: Path) -> _Known:
-    """What is in the file, if there is one. Raises OSError, also where a description would go to a place where nobody
-    looks for it: a HEIC or AVIF whose brand ExifTool does not know is a film to it."""
+    """The descriptions in the file, if there is one. Raises OSError, also where ExifTool takes a HEIC or AVIF for a
+    film, because of a brand that it does not know: it would write the description where no program reads it.
+    """
     values = tool.read(copy, _READ) if copy.exists() else {}
     if values.get(_TYPE, "").startswith("video/"):
         raise OSError(None, "its metadata cannot be written: ExifTool takes it for a film", str(copy))

@@ -1,6 +1,6 @@
-"""Writes what became of many photos, one after the other, for people (text) and for programs (JSON lines, CSV).
+"""Writes the outcomes of photos as text, JSON lines or CSV.
 
-A row of a table names the failure of a photo that has no caption; text leaves that to the standard error.
+Rows of JSON lines and CSV include failures; text has only captions.
 """
 
 import csv
@@ -29,7 +29,7 @@ class Layout:
 
 
 def open_writer(stream: TextIO, layout: Layout, *, header: bool = True) -> Write:
-    """A function that writes what became of a photo to the stream; `header`: whether a CSV begins here."""
+    """A function that writes an outcome to the stream; `header`: whether to begin with the header of a CSV."""
     if layout.format == "jsonl":
         return lambda outcome: _write_json_line(stream, outcome)
     if layout.format == "csv":
@@ -38,7 +38,7 @@ def open_writer(stream: TextIO, layout: Layout, *, header: bool = True) -> Write
 
 
 def name_columns(alternatives: int) -> list[str]:
-    """Of a CSV. A row is whole when its last field is."""
+    """The columns of a CSV. The last field shows whether a row is complete."""
     others = (f"alternative_{number}" for number in range(1, alternatives + 1))
     return ["file", "caption", "alt_text", "confidence", *others, "error", "sha256"]
 
@@ -66,7 +66,7 @@ def _write_json_line(stream: TextIO, outcome: Outcome) -> None:
 
 
 def _dump(line: dict[str, Any]) -> str:
-    """In UTF-8 even where the name of a file is not: its odd bytes are then escaped as Python does."""
+    """The line as JSON; where the name of a file is not UTF-8, with escapes for its bytes."""
     text = json.dumps(line, ensure_ascii=False)
     try:
         text.encode()

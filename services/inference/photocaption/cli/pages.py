@@ -1,4 +1,4 @@
-"""HTML pages: which of their images lack an `alt`, and a page with those filled in and nothing else changed.
+"""HTML pages: finds images without an `alt`, and inserts it without other changes.
 
 `alt=""` says that an image is only decoration, and stays; so does one that is hidden from screen readers, or named for
 them by other means.
@@ -18,7 +18,7 @@ from photocaption.cli.folders import is_special, read_plain
 MAX_CHARACTERS = 125  # after which some screen readers stop
 
 _NAMED = ("alt", "aria-label", "aria-labelledby")
-_ANY_BYTES = "surrogateescape"  # of a page only the tags are understood; all else goes out as it came
+_ANY_BYTES = "surrogateescape"  # only tags are parsed; other bytes are written as they were read
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,7 +29,7 @@ class Progress:
             self.show()
 
     def show(self) -> None:
-        """Write the line anew: how many photos are done, the rate, and the time left."""
+        """Rewrite the line: how many photos are done, the rate, and the time left."""
         if self._visible:
             self._stream.write(f"{_ERASE}{self._done} of {self._total} photos{self._forecast()}")
             self._stream.flush()

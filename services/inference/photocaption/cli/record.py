@@ -1,7 +1,7 @@
-"""The file that a run writes to, and what earlier runs have written there.
+"""The file that a run writes to, with the rows of earlier runs.
 
-A table, CSV or JSON lines, grows by a row for each photo: a run that is killed loses at most the row that it was
-writing, and the next run continues from there.
+CSV and JSON lines get a row for each photo: a run that is killed loses at most the row that it was writing, and the
+next run continues from there.
 """
 
 import contextlib
@@ -22,7 +22,7 @@ from photocaption.cli.output import Layout, Write, name_columns, open_writer
 from photocaption.cli.photo import Photo
 from photocaption.cli.replacement import lock, replacing
 
-ANY_NAME = "surrogateescape"  # names of files are bytes, and go out as they came
+ANY_NAME = "surrogateescape"  # names of files are bytes, and are written as they were read
 _DIGITS = 64
 _BEGIN = b'{"file": "'
 
@@ -37,7 +37,7 @@ class Row:
 
 
 class Record(Destination):
-    """Where the rows go, in the order of the photos."""
+    """Writes rows in the order of the photos."""
 
     def __init__(self, write: Write, rows: dict[str, Row], min_confidence: float = 0.0) -> None:
         """`write`: appends a row; `rows`: those of earlier runs, by the name of the photo; `min_confidence`: below it
@@ -47,7 +47,7 @@ class Record(Destination):
         self._min_confidence = min_confidence
 
     def find(self, photo: Photo) -> Outcome | None:
-        """What the same photo came to in an earlier run, unless it is worth another try."""
+        """The outcome of the same photo in an earlier run, unless it should be tried again."""
         row = self._rows.get(photo.name)
         if row is None or row.sha256 != photo.sha256:
             return None
@@ -82,7 +82,7 @@ def open_record(path: Path | None, layout: Layout, existing: Existing, min_confi
 
 
 def read_record(path: Path | None, layout: Layout, existing: Existing, min_confidence: float = 0.0) -> Record:
-    """What `open_record` would go on with, for looking only. Raises OSError, DestinationError."""
+    """The rows that `open_record` would read, without writing. Raises OSError, DestinationError."""
     rows: dict[str, Row] = {}
     if path is not None and path.is_file() and existing == "skip" and layout.format != "text":
         rows, _ = _read_rows(path.read_bytes(), path, layout)
@@ -140,8 +140,8 @@ def _read_json_lines(data: bytes, path: Path) -> tuple[dict[str, Row], int]:
             sha256 = str(values["sha256"] or "" if error else values["image"]["sha256"])
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
             if line.startswith(_BEGIN[: len(line)]) and not line.endswith(b"\n"):
-                break  # what a run that was killed had begun
-            msg = f"{path}: line {number} is none of ours; --existing replace makes the file anew"
+                break  # an incomplete row of a run that was killed
+            msg = f"{path}: line {number} was not written by this program; --existing replace rewrites the file"
             raise DestinationError(msg) from None
         rows[name] = Row(sha256, error, values.get("confidence") if error else None)
         length += len(line)
@@ -163,7 +163,7 @@ def _read_csv(data: bytes, path: Path, alternatives: int) -> tuple[dict[str, Row
     csv.field_size_limit(sys.maxsize)  # a file that is not ours may have larger ones
     reader = csv.reader(read_lines())
     if next(reader) != columns:
-        msg = f"{path}: its columns are not {','.join(columns)}; --existing replace makes the file anew"
+        msg = f"{path}: its columns are not {','.join(columns)}; --existing replace rewrites the file"
         raise DestinationError(msg)
     rows = {}
     length = consumed
@@ -172,7 +172,7 @@ def _read_csv(data: bytes, path: Path, alternatives: int) -> tuple[dict[str, Row
         if len(fields) == len(columns) and (data[consumed - 1 : consumed] == b"\n" or len(fields[-1]) == _DIGITS):
             rows[values["file"]] = Row(values["sha256"], values["error"], _read_share(values["confidence"]))
         elif consumed == len(data):
-            break  # what a run that was killed had begun
+            break  # an incomplete row of a run that was killed
         length = consumed
     return rows, length
 

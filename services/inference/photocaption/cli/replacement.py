@@ -14,8 +14,8 @@ _OPEN = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
 def replacing(path: Path, *, keep_time: bool = False) -> Iterator[BinaryIO]:
     """An empty file that takes the place of `path`, with its owner and permissions, when the block ends well.
 
-    `keep_time`: it is to look as old as what was there. What a run that was killed had begun is used again. Raises
-    OSError, such as where another run writes the same.
+    `keep_time`: keep the modification time. The temporary file of a run that was killed is used again. Raises OSError,
+    such as where another run writes the same file.
     """
     target = path.resolve()
     part = target.with_name(f".{target.name}.part")
@@ -50,7 +50,7 @@ def lock(stream: BinaryIO, path: Path) -> None:
 
 
 def _open_alone(part: Path, path: Path) -> BinaryIO:
-    """The file, emptied, for this run alone: once it is locked, it may be the finished one of another run."""
+    """The temporary file, locked and emptied; before it is locked, another run may have renamed it."""
     while True:
         try:
             stream = os.fdopen(os.open(part, _OPEN, 0o666), "r+b")

@@ -1,4 +1,4 @@
-"""Reads what an AVIF says of the part of it that is meant to be seen: its clean aperture, which Pillow leaves out.
+"""Reads the clean aperture of an AVIF, the part of it that is displayed, which Pillow ignores.
 
 Formats: ISO/IEC 14496-12, section 12.1.4, and 23008-12, section 9.3.
 """

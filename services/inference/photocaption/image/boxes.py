@@ -15,11 +15,11 @@ MAX_BRANDS = 32
 
 _AVIF = frozenset({b"avif", b"avis"})
 _HEIC = frozenset({b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs"})
-_YOUNGER = frozenset({b"mif2", b"miaf"})  # than Pillow
-_EITHER = frozenset({b"mif1", b"msf1"}) | _YOUNGER
+_UNKNOWN_TO_PILLOW = frozenset({b"mif2", b"miaf"})
+_EITHER = frozenset({b"mif1", b"msf1"}) | _UNKNOWN_TO_PILLOW
 _METADATA = frozenset({b"Exif", b"mime", b"uri "})
-_BRIGHTENED = b"tmap"  # the brand of files that say how to brighten the image, which nobody needs to understand
-_HIDDEN = b"free"  # an item of a type that means nothing
+_TONE_MAPPED = b"tmap"  # the brand of files with a tone map, which decoders may ignore
+_HIDDEN = b"free"  # an item of a type without meaning
 _CODINGS = {
     b"hvc1": "HEVC", b"av01": "AV1", b"avc1": "AVC", b"evc1": "EVC", b"vvc1": "VVC", b"jpeg": "JPEG",
     b"j2k1": "JPEG 2000", b"unci": "none",
@@ -44,7 +44,7 @@ def hide_metadata(data: bytes, format_name: str, coding: bytes) -> StrippedFile:
     for boxes without end.
     """
     stripped = bytearray(data)
-    if data[8:12] in _YOUNGER:
+    if data[8:12] in _UNKNOWN_TO_PILLOW:
         stripped[8:12] = b"mif1"
     boxes = {kind: (begin, end) for kind, begin, end in walk_boxes(data, 0, len(data))}
     items = list(_walk_items(data, *boxes[b"meta"])) if b"meta" in boxes else []
@@ -52,7 +52,7 @@ def hide_metadata(data: bytes, format_name: str, coding: bytes) -> StrippedFile:
         if data[place : place + 4] in _METADATA:
             stripped[place : place + 4] = _HIDDEN
     for place in range(16, boxes.get(b"ftyp", (0, 0))[1], 4):
-        if data[place : place + 4] == _BRIGHTENED:
+        if data[place : place + 4] == _TONE_MAPPED:
             stripped[place : place + 4] = _HIDDEN
     codings = {data[place : place + 4] for place in items} & _CODINGS.keys()
     if codings and coding not in codings:

@@ -1,4 +1,4 @@
-"""Turns whatever mode a decoded image has into RGB, 8 bits a channel.
+"""Converts a decoded image of any mode to RGB, 8 bits a channel.
 
 Alpha is flattened on white, the background of most pages. RGB and CMYK with an ICC profile are converted to sRGB; a
 profile that cannot be used is ignored.
@@ -103,10 +103,10 @@ def _take_high_bits(image: Image.Image) -> Image.Image:
 
 
 def _stretch(image: Image.Image) -> Image.Image:
-    """Grey from floats between 0 and 1, which are black and white by convention; for lack of one, the smallest and the
-    largest value are, of other floats and of 32-bit integers.
+    """Grey from floats between 0 and 1, black and white by convention; other floats and 32-bit integers are scaled from
+    the smallest to the largest value.
     """
-    import numpy as np  # for nobody else here: it is large, and such images are rare
+    import numpy as np  # imported only here: it is large, and such images are rare
 
     values = np.nan_to_num(np.asarray(image, dtype=np.float32), nan=0.0, posinf=0.0, neginf=0.0)
     if image.mode == "F" and values.min() >= 0 and values.max() <= 1:

@@ -5,8 +5,8 @@ module for each format (`jpeg`, `png`, `gif`, `tiff`, `webp`, `boxes`) extracts 
 reads orientation and colour profile, and refuses unsupported variants and files with an excessive structure. Sizes are
 checked before pixels are decoded. Of several frames the first is read. docs/formats.md has the whole table.
 
-On damaged bytes Pillow raises more than it documents: OSError, SyntaxError, ValueError, IndexError and others were
-seen. So here, and only here, every exception of a library means that its input is damaged.
+For damaged files Pillow raises more than it documents, such as OSError, SyntaxError, ValueError and IndexError. So
+here, and only here, every exception of a library means that its input is damaged.
 """
 
 import io
@@ -111,13 +111,13 @@ _NATIVE = {
 _MAX_SCANS_OF_LARGEST = 6
 # Some cameras leave out the end of a JPEG, and the last bits of its last square.
 _PIXELS_A_MISSING_ONE = 1_000
-# What takes less than a tenth of a second, and most photos have: see `brief`.
+# Below these, a photo takes less than a tenth of a second, as most do: see `brief`.
 _BRIEF_HELD = 4_000_000  # pixels
 _BRIEF_SCANNED = 40_000_000
 _BRIEF_FILE_BYTES = 16 * 2**20  # before it is known what of them pixels need
-_LONG = "The photo takes a while to decode."
+_LONG = "The photo takes long to decode."
 
-_TURNS = {
+_TRANSPOSITIONS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
     4: Image.Transpose.FLIP_TOP_BOTTOM,
@@ -235,8 +235,8 @@ def _load(data: bytes, format_name: str, options: _Options) -> tuple[Image.Image
         again, *_ = _decode_stripped(replace(stripped, data=append_noise(stripped.data)), format_name, options)
         if _count_differing(image, again) * _PIXELS_A_MISSING_ONE > image.width * image.height:
             raise ValueError("cut off before its last pixel")
-    if orientation in _TURNS:
-        image = image.transpose(_TURNS[orientation])
+    if orientation in _TRANSPOSITIONS:
+        image = image.transpose(_TRANSPOSITIONS[orientation])
     return image, (height, width) if orientation in _SIDEWAYS else (width, height)
 
 
@@ -320,13 +320,13 @@ def _keeps_ycbcr(image: Image.Image) -> bool:
 
 
 def _count_held(image: Image.Image, pixels: int, format_name: str) -> float:
-    """How many pixels' worth has to be held of an image, after its decoder was told what is sufficient."""
+    """The memory for an image in pixels, after its decoder's reduction was set."""
     if format_name == "GIF":
         return pixels
     width, height = image.size
     if isinstance(image, TiffImagePlugin.TiffImageFile):
         across, down = (int(image.tag_v2.get(tag, 0)) for tag in _TILE)
-        return max(width * height, across * down)  # a tile is held whole, however little of it is seen
+        return max(width * height, across * down)  # tiles are held whole
     if not isinstance(image, JpegImagePlugin.JpegImageFile) or not image.info.get("progressive"):
         return width * height
     # Its scans each touch the whole image, as coefficients of two bytes: it is shrunk only after the last.

@@ -18,7 +18,7 @@ _ROWS = 256  # at a time
 
 
 class HeicImage:
-    """A file's primary image, of which nothing is decoded yet. Raises what libheif thinks of it."""
+    """A file's primary image, not yet decoded. Raises what libheif raises."""
 
     def __init__(self, data: bytes) -> None:
         self._image = _open(data)

@@ -1,6 +1,6 @@
 """Messages between the service and the processes that decode: a few fields as JSON and a block of bytes.
 
-On the wire: the lengths of both, as two 32-bit numbers, then both. Nothing in it can be run.
+On the wire: the lengths of both, as two 32-bit numbers, then both. Nothing is executed, as by pickle.
 """
 
 import json
@@ -32,7 +32,7 @@ def receive(connection: socket.socket) -> tuple[dict[str, Any], bytes] | None:
 
 
 def _read(connection: socket.socket, size: int) -> bytes | None:
-    """So many bytes; None where there are fewer. What comes in one go, as photos do, is never there twice."""
+    """So many bytes; None where there are fewer. What one system call returns, such as a photo, is not copied."""
     content = b""
     while len(content) < size:
         more = connection.recv(size - len(content), socket.MSG_WAITALL)

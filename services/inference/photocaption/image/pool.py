@@ -1,11 +1,11 @@
-"""Decodes photos where a runaway can be stopped: in processes of their own, killed and replaced when need be.
+"""Decodes photos in processes of their own, which are killed and replaced when they exceed a limit or crash.
 
     service, a thread for each ──socket──▶ image.worker ──socket──▶ pixels
 
 The pool has `size` slots, each with a process. A slot is free, or held by the thread whose photo is decoded there, or
-by the thread that restarts its process, for as long as that takes (`_restart_worker`).
-A photo that makes its decoder run on, allocate without end or crash costs its sender an error and the service one small
-process. Copying a photo there and its pixels back takes a fraction of a millisecond.
+by the thread that restarts its process (`_restart_worker`). A photo with which a decoder never ends, allocates without
+bound or crashes costs its sender an error and the service one small process. Copying a photo there and its pixels back
+takes a fraction of a millisecond.
 """
 
 import contextlib
@@ -43,19 +43,19 @@ from photocaption.repeated_warning import RepeatedWarning
 Pixels = npt.NDArray[np.uint8]
 Decode = Callable[[bytes, Target], tuple[Pixels, ImageProperties]]
 
-# What the kernel does to a program that trips over its own memory. Any other end may come from outside: the system was
-# short of memory, or somebody killed it.
+# Signals of the kernel for a program that crashes. Others may come from outside: the system was short of memory, or
+# somebody killed it.
 _CRASHES = frozenset({signal.SIGSEGV, signal.SIGBUS, signal.SIGABRT, signal.SIGILL, signal.SIGFPE, signal.SIGSYS})
 _BESIDE_PIXELS = 128 * 2**20  # of which NumPy takes 82, where an image needs it
-_SOCKET_BYTES = 2**20  # so that most photos, and all pixels, are handed over in one go
-_DYING_SECONDS = 5.0
-# For glibc. It would give the buffers of each photo back to the system and get them anew, page by page, for the next:
-# a fifth of the time that a photo of 1 megapixel takes. Larger buffers than a shrunk JPEG's still go back.
+_SOCKET_BYTES = 2**20  # so that most photos, and all pixels, are sent by one system call
+_ENDING_SECONDS = 5.0
+# For glibc. By default it returns the buffers of each photo to the system and gets them again, page by page, for the
+# next: a fifth of the time for a photo of 1 megapixel. Buffers larger than a shrunk JPEG's are still returned.
 _KEEP_FREED = {"MALLOC_MMAP_THRESHOLD_": str(4 * 2**20), "MALLOC_TRIM_THRESHOLD_": str(16 * 2**20)}
 _ONE_ARENA = {"MALLOC_ARENA_MAX": "1"}  # each of libheif's threads would reserve 64 MB of the address space
 
 _RESTART_SECONDS = 1.0
-_STARTING_SECONDS = 60.0  # of a process on a machine that has much else to do
+_STARTING_SECONDS = 60.0  # of a process on a machine under load
 _TIMED_OUT = "The photo was not decoded in time. Please try again a little later."
 NONE_DECODES = "No process decodes photos at the moment. Please try again in a few seconds."
 
@@ -111,12 +111,12 @@ class DecodePool:
 
     @property
     def available(self) -> bool:
-        """Whether there is a process that decodes, or is about to."""
+        """Whether there is a process that decodes, or is starting."""
         return bool(self._workers)
 
     @property
     def process_ids(self) -> list[int]:
-        """Of the processes that are there now."""
+        """Ids of the current processes."""
         return sorted(worker.process_id for worker in list(self._workers))
 
     def decode(self, data: bytes, target: Target) -> tuple[Pixels, ImageProperties]:
@@ -126,7 +126,7 @@ class DecodePool:
         deadline = time.monotonic() + self._deadline_seconds
         try:
             return self._decode_once(data, target, deadline)
-        except _KilledError:  # from outside, perhaps: the photo has nothing to do with it
+        except _KilledError:  # perhaps from outside, for no fault of the photo
             return self._decode_again(data, target, deadline)
 
     def _decode_again(self, data: bytes, target: Target, deadline: float) -> tuple[Pixels, ImageProperties]:
@@ -149,7 +149,7 @@ class DecodePool:
             self._start_others()
 
     def _take(self, deadline: float) -> "_Worker":
-        """A process that lives. Whoever is told that the pool is closed passes it on to the next who waits."""
+        """A running process. None in the queue means that the pool is closed, and is put back for the other threads."""
         while True:
             try:
                 worker = self._free.get(timeout=max(0.001, deadline - time.monotonic()))
@@ -165,9 +165,9 @@ class DecodePool:
             self._replace(worker)
 
     def _start_others(self) -> None:
-        """Have all processes, from the first photo on: a service that starts needs its processor for other things.
+        """Start the other processes, after the first photo: while the service starts, the processor loads the model.
 
-        Until then there is one, and whoever has it is alone here.
+        Until then there is one process, so that only the thread that holds it gets here.
         """
         others = self._others
         self._others = 0
@@ -182,7 +182,7 @@ class DecodePool:
             self._fill_slot(tested=worker.ready)
 
     def _fill_slot(self, *, tested: bool = True) -> None:
-        """Start a process in a slot; where that fails, or the last one never got ready, leave it to a thread."""
+        """Start a process in a slot; where that fails, or the last one never got ready, a thread tries again."""
         try:
             if not tested:
                 raise ImageDecoderError(NONE_DECODES)
@@ -223,7 +223,7 @@ class _KilledError(Exception):
 
 
 class _Worker:
-    """One process, and our end of its socket."""
+    """A process, and this end of its socket."""
 
     def __init__(self, program: str, limits: DecodeLimits) -> None:
         self._socket, theirs = socket.socketpair()
@@ -258,7 +258,7 @@ class _Worker:
 
     @property
     def alive(self) -> bool:
-        """Whether it has not ended, as far as the system knows."""
+        """Whether the process is running."""
         return self._process.poll() is None
 
     @property
@@ -268,7 +268,7 @@ class _Worker:
         return signal.Signals(-code).name if code < 0 else f"exit code {code}"
 
     def kill(self) -> None:
-        """Kill the process and close the socket, which wakes whoever waits for an answer."""
+        """Kill the process and close the socket, which ends the wait for an answer."""
         self._process.kill()
         self._process.wait()
         with contextlib.suppress(OSError):
@@ -304,9 +304,9 @@ class _Worker:
         self._socket.settimeout(max(0.001, deadline - time.monotonic()))
 
     def _explain_end(self, target: Target) -> Exception:
-        """What to tell of a process that has ended, or is about to, with a photo for `target`."""
+        """The error for a process that has ended, or is ending, with a photo for `target`."""
         with contextlib.suppress(subprocess.TimeoutExpired):
-            self._process.wait(_DYING_SECONDS)
+            self._process.wait(_ENDING_SECONDS)
         number = -(self._process.returncode or 0)
         if not self.ready and number <= 0:
             return ImageDecoderError(NONE_DECODES)
@@ -329,9 +329,9 @@ def _start(program: str, theirs: socket.socket, limits: DecodeLimits) -> subproc
 
 
 def _environment() -> dict[str, str]:
-    """Ours, without settings, which may hold what should not be known where strangers' files are decoded."""
-    ours = {name: value for name, value in os.environ.items() if not name.startswith("CAPTION_")}
-    return ours | {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"} | _KEEP_FREED | _ONE_ARENA
+    """The environment without settings: they may contain secrets, and the processes decode untrusted files."""
+    own = {name: value for name, value in os.environ.items() if not name.startswith("CAPTION_")}
+    return own | {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"} | _KEEP_FREED | _ONE_ARENA
 
 
 def _read_error(fields: dict[str, Any]) -> ImageError:

@@ -1,4 +1,4 @@
-"""A file reduced to what its pixels need, for a decoder, or refused."""
+"""A file that is reduced to what the decoder needs for its pixels."""
 
 from dataclasses import dataclass
 from fractions import Fraction
@@ -15,7 +15,7 @@ def refuse_kind(format_name: str, kind: str, instead: str = "a JPEG") -> Unsuppo
 
 @dataclass(frozen=True, slots=True)
 class Aperture:
-    """The part of an image that is meant to be seen: its size, and how far its centre is from the image's."""
+    """The part of an image that is displayed: its size, and the distance of its centre from the image's."""
 
     width: Fraction
     height: Fraction
@@ -39,7 +39,7 @@ class StrippedFile:
 
     `orientation`: as EXIF numbers it; `profile`: the ICC profile of its colours, empty where there is none; `canvas`:
     width and height of the image that the decoded pixels belong to, and where they begin there, None where they are
-    all of it; `aperture`: what of them is seen, None for all; `inverted`: whether the decoded grey is a negative;
+    all of it; `aperture`: the displayed part, None for all; `inverted`: whether the decoded grey is a negative;
     `unsigned`: whether integers of 32 bits have no sign; `scans`: how often the decoder of a JPEG goes through all or
     some of its pixels; `complete`: whether the end of a JPEG is marked, as it is in `data` in any case.
     """

@@ -152,7 +152,7 @@ class _Pixels:
 
 
 def _refuse_raw(directory: Directory, *, is_canon: bool) -> None:
-    """Refuse what begins with a thumbnail, beside which the values of a camera's sensor are kept."""
+    """Refuse raw photos: files with the values of a camera's sensor, which may begin with a thumbnail."""
     reduced = directory.number(_SUBFILE, 0) & _REDUCED and _SUBDIRECTORIES in directory.tags
     if is_canon or _DNG in directory.tags or reduced or directory.number(_PHOTOMETRIC, 0) in _RAW:
         msg = "The file is a camera's raw photo (DNG or the like), which is not read: save it as a JPEG."

@@ -32,7 +32,7 @@ _STATM = Path("/proc/self/statm")  # the size of the address space, in pages, co
 
 @dataclass(frozen=True, slots=True)
 class DecodeLimits:
-    """What decoding a photo may cost: `image`, its size; `decode_seconds` of processor time; `memory` in bytes beside
+    """Limits of decoding a photo: `image`, of its size; `decode_seconds`, of processor time; `memory`, in bytes beside
     the program's own.
     """
 
@@ -53,7 +53,7 @@ class DecodeLimits:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """What a photo is decoded for: see `resize.InputSpec`, and `sufficient_side` and `brief` of `decode.decode`."""
+    """The size to decode a photo for: see `resize.InputSpec`, and `sufficient_side` and `brief` of `decode.decode`."""
 
     width: int
     height: int
@@ -66,7 +66,7 @@ def main() -> None:
     """Serve the socket that the first argument names, under the limits of the second."""
     connection = socket.socket(fileno=int(sys.argv[1]))
     limits = DecodeLimits.parse(sys.argv[2])
-    # Signals to the group are for the service, which still needs us while it drains.
+    # Signals to the process group are for the service, which still needs its decoders while it drains.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())

@@ -1,9 +1,9 @@
-"""Starts to listen, and stops without losing a connection that the kernel has already made.
+"""Opens the listening socket, and closes it without losing connections that the kernel has already established.
 
-When a listening socket is closed, Linux resets the connections that wait to be accepted, and one can come between the
+When a listening socket is closed, Linux resets the connections that wait to be accepted, and one can arrive between the
 last `accept` and `close`. So listening ends in two steps: first a packet filter drops requests for new connections, and
-those that were made until then are accepted; then the socket is closed. A client whose request is dropped repeats it
-one second later, and finds nobody listening, or our successor.
+those that were established before are accepted; then the socket is closed. A client whose request is dropped repeats it
+one second later.
 """
 
 import contextlib
@@ -32,9 +32,9 @@ class FewFilesError(Exception):
 
 
 def reserve_files(connections: int) -> None:
-    """Let the process have so many connections open, and all else beside them. Raises `FewFilesError`.
+    """Raise the limit on open files for so many connections and all other files. Raises `FewFilesError`.
 
-    Who comes when no file is left is not refused but kept waiting, and what the process needs itself cannot be opened.
+    Without a free file, connections would wait instead of being refused, and the process could not open its own files.
     """
     needed = connections + ACCEPTED_AT_ONCE + _OTHER_FILES
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -45,16 +45,15 @@ def reserve_files(connections: int) -> None:
 
 
 def restore_backlog(listener: socket.socket) -> None:
-    """Let the kernel keep more connections than the event loop, which has set that to what it takes at once."""
+    """Set the kernel's backlog, which the event loop has set to the number of connections that it accepts at once."""
     listener.listen(_BACKLOG)
 
 
 def open_listener(host: str, port: int) -> socket.socket:
     """A socket that listens on an address, IPv4 or IPv6. Raises OSError.
 
-    Its connections send what they are given at once. asyncio sees to that only for sockets that name their protocol,
-    which these do not. Without it, the body of an answer waits until the client has acknowledged its head, for which a
-    client that keeps its connection takes 40 ms.
+    Its connections have TCP_NODELAY, which asyncio sets only for sockets that name their protocol. Without it, the body
+    of an answer waits for the client's acknowledgement of the head, which may be delayed by 40 ms.
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listener = socket.create_server((host, port), family=family, backlog=_BACKLOG)
@@ -63,7 +62,7 @@ def open_listener(host: str, port: int) -> socket.socket:
 
 
 def drop_new_connections(listener: socket.socket) -> bool:
-    """Have no new connections made to `listener`; whether the system can do that."""
+    """Refuse new connections to `listener`; returns whether the system can do that."""
     program = b"".join(struct.pack("HBBI", *instruction) for instruction in _DROP_NEW_CONNECTIONS)
     buffer = ctypes.create_string_buffer(program, len(program))
     with contextlib.suppress(OSError):

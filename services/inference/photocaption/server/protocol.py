@@ -1,22 +1,22 @@
-"""HTTP/1.1 connections that cannot be held open by sending, or reading, as slowly as one likes.
+"""HTTP/1.1 connections with time limits, against clients that send or read slowly.
 
 uvicorn sets no time limit on a request that is arriving and no size limit on its headers. Here every phase of a
 connection has a limit, kept by one timer:
 
     connected ──▶ headers ──▶ body ──▶ answer ──▶ (reading, where the client is slow to take it) ──▶ idle ──▶ headers …
 
-What a request may weigh beside its body is bounded too, wherever it stands: headers, the framing of chunks, trailers,
-which are refused. A request that is sent before the last one's answer has been read is not looked at: the connection
-closes after that answer, and who sent it asks again on another one, as RFC 9112, section 9.3.2, has it.
+The bytes of a request beside its body are limited too: headers and the framing of chunks; trailers are refused. A
+request that is sent before the last one's answer has been read is ignored: the connection closes after that answer, and
+the client repeats the request on another one (RFC 9112, section 9.3.2).
 
-A wish for another protocol, as Java's client and `curl --http2` send it along with their first request, is ignored, as
-RFC 9110, section 7.8, allows.
+A request to upgrade the protocol, as in the first request of Java's client and `curl --http2`, is ignored, as RFC 9110,
+section 7.8, allows.
 
-When there are too many connections, one that is not being worked for makes room: see `_choose_to_drop`.
+When there are too many connections, one without work in progress is closed: see `_choose_to_drop`.
 
-A connection is not closed on a client that is still sending: what arrives after that would reset it, and could take the
-answer with it. So an answer that comes before the whole body waits for the rest of it, for a little while; and who is
-refused is told that no more comes, and has a moment to hear it.
+A connection is not closed while its client sends: bytes that arrive afterwards would reset it, and the client could
+lose the answer. So after an answer that comes before the whole body, the rest is read for a short time; and after a
+refusal the write side is closed first, and the read side a little later.
 """
 
 import asyncio
@@ -43,11 +43,11 @@ from photocaption.api.problems import (
     Kind,
     make_problem,
 )
-from photocaption.server.upgrades import wishes_upgrade, write_plain_head
+from photocaption.server.upgrades import requests_upgrade, write_plain_head
 
 _READ_BYTES = 64 * 2**10
-_LINGER_SECONDS = 2.0  # for a client that goes on sending what nobody wants any more, so that it sees the answer
-_DROPPED_BYTES = 2**20  # of a client that hears nothing, or does not want to
+_LINGER_SECONDS = 2.0  # for a client that continues to send after the answer, so that it can read it
+_DROPPED_BYTES = 2**20  # that a client may send meanwhile
 _BODY_A_FRAMING = 4  # bytes of a body that must come with one of chunked framing, once `max_header_bytes` are used up
 
 
@@ -86,8 +86,8 @@ class _Phase(enum.Enum):
     CLOSING = enum.auto()
 
 
-class _StopParsing(Exception):  # noqa: N818  # it says so to the parser
-    """Raised in what the parser calls, so that it reads no further."""
+class _StopParsing(Exception):  # noqa: N818  # not an error
+    """Raised in callbacks of the parser, so that it reads no further."""
 
 
 class LimitedProtocol(HttpToolsProtocol):
@@ -100,14 +100,14 @@ class LimitedProtocol(HttpToolsProtocol):
         self.phase = _Phase.CONNECTED
         self.phase_began = 0.0
         self._discarding = False  # what else arrives is dropped
-        self._wishes_upgrade = False
+        self._requests_upgrade = False
         self._close_after_body = False
         self._bytes_left = config.limits.max_header_bytes  # bytes that may come beside the body
         self._timer: asyncio.TimerHandle | None = None
 
     @property
     def address(self) -> str | None:
-        """Whose connection it is, as far as that can be told."""
+        """The client's network, if it is known."""
         return name_network(self.client[0]) if self.client else None
 
     @property
@@ -116,7 +116,7 @@ class LimitedProtocol(HttpToolsProtocol):
         return self.phase is _Phase.CONNECTED
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Give the connection a place, if need be that of another."""
+        """Accept the connection, if need be in the place of another."""
         super().connection_made(transport)
         transport.max_size = _READ_BYTES  # type: ignore[attr-defined]
         transport.set_write_buffer_limits(high=0)  # tells us of each byte that the client does not take
@@ -126,12 +126,12 @@ class LimitedProtocol(HttpToolsProtocol):
             self.transport.close()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Forget the timer with the connection."""
+        """Cancel the timer."""
         self._enter(_Phase.CLOSING, None)
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Feed the parser, as long as there is not too much beside the body."""
+        """Feed the parser, as long as there are not too many bytes beside the body."""
         self._bytes_left -= len(data)
         if self._discarding:
             if self._bytes_left < -_DROPPED_BYTES:
@@ -160,7 +160,7 @@ class LimitedProtocol(HttpToolsProtocol):
             self._enter(_Phase.CLOSING, _LINGER_SECONDS)
 
     def on_message_begin(self) -> None:
-        """A request begins; one that comes before the last one's answer has been read is not looked at."""
+        """A request begins; one that comes before the last one's answer has been read is ignored."""
         if self.cycle is not None and (not self.cycle.response_complete or self.flow.write_paused):
             self._stop_reading()
             raise _StopParsing
@@ -169,7 +169,7 @@ class LimitedProtocol(HttpToolsProtocol):
             self._enter(_Phase.HEADERS, self._limits.header_seconds)
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """A header; one that comes after the body is a trailer, for which nothing here has a use."""
+        """A header; one that comes after the body is a trailer, which is refused."""
         if self.phase is _Phase.BODY:
             self._refuse(MALFORMED, "Trailers are not accepted: send everything about the photo before it.")
             raise _StopParsing
@@ -181,8 +181,8 @@ class LimitedProtocol(HttpToolsProtocol):
         if size > self._limits.max_header_bytes:
             self._refuse_headers()
             raise _StopParsing
-        self._wishes_upgrade = wishes_upgrade(self.parser, self.headers)
-        if self._wishes_upgrade:
+        self._requests_upgrade = requests_upgrade(self.parser, self.headers)
+        if self._requests_upgrade:
             return
         self._credit(size)
         self._enter(_Phase.BODY, self._limits.body_seconds)
@@ -196,7 +196,7 @@ class LimitedProtocol(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         """The request is complete: the next phase is the answer, or the connection is idle."""
-        if self._wishes_upgrade:
+        if self._requests_upgrade:
             return
         super().on_message_complete()
         self._bytes_left = self._limits.max_header_bytes
@@ -214,7 +214,7 @@ class LimitedProtocol(HttpToolsProtocol):
         answer = self.cycle.transport
         assert isinstance(answer, _AnswerTransport)
         answer.flush()
-        self.cycle.body = bytearray()  # nobody reads what is left, and the connection would keep it
+        self.cycle.body = bytearray()  # the rest is not read, and the connection would keep it
         if self.phase is _Phase.CLOSING:
             return
         super().on_response_complete()
@@ -225,7 +225,7 @@ class LimitedProtocol(HttpToolsProtocol):
             self._enter(_Phase.IDLE, self._limits.keep_alive_seconds)
 
     def shutdown(self) -> None:
-        """Close as soon as what is under way is over."""
+        """Close after the request in progress."""
         if self.cycle is not None and self.cycle.response_complete:
             self.close_after_body()
         else:
@@ -239,14 +239,12 @@ class LimitedProtocol(HttpToolsProtocol):
             self._close()
 
     def _parse(self, data: bytes) -> None:
-        """Feed the parser, which stops after the headers of a request for another protocol: it then reads them again
-        without that wish, and what follows.
-        """
+        """Feed the parser. Where an upgrade stops it, a new one reads the headers without it, and the rest."""
         try:
             self.parser.feed_data(data)
         except httptools.HttpParserUpgrade as stop:
             rest = data[stop.args[0] :]
-            if self._wishes_upgrade:
+            if self._requests_upgrade:
                 head = write_plain_head(self.parser, self.url, self.headers)
                 self.parser = httptools.HttpRequestParser(self)
                 self.parser.set_dangerous_leniencies(lenient_data_after_close=True)  # as uvicorn has it
@@ -276,7 +274,7 @@ class LimitedProtocol(HttpToolsProtocol):
         self._bytes_left = min(self._limits.max_header_bytes, self._bytes_left + count)
 
     def _make_room(self) -> bool:
-        """Disconnect another; False when all are being worked for."""
+        """Close another connection; False when all have work in progress."""
         dropped = _choose_to_drop(other for other in self.connections if isinstance(other, LimitedProtocol))
         if dropped is None or dropped is self:
             return False
@@ -291,7 +289,7 @@ class LimitedProtocol(HttpToolsProtocol):
             self._close()
 
     def _close(self) -> None:
-        """Close, or if the client may still be sending: say that no more comes, and wait a little for it to hear it."""
+        """Close; if the client may still be sending, close the write side, and the read side a little later."""
         unread = self.flow.write_paused
         self._enter(_Phase.CLOSING, self._limits.reading_seconds if unread else _LINGER_SECONDS)
         if not self._discarding:
@@ -320,9 +318,9 @@ class LimitedProtocol(HttpToolsProtocol):
 
 
 class _AnswerTransport(asyncio.Transport):
-    """A connection as the answer to a request sees it, which closes it when the client wants no other.
+    """The transport for one answer, which closes the connection where that is due.
 
-    The head of an answer waits for what follows, so that both are sent at once.
+    The head of an answer is sent together with the first piece of its body.
     """
 
     def __init__(self, connection: LimitedProtocol) -> None:
@@ -354,8 +352,8 @@ class _AnswerTransport(asyncio.Transport):
 
 
 def _choose_to_drop(connections: Iterable[LimitedProtocol]) -> LimitedProtocol | None:
-    """Of those whose client is to blame that they stay open: one of the address that has most connections, and of its
-    connections the one that has been where it is for the longest.
+    """Among connections without work in progress: of the address with most connections, the one that has been in its
+    phase for the longest.
     """
     those = [connection for connection in connections if not connection.transport.is_closing()]
     held = Counter(connection.address for connection in those)

@@ -1,9 +1,9 @@
-"""Runs the service in a process: listens at once, loads the model behind that, drains on SIGTERM.
+"""Runs the service in a process: listens at once, loads the model in the background, drains on SIGTERM.
 
     SIGTERM ──▶ /health/ready says 503, new photos are refused ──▶ accepted work finishes
             ──▶ no new connections are made ──▶ those that were are answered ──▶ stop listening, exit 0
 
-A second signal stops at once. SIGHUP loads the bundle anew beside the one that serves, and changes over if it is good.
+A second signal stops at once. SIGHUP loads the bundle again, and replaces the one that serves if it is valid.
 """
 
 import asyncio
@@ -39,7 +39,7 @@ _CLOSING_SECONDS = 3
 _ACCEPTING_SECONDS = 0.3
 _POLL_SECONDS = 0.02
 _FORCED_EXIT_SECONDS = 5.0
-_TELLING_SECONDS = 1.0
+_LOGGING_SECONDS = 1.0
 
 _log = logging.getLogger(__name__)
 
@@ -82,7 +82,7 @@ class Server(uvicorn.Server):
             await asyncio.sleep(_ACCEPTING_SECONDS)  # everything that the kernel has taken is accepted
             await self._await_first_requests()
         await super().shutdown(sockets)
-        if self.force_exit:  # uvicorn would leave both to the end of the event loop, and log that as an error
+        if self.force_exit:  # uvicorn would leave this to the end of the event loop, and log it as an error
             tasks = list(self.server_state.tasks)
             for task in tasks:
                 task.cancel()
@@ -90,7 +90,7 @@ class Server(uvicorn.Server):
             await self.lifespan.shutdown()
 
     async def _await_first_requests(self) -> None:
-        """Until every connection has sent a request, or for a few seconds: who has just connected is about to."""
+        """Wait until every connection has sent a request, for a few seconds at most."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(_CLOSING_SECONDS):
                 while any(one.is_new for one in self.server_state.connections if isinstance(one, LimitedProtocol)):
@@ -180,18 +180,18 @@ def serve(service: CaptionService) -> None:
 
 
 def _force_exit_after(seconds: float) -> None:
-    """End the process then, if it has not ended by itself: threads in a library's code cannot be made to."""
+    """End the process after so long, if it has not ended: threads in a library's code cannot be interrupted."""
     timer = threading.Timer(seconds, _force_exit)
     timer.daemon = True
     timer.start()
 
 
 def _force_exit() -> None:
-    telling = threading.Thread(
+    logging_thread = threading.Thread(
         target=_log.error, args=["something did not stop: the process ends without it"], daemon=True
     )
-    telling.start()
-    telling.join(_TELLING_SECONDS)  # it may be the log that nobody takes in
+    logging_thread.start()
+    logging_thread.join(_LOGGING_SECONDS)  # the log itself may block
     os._exit(1)
 
 

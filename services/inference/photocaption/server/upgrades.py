@@ -1,7 +1,7 @@
-"""Reads a request for another protocol as one for this: RFC 9110, section 7.8, lets a server ignore the wish.
+"""Ignores requests to upgrade the protocol, as RFC 9110, section 7.8, allows.
 
-Java's client and `curl --http2` add it to their first request. httptools takes it for granted: its parser stops after
-the headers, and sees no body.
+Java's client and `curl --http2` add the header to their first request. The parser of httptools then stops after the
+headers, and reads no body.
 """
 
 from collections.abc import Iterable
@@ -15,22 +15,22 @@ _CONNECTION = b"connection"
 Header = tuple[bytes, bytes]
 
 
-def wishes_upgrade(parser: httptools.HttpRequestParser, headers: Iterable[Header]) -> bool:
-    """Whether the parser, whose last headers these are, will stop because of them; for CONNECT it does without."""
+def requests_upgrade(parser: httptools.HttpRequestParser, headers: Iterable[Header]) -> bool:
+    """Whether the parser will stop after these headers because of an upgrade, and not because of CONNECT."""
     return parser.should_upgrade() and any(name == _UPGRADE for name, _ in headers)
 
 
 def write_plain_head(parser: httptools.HttpRequestParser, url: bytes, headers: Iterable[Header]) -> bytes:
-    """What the parser has read of the request, names in lower case, without the wish."""
+    """The head of the request that the parser has read, without the upgrade; names in lower case."""
     lines = [b"%b %b HTTP/%b" % (parser.get_method(), url, parser.get_http_version().encode())]
     for name, value in headers:
         if name == _CONNECTION:
             options = [option.strip() for option in value.split(b",")]
-            lines.append(b"connection: " + b", ".join(option for option in options if not _asks(option)))
-        elif not _asks(name):
+            lines.append(b"connection: " + b", ".join(option for option in options if not _is_upgrade(option)))
+        elif not _is_upgrade(name):
             lines.append(b"%b: %b" % (name, value))
     return b"\r\n".join([*lines, b"", b""])
 
 
-def _asks(name: bytes) -> bool:
+def _is_upgrade(name: bytes) -> bool:
     return name.lower() in {_UPGRADE, _SETTINGS}

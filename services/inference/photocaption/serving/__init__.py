@@ -1,1 +1,1 @@
-"""The captioner as a service: scheduled, cached, measured. Knows nothing of HTTP."""
+"""The captioner as a service, without HTTP: scheduler, cache, settings, metrics, logs, traces."""

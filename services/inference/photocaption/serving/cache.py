@@ -18,7 +18,7 @@ class CacheKey:
 
 
 class CaptionCache:
-    """The `size` most recently used captions; the least recently used one leaves first."""
+    """The `size` most recently used captions (LRU)."""
 
     def __init__(self, size: int) -> None:
         self._size = size
@@ -35,7 +35,7 @@ class CaptionCache:
         return caption
 
     def put(self, key: CacheKey, caption: Caption) -> None:
-        """Keep `caption`, letting go of the least recently used one when there is no room."""
+        """Store `caption`, and drop the least recently used one when there is no room."""
         self._captions[key] = caption
         self._captions.move_to_end(key)
         if len(self._captions) > self._size:

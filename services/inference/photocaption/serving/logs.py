@@ -1,6 +1,6 @@
 """Logs as one JSON object a line on standard output, each with the id of the request it belongs to.
 
-Standard error is left to the one line of a failed start.
+Standard error has only the line of a failed start.
 Neither the bytes of a photo nor a key is ever logged: nothing here formats a request's body or its headers.
 """
 
@@ -48,7 +48,7 @@ _accepting = RepeatedWarning(logging.getLogger("photocaption.listening"))
 
 
 def log_loop_error(loop: "asyncio.AbstractEventLoop", context: dict[str, Any]) -> None:
-    """An event loop's handler of errors: that no more connections can be accepted is not told of each one."""
+    """An event loop's error handler: errors of `accept` are logged as a rate-limited warning."""
     if "accept" in context["message"]:
         _accepting.warn("connections wait: no file is left for them")
     else:

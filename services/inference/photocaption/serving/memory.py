@@ -1,4 +1,4 @@
-"""Has the C library hold less memory that nobody uses, where it is one that can be asked to: glibc."""
+"""Settings of glibc's allocator, so that it keeps less unused memory; without glibc they do nothing."""
 
 import ctypes
 
@@ -12,30 +12,25 @@ _KEPT_TOP_BYTES = 64 * 2**20
 
 
 def limit_arenas() -> None:
-    """Have all threads allocate from the same few regions, and what is large from the system; call it before there are
-    threads.
+    """Limit the number of arenas, and allocate large blocks by mmap; to be called before there are threads.
 
-    By default each gets a region of its own, which keeps what was the most it ever held; and photos that were freed
-    leave holes between what was allocated meanwhile.
+    By default each thread has an arena of its own, which keeps its maximum size, and freed photos fragment it.
     """
     _call("mallopt", _ARENA_MAX, _ARENAS)
     _call("mallopt", _MMAP_THRESHOLD, _LARGE_BYTES)
 
 
 def keep_freed() -> None:
-    """Have buffers of photos and features used again, after `limit_arenas`, where one batch follows the other.
+    """Reuse freed buffers instead of returning them to the system, after `limit_arenas`, for batches without pauses.
 
-    It had each come from the system anew, page by page: 1.5 % of the time of photos of 1 megapixel in batches of 16.
+    Getting them from the system again takes 1.5 % of the time of photos of 1 megapixel in batches of 16.
     """
     _call("mallopt", _MMAP_THRESHOLD, _KEPT_BYTES)
     _call("mallopt", _TRIM_THRESHOLD, _KEPT_TOP_BYTES)
 
 
 def release_freed() -> None:
-    """Give back to the system what was freed.
-
-    Reading models leaves tens of megabytes between what stays of them.
-    """
+    """Return freed memory to the system: tens of megabytes after loading a model."""
     _call("malloc_trim", 0)
 
 

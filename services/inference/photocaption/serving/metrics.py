@@ -1,4 +1,4 @@
-"""What the service tells Prometheus: traffic, time by stage, queue, batches, cache, rejections, confidence."""
+"""Metrics for Prometheus: traffic, time by stage, queue, batches, cache, rejections, confidence."""
 
 from prometheus_client import (
     CollectorRegistry,

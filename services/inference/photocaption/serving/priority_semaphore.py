@@ -1,4 +1,4 @@
-"""A semaphore whose waiters go in the order of their priority, which need not be that of their arrival."""
+"""A semaphore that serves waiters by priority instead of by arrival."""
 
 import asyncio
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Schedules photos for the model in a fair order, and never more of them than can be answered in time.
+"""Schedules photos for the model: a bounded queue, fair between clients, in batches.
 
     accept ──▶ wait by priority ──▶ decode, in a few threads ──▶ queue ──▶ a batch, in a thread of the model ──▶ caption
 
@@ -8,8 +8,8 @@ Photos that take long to decode leave one decoder to the others, and delay the n
 they took, if other clients wait (`turns`). When no slot is free, the latest photo of the client with most photos is
 evicted for one of a client with fewer.
 
-All bookkeeping happens on the event loop, so there are no locks. A deadline and a client that goes away are the same
-thing here: the waiting coroutine is cancelled, and what it waited for is dropped unless it has already started.
+All state is on the event loop, so there are no locks. A deadline and a disconnected client are handled alike: the
+waiting coroutine is cancelled, and its work is dropped unless it has already started.
 """
 
 import asyncio
@@ -63,7 +63,7 @@ class _Slot:
 
 @dataclass(frozen=True, slots=True)
 class _Place:
-    """Of a photo among those that wait: whose it is, when it came, and by how many seconds others go before it."""
+    """A waiting photo's client, its arrival, and the seconds that are added to that for its priority."""
 
     client: str
     arrival: float
@@ -90,7 +90,7 @@ class Scheduler:
     much longer than it would have anyway.
 
     Use it as an asynchronous context manager: leaving it waits for nothing, so call `finish` first to drain.
-    `on_batch` is told the size of every batch.
+    `on_batch` is called with the size of every batch.
     """
 
     def __init__(
@@ -281,7 +281,7 @@ class Scheduler:
             with suppress(RuntimeError):  # at the end there is no loop left
                 loop.call_soon_threadsafe(held.close)
 
-        work.add_done_callback(release)  # a thread goes on although nobody waits for it any more
+        work.add_done_callback(release)  # a thread continues even if its waiter was cancelled
         return await asyncio.wrap_future(work)
 
     async def _work(self) -> None:
@@ -294,7 +294,7 @@ class Scheduler:
                 self._arrival.clear()
 
     def _take_batch(self) -> list[_Job]:
-        """The next jobs that somebody still waits for and that the model can take together."""
+        """The next jobs that were not cancelled and that fit into one batch."""
         batch: list[_Job] = []
         most = min(self._batch_size, math.ceil(len(self._waiting) / (2 * self._workers)))
         while self._waiting and len(batch) < most:

@@ -1,4 +1,4 @@
-"""The captioner at work: loaded, warm, scheduled, cached and measured. Knows nothing of HTTP.
+"""The captioner as a service: loads and warms up the model, schedules, caches and measures photos. It has no HTTP.
 
 Its states:
 
@@ -33,11 +33,11 @@ from photocaption.serving.tracing import Tracing
 
 T = TypeVar("T")
 
-_AT_ONCE = 512 * 2**10  # bytes: to hash fewer takes no longer than to have it done by a thread
+_AT_ONCE = 512 * 2**10  # bytes that are hashed without a thread, which would take longer
 
 
 class State(enum.Enum):
-    """What the service is doing, from its start to its end."""
+    """The states of the service."""
 
     STARTING = "starting"
     READY = "ready"
@@ -65,10 +65,10 @@ class Answer:
 
 
 class CaptionService:
-    """Takes photos while it is ready.
+    """Captions photos while it is ready.
 
-    `load` gives the captioner; it runs in a thread and may take its time. `can_decode`: whether photos can be decoded
-    now. `rehearse` raises what is wrong with the captioner that a reload would load. Open it with `async with`.
+    `load`: returns the captioner; runs in a thread. `can_decode`: whether photos can be decoded now. `rehearse`: tries
+    the captioner that a reload would load, and raises what is wrong with it. Open it with `async with`.
     """
 
     def __init__(
@@ -128,9 +128,9 @@ class CaptionService:
             self.state = State.READY
 
     async def reload(self) -> None:
-        """Rehearse with the captioner that is to come, then load it and change over to it between two photos.
+        """Rehearse with the new captioner, then load it and replace the old one between two photos.
 
-        Raises whatever keeps the new one from being loaded; the old one then goes on.
+        Raises what keeps the new one from being loaded; the old one is then kept.
         """
         await _run_in_thread(self._rehearse)
         self._use(await self._load_in_time())
@@ -154,9 +154,9 @@ class CaptionService:
         position: int = 0,
         on_decoded: Callable[[], None] = lambda: None,
     ) -> Answer:
-        """Caption a photo that came as the `position`-th of a request of `client`, whatever that is called.
+        """Caption a photo, the `position`-th of a request of `client`.
 
-        `on_decoded`: its bytes are no longer held.
+        `on_decoded` is called once its bytes are no longer held.
 
         Raises the `ImageError`s and `ServiceError`s of `photocaption.errors`.
         """

@@ -1,4 +1,4 @@
-"""What an operator may set, read from the environment once at start.
+"""The settings of the service, read from the environment once at start.
 
 Every setting is a variable with the prefix `CAPTION_`; docs/operations.md lists them from these descriptions and a test
 compares the two. A wrong value, or a name that does not exist, stops the start with one line that names the variable.
@@ -26,7 +26,7 @@ CommaSeparated = Annotated[tuple[str, ...], NoDecode]
 
 
 class SettingsError(Exception):
-    """The environment holds a setting that cannot be used; the message is one line for the operator."""
+    """The environment has an invalid setting; the message is one line for the operator."""
 
 
 class Settings(BaseSettings):

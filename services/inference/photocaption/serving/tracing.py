@@ -2,8 +2,8 @@
 
     caller's traceparent ──▶ span of the request, by FastAPI ──▶ span of a photo ──▶ decode, queue, encode, generate
 
-Spans are made and sent only where the extra `tracing` is installed and the environment names a collector. Everywhere
-else nothing is left of this but the caller's trace id, which is written into the log.
+Spans are made and sent only where the extra `tracing` is installed and the environment names a collector. Otherwise
+only the caller's trace id is written into the log.
 """
 
 import logging
@@ -84,7 +84,7 @@ def read_trace_id(traceparent: str | None) -> str | None:
 
 
 def is_quiet(scope: MutableMapping[str, Any]) -> bool:
-    """Whether a request is none that somebody would look for: probes, and Prometheus."""
+    """Whether a request is a probe or Prometheus's, of which no spans are made."""
     return scope.get("path") in QUIET_PATHS
 
 

@@ -1,8 +1,8 @@
 """Other programs' caption protocols, one module each, over the same service as our own routes.
 
 An adapter reads a protocol's request, has the photos captioned as `POST /caption` does, and writes the protocol's
-answer. Limits, keys, deadlines, the queue and the metrics are those of the service. Prompts are accepted and ignored,
-for the model takes none.
+answer. Limits, keys, deadlines, the queue and the metrics are those of the service. Prompts are accepted and ignored:
+the model takes none.
 """
 
 from photocaption.api.adapters import hugging_face, ollama, openai, phanpy, photoprism

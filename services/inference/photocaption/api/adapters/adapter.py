@@ -1,4 +1,4 @@
-"""What an adapter consists of."""
+"""The type of an adapter."""
 
 from dataclasses import dataclass
 
@@ -9,12 +9,12 @@ from photocaption.api.openapi import Translate
 
 @dataclass(frozen=True, slots=True)
 class Adapter:
-    """One protocol: the setting that switches it, its routes, and a problem in its own form.
+    """A protocol: the setting that enables it, its routes, and the translation of problems to its error format.
 
-    `captioning` are the paths that take photos: refused while the queue is full, before a body is read. `prefix` begins
-    every path of the protocol, those that are not served among them: its clients understand no other form of error.
-    `shared` is a path of ours that takes the protocol's JSON too: what is refused there before its body tells whose it
-    is has the members of both forms.
+    `captioning`: paths that take photos, and are refused before the body is read while the queue is full. `prefix`: of
+    all paths of the protocol, also of those that are not served, whose errors have its format too. `shared`: a path of
+    the API that also takes the protocol's JSON; an error there has the members of both formats if it comes before the
+    body is read.
     """
 
     setting: str

@@ -1,6 +1,6 @@
 """Ollama's protocol: `/api/version`, `/api/tags`, `/api/show`, `/api/generate` and `/api/chat`.
 
-Answers are whole when they begin, so that streaming is a matter of form: the text in one piece, then the end.
+A streamed answer has two chunks: the whole text, and the end.
 https://github.com/ollama/ollama/blob/main/docs/api.md
 """
 
@@ -47,7 +47,7 @@ class _CaptionRequest(StrictModel):
 
 
 class GenerateRequest(_CaptionRequest):
-    """A photo or several; what else Ollama knows is accepted and makes no difference, but for what is refused."""
+    """One or several photos; other fields of Ollama are accepted and ignored, except those that are refused."""
 
     prompt: str | None = None
     images: list[str] | None = None
@@ -216,7 +216,7 @@ def _reject_unsupported(*wanted: JsonValue) -> None:
 async def _respond(
     request: Request, service: CaptionService, images: list[str], write: Callable[..., _Answer], *, stream: bool
 ) -> Response:
-    """The text about `images`, in one piece with the counts that end an answer; where it is streamed, before them."""
+    """The text about `images` with the counts, or with `stream` as two lines, the text and the counts."""
     settings = service.settings
     photos = await decode_photos(images, most=settings.max_images, most_bytes=settings.max_body_bytes)
     answers = await caption_photos(request, service, photos)

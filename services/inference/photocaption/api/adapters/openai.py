@@ -181,7 +181,7 @@ def _reject_unsupported(body: ChatCompletionRequest) -> None:
 
 
 def _write_events(completion: ChatCompletion, *, usage: bool) -> str:
-    """The stream: the text in one piece, the end, the usage where it is asked for, the mark that nothing follows."""
+    """The stream: a chunk with the whole text, one for the end, the usage where it was requested, and `[DONE]`."""
     head = completion.model_dump(include={"id", "created", "model"}) | {"object": "chat.completion.chunk"}
     text = completion.choices[0].message.content
     chunks: list[Json] = [

@@ -28,7 +28,7 @@ class CaptionResult(BaseModel):
 
 
 class Result(BaseModel):
-    """What was found: a caption alone."""
+    """The result: a caption."""
 
     caption: CaptionResult
 

@@ -40,19 +40,19 @@ class HeldBytes:
         self._count += count
 
     def release_after(self, count: int) -> Callable[[], None]:
-        """What to call once for each of `count` photos that is no longer held; the last call gives everything back."""
+        """A function to call for each of `count` photos that is no longer held; the last call releases all."""
         left = count
 
-        def let_go() -> None:
+        def release_one() -> None:
             nonlocal left
             left -= 1
             if not left:
                 self.release()
 
-        return let_go
+        return release_one
 
     def release(self) -> None:
-        """Give everything back; harmless when repeated."""
+        """Return everything to the buffer; may be repeated."""
         self._buffer.used -= self._count
         self._count = 0
 
@@ -99,7 +99,7 @@ class BodyLimitMiddleware:
 
 
 def held_bytes(scope: Scope) -> HeldBytes:
-    """What the request of `scope` holds; release it early once its photo is decoded."""
+    """The bytes that the request of `scope` holds; to be released once its photo is decoded."""
     held = scope[_SCOPE_KEY]
     assert isinstance(held, HeldBytes)
     return held

@@ -17,7 +17,7 @@ from photocaption.serving.service import CaptionService
 
 
 class _Route(NamedTuple):
-    """Stands in for the route that the request did not get to, in the log and the metrics."""
+    """The route of a request that is refused before routing, for the log and the metrics."""
 
     path: str
 

@@ -1,4 +1,4 @@
-"""Gives every request an id, one line in the log, and its place in the metrics.
+"""Gives every request an id, logs it in one line, and counts it in the metrics.
 
 It also handles unexpected errors, as the outermost layer.
 """

@@ -1,4 +1,4 @@
-"""`GET /docs`: the API to read and to try, from files that come with the service; no other host is asked."""
+"""`GET /docs`: interactive documentation of the API, from files of the service; nothing is loaded from other hosts."""
 
 from functools import cache
 from importlib.resources import files
@@ -26,7 +26,7 @@ _FILES = {
 
 @router.get("/docs")
 async def docs() -> HTMLResponse:
-    """Swagger UI on a page of ours, with a policy that lets it load nothing from elsewhere."""
+    """Swagger UI, with a policy that forbids requests to other hosts."""
     return HTMLResponse((_OWN / "docs.html").read_bytes(), headers={"Content-Security-Policy": _POLICY})
 
 
@@ -40,5 +40,5 @@ async def docs_file(name: str) -> Response:
 
 @cache
 def _read(name: str) -> bytes:
-    """A file, in memory once: each of many clients that do not read would have it held anew."""
+    """A file, cached: otherwise each slow client would hold a copy in memory."""
     return (_FILES[name][0] / name).read_bytes()

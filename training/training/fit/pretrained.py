@@ -1,5 +1,5 @@
-"""Where a training can begin instead of with ImageNet's encoder and an untaught decoder: with a published bundle, or
-with the folder that end-to-end training leaves (`training.fit.end_to_end`).
+"""Pretrained weights for a training: those of a published bundle, or of the folder that end-to-end training writes
+(`training.fit.end_to_end`).
 """
 
 import json
@@ -32,10 +32,12 @@ _TABLES = ("embedding/table", "embedding/bias")
 
 
 @dataclass(frozen=True, slots=True)
-class Start:
-    """What is known already: `tuned`, what fine-tuning changed in the encoder (`training.encoder.weight_deltas`); the
-    weights of the decoder by the last two parts of their path; a record of how they came about; its words, and the
-    token ids of its tags. Where that is a bundle, also the `bundle` and the heads of its attention.
+class Pretrained:
+    """Pretrained weights; all fields are empty for a training from ImageNet's weights and an untrained decoder.
+
+    `tuned`: fine-tuned weights of the encoder (`training.encoder.weight_deltas`); `decoder`: its weights by the last
+    two parts of their path; `record`: how they were trained; `vocabulary`, and the token ids of the `tags`. Of a bundle
+    also the `bundle` and the `heads` of its attention.
     """
 
     tuned: Arrays = field(default_factory=dict)
@@ -48,12 +50,12 @@ class Start:
 
     @property
     def classes(self) -> int:
-        """How many classes of subjects its tagger tells apart."""
+        """The number of classes of its tagger."""
         return len(self.decoder.get("classes/bias", ()))
 
     def keeps_tagger(self, *, labels: bool) -> bool:
-        """Whether its tagger stays: fitted anew on photos without `labels`, that of a bundle would forget theirs; and
-        the encoder that end-to-end training leaves has learnt to show its tags to this one.
+        """Whether its tagger is kept. One of a bundle is fitted again if there are `labels`; without them a new one
+        would not know their classes. The encoder of end-to-end training was trained for this tagger.
         """
         return bool(self.tags) and not (self.bundle and labels)
 
@@ -61,10 +63,10 @@ class Start:
         """What fine-tuning changed in the encoder, of a bundle too. Raises TrainingError where its file is missing."""
         return weight_deltas.read_tuned(self.bundle) if self.bundle else self.tuned
 
-    def teach(self, decoder: Decoder, *, tagger: bool = True) -> None:
-        """Put the weights into a decoder, whose vocabulary may have more words at its end, and which may have tags
-        where this one has none; those of the tagger where `tagger` says so. Raises TrainingError when they are those of
-        another decoder.
+    def initialise(self, decoder: Decoder, *, tagger: bool = True) -> None:
+        """Set a decoder's weights. Its vocabulary may have more words at its end, and it may have tags that these
+        weights lack. `tagger`: whether to set those of the tagger, too. Raises TrainingError where the sizes do not
+        fit.
         """
         heads = decoder.attention.heads if decoder.attention else 0
         if self.bundle and heads != self.heads:
@@ -87,16 +89,14 @@ def shorten(path: str) -> str:
 
 
 def _extend(known: np.ndarray, fresh: np.ndarray) -> np.ndarray:
-    """Rows of words that are known, then fresh ones for new words: about as large, and at first as likely as the
-    unlikeliest.
-    """
+    """The rows of known words, then new rows for new words, scaled to the same deviation; biases are the smallest."""
     if known.ndim == 1:
         return np.concatenate([known, np.full(len(fresh) - len(known), known.min(), known.dtype)])
     added = fresh[len(known) :]
     return np.concatenate([known, added * (known.std() / max(float(added.std()), 1e-9)) if len(added) else added])
 
 
-def write_start(
+def write_pretrained(
     folder: Path,
     tuned: Arrays,
     decoder: Mapping[str, Any],
@@ -104,7 +104,7 @@ def write_start(
     vocabulary: Vocabulary,
     tags: Sequence[int] = (),
 ) -> None:
-    """Write a folder from which `read_start` reads the same."""
+    """Write a folder from which `read_pretrained` reads the same."""
     folder.mkdir(parents=True, exist_ok=True)
     weight_deltas.save(folder / _ENCODER, tuned)
     save_arrays(folder / _DECODER, {shorten(path): weights for path, weights in decoder.items()})
@@ -113,21 +113,21 @@ def write_start(
     (folder / _RECORD).write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
 
 
-def read_start(folder: Path) -> Start:
-    """What a folder has to begin with. Raises TrainingError, and CaptionError of a bundle that is damaged."""
+def read_pretrained(folder: Path) -> Pretrained:
+    """The pretrained weights of a folder. Raises TrainingError, and CaptionError of a bundle that is damaged."""
     if (folder / MANIFEST_NAME).is_file():
         bundle = load_bundle(folder)
         weights, tags, heads = read_decoder(bundle)
         record = {
             "bundle": bundle.manifest.name,
             "version": bundle.manifest.version,
-            "training": bundle.manifest.training,  # and so where that one began
+            "training": bundle.manifest.training,  # which has the record of its own start
         }
-        return Start({}, weights, record, bundle.vocabulary, tags, bundle, heads)
+        return Pretrained({}, weights, record, bundle.vocabulary, tags, bundle, heads)
     try:
         tuned, decoder = (read_arrays((folder / name).read_bytes()) for name in (_ENCODER, _DECODER))
         words, record = (json.loads((folder / name).read_text(encoding="utf-8")) for name in (_WORDS, _RECORD))
         vocabulary, tags = Vocabulary(tuple(words["words"]), TOKENS), tuple(words["tags"])
     except (OSError, ValueError, KeyError, TypeError, BadZipFile) as error:
         raise TrainingError(f"{folder} is neither a bundle nor what end-to-end training leaves: {error}") from error
-    return Start(tuned, decoder, record, vocabulary, tags)
+    return Pretrained(tuned, decoder, record, vocabulary, tags)

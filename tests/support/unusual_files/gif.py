@@ -7,10 +7,10 @@ import numpy as np
 from PIL import Image
 
 from support.photos import encode_photo
-from support.siblings.picture import HEIGHT, WIDTH, Sibling, make_pixels
+from support.unusual_files.pattern import HEIGHT, WIDTH, UnusualFile, make_pixels
 
 
-def make_gif(chance: random.Random) -> Sibling:
+def make_gif(chance: random.Random) -> UnusualFile:
     """A first frame anywhere on its canvas, perhaps with a colour that is transparent, among extensions."""
     frame = Image.fromarray(make_pixels()).convert(
         "P", palette=Image.Palette.ADAPTIVE, colors=chance.choice((4, 60, 256))
@@ -44,4 +44,4 @@ def make_gif(chance: random.Random) -> Sibling:
     picture = b"," + descriptor + (palette if local else b"") + coded
     further = chance.choice((b"", picture, b"!\xf9\x04\x08\0\0\0\0" + picture))
     data = b"".join([head, b"" if local else palette, *spoilt, picture, further, chance.choice((b";", b"", b";junk"))])
-    return Sibling(data, np.asarray(canvas))
+    return UnusualFile(data, np.asarray(canvas))

@@ -10,13 +10,13 @@ from PIL import Image
 from support.libvips import read_by_libvips
 from support.odd_files import box
 from support.photos import encode_photo
-from support.siblings.exif import make_exif
-from support.siblings.picture import Pixels, Sibling, make_pixels, turn
+from support.unusual_files.exif import make_exif
+from support.unusual_files.pattern import Pixels, UnusualFile, make_pixels, turn
 
 _FILLER = b"MM\0*\0\0\0\x08" + bytes(6) + b"\xa5" * 60
 
 
-def make_webp(chance: random.Random) -> Sibling:
+def make_webp(chance: random.Random) -> UnusualFile:
     """Lossless, among broken metadata."""
     orientation = chance.choice((1, chance.randint(1, 8)))
     exif = chance.choice((b"", b"Exif\0\0")) + make_exif(chance, orientation)
@@ -32,19 +32,19 @@ def make_webp(chance: random.Random) -> Sibling:
         content = chance.randbytes(chance.choice((0, 8, 31)))
         data += kind + struct.pack("<I", len(content)) + content + bytes(len(content) % 2)
     data = data[:4] + struct.pack("<I", len(data) - 8) + data[8:]
-    return Sibling(data + chance.randbytes(chance.choice((0, 20))), turn(make_pixels(), orientation))
+    return UnusualFile(data + chance.randbytes(chance.choice((0, 20))), turn(make_pixels(), orientation))
 
 
-def make_avif(chance: random.Random) -> Sibling:
+def make_avif(chance: random.Random) -> UnusualFile:
     """With broken metadata, and boxes behind it that nobody knows."""
     data, pixels = _write_boxed("AVIF")
-    return Sibling(_spoil_boxes(data, chance), pixels, 2)
+    return UnusualFile(_spoil_boxes(data, chance), pixels, 2)
 
 
-def make_heic(chance: random.Random) -> Sibling:
+def make_heic(chance: random.Random) -> UnusualFile:
     """As `make_avif`."""
     data, pixels = _write_boxed("HEIF")
-    return Sibling(_spoil_boxes(data, chance), pixels, 12)
+    return UnusualFile(_spoil_boxes(data, chance), pixels, 12)
 
 
 def _spoil_boxes(data: bytes, chance: random.Random) -> bytes:

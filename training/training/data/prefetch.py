@@ -1,4 +1,6 @@
-"""Prepares the next item in a thread while the present one is used, so that disk and decoder work beside the model."""
+"""Computes the next item in a thread while the current one is used, so that reading and decoding overlap with the
+model.
+"""
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -8,7 +10,7 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
-def read_ahead(function: Callable[[Item], Result], items: Sequence[Item]) -> Iterator[Result]:
+def prefetch(function: Callable[[Item], Result], items: Sequence[Item]) -> Iterator[Result]:
     """`function` of each item, in order, one computed ahead of its use; its errors come out where its result would."""
     with ThreadPoolExecutor(1) as pool:
         ahead = [pool.submit(function, item) for item in items[:1]]

@@ -10,8 +10,8 @@ from PIL import Image
 
 from support.odd_files import png_chunk
 from support.photos import encode_photo
-from support.siblings.exif import make_exif
-from support.siblings.picture import HEIGHT, WIDTH, Pixels, Sibling, make_pixels, turn
+from support.unusual_files.exif import make_exif
+from support.unusual_files.pattern import HEIGHT, WIDTH, Pixels, UnusualFile, make_pixels, turn
 
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _ANCILLARY = (
@@ -20,7 +20,7 @@ _ANCILLARY = (
 )  # fmt: skip
 
 
-def make_png(chance: random.Random) -> Sibling:
+def make_png(chance: random.Random) -> UnusualFile:
     """Of any mode, in one chunk of pixels or in many, among broken chunks, perhaps without its end."""
     mode = chance.choice(("1", "L", "P", "RGB", "RGBA", "LA", None))
     data, pixels = _write_png(mode) if mode else _write_transparent_png(chance)
@@ -34,7 +34,7 @@ def make_png(chance: random.Random) -> Sibling:
     before, after = [[_spoil_chunk(chance) for _ in range(chance.randrange(4))] for _ in range(2)]
     chance.choice((before, after)).append(exif)
     end = chance.choice((png_chunk(b"IEND"), b"", b"\0\0\0\0IEND", png_chunk(b"IEND") + chance.randbytes(99)))
-    return Sibling(
+    return UnusualFile(
         _SIGNATURE + b"".join([header, *before, *needed, *scattered, *after, end]), turn(pixels, orientation)
     )
 

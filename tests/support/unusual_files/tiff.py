@@ -4,11 +4,11 @@ import random
 
 import numpy as np
 
-from support.siblings.picture import HEIGHT, Sibling, make_pixels, turn
 from support.tiff_files import tiff_of
+from support.unusual_files.pattern import HEIGHT, UnusualFile, make_pixels, turn
 
 
-def make_tiff(chance: random.Random) -> Sibling:
+def make_tiff(chance: random.Random) -> UnusualFile:
     """Grey or RGB in every way that TIFF has for it, among tags that make no sense."""
     channels, bits = chance.choice((1, 3, 4)), chance.choice((8, 16))
     negative, big = chance.random() < 0.5, chance.random() < 0.3
@@ -29,4 +29,4 @@ def make_tiff(chance: random.Random) -> Sibling:
         values, photometric, order=chance.choice("<>"), planar=channels > 1 and chance.random() < 0.5,
         deflated=chance.random() < 0.5, rows_per_strip=chance.choice((1, 7, HEIGHT)), tags=tags, big=big,
     )  # fmt: skip
-    return Sibling(data + chance.randbytes(chance.choice((0, 50))), turn(seen, orientation), 1)
+    return UnusualFile(data + chance.randbytes(chance.choice((0, 50))), turn(seen, orientation), 1)

@@ -1,4 +1,4 @@
-"""What an honest client sees while others do their worst: how long photos and probes take."""
+"""An honest client during an attack, which measures the times of photos and probes."""
 
 import asyncio
 import collections
@@ -18,7 +18,7 @@ _PHOTO = photo_bytes("red")
 
 
 @dataclass
-class Witness:
+class HonestClient:
     """Seconds that each photo and each probe took, and what became of those that got no answer, or none that helps."""
 
     photos: list[float] = field(default_factory=list)

@@ -1,7 +1,7 @@
-"""Language from text alone: captions whose photos nobody has, with evidence made up for the words that they hold.
+"""Batches of captions without photos, with synthetic evidence for their words.
 
-What a tagger thinks of a word, where it is written and where it isn't, is known from real photos; the evidence for a
-caption is drawn from that, right and wrong as often as it would be. Shapes: P photos, G tags.
+The distribution of a tagger's evidence for each word, in photos whose captions have the word and in others, is measured
+on real photos; the evidence for a caption is sampled from it. Shapes: P photos, G tags.
 """
 
 from collections.abc import Iterable, Sequence
@@ -16,29 +16,29 @@ from training.data.batches import Batch, round_up, weigh_words
 from training.data.words import TOKENS, encode_caption, tokenise
 
 _MAX_CAPTIONS = 5  # captions of a photo
-_PRIOR_PHOTOS = 10.0  # photos with a word, from which on its own mean is trusted more than that of all words
+_PRIOR_PHOTOS = 10.0  # weight of the mean over all words in the mean of each
 
 
 @dataclass(frozen=True, slots=True)
-class Spread:
+class EvidenceStatistics:
     """Mean and standard deviation of the evidence [G] for each tag, where captions have the word and where not."""
 
     present: tuple[Floats, Floats]
     absent: tuple[Floats, Floats]
 
     @classmethod
-    def of(cls, evidence: Floats, shown: Floats) -> "Spread":
-        """Of evidence [P, G] that was judged unseen, and the shares of captions with each word [P, G]."""
+    def of(cls, evidence: Floats, shown: Floats) -> "EvidenceStatistics":
+        """Of out-of-fold evidence [P, G], and the shares of captions with each word [P, G]."""
         return cls(_measure(evidence, shown > 0), _measure(evidence, shown == 0))
 
     def draw(self, shown: npt.NDArray[np.bool_], random: np.random.Generator) -> Floats:
-        """Evidence [P, G] for photos whose captions have these words."""
+        """Synthetic evidence [P, G] for captions with these words."""
         noise = random.standard_normal(shown.shape, np.float32)
         return np.where(shown, self.present[0] + self.present[1] * noise, self.absent[0] + self.absent[1] * noise)
 
 
 def _measure(evidence: Floats, chosen: npt.NDArray[np.bool_]) -> tuple[Floats, Floats]:
-    """Mean and standard deviation of the chosen evidence of each tag, those of rare ones drawn to all tags'."""
+    """Mean and standard deviation of the chosen evidence of each tag; those of rare tags are shrunk to all's."""
     counts = chosen.sum(axis=0)
     picked = np.where(chosen, evidence, 0)
     mean, square = picked.sum() / max(1, counts.sum()), (picked**2).sum() / max(1, counts.sum())
@@ -47,15 +47,15 @@ def _measure(evidence: Floats, chosen: npt.NDArray[np.bool_]) -> tuple[Floats, F
     return means.astype(np.float32), np.sqrt(np.maximum(squares - means**2, 0)).astype(np.float32)
 
 
-class ImaginedPhotos:
-    """Captions by photo, as an endless supply of batches."""
+class TextOnlyBatches:
+    """Captions by photo, as random batches."""
 
     def __init__(
         self,
         captions: Iterable[tuple[str, str]],
         vocabulary: Vocabulary,
         tags: Sequence[str],
-        spread: Spread,
+        spread: EvidenceStatistics,
         *,
         max_length: int,
         size: int,

@@ -1,4 +1,4 @@
-"""The picture that siblings show, and what becomes of it."""
+"""The pixels of unusual files, and their transformations."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -22,8 +22,8 @@ _TURNS: dict[int, Callable[[Pixels], Pixels]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Sibling:
-    """A file; its `pixels` [height, width, 3] as they are seen, and how far a value may be from them."""
+class UnusualFile:
+    """A file, its `pixels` [height, width, 3] as a viewer shows them, and the largest difference that is accepted."""
 
     data: bytes
     pixels: Pixels

@@ -10,8 +10,8 @@ from PIL import Image
 from support.libvips import read_by_libvips
 from support.odd_files import jpeg_segment
 from support.photos import encode_photo
-from support.siblings.exif import make_exif
-from support.siblings.picture import Pixels, Sibling, make_pixels, turn
+from support.unusual_files.exif import make_exif
+from support.unusual_files.pattern import Pixels, UnusualFile, make_pixels, turn
 
 _JPEGS: list[tuple[str, dict[str, Any]]] = [
     ("RGB", {}), ("RGB", {"progressive": True}), ("RGB", {"restart_marker_rows": 1}), ("RGB", {"subsampling": 0}),
@@ -19,7 +19,7 @@ _JPEGS: list[tuple[str, dict[str, Any]]] = [
 ]  # fmt: skip
 
 
-def make_jpeg(chance: random.Random) -> Sibling:
+def make_jpeg(chance: random.Random) -> UnusualFile:
     """Baseline or progressive, in grey or colour, among broken segments, perhaps without its end."""
     base, pixels = _read_jpegs()[chance.randrange(len(_JPEGS))]
     orientation = chance.randint(1, 8)
@@ -33,7 +33,7 @@ def make_jpeg(chance: random.Random) -> Sibling:
     data = base[:2] + spoilt + base[begin:]
     end = chance.randrange(5)
     data = data + chance.randbytes(50) if end == 4 else data[: len(data) - min(end, 2)]
-    return Sibling(data, turn(pixels, orientation), 1)
+    return UnusualFile(data, turn(pixels, orientation), 1)
 
 
 def _spoil_segment(chance: random.Random) -> bytes:

@@ -5,10 +5,10 @@ import struct
 
 import numpy as np
 
-from support.siblings.picture import HEIGHT, WIDTH, Sibling, make_pixels
+from support.unusual_files.pattern import HEIGHT, WIDTH, UnusualFile, make_pixels
 
 
-def make_bmp(chance: random.Random) -> Sibling:
+def make_bmp(chance: random.Random) -> UnusualFile:
     """Of 8 to 32 bits, upwards or downwards, with any of three headers."""
     bits = chance.choice((8, 16, 24, 32))
     size = chance.choice((40, 108, 124))
@@ -37,4 +37,4 @@ def make_bmp(chance: random.Random) -> Sibling:
     start = 14 + len(head) + len(table) + len(gap)
     body = (padded if down else padded[::-1]).tobytes()
     data = struct.pack("<2sIHHI", b"BM", chance.choice((0, start + len(body))), 0, 0, start) + head + table + gap + body
-    return Sibling(data + bytes(chance.choice((0, 9))), pixels, 8 if bits == 16 else 0)
+    return UnusualFile(data + bytes(chance.choice((0, 9))), pixels, 8 if bits == 16 else 0)
