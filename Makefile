@@ -123,7 +123,7 @@ wheel: $(INFERENCE)/ready ## dist/photocaption-….whl: one file to install anyw
 	@rm -rf $(WHEEL_SOURCE) && ls -sh dist/*.whl
 
 LOCK := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate
-lock: ## resolve all dependencies anew (needs uv); one resolution, so that all programs agree, and one for batch
+lock: ## resolve all dependencies again (needs uv); one resolution, so that all programs agree, and one for batch
 	$(LOCK) $(RESOLVED:%=%/pyproject.toml) --all-extras --group pyproject.toml:dev -o requirements-dev.txt $(LOCK_ARGS)
 	$(LOCK) services/inference/pyproject.toml --extra build -c requirements-dev.txt -o services/inference/requirements.txt
 	$(LOCK) services/frontend/pyproject.toml --extra build -c requirements-dev.txt -o services/frontend/requirements.txt
@@ -143,7 +143,7 @@ clean: ## remove everything that can be made again: environments, caches, wheels
 clean-all: clean ## remove caches of weights and features, and runs of training, as well
 	rm -rf .cache runs
 
-# An environment is whole or made anew: its stamp comes last. $(call make_venv,folder,requirements,packages)
+# The stamp is written last, so that an incomplete environment is made again. $(call make_venv,folder,requirements,packages)
 define make_venv
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
 	  echo "needs Python 3.11 or newer, and $(PYTHON) is $$($(PYTHON) --version 2>&1): PYTHON=python3.12 make $(or $(firstword $(MAKECMDGOALS)),help)"; exit 1; }

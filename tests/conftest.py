@@ -1,4 +1,4 @@
-"""How two processes share the tests: by files, the longest first, and one at a time where a test measures time."""
+"""Fixtures of all tests, and how two processes share tests: by file, the longest first, alone to measure time."""
 
 import fcntl
 from collections.abc import Generator
@@ -9,6 +9,20 @@ from typing import IO, Any
 import pytest
 
 _LONGEST = ("compose", "test_pipeline.py")
+
+
+@pytest.fixture(scope="session")
+def tiny_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A bundle on disk, shared: for reading only."""
+    from support.tiny_bundle import write_tiny_bundle  # slow to import, and many tests need none
+
+    return write_tiny_bundle(tmp_path_factory.mktemp("bundles") / "tiny")
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    """Asynchronous tests run on the loop that serves."""
+    return "asyncio"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

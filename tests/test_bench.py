@@ -19,18 +19,12 @@ from bench.size import measure_size
 from onnx import TensorProto, helper, numpy_helper
 from PIL import Image
 from support.service_process import run_service
-from support.tiny_bundle import write_tiny_bundle
 
 from photocaption.captioner import Captioner
 from training.encoder.trunk import Folder
 
 LOOPS = {"float32": 10.0, "int8": 20.0}
 SHARES = {clients: {"float32": [1.4, 0.2, 1.6], "int8": [0.8, 0.9, 1.2]} for clients in serving.HELD}
-
-
-@pytest.fixture(scope="module")
-def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_tiny_bundle(tmp_path_factory.mktemp("bundles") / "tiny")
 
 
 def _load(clients: int, latency: float, statuses: dict[int, int]) -> Load:
@@ -58,8 +52,8 @@ def test_bars_are_met_or_not_by_the_numbers() -> None:
 
 
 @pytest.mark.slow
-def test_clients_in_a_process_of_their_own_find_the_bound_of_the_queue(bundle: Path) -> None:
-    with run_service(bundle, queue_size=2, slow=0.1) as service:
+def test_clients_in_a_process_of_their_own_find_the_bound_of_the_queue(tiny_bundle: Path) -> None:
+    with run_service(tiny_bundle, queue_size=2, slow=0.1) as service:
         within = run_clients(service.port, 1, 1.0, megapixels=0.05)
         beyond = serving.measure_overload(service, 1.0, clients=12, megapixels=0.05)
 
@@ -70,19 +64,19 @@ def test_clients_in_a_process_of_their_own_find_the_bound_of_the_queue(bundle: P
 
 @pytest.mark.slow
 def test_service_and_ways_take_turns_and_all_bars_are_held(
-    bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tiny_bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen: list[tuple[str, int]] = []
     encoders = (latency.INT8_ENCODER, latency.FLOAT32_ENCODER)
     names = (latency.INT8, latency.FLOAT32, *encoders, latency.GRAPHS, latency.TUTORIAL)
     ways = {name: lambda image, words, name=name: seen.append((name, words)) for name in names}
     monkeypatch.setattr(latency, "_open_ways", lambda captioner, cache: ways)
-    monkeypatch.setattr(latency, "export_float32_encoder", lambda _bundle, cache: Folder(bundle))
+    monkeypatch.setattr(latency, "export_float32_encoder", lambda _bundle, cache: Folder(tiny_bundle))
     monkeypatch.setattr(latency, "count_flops", lambda encoder, size: 1e9)
     monkeypatch.setattr(machine, "measure_peak", lambda rounds=1: 1e11)
 
-    with run_service(bundle) as service:
-        measured = latency.measure_latency(service, Captioner.load(bundle), tmp_path, rounds=2)
+    with run_service(tiny_bundle) as service:
+        measured = latency.measure_latency(service, Captioner.load(tiny_bundle), tmp_path, rounds=2)
 
     assert [name for name, _ in seen] == [*names] * 3  # once to warm up
     assert {len(times) for times in measured.times.values()} == {2}
@@ -105,22 +99,22 @@ def test_a_processor_shows_openvino_on_its_own_instructions_and_on_lesser_ones()
 
 @pytest.mark.slow
 def test_engines_take_turns_and_those_that_cannot_begin_are_left_out(
-    bundle: Path, monkeypatch: pytest.MonkeyPatch
+    tiny_bundle: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     able, unable = Variant("onnxruntime", "any", 1), Variant("none", "any", 1)
     monkeypatch.setattr(engines, "list_variants", lambda best, cores: [able, unable])
 
-    costs = engines.measure_engines(bundle, rounds=2)
+    costs = engines.measure_engines(tiny_bundle, rounds=2)
 
     assert list(costs) == [able]
     assert "| onnxruntime | any | 1 |" in "\n".join(engines.describe_engines(costs).lines)
 
 
 @pytest.mark.slow
-def test_throughput_is_held_against_the_loops_before_and_after_it(bundle: Path) -> None:
-    captioner = Captioner.load(bundle)
+def test_throughput_is_held_against_the_loops_before_and_after_it(tiny_bundle: Path) -> None:
+    captioner = Captioner.load(tiny_bundle)
     loops = Loops({"int8": captioner.encoder}, side=captioner.bundle.manifest.image.height, seconds=0.1)
-    with run_service(bundle, queue_size=64) as service:
+    with run_service(tiny_bundle, queue_size=64) as service:
         shares = serving.measure_shares(service, loops, 2, seconds=1.0)
 
         assert service.metric('caption_cache_lookups_total{result="hit"}') == 0
@@ -129,8 +123,8 @@ def test_throughput_is_held_against_the_loops_before_and_after_it(bundle: Path) 
 
 
 @pytest.mark.slow
-def test_the_document_says_what_is_met_and_shows_the_plots(bundle: Path, tmp_path: Path) -> None:
-    captioner = Captioner.load(bundle)
+def test_the_document_says_what_is_met_and_shows_the_plots(tiny_bundle: Path, tmp_path: Path) -> None:
+    captioner = Captioner.load(tiny_bundle)
     loops = Loops({"int8": captioner.encoder}, side=captioner.bundle.manifest.image.height, seconds=0.1)
     loops.measure()
     costs = measure_search(captioner, photos=1, rounds=1)

@@ -16,8 +16,8 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
-from multiprocessing.synchronize import Barrier
 from pathlib import Path
+from threading import Barrier
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -61,9 +61,9 @@ def fit_rate(times: Sequence[float], photos: Sequence[int]) -> float:
 
 def time_loop(paths: Sequence[Path]) -> float:
     """Photos a second of the captioner in a loop, in a process for each core."""
-    barrier = multiprocessing.Barrier(_CORES)
-    with multiprocessing.Pool(_CORES, _keep, (barrier,)) as pool:
-        return sum(pool.map(_loop, [paths[core::_CORES] for core in range(_CORES)], chunksize=1))
+    with multiprocessing.Manager() as manager, multiprocessing.Pool(_CORES) as pool:
+        barrier = manager.Barrier(_CORES)
+        return sum(pool.starmap(_loop, [(paths[core::_CORES], barrier) for core in range(_CORES)], chunksize=1))
 
 
 def time_run(photos: Path, *options: str) -> float:
@@ -119,15 +119,11 @@ def main() -> int:
     return int(of_loop < MIN_OF_LOOP or of_nodes < MIN_OF_NODES)
 
 
-def _keep(barrier: Barrier) -> None:
-    _loop.barrier = barrier  # type: ignore[attr-defined]
-
-
-def _loop(paths: Sequence[Path]) -> float:
+def _loop(paths: Sequence[Path], barrier: Barrier) -> float:
     with open_decoders(1) as decoders:
         captioner = Captioner.load(BUNDLE, threads=1, decode=decoders.decode)
         _describe(captioner, paths[:BATCH_SIZE])
-        _loop.barrier.wait()  # type: ignore[attr-defined]
+        barrier.wait()
         begun = time.perf_counter()
         for first in range(0, len(paths), BATCH_SIZE):
             _describe(captioner, paths[first : first + BATCH_SIZE])

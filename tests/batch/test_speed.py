@@ -1,5 +1,9 @@
 """What `make batch-speed` makes of the times of files, and what a run changes in Ray to be as fast."""
 
+import os
+import subprocess
+import sys
+
 import pytest
 from batch_speed import fit_rate
 
@@ -21,3 +25,17 @@ def test_ray_data_has_the_wait_that_a_run_makes_longer() -> None:
     from batch import pipeline
 
     assert 0 < streaming_executor_state.WAIT_FOR_TASK_COMPLETION_TIMEOUT_S <= pipeline._LOOK_SECONDS
+
+
+@pytest.mark.parametrize(("before", "after"), [(os.SCHED_OTHER, os.SCHED_BATCH), (os.SCHED_IDLE, os.SCHED_IDLE)])
+def test_what_a_run_starts_ends_its_turns_unless_it_was_to_give_way_to_everything(before: int, after: int) -> None:
+    code = f"""
+import os
+os.sched_setscheduler(0, {before}, os.sched_param(0))
+from batch import pipeline
+pipeline.ray.init = pipeline.ray.shutdown = lambda **_: None
+pipeline._start_here(dashboard=False)
+raise SystemExit(os.sched_getscheduler(0))
+"""
+
+    assert subprocess.run([sys.executable, "-c", code], check=False, timeout=60).returncode == after

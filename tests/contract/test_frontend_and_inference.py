@@ -1,13 +1,14 @@
 """What the frontend expects of the inference service is what a real inference process answers."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import httpx
 import pytest
 from pydantic import AnyHttpUrl
 from support.photos import photo_bytes
 from support.service_process import ServiceProcess, run_service
-from support.tiny_bundle import GRID, write_tiny_bundle
+from support.tiny_bundle import GRID
 
 from frontend.inference.client import InferenceClient, Options
 from frontend.inference.errors import RefusedError
@@ -17,8 +18,8 @@ from frontend.views.options import MAX_ALTERNATIVES, MAX_BEAM_WIDTH
 
 
 @pytest.fixture(scope="module")
-def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServiceProcess]:
-    with run_service(write_tiny_bundle(tmp_path_factory.mktemp("bundle") / "tiny")) as running:
+def service(tiny_bundle: Path) -> Iterator[ServiceProcess]:
+    with run_service(tiny_bundle) as running:
         yield running
 
 

@@ -8,14 +8,13 @@ from playwright.sync_api import Page, expect
 from support.browser import DESKTOP, Watch, launch_chromium
 from support.photos import photo_bytes
 from support.service_process import ServiceProcess, run_service
-from support.tiny_bundle import write_tiny_bundle
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 
 @pytest.fixture(scope="module")
-def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServiceProcess]:
-    with run_service(write_tiny_bundle(tmp_path_factory.mktemp("bundles") / "tiny")) as service:
+def service(tiny_bundle: Path) -> Iterator[ServiceProcess]:
+    with run_service(tiny_bundle) as service:
         yield service
 
 

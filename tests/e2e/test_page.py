@@ -11,20 +11,14 @@ from support.browser import DESKTOP, launch_chromium, open_page
 from support.frontend_process import FrontendProcess, run_frontend
 from support.photos import photo_bytes
 from support.service_process import ServiceProcess, run_service
-from support.tiny_bundle import write_tiny_bundle
 from support.waiting import wait_for
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 
 @pytest.fixture(scope="module")
-def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_tiny_bundle(tmp_path_factory.mktemp("bundle") / "tiny")
-
-
-@pytest.fixture(scope="module")
-def inference(bundle: Path) -> Iterator[ServiceProcess]:
-    with run_service(bundle) as service:
+def inference(tiny_bundle: Path) -> Iterator[ServiceProcess]:
+    with run_service(tiny_bundle) as service:
         yield service
 
 
@@ -139,8 +133,8 @@ def test_one_request_id_goes_through_both_services_which_log_it_alike(
     assert of_service.keys() == of_page.keys()
 
 
-def test_the_page_waits_for_a_service_that_comes_back(chromium: Browser, bundle: Path, tmp_path: Path) -> None:
-    with run_service(bundle) as first:
+def test_the_page_waits_for_a_service_that_comes_back(chromium: Browser, tiny_bundle: Path, tmp_path: Path) -> None:
+    with run_service(tiny_bundle) as first:
         port = first.port
     with run_frontend(f"http://127.0.0.1:{port}") as frontend:
         page = chromium.new_page()
@@ -148,6 +142,6 @@ def test_the_page_waits_for_a_service_that_comes_back(chromium: Browser, bundle:
         page.get_by_label("Choose photos").set_input_files(save_square(tmp_path, "red"))
         expect(page.locator("[data-slot=status]")).to_contain_text("The captioner can't be reached.", timeout=15_000)
 
-        with run_service(bundle, port=port):
+        with run_service(tiny_bundle, port=port):
             expect(page.locator(".words")).to_contain_text("red", timeout=30_000)
         page.close()

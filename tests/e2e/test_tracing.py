@@ -12,7 +12,6 @@ from support.frontend_process import run_frontend
 from support.otlp_collector import Collector, Span, run_collector
 from support.photos import photo_bytes
 from support.service_process import ServiceProcess, run_service
-from support.tiny_bundle import write_tiny_bundle
 from support.waiting import wait_for
 
 pytestmark = pytest.mark.slow
@@ -26,11 +25,6 @@ WHOLE = {
     ("caption-inference", "caption"),
     *(("caption-inference", stage) for stage in ("decode", "queue", "encode", "generate")),
 }
-
-
-@pytest.fixture(scope="module")
-def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_tiny_bundle(tmp_path_factory.mktemp("bundle") / "tiny")
 
 
 @pytest.fixture
@@ -63,8 +57,8 @@ def request_lines(service: ServiceProcess) -> list[str]:
     return [line for line in service.log if '"/caption"' in line]
 
 
-def test_a_photo_is_one_trace_from_the_page_to_the_search(bundle: Path, collector: Collector) -> None:
-    with run_service(bundle) as inference, run_frontend(inference.url) as frontend:
+def test_a_photo_is_one_trace_from_the_page_to_the_search(tiny_bundle: Path, collector: Collector) -> None:
+    with run_service(tiny_bundle) as inference, run_frontend(inference.url) as frontend:
         send_photo(frontend.url)
         wait_for(lambda: len(collector.spans(TRACE)) >= len(WHOLE), lambda: str(collector.spans(TRACE)))
         assert logged_trace_ids(inference) == [TRACE]
@@ -84,8 +78,8 @@ def test_a_photo_is_one_trace_from_the_page_to_the_search(bundle: Path, collecto
     assert all(photo.start <= stage.start <= stage.end <= photo.end for stage in stages)
 
 
-def test_a_page_begins_a_trace_where_the_browser_does_not(bundle: Path, collector: Collector) -> None:
-    with run_service(bundle) as inference, run_frontend(inference.url) as frontend:
+def test_a_page_begins_a_trace_where_the_browser_does_not(tiny_bundle: Path, collector: Collector) -> None:
+    with run_service(tiny_bundle) as inference, run_frontend(inference.url) as frontend:
         requests.post(f"{frontend.url}/api/caption", data=photo_bytes("red"), timeout=30)
         [trace_id] = logged_trace_ids(inference)
         assert trace_id
@@ -93,10 +87,10 @@ def test_a_page_begins_a_trace_where_the_browser_does_not(bundle: Path, collecto
 
 
 def test_what_is_left_is_sent_before_a_service_ends(
-    bundle: Path, collector: Collector, monkeypatch: pytest.MonkeyPatch
+    tiny_bundle: Path, collector: Collector, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("OTEL_BSP_SCHEDULE_DELAY", "600000")
-    with run_service(bundle) as inference, run_frontend(inference.url) as frontend:
+    with run_service(tiny_bundle) as inference, run_frontend(inference.url) as frontend:
         send_photo(frontend.url)
         for process in (frontend.process, inference.process):
             process.send_signal(signal.SIGTERM)
@@ -105,8 +99,8 @@ def test_what_is_left_is_sent_before_a_service_ends(
     assert len(collector.spans(TRACE)) == len(WHOLE)
 
 
-def test_probes_make_no_spans(bundle: Path, collector: Collector) -> None:
-    with run_service(bundle) as inference, run_frontend(inference.url) as frontend:
+def test_probes_make_no_spans(tiny_bundle: Path, collector: Collector) -> None:
+    with run_service(tiny_bundle) as inference, run_frontend(inference.url) as frontend:
         requests.get(f"{frontend.url}/health", timeout=30)
         requests.get(f"{inference.url}/health/live", headers={"traceparent": TRACEPARENT}, timeout=30)
         for process in (frontend.process, inference.process):
@@ -116,9 +110,9 @@ def test_probes_make_no_spans(bundle: Path, collector: Collector) -> None:
     assert collector.exports == []
 
 
-def test_without_a_collector_the_trace_id_is_handed_on_and_logged(bundle: Path) -> None:
+def test_without_a_collector_the_trace_id_is_handed_on_and_logged(tiny_bundle: Path) -> None:
     assert "OTEL_EXPORTER_OTLP_ENDPOINT" not in os.environ
-    with run_service(bundle) as inference, run_frontend(inference.url) as frontend:
+    with run_service(tiny_bundle) as inference, run_frontend(inference.url) as frontend:
         send_photo(frontend.url)
         requests.post(
             f"{inference.url}/caption", data=photo_bytes("red"), headers={"Content-Type": "image/png"}, timeout=30
@@ -127,10 +121,10 @@ def test_without_a_collector_the_trace_id_is_handed_on_and_logged(bundle: Path) 
 
 
 def test_a_collector_that_is_away_holds_up_neither_a_photo_nor_the_end(
-    bundle: Path, monkeypatch: pytest.MonkeyPatch
+    tiny_bundle: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:9")
-    with run_service(bundle) as inference, run_frontend(inference.url) as frontend:
+    with run_service(tiny_bundle) as inference, run_frontend(inference.url) as frontend:
         send_photo(frontend.url)
         for process in (frontend.process, inference.process):
             process.send_signal(signal.SIGTERM)

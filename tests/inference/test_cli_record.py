@@ -147,9 +147,9 @@ def test_a_file_that_is_made_anew_stays_whole_until_the_new_one_is(
     [
         ("csv", "file,text\na.jpg,By a person\n", "its columns are not file,caption,alt_text,confidence,error,sha256"),
         ("csv", "By a person", "its columns are not"),
-        ("jsonl", '{"id": 1}\n', "line 1 is none of ours"),
-        ("jsonl", "By a person", "line 1 is none of ours"),
-        ("jsonl", "[" * 100_000, "line 1 is none of ours"),
+        ("jsonl", '{"id": 1}\n', "line 1 was not written by this program"),
+        ("jsonl", "By a person", "line 1 was not written by this program"),
+        ("jsonl", "[" * 100_000, "line 1 was not written by this program"),
         ("csv", "x" * 200_000, "its columns are not"),
     ],
 )

@@ -22,11 +22,6 @@ BEAM = CaptionOptions(beam_width=3)
 PATIENCE = 30.0
 
 
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
 class GatedDescriber:
     """Captions a photo with its own bytes, batch by batch, as the test lets it."""
 
@@ -260,15 +255,16 @@ async def test_two_workers_caption_two_batches_at_the_same_time(describer: Gated
     assert sorted(describer.batches) == [["a"], ["b"], ["c"]]
 
 
-async def test_a_single_photo_passes_the_later_photos_of_a_large_request(describer: GatedDescriber) -> None:
+@pytest.mark.parametrize("same_request", [True, False], ids=["of a request", "of a client"])
+async def test_a_single_photo_passes_the_later_photos(describer: GatedDescriber, *, same_request: bool) -> None:
     async with Scheduler(queue_size=9, batch_size=1, workers=1, decode_threads=1) as scheduler:
         submit = submitter(scheduler, describer)
         await warm_up(describer, submit)
         describer.gate.clear()
 
-        many = [submit(f"many{position}", position=position) for position in range(4)]
+        many = [submit(f"many{n}", client="many", position=n if same_request else 0) for n in range(4)]
         await until(lambda: len(describer.prepared) == 5)
-        single = submit("single", client="another")
+        single = submit("single", client="single")
         await until(lambda: len(scheduler._waiting) == 4)
         describer.gate.set()
         await asyncio.gather(single, *many)

@@ -1,4 +1,4 @@
-"""A folder deeper than Python's functions can be called in each other."""
+"""A folder that is deeper than Python's recursion limit."""
 
 import os
 from collections.abc import Iterator

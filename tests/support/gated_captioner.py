@@ -1,4 +1,4 @@
-"""A captioner whose model stands still until the test lets it go: overload and draining without guessing at times."""
+"""A captioner whose model waits for the test, for tests of overload and draining that do not depend on times."""
 
 import threading
 from collections.abc import Sequence

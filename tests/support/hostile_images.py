@@ -1,4 +1,4 @@
-"""Pictures made to do harm: bombs, lies and metadata by hand, and endless mutations of sound files. All generated."""
+"""Hostile images: bombs, false sizes and metadata, and mutations of valid files. All are generated."""
 
 import io
 import random

@@ -1,4 +1,4 @@
-"""HTTP exchanges that no honest client has: lies about lengths, broken framing, odd methods, mangled bodies."""
+"""Hostile HTTP requests: wrong lengths, broken framing, unknown methods, damaged bodies."""
 
 import base64
 import json

@@ -1,4 +1,4 @@
-"""What libvips sees in a file: a reader that shares no code of ours, nor of Pillow's."""
+"""Decodes files with libvips, which shares no code with the service or Pillow."""
 
 import pyvips
 from PIL import Image

@@ -1,4 +1,4 @@
-"""A client so light that a thousand requests a second leave the machine to the service that is measured."""
+"""An HTTP client that takes little processor time, for measurements on the same machine."""
 
 import asyncio
 import contextlib

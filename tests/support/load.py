@@ -1,4 +1,4 @@
-"""A steady load of photos, no two alike, from a few clients that each wait for an answer before they send the next."""
+"""A steady load of distinct photos from a few clients, each of which waits for an answer before it sends the next."""
 
 import io
 import random

@@ -1,4 +1,4 @@
-"""A collector of OpenTelemetry's spans, as small as one can be: takes OTLP over HTTP and keeps what it gets.
+"""A minimal collector of OpenTelemetry's spans by OTLP over HTTP.
 
 As a program, `python otlp_collector.py PORT`, it prints every export as a line of base64 and needs nothing but Python.
 """

@@ -1,4 +1,4 @@
-"""What every error answer has in common, held in one place."""
+"""Checks of the properties that all error answers share."""
 
 from collections.abc import Iterable
 from typing import Any

@@ -1,4 +1,4 @@
-"""Profiles of colours that nobody can overlook."""
+"""ICC profiles with obvious effects."""
 
 import struct
 

@@ -1,4 +1,4 @@
-"""A client that sends what no well-behaved client would, byte by byte if need be."""
+"""A client that sends raw bytes, for malformed and slow requests."""
 
 import http.client
 import io

@@ -1,4 +1,4 @@
-"""What the tests of docker-compose.yml measured, for people to read at the end."""
+"""Measurements of the tests of docker-compose.yml, printed at the end."""
 
 from dataclasses import dataclass, field
 

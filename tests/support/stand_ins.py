@@ -1,4 +1,4 @@
-"""Base images for machines that reach no registry: the same programs, from Debian's packages, under the same tags."""
+"""Base images for machines without a registry: the same programs from Debian's packages, with the same tags."""
 
 import shutil
 import subprocess

@@ -1,4 +1,4 @@
-"""A classifier in ONNX that knows nothing, in the place of one of ImageNet's classes."""
+"""An untrained classifier in ONNX, instead of one of ImageNet's classes."""
 
 from pathlib import Path
 

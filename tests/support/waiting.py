@@ -1,4 +1,4 @@
-"""Waiting for something to come true, as long as a loaded machine may take for it."""
+"""Waits for a condition, with a time limit for loaded machines."""
 
 import time
 from collections.abc import Callable

@@ -1,7 +1,8 @@
 """A bundle can be scored with another search than its own."""
 
+from pathlib import Path
+
 import pytest
-from support.tiny_bundle import write_tiny_bundle
 
 from photocaption.captioner import Captioner
 from training.errors import ConfigurationError
@@ -9,8 +10,8 @@ from training.evaluation.evaluate import override_decoding
 
 
 @pytest.fixture(scope="module")
-def captioner(tmp_path_factory: pytest.TempPathFactory) -> Captioner:
-    return Captioner.load(write_tiny_bundle(tmp_path_factory.mktemp("bundles") / "tiny"))
+def captioner(tiny_bundle: Path) -> Captioner:
+    return Captioner.load(tiny_bundle)
 
 
 def test_settings_of_the_search_replace_those_of_the_bundle(captioner: Captioner) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 from support.photos import encode_photo
-from support.tiny_bundle import COLOURS, write_tiny_bundle
+from support.tiny_bundle import COLOURS
 
 from photocaption.captioner import Captioner
 from training.data.dataset import Photo
@@ -49,8 +49,8 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> list[Photo]:
 
 
 @pytest.fixture(scope="module")
-def captioner(tmp_path_factory: pytest.TempPathFactory) -> Captioner:
-    return Captioner.load(write_tiny_bundle(tmp_path_factory.mktemp("bundle")))
+def captioner(tiny_bundle: Path) -> Captioner:
+    return Captioner.load(tiny_bundle)
 
 
 @pytest.fixture(scope="module")

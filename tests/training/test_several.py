@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 from support.photos import encode_photo
-from support.tiny_bundle import COLOURS, write_tiny_bundle
+from support.tiny_bundle import COLOURS
 
 from photocaption.captioner import Captioner
 from photocaption.model.vocabulary import Vocabulary
@@ -21,11 +21,6 @@ from training.data.words import TOKENS
 from training.errors import DatasetError
 from training.evaluation.several import read_sets
 from training.evaluation.subjects import evaluate_subjects
-
-
-@pytest.fixture(scope="module")
-def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_tiny_bundle(tmp_path_factory.mktemp("bundles") / "tiny")
 
 
 @pytest.fixture(scope="module")
@@ -68,13 +63,13 @@ def test_content_words_are_found_in_any_reference() -> None:
     assert {"two", "red", "front", "dog"}.isdisjoint(FUNCTION_WORDS)
 
 
-def test_subjects_are_named_over_all_and_by_confidence(bundle: Path, captioned: Path) -> None:
+def test_subjects_are_named_over_all_and_by_confidence(tiny_bundle: Path, captioned: Path) -> None:
     def label(colour: str, *accepted: str) -> LabelledPhoto:
         photo = Photo(colour, captioned / "Images" / f"{colour}.png", (), "")
         return LabelledPhoto(photo, colour, "", frozenset(accepted))
 
     labels = [label("red", "red", "crimson"), label("green", "square"), label("blue", "squares", "re")]
-    evaluation = evaluate_subjects(Captioner.load(bundle), labels)
+    evaluation = evaluate_subjects(Captioner.load(tiny_bundle), labels)
 
     everywhere, sure, unsure = evaluation.shares()
     confidences = {photo: one.confidence for photo, one in evaluation.descriptions.items()}
@@ -86,9 +81,9 @@ def test_subjects_are_named_over_all_and_by_confidence(bundle: Path, captioned: 
     assert not evaluation.is_named("blue")
 
 
-def test_the_boundary_of_confidence_is_confident(bundle: Path, captioned: Path) -> None:
+def test_the_boundary_of_confidence_is_confident(tiny_bundle: Path, captioned: Path) -> None:
     photo = Photo("red", captioned / "Images" / "red.png", (), "")
-    evaluation = evaluate_subjects(Captioner.load(bundle), [LabelledPhoto(photo, "red", "", frozenset())])
+    evaluation = evaluate_subjects(Captioner.load(tiny_bundle), [LabelledPhoto(photo, "red", "", frozenset())])
     for confidence, sure in ((0.5, 1), (0.49, 0)):
         object.__setattr__(evaluation.descriptions["red"], "confidence", confidence)
         assert [share.photos for share in evaluation.shares()] == [1, sure, 1 - sure]
@@ -157,14 +152,14 @@ def test_captions_to_learn_from_are_those_of_the_train_split(captioned: Path) ->
 
 
 def test_evaluate_prints_and_writes_every_dataset(
-    bundle: Path, captioned: Path, labelled: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tiny_bundle: Path, captioned: Path, labelled: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     text = _write_text(tmp_path / "text.gz", "here is a red square", "look at a red square now", "a green square")
 
     folders = ["--dataset", str(captioned), "--dataset", str(labelled)]
     files = ["--text", str(text), "--json", str(tmp_path / "scores.json")]
 
-    code = main(["evaluate", "--bundle", str(bundle), *folders, *files])
+    code = main(["evaluate", "--bundle", str(tiny_bundle), *folders, *files])
 
     printed = capsys.readouterr().out
     assert code == 0
@@ -180,19 +175,24 @@ def test_evaluate_prints_and_writes_every_dataset(
     assert content["trigrams"]["rare"] == {"a green square": 2, "a white square": 1}
 
 
-def test_the_scores_of_one_dataset_stand_at_the_top(bundle: Path, captioned: Path, tmp_path: Path) -> None:
+def test_the_scores_of_one_dataset_stand_at_the_top(tiny_bundle: Path, captioned: Path, tmp_path: Path) -> None:
     path = tmp_path / "scores.json"
 
-    assert main(["evaluate", "--bundle", str(bundle), "--dataset", str(captioned), "--json", str(path)]) == 0
+    assert main(["evaluate", "--bundle", str(tiny_bundle), "--dataset", str(captioned), "--json", str(path)]) == 0
 
     assert json.loads(path.read_text()).keys() == {"dataset", "split", "protocol", "scores", "captions"}
 
 
-def test_the_report_has_a_line_for_every_dataset(bundle: Path, captioned: Path, labelled: Path, tmp_path: Path) -> None:
+def test_the_report_has_a_line_for_every_dataset(
+    tiny_bundle: Path, captioned: Path, labelled: Path, tmp_path: Path
+) -> None:
     datasets = ["--dataset", str(labelled), "--dataset", str(captioned)]
     page = tmp_path / "report.html"
 
-    assert main(["report", "--bundle", str(bundle), *datasets, "--against", str(bundle), "--out", str(page)]) == 0
+    assert (
+        main(["report", "--bundle", str(tiny_bundle), *datasets, "--against", str(tiny_bundle), "--out", str(page)])
+        == 0
+    )
 
     table = page.read_text().split("<h2>Datasets</h2>")[1].split("</table>")[0]
     assert table.count("<td>labelled") == table.count("<td>captioned") == 2
@@ -200,8 +200,10 @@ def test_the_report_has_a_line_for_every_dataset(bundle: Path, captioned: Path, 
     assert table.count("<td>100.0</td>") >= 2
 
 
-def test_a_report_on_labels_alone_is_refused(bundle: Path, labelled: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["report", "--bundle", str(bundle), "--dataset", str(labelled)]) == 1
+def test_a_report_on_labels_alone_is_refused(
+    tiny_bundle: Path, labelled: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["report", "--bundle", str(tiny_bundle), "--dataset", str(labelled)]) == 1
     assert "name a dataset with captions too" in capsys.readouterr().err
 
 

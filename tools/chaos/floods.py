@@ -23,7 +23,7 @@ from support.photos import encode_photo
 from support.service_process import run_service
 
 from chaos.figures import Figures, PeakMemory, Waiting
-from chaos.witness import Witness
+from chaos.honest_client import HonestClient
 
 _HOLD_SECONDS = 3.0
 _WARM_UP_SECONDS = 2.0
@@ -247,14 +247,14 @@ async def run(bundle: Path, flood: Flood, seconds: float) -> Figures:
 
 async def measure(figures: Figures, flood: Flood, target: Target, seconds: float) -> None:
     """Flood the target for so long, and require that an honest client is served meanwhile and soon afterwards."""
-    witness, url = Witness(), f"http://{target.host}:{target.port}"
+    honest, url = HonestClient(), f"http://{target.host}:{target.port}"
     with _attack_from_process(flood, target):
         await asyncio.sleep(_WARM_UP_SECONDS)
-        await witness.watch(url, seconds, photo=flood.photo, probes=flood.probes)
+        await honest.watch(url, seconds, photo=flood.photo, probes=flood.probes)
     recovery = await _recover(url, flood)
     figures.values["attackers at once"] = sum(count for count, _ in flood.attackers)
     figures.values["recovery (s)"] = round(recovery, 2)
-    witness.report(figures, p99_photo=_PHOTO_SECONDS, p99_probe=flood.probe_seconds)
+    honest.report(figures, p99_photo=_PHOTO_SECONDS, p99_probe=flood.probe_seconds)
     figures.require(recovery < _RECOVERY_SECONDS, "recovery within seconds")
 
 
@@ -298,8 +298,8 @@ async def _recover(url: str, flood: Flood) -> float:
     """Seconds until a photo is captioned, and every probe answered, soon."""
     start = time.perf_counter()
     while time.perf_counter() - start < 60:
-        witness = Witness()
-        await witness.watch(url, 0.1, photo=flood.photo, probes=flood.probes)
-        if not witness.failures and max(witness.photos) < _PHOTO_SECONDS:
+        honest = HonestClient()
+        await honest.watch(url, 0.1, photo=flood.photo, probes=flood.probes)
+        if not honest.failures and max(honest.photos) < _PHOTO_SECONDS:
             break
     return time.perf_counter() - start

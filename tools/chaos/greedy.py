@@ -10,7 +10,7 @@ from support.odd_files import jpeg_scanned_again
 from support.service_process import ServiceProcess, run_service
 
 from chaos.figures import Figures, Resources
-from chaos.witness import PATIENCE_SECONDS, Witness
+from chaos.honest_client import PATIENCE_SECONDS, HonestClient
 
 _SIZE = (5_400, 3_700)
 _MORE_SCANS = 9  # and with those that are there as many as are read
@@ -22,14 +22,14 @@ _PROBE_SECONDS = 1.0
 
 async def run(bundle: Path, clients: int, seconds: float) -> Figures:
     """Have so many clients send the slowest photo, and one more sixteen of it at once, again and again."""
-    figures, witness = Figures("slow photos"), Witness()
+    figures, honest = Figures("slow photos"), HonestClient()
     statuses: collections.Counter[int] = collections.Counter()
     photo = jpeg_scanned_again(_MORE_SCANS, _SIZE)
     with run_service(bundle, cache_size=0) as service:
         sending = [asyncio.create_task(_send(service, photo, statuses)) for _ in range(clients)]
         sending.append(asyncio.create_task(_send_many(service, photo, statuses)))
         await asyncio.sleep(1)
-        await witness.watch(service.url, seconds, photo="/caption", probes=["/health/live", "/health/ready"])
+        await honest.watch(service.url, seconds, photo="/caption", probes=["/health/live", "/health/ready"])
         for task in sending:
             task.cancel()
         await asyncio.wait(sending)
@@ -38,7 +38,7 @@ async def run(bundle: Path, clients: int, seconds: float) -> Figures:
     figures.values["bytes of their photo"] = len(photo)
     figures.count_statuses(statuses)
     figures.check_memory(peak)
-    witness.report(figures, median_photo=_MEDIAN_SECONDS, p99_photo=_PHOTO_SECONDS, p99_probe=_PROBE_SECONDS)
+    honest.report(figures, median_photo=_MEDIAN_SECONDS, p99_photo=_PHOTO_SECONDS, p99_probe=_PROBE_SECONDS)
     return figures
 
 

@@ -8,7 +8,7 @@ from support.raw_http import request_head
 from support.service_process import run_service
 
 from chaos.figures import Figures, Resources
-from chaos.witness import PATIENCE_SECONDS, Witness
+from chaos.honest_client import PATIENCE_SECONDS, HonestClient
 
 _LIMITS = {"header_seconds": 3, "body_seconds": 5, "keep_alive_seconds": 3, "cache_size": 0}
 _HONEST_SECONDS = 1.0
@@ -22,19 +22,19 @@ _KINDS = (
 
 async def run(bundle: Path, count: int, chance: random.Random, *, honest_seconds: float = _HONEST_SECONDS) -> Figures:
     """Hold `count` slow connections at once, and measure what an honest client sees meanwhile."""
-    figures, witness = Figures("slow clients"), Witness()
+    figures, honest = Figures("slow clients"), HonestClient()
     with run_service(bundle, **_LIMITS) as service:
         slow = [
             asyncio.create_task(_drip(service.port, _KINDS[number % len(_KINDS)], chance)) for number in range(count)
         ]
         await asyncio.sleep(0.5)
-        await witness.watch(service.url, 4.0, photo="/caption", probes=["/health/ready"])
+        await honest.watch(service.url, 4.0, photo="/caption", probes=["/health/ready"])
         ended = await asyncio.gather(*slow)
         peak = Resources.of(service.process.pid).peak_megabytes
     figures.values["slow clients at once"] = count
     figures.values["slow ones ended"] = sum(ended)
     figures.check_memory(peak)
-    witness.report(figures, p99_photo=2 * honest_seconds, p99_probe=honest_seconds, median_photo=honest_seconds)
+    honest.report(figures, p99_photo=2 * honest_seconds, p99_probe=honest_seconds, median_photo=honest_seconds)
     figures.require(all(ended), "every slow client is ended")
     return figures
 

@@ -8,11 +8,6 @@ from support.compose import Stack
 pytestmark = [pytest.mark.anyio, pytest.mark.timeout(600)]
 
 
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
 @pytest.mark.parametrize("name", ["trailers", "page: large forms"])
 async def test_no_container_restarts_and_honest_clients_are_answered(stack: Stack, name: str) -> None:
     figures = await flooded.run(stack, FLOODS[name], 4.0)

@@ -16,12 +16,6 @@ from photocaption.serving.settings import Settings
 
 
 @pytest.fixture
-def anyio_backend() -> str:
-    """Asynchronous tests run on the loop that serves."""
-    return "asyncio"
-
-
-@pytest.fixture
 def model(tiny_bundle: Path) -> GatedCaptioner:
     """The model behind the service, with a gate."""
     return GatedCaptioner(tiny_bundle)

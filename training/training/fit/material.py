@@ -28,13 +28,10 @@ from training.encoder.teacher import judge_photos
 from training.encoder.trunk import TRUNK, Trunk
 from training.errors import DatasetError
 from training.fit.classes import Classes, choose_subjects, distil_classes
-from training.fit.dev_score import DevSet
 from training.fit.job import Job
 from training.fit.pooled import pool_photos
 from training.fit.tagger import Tagger, fit_tagger, judge_unseen
 from training.progress import say
-
-_MIN_DEV_PHOTOS = 100  # with fewer, document frequencies for CIDEr are also counted on training photos
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +40,7 @@ class Material:
 
     `counts`: of each dataset; `views` of each photo, and `evidence` [P, G] for the first, second, … of each; `labels`
     by photo's hash; `texts`: captions without photos; `common`: frequent sequences of three words, for rewards, and
-    `trigrams`, for serving; `dev`: for dev scores; `tags`: words for which a decoder gets evidence, `classes`: number
+    `trigrams`, for serving; `tags`: words for which a decoder gets evidence, `classes`: number
     of their tagger's classes, `tagger`: the one that was fitted, None where the start's is kept; `run`: folder of the
     checkpoints.
     """
@@ -56,7 +53,6 @@ class Material:
     texts: TextOnlyBatches | None
     common: frozenset[str]
     trigrams: Trigrams | None
-    dev: Sequence[DevSet]
     maps: MapCache
     encoder: ExportedEncoder
     vocabulary: Vocabulary
@@ -97,7 +93,6 @@ def prepare(
         _open_texts(texts, photos, labels, evidence, tags, vocabulary, config) if photos and texts and tags else None,
         list_common(photos, texts),
         _list_known(job, collections, texts, vocabulary),
-        list_dev_sets(collections),
         maps,
         encoder,
         vocabulary,
@@ -271,14 +266,3 @@ def _list_known(
 
 def _captions_of(photos: Sequence[Photo]) -> list[str]:
     return [caption for photo in photos for caption in photo.captions]
-
-
-def list_dev_sets(collections: Sequence[Collection]) -> list[DevSet]:
-    """The dev photos of each collection that has some."""
-    return [_make_dev_set(one) for one in collections if one.dev]
-
-
-def _make_dev_set(one: Collection) -> DevSet:
-    accepted = {photo.sha256: one.labels[photo.sha256].accepted for photo in one.dev} if one.labels else {}
-    beside = one.train if len(one.dev) < _MIN_DEV_PHOTOS and not one.labels else ()
-    return DevSet(one.source.name, one.dev, accepted, one.source.share or len(one.train), beside)

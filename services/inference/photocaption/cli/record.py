@@ -141,7 +141,7 @@ def _read_json_lines(data: bytes, path: Path) -> tuple[dict[str, Row], int]:
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
             if line.startswith(_BEGIN[: len(line)]) and not line.endswith(b"\n"):
                 break  # an incomplete row of a run that was killed
-            msg = f"{path}: line {number} is none of ours; --existing replace makes the file anew"
+            msg = f"{path}: line {number} was not written by this program; --existing replace rewrites the file"
             raise DestinationError(msg) from None
         rows[name] = Row(sha256, error, values.get("confidence") if error else None)
         length += len(line)
@@ -163,7 +163,7 @@ def _read_csv(data: bytes, path: Path, alternatives: int) -> tuple[dict[str, Row
     csv.field_size_limit(sys.maxsize)  # a file that is not ours may have larger ones
     reader = csv.reader(read_lines())
     if next(reader) != columns:
-        msg = f"{path}: its columns are not {','.join(columns)}; --existing replace makes the file anew"
+        msg = f"{path}: its columns are not {','.join(columns)}; --existing replace rewrites the file"
         raise DestinationError(msg)
     rows = {}
     length = consumed

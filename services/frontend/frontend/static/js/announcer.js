@@ -1,4 +1,4 @@
-// Says to screen readers what sighted people see happen.
+// Announces changes of the page to screen readers.
 const announcer = document.getElementById("announcer");
 
 export function announce(text) {

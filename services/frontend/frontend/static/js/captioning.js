@@ -1,4 +1,4 @@
-// Gets a photo its caption: shrink, send, and when the server is busy or starting, wait as long as it asks and send again.
+// Captions a photo: shrinks and sends it, and sends it again after the time that a busy or starting server names.
 import { Problem, sendPhoto } from "./transport.js";
 
 const MAX_TRIES = 12;
@@ -6,7 +6,7 @@ const AT_ONCE = 2;
 const waiting = [];
 let running = 0;
 
-// Tells `report({ state, ... })` what happens; resolves with the server's answer, rejects with a Problem or an AbortError.
+// Calls `report({ state, ... })` for each step; resolves with the server's answer, rejects with a Problem or an AbortError.
 export async function captionPhoto(file, { endpoint, options, maxBytes, signal, report }) {
   report({ state: "waiting", status: "Waiting for its turn" });
   await takeTurn(signal);

@@ -1,4 +1,4 @@
-// One photo on the page: clones the card that the server would have filled, and fills the same slots.
+// The card of a photo: clones the template that the server also uses, and fills the same slots.
 import { announce } from "./announcer.js";
 import { copyText } from "./clipboard.js";
 import { chosen, imgTag, ownText } from "./texts.js";
@@ -20,7 +20,7 @@ export class Card {
     this.#connect(handlers);
   }
 
-  // What happens on the way to the caption: see `captionPhoto`.
+  // The steps before the caption: see `captionPhoto`.
   showProgress({ state, status, progress, hurry, first }) {
     this.#setState("working");
     this.slots.gaze.hidden = true;
@@ -155,7 +155,7 @@ export class Card {
     return item;
   }
 
-  // The person's own words wait, and come back with the sentence that they were written for.
+  // An edited text is kept for its sentence, and shown again when that is chosen.
   #choose(index) {
     const photo = this.#photo;
     photo.drafts ??= new Map();

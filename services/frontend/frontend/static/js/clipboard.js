@@ -1,4 +1,4 @@
-// Copies text, and says so on the button that asked for it.
+// Copies text, and confirms it on the button.
 import { announce } from "./announcer.js";
 
 const SAID_FOR_MS = 1600;

@@ -7,7 +7,7 @@ const KINDS = {
   html: { make: toHtml, type: "text/html;charset=utf-8", name: "captions.html" },
 };
 
-// `gather` promises the photos that have captions, with their thumbnails.
+// `gather` resolves with the photos that have captions, with their thumbnails.
 export function listenForDownloads(gather) {
   const menu = document.getElementById("downloads");
   menu.addEventListener("click", async (event) => {

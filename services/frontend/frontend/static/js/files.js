@@ -1,7 +1,7 @@
-// The captions as files to take away. Pure functions of the photos.
+// The contents of downloads. Pure functions of the photos.
 import { chosen, escapeHtml, imgTag, ownText } from "./texts.js";
 
-// With a byte order mark: without it Excel reads accents as two odd letters each.
+// With a byte order mark: without it Excel does not read UTF-8.
 export function toCsv(photos) {
   const most = Math.max(0, ...photos.map((photo) => others(photo).length));
   const header = ["file", "caption", "alt_text", "confidence", ...Array.from({ length: most }, (_, at) => `alternative_${at + 1}`)];
@@ -42,7 +42,7 @@ function others(photo) {
   return [result, ...result.alternatives].filter((sentence) => sentence !== chosen(photo));
 }
 
-// Quoted where needed; a leading = + - @ would make a spreadsheet run it as a formula.
+// Quoted where needed; a leading = + - @ would be a formula in a spreadsheet.
 function csvField(value) {
   const text = /^[=+\-@\t\r]/.test(value) ? `'${value}` : String(value);
   return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;

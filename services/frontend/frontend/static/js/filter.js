@@ -13,7 +13,7 @@ export function listenForFilter(photos) {
   });
 }
 
-// Applies the filter to all photos; gives how many are shown.
+// Applies the filter to all photos; returns how many are shown.
 export function refreshFilter(photos) {
   field.hidden = photos.length < 2;
   const wanted = field.hidden ? "" : input.value.trim().toLowerCase();
@@ -27,7 +27,7 @@ export function refreshFilter(photos) {
   return shown.length;
 }
 
-// What a download will hold.
+// The photos of a download.
 function describeScope(photos, shown) {
   const captioned = (some) => some.filter((photo) => photo.result).length;
   const [all, some] = [captioned(photos), captioned(shown)];

@@ -1,4 +1,4 @@
-// The ways a photo comes in: chosen, taken, dropped anywhere, pasted, or one of the examples.
+// Takes photos: chosen, taken by the camera, dropped, pasted, or an example.
 
 const input = document.getElementById("photo-input");
 const cameraInput = document.getElementById("camera-input");

@@ -1,4 +1,4 @@
-// Puts the page's parts together. Without any of this the form still works; see the templates.
+// Connects the modules of the page. Without scripts the form works, too: see the templates.
 import { announce } from "./announcer.js";
 import { captionPhoto } from "./captioning.js";
 import { Card } from "./card.js";
@@ -25,7 +25,7 @@ onPhotos((files) => {
   added.reverse();
   added.forEach(start);
   announce(added.length === 1 ? `${added[0].name} is on its way.` : `${added.length} photos are on their way.`);
-  // On a phone what comes is below the fold: the results take the screen, with the answer in view.
+  // On a phone the results are below the fold: the results take the screen, with the answer in view.
   const target = narrow.matches ? results : added[0]?.card.element;
   target?.scrollIntoView({ block: narrow.matches ? "start" : "nearest", behavior: prefersStillness() ? "auto" : "smooth" });
 });
@@ -36,7 +36,7 @@ document.getElementById("clear").addEventListener("click", clear);
 restorePhotos();
 watchService();
 
-// Comes while the first photo is on its way; where it cannot be had, captions are plain sentences.
+// Loaded while the first photo is captioned; if that fails, captions are plain sentences.
 function loadWords() {
   return import("./words.js").catch(() => undefined);
 }
@@ -56,7 +56,7 @@ async function gatherShown() {
   return shown;
 }
 
-// What is known of a photo: name, file (none after a reload), url to show it, thumbnail, width and height, result once it is
+// The fields of a photo: name, file (none after a reload), url to show it, thumbnail, width and height, result once it is
 // there, text once the person changed it, choice of an alternative, decorative where it needs no text, card, and on its way pending, counted and cancel.
 function add(photo, { atEnd = false } = {}) {
   photo.id = lastId += 1;
@@ -101,7 +101,7 @@ async function start(photo) {
     if (photos.includes(photo)) photo.card.showFailure(explain(error));
     return;
   }
-  // Drawing a thumbnail is the most work of all, and comes after the caption is on the screen and kept.
+  // Drawing a thumbnail takes longest, so it follows after the caption is shown and stored.
   setTimeout(() => keepThumbnail(photo), THUMBNAIL_AFTER_MS);
 }
 
@@ -158,7 +158,7 @@ function takeAway(gone, said) {
   tools?.offerUndo(said, () => giveBack(gone, before), () => gone.forEach((photo) => { if (photo.file) URL.revokeObjectURL(photo.url); }));
 }
 
-// As they stood, behind what came since; what was on its way sets out again.
+// In their order, after newer ones; those that were not captioned yet are sent again.
 function giveBack(gone, before) {
   const since = photos.filter((photo) => !before.includes(photo));
   photos.splice(0, photos.length, ...since, ...before.filter((photo) => gone.includes(photo) || photos.includes(photo)));

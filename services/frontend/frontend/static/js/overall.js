@@ -1,4 +1,4 @@
-// How far all the photos are that were given together: "23 of 60".
+// The progress of all photos that were added together: "23 of 60".
 import { announce } from "./announcer.js";
 
 const line = document.getElementById("overall");

@@ -1,4 +1,4 @@
-// Says calmly, from the moment the page opens, that captions have to wait while the service behind it is not ready.
+// Shows from the start that captions have to wait, while the inference service is not ready.
 import { announce } from "./announcer.js";
 
 const note = document.getElementById("service-note");
@@ -13,7 +13,7 @@ export async function watchService() {
   }
 }
 
-// Of a server that cannot be asked nothing is told: whoever sends a photo then hears of it.
+// Without an answer no note is shown: sending a photo will show the error.
 async function askState() {
   try {
     return await (await fetch(note.dataset.endpoint)).json();

@@ -1,4 +1,4 @@
-// Keeps the captions of this tab while it lives, in the browser alone: a reload shows them again, closing the tab ends them.
+// Stores the captions of this tab in the browser (sessionStorage): they survive a reload, but not the tab.
 
 const KEY = "captions";
 

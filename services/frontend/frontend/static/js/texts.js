@@ -1,11 +1,11 @@
-// The texts that leave the page: captions, alt texts and tags. Pure functions of the photos.
+// The texts for copying and downloads: captions, alt texts and tags. Pure functions of the photos.
 
 // The sentence that the person chose: the model's first, or one of the alternatives.
 export function chosen({ result, choice }) {
   return result.alternatives[choice] ?? result;
 }
 
-// What stands in the text field: the person's own words once they edited it, nothing for a photo that only decorates.
+// The content of the text field: the edited text, if there is one; empty for a decorative photo.
 export function ownText(photo) {
   return photo.decorative ? "" : photo.text ?? chosen(photo).alt_text;
 }

@@ -1,4 +1,4 @@
-// What is offered beside the captions: loaded with the first photo, so that the page itself opens lighter.
+// The tools beside the captions, loaded with the first photo to keep the page light.
 export { listenForDownloads } from "./downloads.js";
 export { listenForFilter, refreshFilter } from "./filter.js";
 export { showOverall } from "./overall.js";

@@ -1,4 +1,4 @@
-// Sends one photo to the page's own server. XMLHttpRequest, because fetch tells nothing about the progress of an upload.
+// Sends one photo to the page's own server. XMLHttpRequest, because fetch does not report the progress of an upload.
 
 // Why there is no caption: `title` and `detail` as the server puts them, `retryAfter` in seconds where another try makes sense;
 // `retriable` is false where none does.

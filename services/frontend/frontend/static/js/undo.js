@@ -1,4 +1,4 @@
-// Gives back what was removed, as long as the offer stands.
+// Restores removed photos, for a limited time.
 import { announce } from "./announcer.js";
 
 const bar = document.getElementById("undo");
@@ -7,7 +7,7 @@ const OFFERED_FOR_MS = 30_000;
 let settle = () => {};
 let timer;
 
-// Says `said`, and calls `restore` if the person wants it back, or `forget` once they can no longer.
+// Shows `said`; calls `restore` when the person undoes the removal, or `forget` when the time is over.
 export function offerUndo(said, restore, forget) {
   withdrawOffer();
   settle = forget;

@@ -1,4 +1,4 @@
-// The caption as words that one can point at: each shows where the model looked when it wrote it.
+// The words of the caption, each of which shows its attention over the photo.
 import { describeGaze, drawAttention, measureRange } from "./attention.js";
 
 const DOUBTFUL_BELOW = 0.2;
@@ -59,7 +59,7 @@ function appear(button, share) {
   button.style.animationDelay = `${Math.round(share * LAST_WORD_AFTER_MS)}ms`;
 }
 
-// Which word's attention lies over the photo: the one pointed at, else the one pinned by a click, else none.
+// The word whose attention is shown: the one under the pointer, else the one pinned by a click, else none.
 class Gaze {
   #pinned = null;
 

@@ -18,7 +18,7 @@ _PHOTO = photo_bytes("red")
 
 
 @dataclass
-class Witness:
+class HonestClient:
     """Seconds that each photo and each probe took, and what became of those that got no answer, or none that helps."""
 
     photos: list[float] = field(default_factory=list)
