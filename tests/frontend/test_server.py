@@ -222,7 +222,8 @@ def test_pages_are_served_while_all_captions_are_slow(inference: FakeInference) 
 
 
 def test_answers_that_nobody_reads_hold_no_thread_and_end(inference: FakeInference) -> None:
-    settings = {"threads": 4, "concurrent_captions": 2, "reading_seconds": 2, "max_buffered_bytes": 2**30}
+    seconds = {"reading_seconds": 2, "idle_seconds": 3600}  # so that nothing else ends them
+    settings = {"threads": 4, "concurrent_captions": 2, "max_buffered_bytes": 2**30, **seconds}
     with serve(inference, **settings) as url, ExitStack() as connections:
         assert requests.post(url, files={"photo": ("a.jpg", PHOTO)}, timeout=20).ok
         before = open_files()

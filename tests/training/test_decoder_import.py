@@ -63,7 +63,7 @@ def _build(
         if "seed" not in variable.path:
             values = keras.ops.convert_to_numpy(variable)
             moved = values + random.normal(0, 0.2, values.shape).astype(np.float32)
-            variable.assign(moved > 0 if variable.path.endswith("names") else moved)
+            variable.assign(moved > 0 if variable.path.endswith(("names", "subjects")) else moved)
     return decoder
 
 
@@ -100,6 +100,10 @@ def test_a_published_decoder_is_read_back(
 
     assert (start.tags, start.classes, start.vocabulary) == (tags, classes, WORDS)
     assert (start.record["bundle"], start.record["version"]) == ("mine", "1")
+    if published.evidence and classes:
+        subjects = keras.ops.convert_to_numpy(published.evidence.subjects)
+        assert 0 < subjects.sum() < len(tags)
+        assert (start.decoder["evidence/subjects"] == subjects).all()
     difference = np.abs(_step(other) - _step(published)).max()
     assert before > 0.5
     assert difference < (1e-4 if precision == "float32" else 0.1 * before)

@@ -226,6 +226,7 @@ def test_a_start_with_a_tagger_learns_from_labels_too_and_keeps_its_tagger(
     config = load_config(overrides=SMALL.split()).decoder
     decoder = build_decoder(len(plain.vocabulary), 9, 6, config, tags=tags, classes=2)
     known = {shorten(variable.path): ops.convert_to_numpy(variable) for variable in decoder.weights}
+    known["evidence/subjects"] = np.array([0, 1, 0], np.float32)
     begun = replace(plain, decoder=known, tags=tuple(tags))
     text = tmp_path / "text.gz"
     sentences = [f"there is a {colour} {shape} over there" for colour in COLOURS for shape in SHAPES]
@@ -234,7 +235,7 @@ def test_a_start_with_a_tagger_learns_from_labels_too_and_keeps_its_tagger(
     start = train(tmp_path / "more", [shapes, labelled], texts=[text], start=begun)
 
     assert re.search("Captions were found for [1-9][0-9]* photos with labels", capsys.readouterr().err)
-    kept = {"tagger/kernel", "tagger/bias", "classes/kernel", "classes/bias", "evidence/names"}
+    kept = {"tagger/kernel", "tagger/bias", "classes/kernel", "classes/bias", "evidence/names", "evidence/subjects"}
     assert all((start.decoder[name] == known[name].astype(np.float16)).all() for name in kept)
     assert (start.decoder["gist/kernel"] != known["gist/kernel"].astype(np.float16)).any()
     assert start.tags == tuple(tags)

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Sequence
+from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
@@ -12,11 +13,13 @@ import pytest
 from photocaption.model.vocabulary import Vocabulary
 from training.arrays import Arrays
 from training.config import TrainingConfig
+from training.data.collection import Collection, Source
 from training.data.dataset import Photo
+from training.data.labelled import LabelledPhoto
 from training.data.views import PhotoView
 from training.data.words import TOKENS
 from training.fit.checkpoint import interpolate, read_weights
-from training.fit.dev_score import PENALTIES, DevScore, DevSet, Tuned
+from training.fit.dev_score import PENALTIES, DevScore, Tuned, score_dev
 from training.fit.phases import choose_evidence_weights
 from training.models.decoder import Decoder, build_decoder
 
@@ -51,7 +54,8 @@ def test_an_open_length_penalty_is_the_best_of_all(
 ) -> None:
     def score(penalty: float | None) -> DevScore:
         decoding = config.decoding.model_copy(update={"length_penalty": penalty})
-        return DevScore([DevSet("dev", photos)], load, vocabulary, config.model_copy(update={"decoding": decoding}))
+        dev = Collection(Source(Path("dev"), 1.0), (), tuple(photos))
+        return DevScore([dev], load, vocabulary, config.model_copy(update={"decoding": decoding}))
 
     _make_ends_likelier(decoder)  # or all sentences are as long as they may be, whatever the penalty
     each = {penalty: score(penalty)(decoder) for penalty in PENALTIES}
@@ -70,11 +74,11 @@ def test_several_sets_count_alike_each_by_what_it_has(
     vocabulary: Vocabulary,
 ) -> None:
     words = frozenset(vocabulary.words) - {"<unknown>"}
-    accepted = {photo.sha256: words if place else frozenset({"zebra"}) for place, photo in enumerate(photos[:4])}
-    sets = [DevSet("captioned", photos), DevSet("labelled", photos[:4], accepted)]
+    accepted = [words if place else frozenset({"zebra"}) for place in range(4)]
+    datasets = [Collection(Source(Path("captioned"), 1.0), (), tuple(photos)), _label(photos, accepted)]
 
-    tuned = DevScore(sets, load, vocabulary, config).tune(decoder)
-    alone = DevScore(sets[:1], load, vocabulary, config)
+    tuned = DevScore(datasets, load, vocabulary, config).tune(decoder)
+    alone = DevScore(datasets[:1], load, vocabulary, config)
     captioned = [alone(decoder)]
 
     assert sorted(load.searched) == sorted([photo.name for photo in photos] * 2), (
@@ -89,15 +93,13 @@ def test_several_sets_count_alike_each_by_what_it_has(
 def test_a_label_is_named_by_any_of_its_words_and_captions_are_compared_with_their_own_photo(
     photos: list[Photo],
 ) -> None:
-    labelled = DevSet(
-        "labelled", photos[:2], {photos[0].sha256: frozenset({"cat", "kitten"}), photos[1].sha256: frozenset({"dog"})}
-    )
+    labelled = _label(photos, [frozenset({"cat", "kitten"}), frozenset({"dog"})])
 
-    assert labelled.score({photos[0].sha256: "a kitten", photos[1].sha256: "dogs"}) == 50
-    captioned = DevSet("captioned", photos)
+    assert score_dev(labelled, {photos[0].sha256: "a kitten", photos[1].sha256: "dogs"}) == 50
+    captioned = Collection(Source(Path("captioned")), (), tuple(photos))
     right = {photo.sha256: photo.captions[0] for photo in photos}
     wrong = dict(zip(right, [*[*right.values()][1:], "a"], strict=True))
-    assert captioned.score(right) > 5 * captioned.score(wrong)
+    assert score_dev(captioned, right) > 5 * score_dev(captioned, wrong)
 
 
 def test_weights_between_two_are_a_share_of_the_way(decoder: Decoder) -> None:
@@ -127,6 +129,13 @@ def test_tags_are_trusted_as_far_as_dev_is_best(config: TrainingConfig, vocabula
     assert evidence.read_trust() == pytest.approx(0.75)  # a quarter from the best, as 1.25 is, which comes later
     np.testing.assert_array_equal(evidence.names, [[2, 0], [0, 2]])
     assert tuned.score == pytest.approx(-0.25)
+
+
+def _label(photos: list[Photo], accepted: list[frozenset[str]]) -> Collection:
+    """The first photos as dev photos with labels, which these words name."""
+    labelled = [LabelledPhoto(photo, "", "", words) for photo, words in zip(photos, accepted, strict=False)]
+    labels = {one.photo.sha256: one for one in labelled}
+    return Collection(Source(Path("labelled"), 1.0), (), tuple(one.photo for one in labelled), labels)
 
 
 def _make_ends_likelier(decoder: Decoder) -> None:

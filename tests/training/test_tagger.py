@@ -8,7 +8,7 @@ import pytest
 
 from training.config import DecoderConfig, TagsConfig
 from training.data.tags import UNKNOWN
-from training.fit.classes import Classes, distil_classes
+from training.fit.classes import Classes, choose_subjects, distil_classes
 from training.fit.tagger import Tagger, fit_tagger, judge_unseen
 from training.models.decoder import Decoder, build_decoder
 from training.models.evidence import Evidence, pool
@@ -33,7 +33,7 @@ def _classes() -> Classes:
     """Two, by which of the first two channels is stronger; the first two tags name them."""
     weights = np.zeros((CHANNELS + 1, 2), np.float32)
     weights[0, 0] = weights[1, 1] = 20
-    return Classes(weights, NAMES)
+    return Classes(weights, NAMES, np.zeros(3, np.float32))
 
 
 @pytest.fixture(scope="module")
@@ -85,6 +85,29 @@ def test_classes_speak_for_the_words_that_name_them(fitted: Tagger) -> None:
     assert added[first, 0].min() > added[~first, 0].max()
     assert added.min() == 0, "of what it is not, a photo may show something too"
     assert (added[:, 2] == 0).all(), "no class has the third tag's name"
+
+
+def test_a_subject_is_as_likely_as_its_class_though_no_caption_has_its_word(fitted: Tagger) -> None:
+    pooled, never = np.eye(CHANNELS, dtype=np.float32)[:2], fitted.tags.copy()
+    never[:, :2] = 0
+    never[-1, :2] = -20  # as of words that captions hardly ever have
+    classes = Classes(_classes().weights, NAMES, np.array([1, 0, 0], np.float32))
+
+    evidence = Tagger(never, classes).judge(pooled)
+
+    np.testing.assert_allclose(evidence[0, 0], np.log(0.85 / 0.15), rtol=1e-5)
+    assert evidence[1, 0] < -13, "a photo of the other class"
+    assert evidence[1, 1] < -15, "its own is certain, but it is no subject"
+
+
+def test_subjects_are_the_named_tags_that_are_mostly_right_where_their_classes_are_likely() -> None:
+    logits = np.log(np.array([[0.9, 0.1], [0.8, 0.2], [0.2, 0.8], [0.3, 0.7], [0.1, 0.9]]))
+    names = np.array([[2, 2, 2, 0], [0, 0, 0, 2]], np.float32)
+    shown = np.array([[0.2, 0.2, 0, 1], [0.2, 0.2, UNKNOWN, 0], [0, 0, 0.2, 0], [0, 0, 0.2, 0], [0, 0, 0.2, 0]])
+
+    subjects = choose_subjects(logits, names, shown, np.array([True, False, True, True]))
+
+    assert subjects.tolist() == [1, 0, 0, 0], "not one that is not named, nor those that are mostly wrong"
 
 
 def test_classes_are_learnt_from_a_teacher_also_where_no_label_shows_them() -> None:

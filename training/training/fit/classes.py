@@ -15,7 +15,8 @@ import numpy.typing as npt
 from keras import ops
 
 from photocaption.model.runtime import Floats
-from training.models.evidence import credit_names
+from training.data.tags import UNKNOWN, Shown
+from training.models.evidence import add_classes, credit_names
 
 _SCALE = 40.0  # of pooled features, whose length is one
 _RIDGE = 100.0
@@ -24,16 +25,40 @@ _TEMPERATURES = np.arange(1.0, 6.1, 0.25)
 
 @dataclass(frozen=True, slots=True)
 class Classes:
-    """A linear layer, `weights` [C + 1, K], the bias in the last row; `names` [K, G]: 1 where a tag names a class."""
+    """A linear layer, `weights` [C + 1, K], the bias in the last row; `names` [K, G]: 1 where a tag names a class;
+    `subjects` [G]: 1 for tags that are at least as likely as their classes (`choose_subjects`).
+    """
 
     weights: Floats
     names: Floats
+    subjects: Floats
 
-    def judge(self, pooled: Floats) -> Floats:
-        """Evidence [P, G] for tags from the classes of photos with pooled features [P, C]."""
-        logits = pooled @ self.weights[:-1] + self.weights[-1]
-        named: Floats = ops.convert_to_numpy(credit_names(logits, self.names))
-        return named
+    def credit(self, pooled: Floats) -> Floats:
+        """What the classes of photos with pooled features [P, C] add to the evidence for tags: [P, G]."""
+        credit: Floats = ops.convert_to_numpy(credit_names(self._score(pooled), self.names))
+        return credit
+
+    def add_to(self, evidence: Floats, pooled: Floats) -> Floats:
+        """Evidence [P, G] of a tagger together with that of the classes of photos with pooled features [P, C]."""
+        added: Floats = ops.convert_to_numpy(add_classes(evidence, self._score(pooled), self.names, self.subjects))
+        return added
+
+    def _score(self, pooled: Floats) -> Floats:
+        logits: Floats = pooled @ self.weights[:-1] + self.weights[-1]
+        return logits
+
+
+def choose_subjects(logits: Floats, names: Floats, shown: Shown, named: npt.NDArray[np.bool_]) -> Floats:
+    """The tags that are to be at least as likely as their classes, 1 in [G]: those `named` that are mostly right.
+
+    A tag is right in those of P photos that show it, `shown` [P, G]. Each counts by the square of the probability of
+    the tag's classes, so that many small ones do not outweigh a large one. `logits` [P, K] of classes; `names` [K, G].
+    """
+    probabilities = ops.convert_to_numpy(ops.softmax(logits, axis=-1))
+    weights = np.where(shown == UNKNOWN, 0, (probabilities @ (names > 0)) ** 2)
+    right = (weights * (shown > 0)).sum(axis=0)
+    subjects: Floats = (named & (2 * right > weights.sum(axis=0))).astype(np.float32)
+    return subjects
 
 
 def distil_classes(

@@ -65,6 +65,8 @@ def _name_weights(start: Constants, step: Constants) -> Arrays:
     if "classes/bias" in weights:
         classes, tags = len(weights["classes/bias"]), len(weights["tagger/bias"])
         weights["evidence/names"] = _find(start, "the names of classes", _is_free((classes, tags)))
+        if any(_is_free((tags,))(*constant) for constant in start.items()):  # bundles from before have none
+            weights["evidence/subjects"] = _find(start, "the subjects", _is_free((tags,)))
     return weights
 
 

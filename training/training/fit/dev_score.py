@@ -1,7 +1,7 @@
 """Dev scores for early stopping: metrics of captions of the dev split, written by the search that serves."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -10,7 +10,7 @@ from photocaption.model.trigrams import Trigrams
 from photocaption.model.vocabulary import Vocabulary
 from training.config import TrainingConfig
 from training.data.batches import LoadFeatures
-from training.data.dataset import Photo
+from training.data.collection import Collection
 from training.data.views import WHOLE
 from training.data.words import TOKENS, known_words, split_words
 from training.evaluation.metrics import score_cider
@@ -21,36 +21,26 @@ from training.progress import say
 PENALTIES = (0.6, 0.8, 1.0, 1.2, 1.4, 1.6, 1.8, 2.0)
 _SEARCH_BATCH = 250
 _ALL = 1000
+_MIN_PHOTOS = 100  # with fewer dev photos, CIDEr's document frequencies are also counted on training photos
 
 
-@dataclass(frozen=True, slots=True)
-class DevSet:
-    """Dev photos of one dataset: with captions or, in `accepted`, with the words that name each, by hash.
-
-    `weight`: of their score in the mean over datasets; `beside`: further photos for CIDEr's document frequencies, where
-    the dev photos are too few.
+def score_dev(dataset: Collection, captions: Mapping[str, str]) -> float:
+    """The score of captions, by the photo's hash, on the dev photos of a dataset: CIDEr × 100, or with labels the
+    percent of captions that name the subject.
     """
-
-    name: str
-    photos: Sequence[Photo]
-    accepted: Mapping[str, frozenset[str]] = field(default_factory=dict)
-    weight: float = 1.0
-    beside: Sequence[Photo] = ()
-
-    def score(self, captions: Mapping[str, str]) -> float:
-        """CIDEr × 100 of captions by the photo's hash, or how many of 100 name what is to be named."""
-        if self.accepted:
-            named = [not words.isdisjoint(captions[photo].split()) for photo, words in self.accepted.items()]
-            return 100 * sum(named) / len(named)
-        references = {photo.sha256: split_words(photo.captions) for photo in (*self.photos, *self.beside)}
-        written = {photo.sha256: [captions[photo.sha256]] for photo in self.photos}
-        _, ciders = score_cider(references, written | {photo.sha256: [""] for photo in self.beside})
-        return float(np.mean(ciders[: len(written)]))
+    if dataset.labels:
+        accepted = {photo.sha256: dataset.labels[photo.sha256].accepted for photo in dataset.dev}
+        return 100 * float(np.mean([not accepted[key].isdisjoint(captions[key].split()) for key in accepted]))
+    further = dataset.train if len(dataset.dev) < _MIN_PHOTOS else ()
+    references = {photo.sha256: split_words(photo.captions) for photo in (*dataset.dev, *further)}
+    written = {photo.sha256: [captions[photo.sha256]] for photo in dataset.dev}
+    _, ciders = score_cider(references, written | {photo.sha256: [""] for photo in further})
+    return float(np.mean(ciders[: len(written)]))
 
 
 @dataclass(frozen=True, slots=True)
 class Tuned:
-    """A length penalty, and the scores that a decoder has with it: of each set, and their weighted mean."""
+    """A length penalty, and the scores that a decoder has with it: of each dataset, and their weighted mean."""
 
     scores: Mapping[str, float]
     score: float
@@ -72,7 +62,7 @@ class DevScore:
 
     def __init__(
         self,
-        sets: Sequence[DevSet],
+        datasets: Sequence[Collection],
         load: LoadFeatures,
         vocabulary: Vocabulary,
         config: TrainingConfig,
@@ -80,7 +70,7 @@ class DevScore:
         guarded: bool = False,
         trigrams: Trigrams | None = None,
     ) -> None:
-        self._sets = sets
+        self._datasets = [one for one in datasets if one.dev]
         self._load = load
         self._vocabulary = vocabulary
         given, words = config.decoding.length_penalty, config.decoding.repeatable_words
@@ -104,7 +94,7 @@ class DevScore:
 
     def __call__(self, decoder: Decoder) -> float:
         tuned = self.tune(decoder)
-        if len(self._sets) > 1:
+        if len(self._datasets) > 1:
             say(f"dev: {tuned}")
         return tuned.score
 
@@ -115,7 +105,7 @@ class DevScore:
 
     def _search(self, decoder: Decoder) -> dict[str, Sequence[Hypothesis]]:
         found: dict[str, Sequence[Hypothesis]] = {}
-        listed = list({photo.sha256: photo for one in self._sets for photo in one.photos}.values())
+        listed = list({photo.sha256: photo for one in self._datasets for photo in one.dev}.values())
         for begin in range(0, len(listed), _SEARCH_BATCH):
             photos = listed[begin : begin + _SEARCH_BATCH]
             features = self._load([(photo, WHOLE) for photo in photos])
@@ -126,6 +116,6 @@ class DevScore:
     def _score(self, found: Mapping[str, Sequence[Hypothesis]], penalty: float) -> Tuned:
         best = {photo: max(hypotheses, key=lambda one: one.rank(penalty)) for photo, hypotheses in found.items()}
         captions = {photo: " ".join(self._vocabulary.decode(one.tokens)) for photo, one in best.items()}
-        scores = {one.name: one.score(captions) for one in self._sets}
-        weights = [one.weight for one in self._sets]
+        scores = {one.source.name: score_dev(one, captions) for one in self._datasets}
+        weights = [one.source.share or len(one.train) for one in self._datasets]
         return Tuned(scores, float(np.average(list(scores.values()), weights=weights)), penalty)

@@ -9,8 +9,7 @@ The result is the input of `caption-train train --start`. The code uses `keras.o
 accelerator it would take days.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from functools import partial
 from itertools import cycle, islice
 from pathlib import Path
@@ -23,28 +22,25 @@ from keras import ops
 
 from photocaption.model.runtime import Floats
 from photocaption.model.vocabulary import Vocabulary
-from training.config import TrainingConfig
 from training.data.batches import Batch, Batches
 from training.data.collection import Collection, Mixture, read_collections
 from training.data.dataset import Photo
-from training.data.labelled import LabelledPhoto
 from training.data.tags import set_targets
 from training.data.texts import read_texts
 from training.data.views import PhotoView
 from training.encoder import weight_deltas
 from training.encoder.xception import load_xception
 from training.fit.checkpoint import Progress, interpolate, read_weights, write_weights
-from training.fit.dev_score import DevScore, DevSet
+from training.fit.dev_score import DevScore
 from training.fit.fitting import BatchSource, SmoothedCrossEntropy, build_schedule, fit
 from training.fit.job import Job
 from training.fit.material import (
     choose_vocabulary,
     find_captions,
     list_common,
-    list_dev_sets,
 )
 from training.fit.pixels import PixelPhotos, PixelStore
-from training.fit.pretrained import Pretrained, write_pretrained
+from training.fit.pretrained import write_pretrained
 from training.fit.self_critical import SampledBatches, open_rewards
 from training.fit.stages import Stages, TrainedWeights
 from training.models.decoder import Decoder, Tensor, build_decoder
@@ -70,17 +66,16 @@ def train_end_to_end(job: Job) -> None:
     vocabulary = choose_vocabulary(collections, job.start.vocabulary, config.vocabulary.min_count)
     everything = [photo for one in collections for photo in (*one.train, *one.dev)]
     store = PixelStore(everything, config.encoder.canonical_size or config.encoder.size)
-    training = EndToEndTraining(job.start, vocabulary, store, list_dev_sets(collections), config, job.cache)
-    data = training.prepare(collections, list(read_texts(job.texts)))
+    training = EndToEndTraining(job, collections, vocabulary, store)
     stages = Stages(job.bundle, config, " ".join(job.list_digests(collections)))
     rates = list(islice(cycle(config.end_to_end.encoder_rates), config.end_to_end.teachers))
     candidates = [
-        stages.take(f"teacher-{number}", partial(training.train_candidate, data, number, rate))
+        stages.take(f"teacher-{number}", partial(training.train_candidate, number, rate))
         for number, rate in enumerate(rates)
     ]
     best = max(candidates, key=lambda candidate: candidate.score)
     say(f"Self-critical training from a dev score of {best.score:.1f}")
-    progress = training.train_on_samples(data, best, stages.open("self-critical"))
+    progress = training.train_on_samples(best, stages.open("self-critical"))
     record = {
         "command": job.command,
         "config": config.end_to_end.model_dump(mode="json"),
@@ -95,41 +90,29 @@ def train_end_to_end(job: Job) -> None:
     say(f"Wrote {job.bundle}: go on with caption-train train --start {job.bundle}")
 
 
-@dataclass(frozen=True, slots=True)
-class TrainingData:
-    """Photos as pixels, labels by the photo's hash, and the trigrams that occur in the captions of people."""
-
-    photos: PixelPhotos
-    labels: Mapping[str, LabelledPhoto]
-    common: frozenset[str]
-
-
 class EndToEndTraining:
     """One model that goes through all stages of a configuration."""
 
-    def __init__(
-        self,
-        start: Pretrained,
-        vocabulary: Vocabulary,
-        store: PixelStore,
-        dev: Sequence[DevSet],
-        config: TrainingConfig,
-        cache: Path,
-    ) -> None:
-        self._start, self._vocabulary, self._store, self._config = start, vocabulary, store, config
-        self._dev, self._cache = dev, cache
+    def __init__(self, job: Job, collections: Sequence[Collection], vocabulary: Vocabulary, store: PixelStore) -> None:
+        config = self._config = job.config
+        self._start, self._vocabulary, self._store = job.start, vocabulary, store
+        self._collections, self._cache = collections, job.cache
         end_to_end = config.end_to_end
-        stem, blocks = split_xception(config.encoder.size, cache, end_to_end, start.read_tuned())
+        stem, blocks = split_xception(config.encoder.size, job.cache, end_to_end, job.start.read_tuned())
         body = Body(blocks, self._build_decoder(blocks, config.fitting.seed))
         self._model = EndToEnd(RandomView(config.encoder.size, end_to_end), stem, body, end_to_end)
         self._encoder = _Encoder(self._model)
         self._initial_weights = read_weights(body)
         self._optimizer: TwoRateAdamW | None = None
+        self._labels = {key: label for one in collections for key, label in one.labels.items()}
+        texts = list(read_texts(job.texts))
+        self._photos = self._prepare(texts)
+        self._common = list_common(self._photos.photos, texts)
 
-    def prepare(self, collections: Sequence[Collection], texts: Sequence[tuple[str, str]]) -> TrainingData:
-        """The training data, with the tags and classes that the initial model predicts."""
+    def _prepare(self, texts: Sequence[tuple[str, str]]) -> PixelPhotos:
+        """The training photos, with the tags and classes that the initial model predicts."""
+        collections, labels = self._collections, self._labels
         photos: Sequence[Photo] = [photo for one in collections for photo in one.train]
-        labels = {key: label for one in collections for key, label in one.labels.items()}
         tags, tagger = self._vocabulary.decode(self._start.tags), self._model.decoder.evidence
         evidence, classes = self._predict(tagger, photos) if tagger else (np.zeros((len(photos), 0), np.float32), None)
         photos, known, counts = find_captions(photos, collections, labels, texts, tags, evidence)
@@ -137,16 +120,16 @@ class EndToEndTraining:
         of_photos = {photo.sha256: labels[photo.sha256] for photo in photos if photo.sha256 in labels}
         targets = [set_targets(photos, of_photos, tags)] if tagger else []
         targets += [] if classes is None else [classes[known]]
-        return TrainingData(PixelPhotos(photos, mixture, self._store, targets), labels, list_common(photos, texts))
+        return PixelPhotos(photos, mixture, self._store, targets)
 
-    def train_candidate(self, data: TrainingData, number: int, rate: float) -> TrainedWeights:
+    def train_candidate(self, number: int, rate: float) -> TrainedWeights:
         """Train a candidate from the initial weights by teacher forcing; `rate`: the learning rate of its encoder."""
         config, body = self._config.end_to_end, self._model.body
         say(f"Candidate {number}: encoder at {rate:g}")
         decoder = self._build_decoder(body.blocks, self._config.fitting.seed + number)
         write_weights(body, self._initial_weights)
         write_weights(body.decoder, read_weights(decoder))
-        batches = self._batches(data, number)
+        batches = self._batches(number)
         if self._optimizer is None:  # shared by all candidates: each new optimizer would be compiled again
             schedule = self._build_schedule(config.learning_rate, config.epochs, len(batches))
             ramp = round(config.encoder_warmup_epochs * len(batches))
@@ -158,7 +141,7 @@ class EndToEndTraining:
         _fit(self._model, batches, config.epochs)
         return TrainedWeights(read_weights(body), self.judge())
 
-    def train_on_samples(self, data: TrainingData, best: TrainedWeights, run: Path) -> Progress:
+    def train_on_samples(self, best: TrainedWeights, run: Path) -> Progress:
         """Self-critical training (`training.fit.self_critical`) on random views."""
         end_to_end, model = self._config.end_to_end, self._model
         write_weights(model.body, best.weights)
@@ -171,10 +154,10 @@ class EndToEndTraining:
             }
         )
         length = self._config.vocabulary.max_length
-        with open_rewards(data.photos.photos, self._config.reward, data.labels, data.common) as rewards:
+        with open_rewards(self._photos.photos, self._config.reward, self._labels, self._common) as rewards:
             sampled = SampledBatches(
                 Sampler(model.decoder, model.encode),
-                data.photos,
+                self._photos,
                 rewards,
                 self._vocabulary,
                 config,
@@ -193,14 +176,14 @@ class EndToEndTraining:
 
     def judge(self) -> float:
         """The current dev score of the model."""
-        photos = list({photo.sha256: photo for one in self._dev for photo in one.photos}.values())
+        photos = list({photo.sha256: photo for one in self._collections for photo in one.dev}.values())
         rows = {photo.sha256: row for row, photo in enumerate(photos)}
         features = np.concatenate(list(self._encode(photos)))
 
         def load(wanted: Sequence[PhotoView]) -> Floats:
             return features[[rows[photo.sha256] for photo, _ in wanted]]
 
-        return DevScore(self._dev, load, self._vocabulary, self._config)(self._model.decoder)
+        return DevScore(self._collections, load, self._vocabulary, self._config)(self._model.decoder)
 
     def save(self, folder: Path, record: dict[str, Any]) -> None:
         """Write weights between the initial and the trained ones, as the configuration says, as the start of a job."""
@@ -240,10 +223,10 @@ class EndToEndTraining:
             start.initialise(decoder)
         return decoder
 
-    def _batches(self, data: TrainingData, seed: int) -> Batches:
+    def _batches(self, seed: int) -> Batches:
         length = self._config.vocabulary.max_length
         return Batches(
-            data.photos,
+            self._photos,
             self._vocabulary,
             max_length=length,
             seed=self._config.fitting.seed + seed,

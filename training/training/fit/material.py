@@ -16,7 +16,7 @@ from training.data.collection import Collection
 from training.data.dataset import Photo
 from training.data.found_captions import CaptionFinder
 from training.data.labelled import LabelledPhoto
-from training.data.tags import choose_tags, list_classes, name_classes, set_targets
+from training.data.tags import Shown, choose_tags, find_subjects, list_classes, name_classes, set_targets
 from training.data.text_only import EvidenceStatistics, TextOnlyBatches
 from training.data.texts import read_texts
 from training.data.trigrams import find_common, list_known
@@ -27,14 +27,11 @@ from training.encoder.feature_maps import MapCache
 from training.encoder.teacher import judge_photos
 from training.encoder.trunk import TRUNK, Trunk
 from training.errors import DatasetError
-from training.fit.classes import Classes, distil_classes
-from training.fit.dev_score import DevSet
+from training.fit.classes import Classes, choose_subjects, distil_classes
 from training.fit.job import Job
 from training.fit.pooled import pool_photos
 from training.fit.tagger import Tagger, fit_tagger, judge_unseen
 from training.progress import say
-
-_MIN_DEV_PHOTOS = 100  # with fewer, document frequencies for CIDEr are also counted on training photos
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +40,7 @@ class Material:
 
     `counts`: of each dataset; `views` of each photo, and `evidence` [P, G] for the first, second, … of each; `labels`
     by photo's hash; `texts`: captions without photos; `common`: frequent sequences of three words, for rewards, and
-    `trigrams`, for serving; `dev`: for dev scores; `tags`: words for which a decoder gets evidence, `classes`: number
+    `trigrams`, for serving; `tags`: words for which a decoder gets evidence, `classes`: number
     of their tagger's classes, `tagger`: the one that was fitted, None where the start's is kept; `run`: folder of the
     checkpoints.
     """
@@ -56,7 +53,6 @@ class Material:
     texts: TextOnlyBatches | None
     common: frozenset[str]
     trigrams: Trigrams | None
-    dev: Sequence[DevSet]
     maps: MapCache
     encoder: ExportedEncoder
     vocabulary: Vocabulary
@@ -97,7 +93,6 @@ def prepare(
         _open_texts(texts, photos, labels, evidence, tags, vocabulary, config) if photos and texts and tags else None,
         list_common(photos, texts),
         _list_known(job, collections, texts, vocabulary),
-        list_dev_sets(collections),
         maps,
         encoder,
         vocabulary,
@@ -150,10 +145,10 @@ def _judge(
         known = Tagger.of(start.decoder)
         return [known.judge(of_view) for of_view in pooled], None, start.classes
     of_photos = {photo.sha256: labels[photo.sha256] for photo in photos if photo.sha256 in labels}
-    classes = _learn_classes(job, photos, labels, tags, pooled)
+    shown = set_targets(photos, of_photos, tags)
+    classes = _learn_classes(job, photos, labels, tags, pooled, shown)
     number = classes.names.shape[0] if classes else 0
     say(f"A tagger for {len(tags)} words{f', which knows {number} classes' if number else ''}")
-    shown = set_targets(photos, of_photos, tags)
     evidence = judge_unseen(pooled, shown, config, seed, classes)
     everything = np.concatenate([shown] * len(pooled))
     return evidence, fit_tagger(np.concatenate(pooled), everything, config, seed, classes), number
@@ -165,6 +160,7 @@ def _learn_classes(
     labels: Mapping[str, LabelledPhoto],
     tags: Sequence[str],
     pooled: Sequence[Floats],
+    shown: Shown,
 ) -> Classes | None:
     """The class layer: distilled from the teacher, or else that of the start. Raises DatasetError where the labels are
     not the teacher's classes.
@@ -176,20 +172,26 @@ def _learn_classes(
         learnt = Tagger.of(start.decoder).classes
         columns = {word: place for place, word in enumerate(start.vocabulary.decode(start.tags))}
         places = [columns.get(tag, -1) for tag in tags]
-        return Classes(learnt.weights, np.pad(learnt.names, ((0, 0), (0, 1)))[:, places]) if learnt else None
+        if not learnt:
+            return None
+        names, subjects = np.pad(learnt.names, ((0, 0), (0, 1)))[:, places], np.pad(learnt.subjects, (0, 1))[places]
+        return Classes(learnt.weights, names, subjects)
     known = list_classes(labels.values())  # of withheld photos too: only the names of classes are used
-    logits = judge_photos(job.teacher, photos, job.cache)
-    if len(known) != logits.shape[1]:
+    taught = judge_photos(job.teacher, photos, job.cache)
+    if len(known) != taught.shape[1]:
         raise DatasetError(
-            f"{job.teacher} tells {logits.shape[1]} classes apart, and the labels have {len(known)} synsets: they have "
+            f"{job.teacher} tells {taught.shape[1]} classes apart, and the labels have {len(known)} synsets: they have "
             "to name its classes"
         )
     order = {one.synset: place for place, one in enumerate(known)}
     classes = [order.get(labels[photo.sha256].synset, -1) if photo.sha256 in labels else -1 for photo in photos]
     kinds = [one.accepted if one.subject else one.synset for one in known]
     numbers = {kind: number for number, kind in enumerate(kinds)}
-    weights = distil_classes(pooled, logits, np.array(classes), np.array([numbers[kind] for kind in kinds]))
-    return Classes(weights, name_classes(known, tags))
+    weights = distil_classes(pooled, taught, np.array(classes), np.array([numbers[kind] for kind in kinds]))
+    names, words = name_classes(known, tags), find_subjects(known)
+    logits = pooled[0] @ weights[:-1] + weights[-1]
+    subjects = choose_subjects(logits, names, shown, np.array([tag in words for tag in tags]))
+    return Classes(weights, names, subjects)
 
 
 def _open_texts(
@@ -264,14 +266,3 @@ def _list_known(
 
 def _captions_of(photos: Sequence[Photo]) -> list[str]:
     return [caption for photo in photos for caption in photo.captions]
-
-
-def list_dev_sets(collections: Sequence[Collection]) -> list[DevSet]:
-    """The dev photos of each collection that has some."""
-    return [_make_dev_set(one) for one in collections if one.dev]
-
-
-def _make_dev_set(one: Collection) -> DevSet:
-    accepted = {photo.sha256: one.labels[photo.sha256].accepted for photo in one.dev} if one.labels else {}
-    beside = one.train if len(one.dev) < _MIN_DEV_PHOTOS and not one.labels else ()
-    return DevSet(one.source.name, one.dev, accepted, one.source.share or len(one.train), beside)

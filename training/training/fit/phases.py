@@ -35,10 +35,9 @@ class Phases:
         self.decoder = decoder
         self._material, self._config = material, material.config
         self._last_block = LastBlock(material.encoder.path)
-        self._dev = DevScore(material.dev, self._load, material.vocabulary, self._config)
-        self._served = DevScore(
-            material.dev, self._load, material.vocabulary, self._config, guarded=True, trigrams=material.trigrams
-        )
+        search = (material.collections, self._load, material.vocabulary, self._config)
+        self._dev = DevScore(*search)
+        self._served = DevScore(*search, guarded=True, trigrams=material.trigrams)
         self._weights, self._score = read_weights(decoder), -math.inf
         if started:
             tuned = self._tune_trust()

@@ -36,21 +36,21 @@ class Tagger:
         if "classes/kernel" not in decoder:
             return cls(tags)
         weights = _join(decoder["classes/kernel"], decoder["classes/bias"])
-        return cls(tags, Classes(weights, decoder["evidence/names"]))
+        names = decoder["evidence/names"]
+        subjects = decoder.get("evidence/subjects", np.zeros(names.shape[1], np.float32))
+        return cls(tags, Classes(weights, names, subjects))
 
     def judge(self, pooled: Floats) -> Floats:
         """Evidence [P, G] of pooled features [P, C], as `Evidence.recognise` gives it."""
         evidence: Floats = pooled @ self.tags[:-1] + self.tags[-1]
-        if self.classes:
-            evidence += self.classes.judge(pooled)
-        return evidence
+        return self.classes.add_to(evidence, pooled) if self.classes else evidence
 
     def put_into(self, evidence: Evidence) -> None:
         """Set the weights of a decoder's tagger."""
         evidence.tagger.set_weights([self.tags[:-1], self.tags[-1]])
-        if evidence.classes is not None and evidence.names is not None and self.classes:
+        if evidence.classes is not None and self.classes:
             evidence.classes.set_weights([self.classes.weights[:-1], self.classes.weights[-1]])
-            evidence.names.assign(self.classes.names)
+            evidence.write_names(self.classes.names, self.classes.subjects)
 
 
 def fit_tagger(pooled: Floats, shown: Shown, config: TagsConfig, seed: int, classes: Classes | None = None) -> Tagger:
@@ -58,7 +58,7 @@ def fit_tagger(pooled: Floats, shown: Shown, config: TagsConfig, seed: int, clas
     keras.utils.set_random_seed(seed)
     layer = keras.layers.Dense(shown.shape[1])
     inputs = [keras.Input((pooled.shape[1],)), keras.Input((shown.shape[1],))]
-    values = [pooled * np.float32(_SCALE), classes.judge(pooled) if classes else np.zeros_like(shown)]
+    values = [pooled * np.float32(_SCALE), classes.credit(pooled) if classes else np.zeros_like(shown)]
     model = keras.Model(inputs, layer(inputs[0]) + inputs[1])
     batches = max(1, len(pooled) // _BATCH)
     rate = keras.optimizers.schedules.CosineDecay(config.learning_rate, config.epochs * batches)

@@ -7,7 +7,8 @@ et al. 2016; Gan et al. 2017), with tags added to the scores of words as in copy
 
 Evidence is a number for each tag: the log-odds that a caption of the photo has the word. A tagger may also know
 classes, as ImageNet has them, of which a photo shows one: where that may well be one that a word names, the word gets
-more. Where it is not, nothing is held against the word: a photo of a dog may have a car in it.
+more. Where it is not, nothing is held against the word: a photo of a dog may have a car in it. Some words name the
+subject so reliably that they get at least the log-odds of their classes, however few captions have them.
 
 Shapes: P photos, G tags, K classes, N grid cells, D units, V words of the vocabulary.
 """
@@ -25,6 +26,7 @@ Tensor = Any  # a tensor of whichever backend runs
 
 _LIMIT = 6.0  # of evidence as an addition to logits: e^6 says it all
 _HARDLY = 0.01  # so likely, a class says little
+_LEAST, _MOST = 1e-30, 0.85  # how likely classes make a subject
 _TINY = 1e-6
 
 
@@ -49,11 +51,8 @@ class Evidence(keras.layers.Layer):  # type: ignore[misc]  # Keras is untyped
         self.tagger = keras.layers.Dense(len(tags), name="tagger")
         self.tagger.trainable = False  # it is fitted by itself: captions would teach it what is said, not what is seen
         self.classes = keras.layers.Dense(classes, name="classes", trainable=False) if classes else None
-        self.names = (
-            self.add_weight(shape=(classes, len(tags)), initializer="zeros", trainable=False, name="names")
-            if classes
-            else None
-        )
+        self.names = self._store((classes, len(tags)), "names") if classes else None
+        self.subjects = self._store((len(tags),), "subjects") if classes else None
         self.gist = keras.layers.Dense(units, use_bias=False, kernel_initializer="zeros", name="gist")
         self.trust = keras.layers.Dense(1, activation="softplus", name="trust")
         self.built = True  # its parts are when they are used
@@ -63,7 +62,7 @@ class Evidence(keras.layers.Layer):  # type: ignore[misc]  # Keras is untyped
         evidence = self.tagger(pooled)
         if self.classes is None:
             return evidence
-        return evidence + credit_names(self.classes(pooled), self.names)
+        return add_classes(evidence, self.classes(pooled), self.names, self.subjects)
 
     def weigh_classes(self, pooled: Tensor) -> Tensor | None:
         """The logarithms [P, K] of how likely each class is, of features that are pooled [P, channels]; None where no
@@ -89,10 +88,19 @@ class Evidence(keras.layers.Layer):  # type: ignore[misc]  # Keras is untyped
         """Trust tags more or less, whatever the state."""
         self.trust.bias.assign([bias])
 
+    def write_names(self, names: Tensor, subjects: Tensor) -> None:
+        """Set which tags name which classes [K, G], and which tags are subjects [G]."""
+        if self.names is not None and self.subjects is not None:
+            self.names.assign(names)
+            self.subjects.assign(subjects)
+
     def write_class_weight(self, weight: float) -> None:
         """How much the chance of a class counts for each of its names."""
         if self.names is not None:
             self.names.assign(weight * ops.cast(self.names > 0, "float32"))
+
+    def _store(self, shape: tuple[int, ...], name: str) -> keras.Variable:
+        return self.add_weight(shape=shape, initializer="zeros", trainable=False, name=name)
 
     def add(self, logits: Tensor, states: Tensor, words: Tensor) -> Tensor:
         """Logits [P·Q, V] with the evidence for words [P, V], as far as states [P·Q, D] trust it."""
@@ -100,12 +108,25 @@ class Evidence(keras.layers.Layer):  # type: ignore[misc]  # Keras is untyped
         return logits + ops.reshape(trust * words[:, None], (-1, words.shape[-1]))
 
 
+def add_classes(evidence: Tensor, logits: Tensor, names: Tensor, subjects: Tensor) -> Tensor:
+    """Evidence [P, G] with what logits [P, K] of classes add to it (`credit_names`), and for those tags of which
+    `subjects` [G] is 1, and not 0, no less than the log-odds of their classes.
+    """
+    chances = ops.clip(_add_up(logits, names) * subjects, _LEAST, _MOST)
+    return ops.maximum(evidence + credit_names(logits, names), ops.log(chances / (1 - chances)))
+
+
 def credit_names(logits: Tensor, names: Tensor) -> Tensor:
     """What tags get [P, G] for the chance that a photo shows a class that they name, from logits [P, K] of classes that
     exclude each other: 4.6 where that is certain, and nothing where it is out of the question. `names` [K, G] has 1 for
     each name of a class, or more, as if the class were so many times as likely.
     """
-    return ops.log(1 + ops.matmul(ops.softmax(logits, axis=-1), names) / _HARDLY)
+    return ops.log(1 + _add_up(logits, names) / _HARDLY)
+
+
+def _add_up(logits: Tensor, names: Tensor) -> Tensor:
+    """The probabilities [P, G] of the classes of each tag, from logits [P, K]."""
+    return ops.matmul(ops.softmax(logits, axis=-1), names)
 
 
 def score_tags(shown: Tensor, evidence: Tensor) -> Tensor:
