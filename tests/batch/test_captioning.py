@@ -1,5 +1,6 @@
 """Photos become rows in their order, whatever is wrong with some of them, by the decoders of the service."""
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -86,3 +87,17 @@ def test_a_table_that_is_gone_makes_rows_of_failures(captioner: Captioner, tmp_p
     (tmp_path / "t.parquet").unlink()
 
     assert [row.error_type for row in _caption(captioner, listed, "photo")] == ["unreadable", "unreadable"]
+
+
+def test_a_table_is_not_read_ahead_as_a_whole(tmp_path: Path) -> None:
+    groups, photos, size = 30, 10, 100_000
+    cells = [os.urandom(size) for _ in range(groups * photos)]
+    pq.write_table(pa.table({"photo": cells}), tmp_path / "t.parquet", row_group_size=photos)
+    listed = list(list_photos([str(tmp_path)], Columns(bytes="photo")))
+
+    before = pa.total_allocated_bytes()
+    with Reader(MAX_BYTES, "photo") as reader:
+        assert reader.find(listed[0])() == cells[0]
+        held = pa.total_allocated_bytes() - before
+
+    assert held < groups * photos * size / 2

@@ -160,3 +160,39 @@ def test_what_is_no_table_or_is_not_there_is_an_error(tmp_path: Path) -> None:
         _list(tmp_path / "t.parquet", columns=Columns(uri="photo"))
     with pytest.raises(InputError, match="no such file or folder"):
         _list(tmp_path / "missing")
+
+
+def test_a_table_with_two_columns_of_the_name_or_with_text_that_is_not_utf_8_is_an_error(tmp_path: Path) -> None:
+    pq.write_table(pa.Table.from_arrays([pa.array([b"1"])] * 2, ["photo"] * 2), tmp_path / "two.parquet")
+    offsets = pa.py_buffer(bytes([0, 0, 0, 0, 1, 0, 0, 0]))
+    pq.write_table(
+        pa.table({"name": pa.StringArray.from_buffers(1, offsets, pa.py_buffer(b"\xff"))}), tmp_path / "latin.parquet"
+    )
+
+    with pytest.raises(InputError, match="has more than one column photo"):
+        list(list_photos([str(tmp_path / "two.parquet")], Columns(bytes="photo")))
+    with pytest.raises(InputError, match="cannot be read as Parquet"):
+        list(list_photos([str(tmp_path / "latin.parquet")], Columns(uri="name")))
+
+
+def test_a_name_that_is_not_utf_8_may_be_given(tmp_path: Path) -> None:
+    path = os.fsdecode(os.fsencode(tmp_path) + b"/\xff.jpg")
+    Path(path).write_bytes(b"photo")
+
+    assert list(list_photos([path], Columns())) == list(list_photos([str(tmp_path)], Columns()))
+    with pytest.raises(InputError, match="no such file or folder"):
+        list(list_photos([path + "x"], Columns()))
+
+
+@pytest.mark.parametrize("name", ["no-such-scheme://x/y", "no-such-scheme://x/*.jpg", "a\0b"])
+def test_a_name_that_cannot_be_one_is_an_error(name: str) -> None:
+    with pytest.raises(InputError, match=r"Unrecognized filesystem|null byte"):
+        list(list_photos([name], Columns()))
+
+
+@pytest.mark.timeout(10)
+def test_a_pipe_that_is_named_is_an_error_and_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.jpg")
+
+    with pytest.raises(InputError, match="not a plain file"):
+        list(list_photos([str(tmp_path / "pipe.jpg")], Columns()))

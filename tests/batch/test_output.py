@@ -92,3 +92,12 @@ def test_runs_sort_by_time() -> None:
 
     assert first[:15] <= second[:15]
     assert first != second
+
+
+@pytest.mark.parametrize("text", ["{", "{}", "[]", '{"model": null}'])
+def test_a_damaged_record_of_a_run_is_an_error(output: Output, text: str) -> None:
+    output.begin("20260101T000000-aaaa", {"model": {"name": "tiny", "version": "0.0.1"}})
+    Path(output.uri, "_runs", "20260101T000000-aaaa", "run.json").write_text(text)
+
+    with pytest.raises(OutputError, match=r"run\.json: is not a file of this program"):
+        output.check_model("tiny", "0.0.1")

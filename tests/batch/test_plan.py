@@ -50,3 +50,12 @@ def test_units_are_large_for_many_photos_and_enough_for_all_actors_for_few() -> 
     assert choose_rows(1_000_000, 8) == 1000
     assert choose_rows(2000, 2) == 250
     assert choose_rows(3, 8) == 50
+
+
+def test_a_unit_may_be_of_any_size(tmp_path: Path) -> None:
+    photos = [Photo(make_id(str(number)), str(number), "file", str(number)) for number in range(5)]
+    listing = Listing(photos, tmp_path)
+
+    assert listing.write_manifest(np.ones(5, np.bool_), 10**30, str(tmp_path / "units.parquet")) == 1
+    with pq.ParquetFile(tmp_path / "units.parquet") as manifest:
+        assert read_unit(manifest, 0) == photos

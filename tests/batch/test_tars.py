@@ -1,5 +1,6 @@
 """The photos of a tar are captioned in order; where it is cut, or a sample is in pieces, a row says so."""
 
+import io
 import tarfile
 from pathlib import Path
 
@@ -92,3 +93,15 @@ def test_links_are_no_photos(tmp_path: Path) -> None:
 def test_what_is_no_tar_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="cannot be read as a tar"):
         _list(tmp_path, b"nothing of the kind" * 100)
+
+
+def test_a_name_in_a_tar_need_not_be_utf_8(tmp_path: Path) -> None:
+    with tarfile.open(tmp_path / "t.tar", "w") as tar:
+        header = tarfile.TarInfo("\udcff.png")
+        header.size = 5
+        tar.addfile(header, io.BytesIO(b"photo"))
+
+    [photo] = list_photos([str(tmp_path / "t.tar")], Columns())
+
+    assert photo.uri.endswith("t.tar#\\xff.png")
+    assert list(from_table(to_table([photo]))) == [photo]

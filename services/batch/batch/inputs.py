@@ -95,7 +95,7 @@ def _read_table(file: File, columns: Columns) -> Iterator[Photo]:
         with open_file(file.uri) as stream, pq.ParquetFile(stream) as table:
             _check_column(file, table.schema_arrow, columns)
             yield from _name_rows(file, table) if columns.bytes else _read_names(table, str(columns.uri))
-    except (OSError, pa.ArrowException) as error:
+    except (OSError, ValueError, pa.ArrowException) as error:  # ValueError: text that is not UTF-8
         raise InputError(f"{file.uri}: cannot be read as Parquet: {' '.join(str(error).split())}") from error
 
 
@@ -103,6 +103,8 @@ def _check_column(file: File, schema: pa.Schema, columns: Columns) -> None:
     name = str(columns.given)
     if name not in schema.names:
         raise InputError(f"{file.uri}: has no column {name}, but {', '.join(schema.names)}")
+    if schema.names.count(name) > 1:
+        raise InputError(f"{file.uri}: has more than one column {name}")
     kind = schema.field(name).type
     wanted = (pa.types.is_binary, pa.types.is_large_binary) if columns.bytes else (
         pa.types.is_string, pa.types.is_large_string

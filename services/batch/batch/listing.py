@@ -32,21 +32,20 @@ def is_glob(uri: str) -> bool:
 
 def find(uri: str) -> File | None:
     """The file of that name; None where there is a folder. Raises InputError where there is neither."""
-    system, path = resolve(uri)
-    info = system.get_file_info(path)
-    if info.type == fs.FileType.NotFound:
-        raise InputError(f"{uri}: no such file or folder")
-    if info.type == fs.FileType.Directory:
-        return None
-    return File(uri if is_remote(uri) else to_uri(to_path(uri)), info.size, info.mtime_ns or 0)
+    try:
+        return _find_remote(uri) if is_remote(uri) else _find_here(to_path(uri))
+    except FileNotFoundError as error:
+        raise InputError(f"{uri}: no such file or folder") from error
+    except (OSError, ValueError) as error:
+        raise InputError(_explain(uri, error)) from error
 
 
 def walk(folder: str) -> Iterator[File]:
     """Every plain file in and below a folder, in the order of their names. Raises InputError."""
     try:
         yield from _walk_remote(folder) if is_remote(folder) else _walk_here(to_path(folder))
-    except OSError as error:
-        raise InputError(f"{error.filename or folder}: {error.strerror or error}") from error
+    except (OSError, ValueError) as error:
+        raise InputError(_explain(folder, error)) from error
 
 
 def expand(pattern: str) -> Iterator[File]:
@@ -70,6 +69,30 @@ def _translate_part(part: str) -> str:
         return re.escape(part)
     inside = part[1:-1].replace("\\", r"\\")
     return f"[^{inside[1:]}]" if inside.startswith("!") else f"[{inside}]"
+
+
+def _find_here(path: str) -> File | None:
+    status = Path(path).stat()
+    if stat.S_ISDIR(status.st_mode):
+        return None
+    if not stat.S_ISREG(status.st_mode):
+        raise OSError("not a plain file")
+    return File(to_uri(path), status.st_size, status.st_mtime_ns)
+
+
+def _find_remote(uri: str) -> File | None:
+    system, path = resolve(uri)
+    info = system.get_file_info(path)
+    if info.type == fs.FileType.NotFound:
+        raise FileNotFoundError
+    return None if info.type == fs.FileType.Directory else File(uri, info.size, info.mtime_ns or 0)
+
+
+def _explain(place: str, error: Exception) -> str:
+    """`place`: where no other is known. pyarrow says ValueError of a URI that it does not understand."""
+    if isinstance(error, OSError):
+        return f"{error.filename or place}: {error.strerror or error}"
+    return f"{place}: {' '.join(str(error).split())}"
 
 
 def _walk_here(folder: str) -> Iterator[File]:

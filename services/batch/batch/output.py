@@ -53,10 +53,11 @@ class Output:
         for run in storage.list_folders(storage.join(self.uri, _RUNS)):
             if not storage.exists(self._run_file(run, "run.json")):  # it died before it had begun
                 continue
-            model = json.loads(storage.read(self._run_file(run, "run.json"), _MOST))["model"]
-            if (model["name"], model["version"]) != (name, version):
-                other = f"{model['name']} {model['version']}"
-                raise OutputError(f"{self.uri}: holds captions of {other}; {name} {version} needs an output of its own")
+            other = self._read_model(run)
+            if other != (name, version):
+                raise OutputError(
+                    f"{self.uri}: holds captions of {' '.join(other)}; {name} {version} needs an output of its own"
+                )
 
     def manifest(self, run: str) -> str:
         """Where the manifest of a run is."""
@@ -86,6 +87,14 @@ class Output:
         """All files of rows, in the order of their runs."""
         names = storage.list_names(self.uri)
         return [storage.join(self.uri, name) for name in names if name.endswith(".parquet") and name[0] not in "._"]
+
+    def _read_model(self, run: str) -> tuple[str, str]:
+        place = self._run_file(run, "run.json")
+        try:
+            model = json.loads(storage.read(place, _MOST))["model"]
+            return str(model["name"]), str(model["version"])
+        except (ValueError, KeyError, TypeError) as error:
+            raise OutputError(f"{place}: is not a file of this program") from error
 
     def _run_file(self, run: str, name: str) -> str:
         return storage.join(self.uri, f"{_RUNS}/{run}/{name}")

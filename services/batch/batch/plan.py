@@ -52,7 +52,7 @@ class Listing:
         spool = self._folder / "manifest.parquet"
         with pq.ParquetWriter(spool, SCHEMA) as writer:
             for unit in _cut(self._choose(marks), rows):
-                writer.write_table(unit, row_group_size=rows)
+                writer.write_table(unit, row_group_size=len(unit))
         with pa.memory_map(str(spool)) as written:
             storage.publish(place, written.read_buffer())
         return math.ceil(int(marks.sum()) / rows)

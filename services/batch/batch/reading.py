@@ -1,7 +1,7 @@
 """Reads the bytes of photos, each once, from files of their own, from the rows of Parquet files, and from tars.
 
 A unit's photos come in the order of their files. The rows of a Parquet file are read as they pass, a few at a time, so
-that neither the file nor a group of its rows has to fit into memory.
+that the file does not have to fit into memory.
 """
 
 from collections.abc import Callable, Iterator
@@ -17,6 +17,7 @@ from batch.photo import Photo
 Load = Callable[[], bytes]
 
 _ROWS = 16
+_BUFFER_BYTES = 2**20  # read at once; by itself, pyarrow reads the column in all groups of rows ahead
 
 
 class TooLargeError(Exception):
@@ -100,7 +101,7 @@ class _Cells:
 
     def __init__(self, holder: str, stream: pa.NativeFile, column: str, start: int) -> None:
         self.holder = holder
-        table = pq.ParquetFile(stream)
+        table = pq.ParquetFile(stream, pre_buffer=False, buffer_size=_BUFFER_BYTES)
         group, self._next = _find_group(table.metadata, start)
         groups = list(range(group, table.metadata.num_row_groups))
         self._batches: Iterator[pa.RecordBatch] = table.iter_batches(_ROWS, groups, columns=[column])

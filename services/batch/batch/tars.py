@@ -27,7 +27,7 @@ def list_samples(file: File, suffixes: frozenset[str]) -> Iterator[Photo]:
     apart: set[str] = set()
     done: set[str] = set()
     last = ""
-    with open_ahead(file.uri) as stream, tarfile.open(fileobj=stream, mode="r:") as tar:
+    with open_ahead(file.uri) as stream, tarfile.open(fileobj=stream, mode="r:", errors="backslashreplace") as tar:
         for member in _read_members(tar, file):
             key = _key(member.name)
             if key != last:
