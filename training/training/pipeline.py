@@ -6,6 +6,7 @@ in the cache, the phases in the run directory. The bundle is published atomicall
 
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 
 import keras
@@ -14,11 +15,14 @@ from photocaption.captioner import Captioner
 from photocaption.model.manifest import Manifest
 from training.arrays import hash_text
 from training.data.collection import Collection, read_collections
+from training.data.tags import list_classes
+from training.data.texts import read_texts
 from training.data.words import spell_vocabulary
 from training.encoder.cache import ExportedEncoder, adopt_encoder, export_encoder
 from training.errors import DatasetError, TrainingError
 from training.evaluation.history import read_phases
 from training.evaluation.report import write_report
+from training.fit.class_words import add_class_words
 from training.fit.job import Job
 from training.fit.material import Material, choose_vocabulary, prepare
 from training.fit.phases import Phases
@@ -36,6 +40,7 @@ def train(job: Job) -> Manifest:
         counts = f"{len(one.train)} training photos, {len(one.dev)} dev photos"
         say(f"{one.source.folder}: {counts}{', with labels' if one.labels else ''}")
     _check_enough(job, collections)
+    job = _add_class_words(job, collections)
     encoder = _choose_encoder(job, collections)
     vocabulary = choose_vocabulary(collections, job.start.vocabulary, job.config.vocabulary.min_count)
     run = _open_run(job, collections, encoder)
@@ -49,6 +54,15 @@ def train(job: Job) -> Manifest:
     write_report(report, captioner, captioned.dev, evaluation, read_phases(run))
     say(f"Published {job.bundle}; the report is {report}")
     return captioner.bundle.manifest
+
+
+def _add_class_words(job: Job, collections: Sequence[Collection]) -> Job:
+    labels = [label for one in collections for label in one.labels.values()]
+    if not labels or not job.start.classes:
+        return job
+    captions = [caption for one in collections for photo in one.train for caption in photo.captions]
+    texts = (caption for _, caption in read_texts(job.texts))
+    return replace(job, start=add_class_words(job.start, list_classes(labels), chain(captions, texts)))
 
 
 def _fit(job: Job, material: Material) -> Trained:
