@@ -46,9 +46,9 @@ def add_class_words(start: Pretrained, classes: Sequence[LabelledPhoto], caption
     siblings = _find_siblings(kernel, names & animals[:, None], firsts)
     told = [f"{word} (as {tags[tag]})" for word, tag in zip(words, siblings, strict=True)]
     say(f"Words for more classes: {', '.join(told)}")
-    known = start.vocabulary.decode(range(len(start.vocabulary)))
     vectors = [start.tags[tag] for word, tag in zip(words, siblings, strict=True) if word not in start.vocabulary]
-    vocabulary = Vocabulary((*known, *(word for word in words if word not in start.vocabulary)), TOKENS)
+    fresh = [word for word in words if word not in start.vocabulary]
+    vocabulary = Vocabulary((*start.vocabulary.words, *fresh), TOKENS)
     return replace(
         start,
         decoder=_extend(start.decoder, list(words.values()), vectors),

@@ -112,8 +112,9 @@ def add_classes(evidence: Tensor, logits: Tensor, names: Tensor, subjects: Tenso
     """Evidence [P, G] with what logits [P, K] of classes add to it (`credit_names`), and for those tags of which
     `subjects` [G] is 1, and not 0, no less than the log-odds of their classes.
     """
-    chances = ops.clip(_add_up(logits, names) * subjects, _LEAST, _MOST)
-    return ops.maximum(evidence + credit_names(logits, names), ops.log(chances / (1 - chances)))
+    chances = _add_up(logits, names)
+    likely = ops.clip(chances * subjects, _LEAST, _MOST)
+    return ops.maximum(evidence + _credit(chances), ops.log(likely / (1 - likely)))
 
 
 def credit_names(logits: Tensor, names: Tensor) -> Tensor:
@@ -121,7 +122,11 @@ def credit_names(logits: Tensor, names: Tensor) -> Tensor:
     exclude each other: 4.6 where that is certain, and nothing where it is out of the question. `names` [K, G] has 1 for
     each name of a class, or more, as if the class were so many times as likely.
     """
-    return ops.log(1 + _add_up(logits, names) / _HARDLY)
+    return _credit(_add_up(logits, names))
+
+
+def _credit(chances: Tensor) -> Tensor:
+    return ops.log(1 + chances / _HARDLY)
 
 
 def _add_up(logits: Tensor, names: Tensor) -> Tensor:
