@@ -229,6 +229,7 @@ def test_labels_and_texts_teach_beside_captions(shapes: Path, finished: _Job, tm
     assert manifest.training["texts"].keys() == {"text.gz"}
     assert manifest.decoding.rare_cost == 3
     assert "a" in manifest.decoding.skipped_words
+    assert manifest.decoding.reranking == job.config.decoding.reranking
     assert "trigrams.bin" in manifest.files
     assert "trigrams.bin" not in load_bundle(finished.bundle).manifest.files
     assert manifest.training["start"]["bundle"] == "bundle"

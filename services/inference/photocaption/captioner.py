@@ -158,6 +158,7 @@ class Captioner:
             trigrams=self.bundle.trigrams,
             rare_cost=decoding.rare_cost,
             skipped=self._skipped,
+            reranking=decoding.reranking,
             lookahead=_LOOKAHEAD,
         )
 

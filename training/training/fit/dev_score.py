@@ -54,8 +54,8 @@ class Tuned:
 class DevScore:
     """The score of a decoder's captions of the dev photos, by the search that serves.
 
-    The bundle's rules about repeated and last words and rare sequences apply only if `guarded`: they are settings of
-    serving, and the weights should not depend on them. Where the configuration leaves the length penalty open, it is
+    The bundle's rules about repeated and last words, rare sequences and reranking apply only if `guarded`: they are
+    settings of serving, and the weights should not depend on them. Where the configuration leaves the length penalty open, it is
     the best of `PENALTIES`: a more confident decoder needs a larger one. `trigrams`: the sequences of three words
     without cost.
     """
@@ -90,6 +90,7 @@ class DevScore:
             trigrams=trigrams,
             rare_cost=config.decoding.rare_cost if guarded else 0.0,
             skipped=tuple(vocabulary.encode(known_words(config.decoding.skipped_words, vocabulary))),
+            reranking=config.decoding.reranking if guarded else None,
         )
 
     def __call__(self, decoder: Decoder) -> float:

@@ -125,6 +125,7 @@ def _compose_manifest(job: Job, trained: Trained, folder: Path, beside: dict[str
         unfinished_words=known_words(config.decoding.unfinished_words, trained.material.vocabulary),
         rare_cost=config.decoding.rare_cost if trained.material.trigrams else 0.0,
         skipped_words=known_words(config.decoding.skipped_words, trained.material.vocabulary),
+        reranking=config.decoding.reranking if trained.decoder.evidence else None,
     )
     return Manifest(
         schema_version=1,

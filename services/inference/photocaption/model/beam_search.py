@@ -7,7 +7,7 @@ decoding: the first end is it.
 
 Log-probabilities are summed, never multiplied as probabilities. Finished hypotheses are ranked by sum / length^α, the
 end token counted in both: the plain power in place of the penalty of Wu et al. 2016, "Google's neural machine
-translation system".
+translation system". Where a bundle says how, the evidence for their words then decides between them: see `Reranking`.
 
 What a sentence can never hold: padding, start and unknown; nothing at all, as the end is not allowed first; the same
 word twice running. A sequence of three words that hardly anybody writes has a cost, where a bundle knows which those
@@ -17,14 +17,15 @@ that the decoder puts on it, so that every photo gets a sentence.
 
 import math
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from photocaption.model.manifest import SpecialTokens
+from photocaption.model.manifest import Reranking, SpecialTokens
 from photocaption.model.runtime import WORDS_CONTEXT, Decoder, DecoderStep, Floats, Tensors
+from photocaption.model.sigmoid import sigmoid
 from photocaption.model.top_k import argsort_top_k
 from photocaption.model.trigrams import Trigrams
 
@@ -43,9 +44,10 @@ class SearchOptions:
     `repeatable`: the only tokens that a sentence may hold twice, None for all of them; `unfinished`: those after which
     none ends, unless it is as long as may be; `trigrams`: the sequences of three tokens that people write, and
     `rare_cost`: what each other one takes from what a sentence is ranked by; `skipped`: tokens without which sentences
-    are searched for such sequences a second time; `lookahead`: how many further words a
-    live hypothesis is granted free of cost when it is judged whether it can still win. None grants all that
-    `max_length` leaves: it never misses a better sentence, and takes the most steps.
+    are searched for such sequences a second time; `reranking`: how the evidence for words decides between finished
+    sentences; `lookahead`: how many further words a live hypothesis is granted free of cost when it is judged whether
+    it can still win. None grants all that `max_length` leaves: it never misses a better sentence, and takes the most
+    steps.
     """
 
     beam_width: int
@@ -58,6 +60,7 @@ class SearchOptions:
     trigrams: Trigrams | None = None
     rare_cost: float = 0.0
     skipped: Collection[int] = ()
+    reranking: Reranking | None = None
     lookahead: int | None = None
 
 
@@ -66,9 +69,10 @@ class Hypothesis:
     """A finished sentence.
 
     `tokens`: its words, without start and end; `log_probabilities`: one for each word and, last, for the end;
-    `log_probability`: their sum; `score`: what it is ranked by; `attention`: [words, cells], None when not asked for or
-    absent; `cost`: that of its rare sequences; `evidence`: the mean log-odds, from the photo alone, of those words that
-    a tagger knows, and `strongest` the highest, 0 without any.
+    `log_probability`: their sum; `score`: what the search is for, normalised by length; `attention`: [words, cells],
+    None when not asked for or absent; `cost`: that of its rare sequences; `evidence`: the mean log-odds, from the photo
+    alone, of those words that a tagger knows, and `strongest` the highest, 0 without any; `reward`: what these words
+    add to the score when finished sentences are ranked.
     """
 
     tokens: tuple[int, ...]
@@ -79,10 +83,11 @@ class Hypothesis:
     cost: float = 0.0
     evidence: float = 0.0
     strongest: float = 0.0
+    reward: float = 0.0
 
     def rank(self, length_penalty: float) -> float:
         """What another length penalty would rank it by."""
-        return _normalise(self.log_probability - self.cost, len(self.log_probabilities), length_penalty)
+        return _normalise(self.log_probability - self.cost, len(self.log_probabilities), length_penalty) + self.reward
 
 
 class _Successor(NamedTuple):
@@ -112,9 +117,11 @@ class _Beam(NamedTuple):
 @dataclass(slots=True)
 class _PhotoSearch:
     """A photo's live hypotheses, best first, none once it is done; its pool; and the `winner`, the best of the pool
-    when no live one could beat it any more. It begins with one hypothesis, as all sentences begin alike.
+    when no live one could beat it any more. It begins with one hypothesis, as all sentences begin alike. `log_odds`
+    [V]: how likely the photo shows each word, 0 for words that no tagger knows, None without a tagger.
     """
 
+    log_odds: Floats | None = None
     beams: list[_Beam] = field(default_factory=lambda: [_Beam()])
     pool: list[Hypothesis] = field(default_factory=list)
     winner: Hypothesis | None = None
@@ -123,7 +130,7 @@ class _PhotoSearch:
         """The pool, best first. The winner stays the first though a search for more results, whose lookahead is
         limited, finds a better one later: more results must not change the sentence.
         """
-        return sorted(self.pool, key=lambda one: (one is not self.winner, -one.score))
+        return sorted(self.pool, key=lambda one: (one is not self.winner, -_score_finished(one)))
 
 
 def search(decoder: Decoder, features: Floats, options: SearchOptions, tokens: SpecialTokens) -> list[list[Hypothesis]]:
@@ -131,10 +138,10 @@ def search(decoder: Decoder, features: Floats, options: SearchOptions, tokens: S
 
     `features` float32 [photos, cells, channels]. A photo's sentences do not depend on which others are in the batch.
     """
-    photos = [_PhotoSearch() for _ in features]
-    if not photos:
+    if not len(features):
         return []
     start = decoder.start(features)
+    photos = [_PhotoSearch(log_odds) for log_odds in start.context.get(WORDS_CONTEXT, [None] * len(features))]
     rows, context = photos, start.context
     state: Tensors = {name: tensor[:, None] for name, tensor in start.state.items()}
     for length in range(options.max_length + 1):
@@ -149,20 +156,7 @@ def search(decoder: Decoder, features: Floats, options: SearchOptions, tokens: S
         else:
             rows, context = [rows[row] for row in kept], {name: tensor[kept] for name, tensor in context.items()}
         state = {name: _follow(tensor, kept, parents) for name, tensor in step.state.items()}
-    best_first = [photo.rank()[: options.results] for photo in photos]
-    return _weigh_evidence(best_first, start.context.get(WORDS_CONTEXT))
-
-
-def _weigh_evidence(pools: list[list[Hypothesis]], log_odds: Floats | None) -> list[list[Hypothesis]]:
-    """`log_odds` [P, V]: how likely each photo shows each word, 0 for words that no tagger knows."""
-    if log_odds is None:
-        return pools
-    return [[_weigh_words(hypothesis, row) for hypothesis in pool] for pool, row in zip(pools, log_odds, strict=True)]
-
-
-def _weigh_words(hypothesis: Hypothesis, log_odds: Floats) -> Hypothesis:
-    known = [value for token in hypothesis.tokens if (value := log_odds.item(token))]
-    return replace(hypothesis, evidence=sum(known) / len(known), strongest=max(known)) if known else hypothesis
+    return [photo.rank()[: options.results] for photo in photos]
 
 
 def _last_tokens(rows: Sequence[_PhotoSearch], tokens: SpecialTokens) -> npt.NDArray[np.int32]:
@@ -219,7 +213,7 @@ def _advance(
         live = [one for one in best if one.token != tokens.end][: options.beam_width]
         photo.beams = [_extend(photo.beams[one.place], one, looked) for one in live]
         if not photo.winner and _is_done(photo, options, 1):
-            photo.winner = max(photo.pool, key=lambda one: one.score)
+            photo.winner = max(photo.pool, key=_score_finished)
         if _is_done(photo, options, options.results):
             photo.beams = []
         places.append([one.place for one in live[: len(photo.beams)]])
@@ -298,13 +292,16 @@ def _collect_finished(
 ) -> None:
     """Add to a photo's pool those of its best `beam_width` successors that end."""
     photo.pool += [
-        _finish(photo.beams[one.place], one, options) for one in best[: options.beam_width] if one.token == tokens.end
+        _finish(photo.beams[one.place], one, photo.log_odds, options)
+        for one in best[: options.beam_width]
+        if one.token == tokens.end
     ]
 
 
-def _finish(beam: _Beam, end: _Successor, options: SearchOptions) -> Hypothesis:
+def _finish(beam: _Beam, end: _Successor, log_odds: Floats | None, options: SearchOptions) -> Hypothesis:
     log_probabilities = (*beam.log_probabilities, end.log_probability)
     total = math.fsum(log_probabilities)
+    shown = [] if log_odds is None else [value for token in beam.words if (value := log_odds.item(token))]
     return Hypothesis(
         tokens=beam.words,
         log_probabilities=log_probabilities,
@@ -312,7 +309,22 @@ def _finish(beam: _Beam, end: _Successor, options: SearchOptions) -> Hypothesis:
         score=_normalise(total - end.cost, len(log_probabilities), options.length_penalty),
         cost=end.cost,
         attention=np.stack(beam.attention) if beam.attention else None,
+        evidence=sum(shown) / len(shown) if shown else 0.0,
+        strongest=max(shown, default=0.0),
+        reward=_reward(shown, options.reranking),
     )
+
+
+def _reward(log_odds: Sequence[float], reranking: Reranking | None) -> float:
+    """What the words of a sentence that a tagger knows add to its score, by their log-odds."""
+    if reranking is None:
+        return 0.0
+    right = (sigmoid(reranking.intercept + reranking.slope * value) for value in log_odds)
+    return reranking.weight * sum(chance - reranking.threshold for chance in right)
+
+
+def _score_finished(hypothesis: Hypothesis) -> float:
+    return hypothesis.score + hypothesis.reward
 
 
 def _extend(beam: _Beam, successor: _Successor, looked: Floats | None) -> _Beam:
