@@ -10,7 +10,7 @@ from support.photos import encode_photo
 from support.tiny_bundle import COLOURS
 
 from photocaption.captioner import Captioner
-from training.data.dataset import Photo
+from training.data.photo import Photo
 from training.evaluation.evaluate import Evaluation, evaluate
 from training.evaluation.history import EpochRecord
 from training.evaluation.report import Baseline, write_report

@@ -6,7 +6,7 @@ import numpy as np
 from PIL import Image
 from support.teacher import write_teacher
 
-from training.data.dataset import Photo
+from training.data.photo import Photo
 from training.encoder.teacher import judge_photos
 
 

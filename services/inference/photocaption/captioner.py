@@ -6,7 +6,7 @@ The HTTP service, the command line and the evaluation all use `Captioner`.
 import hashlib
 import math
 from collections.abc import Sequence
-from dataclasses import asdict, fields
+from dataclasses import asdict, fields, replace
 from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Literal, Self
@@ -31,8 +31,11 @@ from photocaption.model.beam_search import Hypothesis, SearchOptions, search
 from photocaption.model.bundle import Bundle, find_bundle, use_bundle
 from photocaption.model.confidence import rate
 from photocaption.model.instructions import find_capped_instructions, find_instructions
+from photocaption.model.manifest import SearchDefaults
 from photocaption.model.runtime import Decoder, Encoder, Floats
 from photocaption.model.sentence import agree_articles, write_alt_text
+from photocaption.model.trigrams import Trigrams
+from photocaption.model.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
     from photocaption.model.engine import EngineName
@@ -58,10 +61,7 @@ class Captioner:
         self.encoder = encoder
         self.decoder = decoder
         self._decode = decode
-        decoding, encode = bundle.manifest.decoding, bundle.vocabulary.encode
-        self._repeatable = None if decoding.repeatable_words is None else frozenset(encode(decoding.repeatable_words))
-        self._unfinished = frozenset(encode(decoding.unfinished_words))
-        self._skipped = frozenset(encode(decoding.skipped_words))
+        self._search = configure_search(bundle.manifest.decoding, bundle.vocabulary, bundle.trigrams)
 
     @classmethod
     def load(
@@ -138,28 +138,18 @@ class Captioner:
 
     def describe_features(self, features: Floats, options: CaptionOptions = _DEFAULTS) -> list[Description]:
         """Describe photos of which the features are known, float32 [photos, cells, channels]: evaluation keeps them."""
-        found = search(self.decoder, features, self._search_options(options), self.bundle.manifest.tokens)
+        asked = replace(
+            self._search,
+            beam_width=options.beam_width or self._search.beam_width,
+            results=1 + options.alternatives,
+            attention=options.attention,
+        )
+        found = search(self.decoder, features, asked, self.bundle.manifest.tokens)
         return [self._write(hypotheses) for hypotheses in found]
 
     def caption(self, photo: Photo, options: CaptionOptions = _DEFAULTS) -> Caption:
         """Caption one photo: a path, its bytes, or a Pillow image. Raises ImageError, OSError, TypeError."""
         return self.describe([self.prepare(read_photo(photo))], options)[0]
-
-    def _search_options(self, options: CaptionOptions) -> SearchOptions:
-        decoding = self.bundle.manifest.decoding
-        return SearchOptions(
-            beam_width=options.beam_width or decoding.beam_width,
-            length_penalty=decoding.length_penalty,
-            max_length=decoding.max_length,
-            results=1 + options.alternatives,
-            attention=options.attention,
-            repeatable=self._repeatable,
-            unfinished=self._unfinished,
-            trigrams=self.bundle.trigrams,
-            rare_cost=decoding.rare_cost,
-            skipped=self._skipped,
-            lookahead=_LOOKAHEAD,
-        )
 
     def _write(self, hypotheses: Sequence[Hypothesis]) -> Description:
         best, *others = hypotheses
@@ -186,6 +176,22 @@ class Captioner:
     def _is_english(self) -> bool:
         """Whether captions may be English: vocabularies that extend an English one contain "the"."""
         return "the" in self.bundle.vocabulary
+
+
+def configure_search(decoding: SearchDefaults, vocabulary: Vocabulary, trigrams: Trigrams | None) -> SearchOptions:
+    """How a bundle searches that has these defaults, words, and sequences of three words."""
+    encode, repeatable = vocabulary.encode, decoding.repeatable_words
+    return SearchOptions(
+        beam_width=decoding.beam_width,
+        length_penalty=decoding.length_penalty,
+        max_length=decoding.max_length,
+        repeatable=None if repeatable is None else frozenset(encode(repeatable)),
+        unfinished=frozenset(encode(decoding.unfinished_words)),
+        trigrams=trigrams,
+        rare_cost=decoding.rare_cost,
+        skipped=frozenset(encode(decoding.skipped_words)),
+        lookahead=_LOOKAHEAD,
+    )
 
 
 def _open_runtime(

@@ -14,8 +14,8 @@ import numpy.typing as npt
 from photocaption.model.vocabulary import Vocabulary
 from training.config import TagsConfig
 from training.data.content_words import FUNCTION_WORDS
-from training.data.dataset import Photo
 from training.data.labelled import LabelledPhoto, name_words
+from training.data.photo import Photo
 from training.data.words import tokenise
 
 Shown = npt.NDArray[np.float32]

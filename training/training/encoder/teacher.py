@@ -11,7 +11,7 @@ from photocaption.model import cpu
 from photocaption.model.onnx_runtime import open_session
 from photocaption.model.runtime import Floats
 from training.arrays import save_array
-from training.data.dataset import Photo, read_image
+from training.data.photo import Photo, read_image
 from training.data.prefetch import prefetch
 from training.encoder.trunk import Folder
 from training.progress import track

@@ -12,10 +12,10 @@ from photocaption.model.runtime import Floats
 from photocaption.model.trigrams import Trigrams
 from photocaption.model.vocabulary import Vocabulary
 from training.config import TrainingConfig
-from training.data.collection import Collection
-from training.data.dataset import Photo
+from training.data.dataset import Dataset
 from training.data.found_captions import CaptionFinder
 from training.data.labelled import LabelledPhoto
+from training.data.photo import Photo
 from training.data.tags import Shown, choose_tags, find_subjects, list_classes, name_classes, set_targets
 from training.data.text_only import EvidenceStatistics, TextOnlyBatches
 from training.data.texts import read_texts
@@ -61,27 +61,27 @@ class Material:
     tagger: Tagger | None
     config: TrainingConfig
     run: Path
-    collections: Sequence[Collection]
+    datasets: Sequence[Dataset]
 
 
 def prepare(
-    job: Job, collections: Sequence[Collection], encoder: ExportedEncoder, vocabulary: Vocabulary, run: Path
+    job: Job, datasets: Sequence[Dataset], encoder: ExportedEncoder, vocabulary: Vocabulary, run: Path
 ) -> Material:
     """Everything that is the same for all phases. Raises TrainingError."""
     config, start = job.config, job.start
-    labels = {key: label for one in collections for key, label in one.labels.items()}
+    labels = {key: label for one in datasets for key, label in one.labels.items()}
     keeps = start.keeps_tagger(labels=bool(labels))
     needed = job.trains or not keeps
-    photos: Sequence[Photo] = [photo for one in collections for photo in one.train] if needed else []
+    photos: Sequence[Photo] = [photo for one in datasets for photo in one.train] if needed else []
     views = [choose_views(photo, config.augmentation) for photo in photos]
-    maps = _extract(job, collections, photos, views, encoder)
+    maps = _extract(job, datasets, photos, views, encoder)
     tags = vocabulary.decode(start.tags) if keeps else _choose_tags(photos, labels, vocabulary, config)
     by_place = zip(*views, strict=True) if tags else ()
     pooled = [pool_photos(list(zip(photos, of_place, strict=True)), maps, encoder) for of_place in by_place]
     evidence, tagger, classes = _judge(job, photos, labels, tags, pooled)
     texts = list(read_texts(job.texts))
     likely = evidence[0] if evidence else np.zeros((len(photos), 0), np.float32)
-    photos, known, counts = find_captions(photos, collections, labels, texts, tags, likely)
+    photos, known, counts = find_captions(photos, datasets, labels, texts, tags, likely)
     views = [views[place] for place in known]
     evidence = [of_view[known] for of_view in evidence]
     return Material(
@@ -92,7 +92,7 @@ def prepare(
         labels,
         _open_texts(texts, photos, labels, evidence, tags, vocabulary, config) if photos and texts and tags else None,
         list_common(photos, texts),
-        _list_known(job, collections, texts, vocabulary),
+        _list_known(job, datasets, texts, vocabulary),
         maps,
         encoder,
         vocabulary,
@@ -101,13 +101,13 @@ def prepare(
         tagger,
         config,
         run,
-        collections,
+        datasets,
     )
 
 
 def _extract(
     job: Job,
-    collections: Sequence[Collection],
+    datasets: Sequence[Dataset],
     photos: Sequence[Photo],
     views: Sequence[Sequence[View]],
     encoder: ExportedEncoder,
@@ -116,7 +116,7 @@ def _extract(
     trunk = Trunk(encoder.path)
     maps = MapCache.for_trunk(job.cache / "maps", encoder.read(TRUNK), encoder.image)
     wanted = [(photo, view) for photo, of_photo in zip(photos, views, strict=True) for view in of_photo]
-    dev = [(photo, WHOLE) for one in collections for photo in one.dev]
+    dev = [(photo, WHOLE) for one in datasets for photo in one.dev]
     maps.extract([*dev, *wanted], trunk.encode, encoder.image)
     return maps
 
@@ -217,9 +217,9 @@ def _open_texts(
     )
 
 
-def choose_vocabulary(collections: Sequence[Collection], known: Vocabulary | None, least: int) -> Vocabulary:
+def choose_vocabulary(datasets: Sequence[Dataset], known: Vocabulary | None, least: int) -> Vocabulary:
     """The words that captions have `least` times or more; those of a start first, in their order."""
-    words = [tokenise(caption) for one in collections for caption in _captions_of(one.train)]
+    words = [tokenise(caption) for one in datasets for caption in _captions_of(one.train)]
     vocabulary = extend_vocabulary(known, words, least) if known else build_vocabulary(words, least)
     say(f"{len(vocabulary)} words{f', {len(vocabulary) - len(known)} of them new' if known else ''}")
     return vocabulary
@@ -227,14 +227,14 @@ def choose_vocabulary(collections: Sequence[Collection], known: Vocabulary | Non
 
 def find_captions(
     photos: Sequence[Photo],
-    collections: Sequence[Collection],
+    datasets: Sequence[Dataset],
     labels: Mapping[str, LabelledPhoto],
     texts: Sequence[tuple[str, str]],
     tags: Sequence[str],
     evidence: Floats,
 ) -> tuple[list[Photo], list[int], list[int]]:
-    """The training photos of the collections that have captions or, where they have labels, for which captions of other
-    photos were found by the evidence [P, G] for `tags`; their places among all, and how many each collection has.
+    """The training photos of the datasets that have captions or, where they have labels, for which captions of other
+    photos were found by the evidence [P, G] for `tags`; their places among all, and how many each dataset has.
     """
     if labels and photos:
         finder = CaptionFinder([caption for _, caption in texts] + _captions_of(photos), tags)
@@ -242,7 +242,7 @@ def find_captions(
         found = sum(bool(photo.captions) for photo in photos if photo.sha256 in labels)
         say(f"Captions were found for {found} photos with labels")
     places = [place for place, photo in enumerate(photos) if photo.captions]
-    ends = np.cumsum([len(one.train) for one in collections])
+    ends = np.cumsum([len(one.train) for one in datasets])
     counts = np.diff(np.searchsorted(places, ends), prepend=0)
     return [photos[place] for place in places], places, counts.tolist()
 
@@ -253,13 +253,13 @@ def list_common(photos: Sequence[Photo], texts: Sequence[tuple[str, str]]) -> fr
 
 
 def _list_known(
-    job: Job, collections: Sequence[Collection], texts: Sequence[tuple[str, str]], vocabulary: Vocabulary
+    job: Job, datasets: Sequence[Dataset], texts: Sequence[tuple[str, str]], vocabulary: Vocabulary
 ) -> Trigrams | None:
     """The sequences of three words without cost in serving; None where neither texts nor a start give any."""
     known = job.start.bundle.trigrams if job.start.bundle else None
     if not texts and not known:
         return None
-    photos = [photo for one in collections for photo in one.train]
+    photos = [photo for one in datasets for photo in one.train]
     skipped = known_words(job.config.decoding.skipped_words, vocabulary)
     return list_known(photos, (caption for _, caption in texts), vocabulary, skipped, known)
 
