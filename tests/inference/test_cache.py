@@ -5,9 +5,9 @@ from dataclasses import replace
 from support.captions import make_caption
 
 from photocaption.caption import CaptionOptions
-from photocaption.serving.cache import CacheKey, CaptionCache
+from photocaption.serving.cache import CaptionCache
 
-KEY = CacheKey("00", CaptionOptions())
+KEY = ("00", CaptionOptions())
 
 
 def test_a_caption_is_found_under_its_key_alone() -> None:

@@ -49,11 +49,6 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> list[Photo]:
 
 
 @pytest.fixture(scope="module")
-def captioner(tiny_bundle: Path) -> Captioner:
-    return Captioner.load(tiny_bundle)
-
-
-@pytest.fixture(scope="module")
 def evaluation(captioner: Captioner, photos: list[Photo]) -> Evaluation:
     return evaluate(captioner, photos)
 

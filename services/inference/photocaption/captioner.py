@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, fields, replace
 from pathlib import Path
 from time import perf_counter
-from typing import TYPE_CHECKING, Literal, Self
+from typing import Self
 
 import numpy as np
 
@@ -29,18 +29,13 @@ from photocaption.image.worker import Target
 from photocaption.model import cpu
 from photocaption.model.beam_search import Hypothesis, SearchOptions, search
 from photocaption.model.bundle import Bundle, find_bundle, use_bundle
-from photocaption.model.confidence import rate
+from photocaption.model.confidence import compute_confidence
 from photocaption.model.instructions import find_capped_instructions, find_instructions
 from photocaption.model.manifest import SearchDefaults
-from photocaption.model.runtime import Decoder, Encoder, Floats
+from photocaption.model.runtime import Decoder, Encoder, EngineName, Floats, RuntimeName
 from photocaption.model.sentence import agree_articles, write_alt_text
 from photocaption.model.trigrams import Trigrams
 from photocaption.model.vocabulary import Vocabulary
-
-if TYPE_CHECKING:
-    from photocaption.model.engine import EngineName
-
-RuntimeName = Literal["onnx", "tensorflow"]
 
 _DEFAULTS = CaptionOptions()
 # How much larger a photo has to be decoded than it will be resized to. On 16 photos of 1 to 18 megapixels, the pooled
@@ -69,7 +64,7 @@ class Captioner:
         path: Path | None = None,
         *,
         runtime: RuntimeName = "onnx",
-        engine: "EngineName | None" = None,
+        engine: EngineName | None = None,
         threads: int | None = None,
         workers: int = 1,
         decode: Decode = decode_here,
@@ -112,16 +107,16 @@ class Captioner:
         return PreparedImage(pixels, info, decode_ms=_milliseconds_since(begun))
 
     def describe(
-        self, images: Sequence[PreparedImage], options: CaptionOptions = _DEFAULTS, *, crowded: bool = False
+        self, images: Sequence[PreparedImage], options: CaptionOptions = _DEFAULTS, *, concurrent: bool = False
     ) -> list[Caption]:
-        """Caption photos as one batch, in their order; `crowded`: other batches are captioned at the same time.
+        """Caption photos as one batch, in their order; `concurrent`: other batches are captioned at the same time.
 
         Only the search is faster in batches: the encoder is not, and would need memory for each photo of a batch.
         """
         if not images:
             return []
         begun = perf_counter()
-        encoded = [self.encoder.encode(image.pixels[None], crowded=crowded) for image in images]
+        encoded = [self.encoder.encode(image.pixels[None], concurrent=concurrent) for image in images]
         features = encoded[0] if len(encoded) == 1 else np.concatenate(encoded)
         encode_ms = _milliseconds_since(begun)
         begun = perf_counter()
@@ -165,7 +160,7 @@ class Captioner:
         return Alternative(
             caption=" ".join(self._list_words(hypothesis)),
             alt_text=write_alt_text(self.bundle.vocabulary.spell(hypothesis.tokens), english=self._is_english()),
-            confidence=rate(hypothesis, self.bundle.manifest.confidence),
+            confidence=compute_confidence(hypothesis, self.bundle.manifest.confidence),
             log_probability=hypothesis.log_probability,
         )
 
@@ -195,7 +190,7 @@ def configure_search(decoding: SearchDefaults, vocabulary: Vocabulary, trigrams:
 
 
 def _open_runtime(
-    bundle: Bundle, runtime: RuntimeName, engine: "EngineName | None", threads: int, workers: int
+    bundle: Bundle, runtime: RuntimeName, engine: EngineName | None, threads: int, workers: int
 ) -> tuple[Encoder, Decoder]:
     if runtime == "tensorflow":
         from photocaption.model.tensorflow_runtime import open_saved_model  # TensorFlow is optional, and slow to import

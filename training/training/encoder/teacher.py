@@ -19,7 +19,7 @@ from training.progress import track
 _CENTRE, _SPREAD = 127.0, 128.0  # what EfficientNet-Lite expects of bytes
 
 
-def judge_photos(teacher: Path, photos: Sequence[Photo], cache: Path) -> Floats:
+def predict_logits(teacher: Path, photos: Sequence[Photo], cache: Path) -> Floats:
     """The logits [P, classes] of a classifier in ONNX, which takes photos as float32 [1, 3, height, width] from -1 to
     1, squashed to its size. Kept in `cache`.
     """

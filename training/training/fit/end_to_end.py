@@ -140,7 +140,7 @@ class EndToEndTraining:
             self._optimizer.build(self._model.trainable_variables)
         self._optimizer.restart(rate / config.learning_rate)
         _fit(self._model, batches, config.epochs)
-        return TrainedWeights(read_weights(body), self.judge())
+        return TrainedWeights(read_weights(body), self.score_dev())
 
     def train_on_samples(self, best: TrainedWeights, run: Path) -> Progress:
         """Self-critical training (`training.fit.self_critical`) on random views."""
@@ -173,9 +173,11 @@ class EndToEndTraining:
                 ramp=0,
                 beta_2=config.moment_decay,
             )
-            return fit(model, batches, lambda _: self.judge(), config, run, never=NEVER_WRITTEN, optimizer=optimizer)
+            return fit(
+                model, batches, lambda _: self.score_dev(), config, run, never=NEVER_WRITTEN, optimizer=optimizer
+            )
 
-    def judge(self) -> float:
+    def score_dev(self) -> float:
         """The current dev score of the model."""
         photos = list({photo.sha256: photo for one in self._datasets for photo in one.dev}.values())
         rows = {photo.sha256: row for row, photo in enumerate(photos)}
@@ -209,7 +211,7 @@ class EndToEndTraining:
     def _predict(self, tagger: Evidence, photos: Sequence[Photo]) -> tuple[Floats, Floats | None]:
         """Evidence [P, G] for the start's tags, and the probabilities [P, K] of its classes."""
         pooled = np.concatenate([ops.convert_to_numpy(pool(features)) for features in self._encode(photos)])
-        evidence, classes = tagger.recognise(pooled), tagger.weigh_classes(pooled)
+        evidence, classes = tagger.predict_tags(pooled), tagger.predict_classes(pooled)
         probabilities = None if classes is None else ops.convert_to_numpy(ops.exp(classes)).astype(np.float16)
         return ops.convert_to_numpy(evidence), probabilities
 

@@ -16,7 +16,7 @@ from training.data.dataset import Dataset
 from training.data.found_captions import CaptionFinder
 from training.data.labelled import LabelledPhoto
 from training.data.photo import Photo
-from training.data.tags import Shown, choose_tags, find_subjects, list_classes, name_classes, set_targets
+from training.data.tags import Targets, choose_tags, find_subjects, list_classes, name_classes, set_targets
 from training.data.text_only import EvidenceStatistics, TextOnlyBatches
 from training.data.texts import read_texts
 from training.data.trigrams import find_common, list_known
@@ -24,13 +24,13 @@ from training.data.views import WHOLE, View, choose_views
 from training.data.words import build_vocabulary, extend_vocabulary, known_words, tokenise
 from training.encoder.cache import ExportedEncoder
 from training.encoder.feature_maps import MapCache
-from training.encoder.teacher import judge_photos
+from training.encoder.teacher import predict_logits
 from training.encoder.trunk import TRUNK, Trunk
 from training.errors import DatasetError
 from training.fit.classes import Classes, choose_subjects, distil_classes
 from training.fit.job import Job
 from training.fit.pooled import pool_photos
-from training.fit.tagger import Tagger, fit_tagger, judge_unseen
+from training.fit.tagger import Tagger, fit_tagger, predict_out_of_fold
 from training.progress import say
 
 
@@ -78,7 +78,7 @@ def prepare(
     tags = vocabulary.decode(start.tags) if keeps else _choose_tags(photos, labels, vocabulary, config)
     by_place = zip(*views, strict=True) if tags else ()
     pooled = [pool_photos(list(zip(photos, of_place, strict=True)), maps, encoder) for of_place in by_place]
-    evidence, tagger, classes = _judge(job, photos, labels, tags, pooled)
+    evidence, tagger, classes = _predict_evidence(job, photos, labels, tags, pooled)
     texts = list(read_texts(job.texts))
     likely = evidence[0] if evidence else np.zeros((len(photos), 0), np.float32)
     photos, known, counts = find_captions(photos, datasets, labels, texts, tags, likely)
@@ -128,7 +128,7 @@ def _choose_tags(
     return choose_tags(photos, of_photos, vocabulary, config.tags) if config.tags.most else ()
 
 
-def _judge(
+def _predict_evidence(
     job: Job,
     photos: Sequence[Photo],
     labels: Mapping[str, LabelledPhoto],
@@ -143,13 +143,13 @@ def _judge(
         return [], None, 0
     if start.keeps_tagger(labels=bool(labels)):
         known = Tagger.of(start.decoder)
-        return [known.judge(of_view) for of_view in pooled], None, start.classes
+        return [known.predict(of_view) for of_view in pooled], None, start.classes
     of_photos = {photo.sha256: labels[photo.sha256] for photo in photos if photo.sha256 in labels}
     shown = set_targets(photos, of_photos, tags)
     classes = _learn_classes(job, photos, labels, tags, pooled, shown)
     number = classes.names.shape[0] if classes else 0
     say(f"A tagger for {len(tags)} words{f', which knows {number} classes' if number else ''}")
-    evidence = judge_unseen(pooled, shown, config, seed, classes)
+    evidence = predict_out_of_fold(pooled, shown, config, seed, classes)
     everything = np.concatenate([shown] * len(pooled))
     return evidence, fit_tagger(np.concatenate(pooled), everything, config, seed, classes), number
 
@@ -160,7 +160,7 @@ def _learn_classes(
     labels: Mapping[str, LabelledPhoto],
     tags: Sequence[str],
     pooled: Sequence[Floats],
-    shown: Shown,
+    shown: Targets,
 ) -> Classes | None:
     """The class layer: distilled from the teacher, or else that of the start. Raises DatasetError where the labels are
     not the teacher's classes.
@@ -177,7 +177,7 @@ def _learn_classes(
         names, subjects = np.pad(learnt.names, ((0, 0), (0, 1)))[:, places], np.pad(learnt.subjects, (0, 1))[places]
         return Classes(learnt.weights, names, subjects)
     known = list_classes(labels.values())  # of withheld photos too: only the names of classes are used
-    taught = judge_photos(job.teacher, photos, job.cache)
+    taught = predict_logits(job.teacher, photos, job.cache)
     if len(known) != taught.shape[1]:
         raise DatasetError(
             f"{job.teacher} tells {taught.shape[1]} classes apart, and the labels have {len(known)} synsets: they have "
@@ -206,12 +206,12 @@ def _open_texts(
     """Batches of captions without photos, with synthetic evidence distributed as for captioned photos."""
     captioned = [place for place, photo in enumerate(photos) if photo.sha256 not in labels]
     shown = set_targets([photos[place] for place in captioned], {}, tags)
-    spread = EvidenceStatistics.of(evidence[0][captioned], shown)
+    statistics = EvidenceStatistics.of(evidence[0][captioned], shown)
     return TextOnlyBatches(
         texts,
         vocabulary,
         tags,
-        spread,
+        statistics,
         max_length=config.vocabulary.max_length,
         size=config.fitting.photos_per_batch,
     )

@@ -32,7 +32,7 @@ class SavedModelEncoder:
         self._encode = encode
         self._convert = convert
 
-    def encode(self, images: npt.NDArray[np.uint8], *, crowded: bool = False) -> Floats:  # noqa: ARG002
+    def encode(self, images: npt.NDArray[np.uint8], *, concurrent: bool = False) -> Floats:  # noqa: ARG002
         """Features [P, cells, channels] of `images` [P, height, width, 3]; TensorFlow's threads serve all callers."""
         features: Floats = self._encode(images=self._convert(images))["features"].numpy()
         return features
