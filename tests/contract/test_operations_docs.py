@@ -1,4 +1,4 @@
-"""docs/operations.md lists every setting of both services as the code has it."""
+"""docs/operations.md lists every setting of both services, and every metric, as the code has them."""
 
 import re
 from pathlib import Path
@@ -9,6 +9,7 @@ from pydantic_settings import BaseSettings
 
 import frontend.settings
 import photocaption.serving.settings
+from photocaption.serving.metrics import Metrics
 
 _DOCUMENT = (Path(__file__).parents[2] / "docs" / "operations.md").read_text(encoding="utf-8")
 
@@ -27,6 +28,13 @@ def test_the_table_of_settings_is_that_of_the_code(prefix: str, settings: type[B
         (prefix + name.upper(), _write_default(field), field.description)
         for name, field in settings.model_fields.items()
     ]
+
+
+def test_the_table_of_metrics_is_that_of_the_code() -> None:
+    _, _, table = _DOCUMENT.partition("| metric |")
+    offered = set(re.findall(r"^# TYPE (caption_\w+)", Metrics().render().decode(), re.MULTILINE))
+
+    assert set(re.findall(r"`(caption_\w+)`", table.partition("\n\n")[0])) == offered
 
 
 def _write_default(field: FieldInfo) -> str:
