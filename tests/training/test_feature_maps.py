@@ -41,7 +41,7 @@ def photos(tmp_path: Path) -> list[PhotoView]:
     (folder.parent / "splits.csv").write_text(
         "image,split\n" + "\n".join(f"{number}.png,train" for number in range(10))
     )
-    return [(photo, WHOLE) for photo in read_captioned(folder.parent)["train"]]
+    return [(photo, WHOLE) for photo in read_captioned(folder.parent, ["train"])["train"]]
 
 
 def test_maps_come_back_as_they_were_computed(photos: list[PhotoView], tmp_path: Path) -> None:
