@@ -81,15 +81,15 @@ class OnnxDecoder:
         return DecoderStart.of(dict(zip(self._started, tensors, strict=True)))
 
     def step(
-        self, tokens: npt.NDArray[np.int32], context: Tensors, state: Tensors, likeliest: int | None = None
+        self, tokens: npt.NDArray[np.int32], context: Tensors, state: Tensors, top_k: int | None = None
     ) -> DecoderStep:
         """One word further for every hypothesis; `tokens` [P, K], `state` [P, K, size]. A graph that picks the
-        `likeliest` successors itself gives these alone.
+        likeliest successors itself gives `top_k` of them alone.
         """
         feeds = {"tokens": tokens, **context, **state}
         if self._picks:
-            feeds[_LIKELIEST] = np.array([min(likeliest or 1, self._words)])
-        narrow = self._picks and likeliest is not None
+            feeds[_LIKELIEST] = np.array([min(top_k or 1, self._words)])
+        narrow = self._picks and top_k is not None
         scores = [_LIKELIEST_LOG_PROBABILITIES, _LIKELIEST_TOKENS] if narrow else ["log_probabilities"]
         names = [*scores, *self._carried]
         tensors = dict(zip(names, self._step.run(names, feeds), strict=True))

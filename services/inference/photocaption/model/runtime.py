@@ -82,10 +82,10 @@ class Decoder(Protocol):
         ...
 
     def step(
-        self, tokens: npt.NDArray[np.int32], context: Tensors, state: Tensors, likeliest: int | None = None
+        self, tokens: npt.NDArray[np.int32], context: Tensors, state: Tensors, top_k: int | None = None
     ) -> DecoderStep:
         """Read the last token of each hypothesis, [P, K], and say what may follow; `state` holds [P, K, size].
 
-        `likeliest`: of how many successors of each hypothesis the caller wants to hear; a decoder may tell of all.
+        `top_k`: how many of the likeliest successors of each hypothesis the caller needs; a decoder may tell of all.
         """
         ...

@@ -57,7 +57,7 @@ class SavedModelDecoder:
         tokens: npt.NDArray[np.int32],
         context: Tensors,
         state: Tensors,
-        likeliest: int | None = None,  # noqa: ARG002
+        top_k: int | None = None,  # noqa: ARG002
     ) -> DecoderStep:
         """One word further for every hypothesis; `tokens` [P, K], `state` [P, K, size]. Tells of all successors."""
         feeds = {name: self._convert(tensor) for name, tensor in {"tokens": tokens, **context, **state}.items()}
