@@ -30,7 +30,7 @@ def captioner(tiny_bundle: Path) -> "Captioner":
     """The captioner of the tiny bundle."""
     from photocaption.captioner import Captioner
 
-    return Captioner.load(tiny_bundle)
+    return Captioner.load(tiny_bundle, threads=1)
 
 
 @pytest.fixture(scope="module")
