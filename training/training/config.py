@@ -338,7 +338,7 @@ class DecodingConfig(Section):
     skipped_words: tuple[str, ...] = ("a", "an", "the")
     """Words that are skipped when rare sequences are looked for a second time: against "standing on a camera"."""
 
-    reranking: Reranking = Reranking(weight=0.15, threshold=0.55, intercept=0.97, slope=0.6)
+    reranking: Reranking = Reranking(weight=0.1, threshold=0.55, intercept=0.97, slope=0.6)
     """How the evidence for words decides between the finished sentences of a photo; `weight=0`: not at all. `intercept`
     and `slope` are fitted to how often the words of dev captions are in a reference. A higher threshold makes captions
     shorter, and more of their words right.

@@ -74,9 +74,9 @@ class DevScore:
     """The score of a decoder's captions of the dev photos, by the search that serves.
 
     The bundle's rules about repeated and last words, rare sequences and reranking apply only if `guarded`: they are
-    settings of serving, and the weights should not depend on them. Where the configuration leaves the length penalty open, it is
-    the best of `PENALTIES`: a more confident decoder needs a larger one. `trigrams`: the sequences of three words
-    without cost.
+    settings of serving, and the weights should not depend on them. Where the configuration leaves the length penalty
+    open, it is the best of `PENALTIES`: a more confident decoder needs a larger one. `trigrams`: the sequences of three
+    words without cost.
     """
 
     def __init__(

@@ -80,7 +80,7 @@ class SpecialTokens(_Section):
 class Reranking(_Section):
     """How the evidence for words decides between finished sentences.
 
-    To the score of a sentence `weight × (p − threshold)` is added for each of its words that the tagger knows. `p =
+    To the score of a sentence `weight × (p - threshold)` is added for each of its words that the tagger knows. `p =
     sigmoid(intercept + slope × log-odds)`: how likely such a word is in a caption that a person wrote of the photo.
     """
 

@@ -4,5 +4,5 @@ import math
 
 
 def sigmoid(x: float) -> float:
-    """1 / (1 + e^−x), without overflow for any x."""
+    """1 / (1 + exp(-x)), without overflow for any x."""
     return 0.5 * (1 + math.tanh(x / 2))
