@@ -275,9 +275,9 @@ def _price(pair: tuple[int, ...], rest: tuple[int, ...], token: int, options: Se
     """
     if options.trigrams is None:
         return 0.0
-    is_rare = len(pair) == _PAIR and options.trigrams.is_rare((*pair, token))
+    is_rare = len(pair) == _PAIR and options.trigrams.is_rare((pair[0], pair[1], token))
     if not is_rare and len(rest) == _PAIR and rest != pair and token not in options.skipped:
-        is_rare = options.trigrams.is_rare((*rest, token))
+        is_rare = options.trigrams.is_rare((rest[0], rest[1], token))
     return options.rare_cost if is_rare else 0.0
 
 
