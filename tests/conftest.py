@@ -1,12 +1,18 @@
 """Fixtures of all tests, and how two processes share tests: by file, the longest first, alone to measure time."""
 
 import fcntl
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from contextlib import ExitStack
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
 import pytest
+
+if TYPE_CHECKING:  # slow to import, and many tests need none of them
+    from playwright.sync_api import Browser
+    from support.service_process import ServiceProcess
+
+    from photocaption.captioner import Captioner
 
 _LONGEST = ("compose", "test_pipeline.py")
 
@@ -14,9 +20,35 @@ _LONGEST = ("compose", "test_pipeline.py")
 @pytest.fixture(scope="session")
 def tiny_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A bundle on disk, shared: for reading only."""
-    from support.tiny_bundle import write_tiny_bundle  # slow to import, and many tests need none
+    from support.tiny_bundle import write_tiny_bundle
 
     return write_tiny_bundle(tmp_path_factory.mktemp("bundles") / "tiny")
+
+
+@pytest.fixture(scope="session")
+def captioner(tiny_bundle: Path) -> "Captioner":
+    """The captioner of the tiny bundle."""
+    from photocaption.captioner import Captioner
+
+    return Captioner.load(tiny_bundle, threads=1)
+
+
+@pytest.fixture(scope="module")
+def service(tiny_bundle: Path) -> Iterator["ServiceProcess"]:
+    """A service with the tiny bundle and the defaults of the settings, for all tests of a file."""
+    from support.service_process import run_service
+
+    with run_service(tiny_bundle) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator["Browser"]:
+    """A browser for each file of tests, gone before others run: its event loop is the thread's while it is there."""
+    from support.browser import launch_chromium
+
+    with launch_chromium() as browser:
+        yield browser
 
 
 @pytest.fixture

@@ -8,7 +8,6 @@ the command too, and nothing else; and a run on two such nodes. Rates count from
 """
 
 import argparse
-import io
 import multiprocessing
 import os
 import statistics
@@ -23,32 +22,26 @@ import numpy as np
 import pyarrow.parquet as pq
 from batch_chaos.processes import Driver
 from batch_chaos.scenario import open_cluster
-from PIL import Image
+from bench.photos import distinct, load_examples
+from repository import BUNDLE
 
 from batch.captioning import BATCH_SIZE
 from batch.decoders import open_decoders
 from photocaption.captioner import Captioner
 
-ROOT = Path(__file__).resolve().parents[1]
-BUNDLE = ROOT / "artifacts" / "default"
-EXAMPLE = ROOT / "services" / "frontend" / "frontend" / "static" / "examples" / "dog.jpg"
 MIN_OF_LOOP = 0.95
 MIN_OF_NODES = 1.8
 
 _CORES = 2
-_SIZE = (1154, 866)
 _ROWS = 100  # in a file
 _STARTING = 6  # the first of so many files is left out: not all actors are at work yet
 
 
 def write_photos(folder: Path, count: int) -> list[Path]:
     """An example at 1 megapixel, under many names, each with a comment of its own."""
-    stream = io.BytesIO()
-    Image.open(EXAMPLE).convert("RGB").resize(_SIZE).save(stream, "JPEG", quality=88)
-    data = stream.getvalue()
     paths = [folder / f"{number:06}.jpg" for number in range(count)]
-    for number, path in enumerate(paths):
-        path.write_bytes(data[:2] + b"\xff\xfe\x00\x06" + number.to_bytes(4, "big") + data[2:])
+    for path, photo in zip(paths, distinct(load_examples(1.0, count=1)), strict=False):
+        path.write_bytes(photo)
     return paths
 
 

@@ -8,14 +8,6 @@ import pytest
 collect_ignore_glob = [] if find_spec("ray") else ["test_*.py"]
 
 
-@pytest.fixture(scope="session")
-def tiny_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A bundle on disk, shared: for reading only."""
-    from support.tiny_bundle import write_tiny_bundle
-
-    return write_tiny_bundle(tmp_path_factory.mktemp("bundles") / "tiny")
-
-
 @pytest.fixture
 def without_ray(monkeypatch: pytest.MonkeyPatch) -> None:
     """Runs are done in this process."""

@@ -1,13 +1,10 @@
 """What the frontend expects of the inference service is what a real inference process answers."""
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import httpx
 import pytest
 from pydantic import AnyHttpUrl
 from support.photos import photo_bytes
-from support.service_process import ServiceProcess, run_service
+from support.service_process import ServiceProcess
 from support.tiny_bundle import GRID
 
 from frontend.inference.client import InferenceClient, Options
@@ -15,12 +12,6 @@ from frontend.inference.errors import RefusedError
 from frontend.presentation.failures import FORMATS, explain
 from frontend.settings import Settings
 from frontend.views.options import MAX_ALTERNATIVES, MAX_BEAM_WIDTH
-
-
-@pytest.fixture(scope="module")
-def service(tiny_bundle: Path) -> Iterator[ServiceProcess]:
-    with run_service(tiny_bundle) as running:
-        yield running
 
 
 @pytest.fixture

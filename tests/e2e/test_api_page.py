@@ -4,24 +4,18 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, expect
-from support.browser import DESKTOP, Watch, launch_chromium
+from playwright.sync_api import Browser, Page, expect
+from support.browser import DESKTOP, Watch
 from support.photos import photo_bytes
-from support.service_process import ServiceProcess, run_service
+from support.service_process import ServiceProcess
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 
-@pytest.fixture(scope="module")
-def service(tiny_bundle: Path) -> Iterator[ServiceProcess]:
-    with run_service(tiny_bundle) as service:
-        yield service
-
-
 @pytest.fixture
-def page() -> Iterator[Page]:
-    with launch_chromium() as browser:
-        yield browser.new_page(viewport=DESKTOP)
+def page(chromium: Browser) -> Iterator[Page]:
+    with chromium.new_context(viewport=DESKTOP) as context:
+        yield context.new_page()
 
 
 def test_a_photo_can_be_tried_on_the_page(service: ServiceProcess, page: Page, tmp_path: Path) -> None:

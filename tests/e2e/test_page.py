@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import requests
 from playwright.sync_api import Browser, Page, expect
-from support.browser import DESKTOP, launch_chromium, open_page
+from support.browser import DESKTOP, open_page
 from support.frontend_process import FrontendProcess, run_frontend
 from support.photos import photo_bytes
 from support.service_process import ServiceProcess, run_service
@@ -17,21 +17,9 @@ pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 
 @pytest.fixture(scope="module")
-def inference(tiny_bundle: Path) -> Iterator[ServiceProcess]:
-    with run_service(tiny_bundle) as service:
-        yield service
-
-
-@pytest.fixture(scope="module")
-def frontend(inference: ServiceProcess) -> Iterator[FrontendProcess]:
-    with run_frontend(inference.url) as process:
+def frontend(service: ServiceProcess) -> Iterator[FrontendProcess]:
+    with run_frontend(service.url) as process:
         yield process
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    with launch_chromium() as browser:
-        yield browser
 
 
 @pytest.fixture
@@ -51,10 +39,10 @@ def save_square(folder: Path, colour: str) -> Path:
 
 @pytest.mark.parametrize("colour", ["red", "green", "blue"])
 def test_a_photo_gets_the_sentence_that_the_service_gives(
-    page: Page, inference: ServiceProcess, tmp_path: Path, colour: str
+    page: Page, service: ServiceProcess, tmp_path: Path, colour: str
 ) -> None:
     photo = save_square(tmp_path, colour)
-    answer = requests.post(f"{inference.url}/caption", files={"image": photo.read_bytes()}, timeout=30).json()
+    answer = requests.post(f"{service.url}/caption", files={"image": photo.read_bytes()}, timeout=30).json()
 
     page.get_by_label("Choose photos").set_input_files(photo)
 
@@ -108,17 +96,17 @@ def test_about_tells_of_the_very_model_that_serves(page: Page) -> None:
     expect(page.get_by_text("12 words", exact=True)).to_be_visible()
 
 
-def test_the_curl_example_of_the_page_works_as_it_stands(page: Page, inference: ServiceProcess, tmp_path: Path) -> None:
+def test_the_curl_example_of_the_page_works_as_it_stands(page: Page, service: ServiceProcess, tmp_path: Path) -> None:
     page.get_by_role("link", name="API").click()
     command = page.locator("#code-curl").inner_text()
 
-    assert command == f"curl -F image=@photo.jpg {inference.url}/caption"
+    assert command == f"curl -F image=@photo.jpg {service.url}/caption"
     response = requests.post(command.split()[-1], files={"image": photo_bytes("blue")}, timeout=30)
     assert "blue" in response.json()["caption"]
 
 
 def test_one_request_id_goes_through_both_services_which_log_it_alike(
-    frontend: FrontendProcess, inference: ServiceProcess
+    frontend: FrontendProcess, service: ServiceProcess
 ) -> None:
     requests.post(
         f"{frontend.url}/api/caption", data=photo_bytes("red"), headers={"X-Request-ID": "through-both"}, timeout=30
@@ -127,8 +115,8 @@ def test_one_request_id_goes_through_both_services_which_log_it_alike(
     def find(log: list[str]) -> list[dict[str, object]]:
         return [entry for entry in map(json.loads, log) if entry.get("request_id") == "through-both"]
 
-    wait_for(lambda: bool(find(inference.log) and find(frontend.log)), lambda: str(inference.log + frontend.log))
-    of_service, of_page = find(inference.log)[-1], find(frontend.log)[-1]
+    wait_for(lambda: bool(find(service.log) and find(frontend.log)), lambda: str(service.log + frontend.log))
+    of_service, of_page = find(service.log)[-1], find(frontend.log)[-1]
     assert of_service["message"] == of_page["message"] == "request"
     assert of_service.keys() == of_page.keys()
 

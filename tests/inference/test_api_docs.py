@@ -5,12 +5,11 @@ import json
 import os
 import re
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from support.photos import photo_bytes
-from support.service_process import ServiceProcess, run_service
+from support.service_process import ServiceProcess
 
 from photocaption.api.problems import KINDS
 
@@ -19,12 +18,6 @@ _DOCUMENT = (_DOCS / "api.md").read_text(encoding="utf-8")
 _ALL = _DOCUMENT + (_DOCS / "integrations.md").read_text(encoding="utf-8")
 _EXAMPLES = re.findall(r"```console\n\$ (curl .+)\n((?:.*\n)*?)```", _ALL)
 _SCALARS = (str, int, float, bool, type(None))
-
-
-@pytest.fixture(scope="module")
-def service(tiny_bundle: Path) -> Iterator[ServiceProcess]:
-    with run_service(tiny_bundle) as service:
-        yield service
 
 
 @pytest.fixture

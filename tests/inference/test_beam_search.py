@@ -215,7 +215,7 @@ class ScriptedDecoder(ToyDecoder):
         self._script = script
 
     def step(
-        self, tokens: npt.NDArray[np.int32], context: Tensors, state: Tensors, likeliest: int | None = None
+        self, tokens: npt.NDArray[np.int32], context: Tensors, state: Tensors, top_k: int | None = None
     ) -> DecoderStep:
         log_probabilities = np.full((*tokens.shape, VOCABULARY_SIZE), -50, np.float32)
         for token, value in self._script[self.steps].items():
@@ -248,12 +248,12 @@ class PickingDecoder(ToyDecoder):
     """Tells of the likeliest successors alone, as many as it is asked for."""
 
     def step(
-        self, tokens: npt.NDArray[np.int32], context: Tensors, state: Tensors, likeliest: int | None = None
+        self, tokens: npt.NDArray[np.int32], context: Tensors, state: Tensors, top_k: int | None = None
     ) -> DecoderStep:
         step = super().step(tokens, context, state)
-        if likeliest is None:
+        if top_k is None:
             return step
-        best = np.argsort(-step.log_probabilities, axis=2, kind="stable")[:, :, :likeliest]
+        best = np.argsort(-step.log_probabilities, axis=2, kind="stable")[:, :, :top_k]
         return replace(step, log_probabilities=np.take_along_axis(step.log_probabilities, best, axis=2), tokens=best)
 
 

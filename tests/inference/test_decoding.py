@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from support.photos import photo_bytes
+from support.waiting import wait_for
 
 from photocaption.errors import (
     DeadlineExceededError,
@@ -197,7 +198,7 @@ def test_further_places_come_though_no_process_can_be_started_for_a_while() -> N
             pool.decode(PHOTO, TARGET)
             assert len(pool.process_ids) == 1
 
-        _wait_for(lambda: len(pool.process_ids) == 3)
+        wait_for(lambda: len(pool.process_ids) == 3)
 
 
 def test_a_pool_that_is_closed_ends_its_processes_and_lets_go_of_whoever_waits_for_a_place() -> None:
@@ -254,13 +255,6 @@ def _decode_at_last(pool: DecodePool) -> None:
             assert pool.decode(PHOTO, TARGET)[1].format == "PNG"
             return
     raise AssertionError("no photo is decoded")
-
-
-def _wait_for(condition: Callable[[], bool]) -> None:
-    limit = time.monotonic() + 60
-    while not condition():
-        assert time.monotonic() < limit
-        time.sleep(0.01)
 
 
 def test_the_processes_that_decode_do_without_numpy() -> None:

@@ -123,7 +123,7 @@ def test_an_encoder_that_openvino_does_not_take_goes_to_onnx_runtime(
 
 
 @needs_openvino
-def test_both_engines_give_the_same_features_alone_and_in_a_crowd(tiny_bundle: Path) -> None:
+def test_both_engines_give_the_same_features_alone_and_under_load(tiny_bundle: Path) -> None:
     images = np.random.default_rng(0).integers(0, 256, (3, SIDE, SIDE, 3), np.uint8)
     files = load_bundle(tiny_bundle)
     encoder = open_encoder(files, "openvino", threads=2, workers=2)
@@ -131,8 +131,8 @@ def test_both_engines_give_the_same_features_alone_and_in_a_crowd(tiny_bundle: P
     expected = OnnxEncoder(files, threads=1).encode(images)
 
     assert expected.shape == (3, CELLS, CHANNELS)
-    for crowded in (False, True):
-        features = encoder.encode(images, crowded=crowded)
+    for concurrent in (False, True):
+        features = encoder.encode(images, concurrent=concurrent)
         assert features.dtype == np.float32
         np.testing.assert_allclose(features, expected, atol=1e-5)
 

@@ -43,11 +43,11 @@ def test_the_encoder_gives_a_grid_of_features_for_each_photo(bundle: Path) -> No
     assert features.sum() == pytest.approx(1.2)
 
 
-def test_in_a_crowd_the_encoder_gives_the_same_features(bundle: Path) -> None:
+def test_under_load_the_encoder_gives_the_same_features(bundle: Path) -> None:
     images = np.random.default_rng(0).integers(0, 256, (2, SIDE, SIDE, 3), np.uint8)
     encoder = OnnxEncoder(load_bundle(bundle), threads=4, workers=2)
 
-    np.testing.assert_array_equal(encoder.encode(images, crowded=True), encoder.encode(images))
+    np.testing.assert_array_equal(encoder.encode(images, concurrent=True), encoder.encode(images))
 
 
 def test_a_step_gives_normalised_probabilities_and_the_next_state(bundle: Path) -> None:

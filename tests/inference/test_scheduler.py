@@ -28,7 +28,7 @@ class GatedDescriber:
     def __init__(self) -> None:
         self.prepared: list[str] = []
         self.batches: list[list[str]] = []
-        self.crowds: list[bool] = []
+        self.concurrent: list[bool] = []
         self.gate = threading.Event()
         self.decode_gate = threading.Event()
         self.decode_gate.set()
@@ -51,9 +51,9 @@ class GatedDescriber:
         return PreparedImage(np.zeros((1, 1, 3), np.uint8), info, decode_ms=0.0)
 
     def describe(
-        self, images: Sequence[PreparedImage], options: CaptionOptions = GREEDY, *, crowded: bool = False
+        self, images: Sequence[PreparedImage], options: CaptionOptions = GREEDY, *, concurrent: bool = False
     ) -> list[Caption]:
-        self.crowds.append(crowded)
+        self.concurrent.append(concurrent)
         self.batches.append([image.info.sha256 for image in images])
         assert self.gate.wait(PATIENCE)
         if self.failure:
@@ -152,7 +152,7 @@ async def test_the_model_is_told_whether_other_photos_are_there(submit: Submit, 
     describer.gate.set()
     await asyncio.gather(*crowd)
 
-    assert describer.crowds[:3] == [False, True, True]
+    assert describer.concurrent[:3] == [False, True, True]
 
 
 async def test_a_photo_beyond_the_queue_is_refused_with_the_time_to_wait(

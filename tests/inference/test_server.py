@@ -8,7 +8,6 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
@@ -19,6 +18,7 @@ from support.photos import photo_bytes
 from support.problems import check_problem
 from support.raw_http import RawConnection, request_head
 from support.service_process import ServiceProcess, run_service
+from support.waiting import wait_for
 
 pytestmark = pytest.mark.slow
 
@@ -28,13 +28,6 @@ COLOURS = ("red", "green", "blue", "white", "black")
 
 def post(service: ServiceProcess, colour: str) -> httpx.Response:
     return httpx.post(f"{service.url}/caption", content=photo_bytes(colour), headers=PNG, timeout=60)
-
-
-def wait_for(condition: Callable[[], bool]) -> None:
-    limit = time.monotonic() + 30
-    while not condition():
-        assert time.monotonic() < limit
-        time.sleep(0.01)
 
 
 def post_all(service: ServiceProcess, pool: ThreadPoolExecutor) -> list[Future[httpx.Response]]:

@@ -23,9 +23,9 @@ class GatedCaptioner(Captioner):
         self.batches: list[int] = []
 
     def describe(
-        self, images: Sequence[PreparedImage], options: CaptionOptions = _DEFAULTS, *, crowded: bool = False
+        self, images: Sequence[PreparedImage], options: CaptionOptions = _DEFAULTS, *, concurrent: bool = False
     ) -> list[Caption]:
         """As the captioner does it, once the gate is open."""
         self.batches.append(len(images))
         assert self.gate.wait(timeout=60), "the test never opened the gate"
-        return super().describe(images, options, crowded=crowded)
+        return super().describe(images, options, concurrent=concurrent)

@@ -5,7 +5,6 @@ import io
 import socket
 import struct
 import time
-from types import TracebackType
 from typing import Self
 
 PATIENCE = 20.0
@@ -42,9 +41,7 @@ class RawConnection:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
+    def __exit__(self, *exception: object) -> None:
         self._socket.close()
 
     def send(self, data: bytes) -> Self:

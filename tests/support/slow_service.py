@@ -24,7 +24,7 @@ class SlowCaptioner(Captioner):
     """A captioner that takes its time."""
 
     def describe(
-        self, images: Sequence[PreparedImage], options: CaptionOptions = _DEFAULTS, *, crowded: bool = False
+        self, images: Sequence[PreparedImage], options: CaptionOptions = _DEFAULTS, *, concurrent: bool = False
     ) -> list[Caption]:
         """As the captioner does it, later."""
         if _GATE.is_absolute():
@@ -32,7 +32,7 @@ class SlowCaptioner(Captioner):
                 time.sleep(0.01)
         else:
             time.sleep(float(str(_GATE)))
-        return super().describe(images, options, crowded=crowded)
+        return super().describe(images, options, concurrent=concurrent)
 
 
 if __name__ == "__main__":

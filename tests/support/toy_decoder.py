@@ -35,7 +35,7 @@ class ToyDecoder:
         )
 
     def step(
-        self, tokens: npt.NDArray[np.int32], context: Tensors, state: Tensors, likeliest: int | None = None
+        self, tokens: npt.NDArray[np.int32], context: Tensors, state: Tensors, top_k: int | None = None
     ) -> DecoderStep:
         self.steps += 1
         words = np.tanh(0.7 * state["state_words"] + self._embeddings[tokens])

@@ -12,7 +12,8 @@ from support.weights import weights_cache
 
 from photocaption.model.vocabulary import Vocabulary
 from training.config import EncoderConfig, TrainingConfig, load_config
-from training.data.dataset import Photo, read_dataset
+from training.data.captioned import read_captioned
+from training.data.photo import Photo
 from training.data.words import build_vocabulary
 from training.encoder.cache import ExportedEncoder, export_encoder
 
@@ -28,7 +29,7 @@ def shapes(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def small_encoder(shapes: Path) -> ExportedEncoder:
     """Xception on pictures of 75 pixels, in float32. To export it takes half a minute."""
     config = EncoderConfig(size=75, canonical_size=None, precision="float32", calibration_photos=2)
-    return export_encoder(config, read_dataset(shapes).split("train"), weights_cache(), seed=1)
+    return export_encoder(config, read_captioned(shapes)["train"], weights_cache(), seed=1)
 
 
 @pytest.fixture

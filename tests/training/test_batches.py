@@ -7,8 +7,8 @@ import pytest
 
 from photocaption.model.vocabulary import Vocabulary
 from training.data.batches import Batches, TrainingPhotos, pad_captions
-from training.data.collection import Mixture
-from training.data.dataset import Photo
+from training.data.mixture import Mixture
+from training.data.photo import Photo
 from training.data.views import WHOLE, PhotoView, View
 from training.data.words import TOKENS
 

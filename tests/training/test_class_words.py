@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 
 from photocaption.model.vocabulary import Vocabulary
-from training.data.dataset import Photo
 from training.data.labelled import LabelledPhoto
+from training.data.photo import Photo
 from training.data.words import TOKENS
 from training.fit.class_words import add_class_words
 from training.fit.pretrained import Pretrained

@@ -162,7 +162,7 @@ def test_a_class_that_is_likely_adds_to_the_words_that_name_it() -> None:
     photo = _features(1)
 
     alone = keras.ops.convert_to_numpy(tags.tagger(pool(photo)))
-    both = keras.ops.convert_to_numpy(tags.recognise(pool(photo)))
+    both = keras.ops.convert_to_numpy(tags.predict_tags(pool(photo)))
 
     logits = keras.ops.convert_to_numpy(tags.classes(pool(photo)))[0]
     first = 1 / (1 + np.exp(logits[1] - logits[0]))  # of two that exclude each other
@@ -170,7 +170,7 @@ def test_a_class_that_is_likely_adds_to_the_words_that_name_it() -> None:
 
     tags.write_class_weight(2.0)
     tags.write_class_weight(3.0)  # of the names as they were
-    more = keras.ops.convert_to_numpy(tags.recognise(pool(photo)))
+    more = keras.ops.convert_to_numpy(tags.predict_tags(pool(photo)))
     np.testing.assert_allclose(more - alone, [[np.log(1 + 300 * first), np.log(1 + 300 * (1 - first)), 0]], atol=1e-4)
 
 
@@ -195,7 +195,7 @@ def test_the_gist_is_the_sum_of_the_words_that_are_probable() -> None:
     tags.gist.kernel.assign(np.eye(8))
     table = _table(decoder)
 
-    gist = keras.ops.convert_to_numpy(tags.summarise(evidence, table))
+    gist = keras.ops.convert_to_numpy(tags.embed_tags(evidence, table))
 
     probabilities = 1 / (1 + np.exp(-evidence[0]))
     np.testing.assert_allclose(gist[0], probabilities @ table[list(TAGS)] * 8**0.5, atol=1e-5)

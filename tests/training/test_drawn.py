@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from training.cli import main
-from training.data.dataset import read_dataset
+from training.data.captioned import read_captioned
 from training.data.drawn import draw_dataset
 
 
@@ -14,7 +14,7 @@ def _files(folder: Path) -> dict[str, bytes]:
 def test_the_command_draws_a_dataset_that_can_be_read(tmp_path: Path) -> None:
     assert main(["draw", "--out", str(tmp_path / "drawn"), "--count", "40"]) == 0
 
-    splits = read_dataset(tmp_path / "drawn", ["train", "dev", "test"]).photos
+    splits = read_captioned(tmp_path / "drawn", ["train", "dev", "test"])
     photos = [photo for split in splits.values() for photo in split]
     assert len(photos) == 40
     assert {photo.name.split("-")[0] for photo in photos} == {"page", "drawing", "notes", "chart", "screen", "blank"}

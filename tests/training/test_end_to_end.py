@@ -17,9 +17,10 @@ from support.weights import weights_cache
 
 from training.cli import main
 from training.config import EndToEndConfig, load_config
-from training.data.collection import Mixture, Source
-from training.data.dataset import read_dataset
+from training.data.captioned import read_captioned
+from training.data.dataset import Source
 from training.data.jpeg import compress
+from training.data.mixture import Mixture
 from training.fit import end_to_end
 from training.fit.end_to_end import EndToEndTraining, train_end_to_end
 from training.fit.job import Job
@@ -144,7 +145,7 @@ def test_slow_variables_gather_speed_and_stay_slower() -> None:
 
 
 def test_only_photos_that_may_be_are_mirrored(shapes: Path) -> None:
-    photo = read_dataset(shapes).split("train")[0]
+    photo = read_captioned(shapes)["train"][0]
     sided = replace(photo, captions=("a dog looks left",), sha256="0" * 64)
     photos = PixelPhotos([photo, sided], Mixture([2], None, 2), PixelStore([photo], SIDE), [np.array([[1], [2]])])
 

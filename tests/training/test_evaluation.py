@@ -1,17 +1,10 @@
 """A bundle can be scored with another search than its own."""
 
-from pathlib import Path
-
 import pytest
 
 from photocaption.captioner import Captioner
 from training.errors import ConfigurationError
 from training.evaluation.evaluate import override_decoding
-
-
-@pytest.fixture(scope="module")
-def captioner(tiny_bundle: Path) -> Captioner:
-    return Captioner.load(tiny_bundle)
 
 
 def test_settings_of_the_search_replace_those_of_the_bundle(captioner: Captioner) -> None:

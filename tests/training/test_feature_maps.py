@@ -8,7 +8,8 @@ import pytest
 from PIL import Image
 
 from photocaption.model.manifest import ImageSpec
-from training.data.dataset import Photo, read_dataset
+from training.data.captioned import read_captioned
+from training.data.photo import Photo
 from training.data.views import WHOLE, PhotoView, View
 from training.encoder.feature_maps import MapCache
 
@@ -40,7 +41,7 @@ def photos(tmp_path: Path) -> list[PhotoView]:
     (folder.parent / "splits.csv").write_text(
         "image,split\n" + "\n".join(f"{number}.png,train" for number in range(10))
     )
-    return [(photo, WHOLE) for photo in read_dataset(folder.parent).split("train")]
+    return [(photo, WHOLE) for photo in read_captioned(folder.parent, ["train"])["train"]]
 
 
 def test_maps_come_back_as_they_were_computed(photos: list[PhotoView], tmp_path: Path) -> None:

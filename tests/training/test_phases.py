@@ -13,9 +13,9 @@ import pytest
 from photocaption.model.vocabulary import Vocabulary
 from training.arrays import Arrays
 from training.config import TrainingConfig
-from training.data.collection import Collection, Source
-from training.data.dataset import Photo
+from training.data.dataset import Dataset, Source
 from training.data.labelled import LabelledPhoto
+from training.data.photo import Photo
 from training.data.views import PhotoView
 from training.data.words import TOKENS
 from training.fit.checkpoint import interpolate, read_weights
@@ -54,7 +54,7 @@ def test_an_open_length_penalty_is_the_best_of_all(
 ) -> None:
     def score(penalty: float | None) -> DevScore:
         decoding = config.decoding.model_copy(update={"length_penalty": penalty})
-        dev = Collection(Source(Path("dev"), 1.0), (), tuple(photos))
+        dev = Dataset(Source(Path("dev"), 1.0), {"dev": tuple(photos)})
         return DevScore([dev], load, vocabulary, config.model_copy(update={"decoding": decoding}))
 
     _make_ends_likelier(decoder)  # or all sentences are as long as they may be, whatever the penalty
@@ -75,7 +75,7 @@ def test_several_sets_count_alike_each_by_what_it_has(
 ) -> None:
     words = frozenset(vocabulary.words) - {"<unknown>"}
     accepted = [words if place else frozenset({"zebra"}) for place in range(4)]
-    datasets = [Collection(Source(Path("captioned"), 1.0), (), tuple(photos)), _label(photos, accepted)]
+    datasets = [Dataset(Source(Path("captioned"), 1.0), {"dev": tuple(photos)}), _label(photos, accepted)]
 
     tuned = DevScore(datasets, load, vocabulary, config).tune(decoder)
     alone = DevScore(datasets[:1], load, vocabulary, config)
@@ -96,7 +96,7 @@ def test_a_label_is_named_by_any_of_its_words_and_captions_are_compared_with_the
     labelled = _label(photos, [frozenset({"cat", "kitten"}), frozenset({"dog"})])
 
     assert score_dev(labelled, {photos[0].sha256: "a kitten", photos[1].sha256: "dogs"}) == 50
-    captioned = Collection(Source(Path("captioned")), (), tuple(photos))
+    captioned = Dataset(Source(Path("captioned")), {"dev": tuple(photos)})
     right = {photo.sha256: photo.captions[0] for photo in photos}
     wrong = dict(zip(right, [*[*right.values()][1:], "a"], strict=True))
     assert score_dev(captioned, right) > 5 * score_dev(captioned, wrong)
@@ -131,11 +131,11 @@ def test_tags_are_trusted_as_far_as_dev_is_best(config: TrainingConfig, vocabula
     assert tuned.score == pytest.approx(-0.25)
 
 
-def _label(photos: list[Photo], accepted: list[frozenset[str]]) -> Collection:
+def _label(photos: list[Photo], accepted: list[frozenset[str]]) -> Dataset:
     """The first photos as dev photos with labels, which these words name."""
     labelled = [LabelledPhoto(photo, "", "", words) for photo, words in zip(photos, accepted, strict=False)]
     labels = {one.photo.sha256: one for one in labelled}
-    return Collection(Source(Path("labelled"), 1.0), (), tuple(one.photo for one in labelled), labels)
+    return Dataset(Source(Path("labelled"), 1.0), {"dev": tuple(one.photo for one in labelled)}, labels)
 
 
 def _make_ends_likelier(decoder: Decoder) -> None:

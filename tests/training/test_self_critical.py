@@ -10,8 +10,8 @@ import pytest
 from photocaption.model.vocabulary import Vocabulary
 from training.config import RewardConfig, SelfCriticalConfig, TrainingConfig
 from training.data.batches import TrainingPhotos
-from training.data.collection import Mixture
-from training.data.dataset import Photo
+from training.data.mixture import Mixture
+from training.data.photo import Photo
 from training.data.views import WHOLE, PhotoView
 from training.data.words import TOKENS
 from training.fit.fitting import fit

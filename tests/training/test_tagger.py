@@ -1,5 +1,5 @@
-"""A tagger learns what photos show, thinks the same in a decoder, and judges no photo that it learnt from; what classes
-say adds to the words that name them.
+"""A tagger learns what photos show, thinks the same in a decoder, and predicts no photo that it learnt from; what
+classes say adds to the words that name them.
 """
 
 import keras
@@ -9,7 +9,7 @@ import pytest
 from training.config import DecoderConfig, TagsConfig
 from training.data.tags import UNKNOWN
 from training.fit.classes import Classes, choose_subjects, distil_classes
-from training.fit.tagger import Tagger, fit_tagger, judge_unseen
+from training.fit.tagger import Tagger, fit_tagger, predict_out_of_fold
 from training.models.decoder import Decoder, build_decoder
 from training.models.evidence import Evidence, pool
 
@@ -49,7 +49,7 @@ def _right(evidence: np.ndarray, shown: np.ndarray) -> float:
 def test_what_is_separable_is_learnt_and_holds_for_other_photos(fitted: Tagger) -> None:
     others = _pool(seed=2)
 
-    assert _right(fitted.judge(others), _show(others)) > 0.9
+    assert _right(fitted.predict(others), _show(others)) > 0.9
 
 
 def test_the_same_seed_teaches_the_same() -> None:
@@ -72,14 +72,14 @@ def test_nothing_is_learnt_of_what_nobody_says() -> None:
 
     assert np.isfinite(tagger.tags).all()
     others = _pool(seed=2)
-    judged, known = tagger.judge(others), _show(others)
+    judged, known = tagger.predict(others), _show(others)
     assert _right(judged[:, 0], known[:, 0]) > 0.75
     assert 0.3 < _right(judged[:, 1], known[:, 1]) < 0.7
 
 
 def test_classes_speak_for_the_words_that_name_them(fitted: Tagger) -> None:
     pooled = _pool(seed=3)
-    added = fitted.judge(pooled) - Tagger(fitted.tags).judge(pooled)
+    added = fitted.predict(pooled) - Tagger(fitted.tags).predict(pooled)
     first = pooled[:, 0] > pooled[:, 1]
 
     assert added[first, 0].min() > added[~first, 0].max()
@@ -93,7 +93,7 @@ def test_a_subject_is_as_likely_as_its_class_though_no_caption_has_its_word(fitt
     never[-1, :2] = -20  # as of words that captions hardly ever have
     classes = Classes(_classes().weights, NAMES, np.array([1, 0, 0], np.float32))
 
-    evidence = Tagger(never, classes).judge(pooled)
+    evidence = Tagger(never, classes).predict(pooled)
 
     np.testing.assert_allclose(evidence[0, 0], np.log(0.85 / 0.15), rtol=1e-5)
     assert evidence[1, 0] < -13, "a photo of the other class"
@@ -153,10 +153,10 @@ def test_in_a_decoder_it_thinks_as_it_did_before(fitted: Tagger, decoder: Decode
 
     tagger.put_into(decoder.evidence)
 
-    expected = keras.ops.convert_to_numpy(decoder.evidence.recognise(pooled))
-    np.testing.assert_allclose(tagger.judge(pooled), expected, atol=1e-4)
+    expected = keras.ops.convert_to_numpy(decoder.evidence.predict_tags(pooled))
+    np.testing.assert_allclose(tagger.predict(pooled), expected, atol=1e-4)
     read = Tagger.of({"/".join(one.path.split("/")[-2:]): keras.ops.convert_to_numpy(one) for one in decoder.weights})
-    np.testing.assert_allclose(read.judge(pooled), expected, atol=1e-4)
+    np.testing.assert_allclose(read.predict(pooled), expected, atol=1e-4)
 
 
 def test_photos_are_judged_by_what_was_learnt_from_others() -> None:
@@ -164,8 +164,8 @@ def test_photos_are_judged_by_what_was_learnt_from_others() -> None:
     pooled, random = _pool(photos=40), np.random.default_rng(5)
     chance = (random.random((40, 30)) < 0.5).astype(np.float32)
 
-    (unseen,) = judge_unseen([pooled], chance, CONFIG, seed=1)
-    seen = fit_tagger(pooled, chance, CONFIG, seed=1).judge(pooled)
+    (unseen,) = predict_out_of_fold([pooled], chance, CONFIG, seed=1)
+    seen = fit_tagger(pooled, chance, CONFIG, seed=1).predict(pooled)
 
     assert _right(seen, chance) > 0.62
     assert _right(unseen, chance) < 0.56
@@ -174,7 +174,7 @@ def test_photos_are_judged_by_what_was_learnt_from_others() -> None:
 def test_what_can_be_learnt_is_known_of_unseen_photos_in_every_view_alike() -> None:
     pooled = _pool()
 
-    first, second = judge_unseen([pooled, pooled], _show(pooled), CONFIG, seed=1)
+    first, second = predict_out_of_fold([pooled, pooled], _show(pooled), CONFIG, seed=1)
 
     np.testing.assert_array_equal(first, second)  # or one view would be judged by what the other taught
     assert _right(first, _show(pooled)) > 0.85
@@ -184,5 +184,5 @@ def test_evidence_of_an_untaught_tagger_is_finite_for_a_black_photo() -> None:
     evidence = Evidence((4, 5), 9, 8)
 
     assert np.isfinite(
-        keras.ops.convert_to_numpy(evidence.recognise(pool(np.zeros((2, 4, CHANNELS), np.float32))))
+        keras.ops.convert_to_numpy(evidence.predict_tags(pool(np.zeros((2, 4, CHANNELS), np.float32))))
     ).all()

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from training.config import TagsConfig
-from training.data.dataset import Photo
 from training.data.labelled import LabelledPhoto, name_words
+from training.data.photo import Photo
 from training.data.tags import UNKNOWN, choose_tags, find_subjects, list_classes, name_classes, set_targets
 from training.data.words import build_vocabulary, tokenise
 

@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from training.data.dataset import Photo
 from training.data.found_captions import CaptionFinder
 from training.data.labelled import LabelledPhoto
+from training.data.photo import Photo
 from training.data.text_only import EvidenceStatistics, TextOnlyBatches
 from training.data.texts import digest_text, read_texts
 from training.data.words import TOKENS, build_vocabulary

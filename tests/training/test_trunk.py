@@ -8,7 +8,7 @@ from support.weights import weights_cache
 
 from photocaption.model.onnx_runtime import OnnxEncoder
 from training.config import EncoderConfig
-from training.data.dataset import read_dataset
+from training.data.captioned import read_captioned
 from training.encoder.cache import ExportedEncoder, export_encoder
 from training.encoder.trunk import LastBlock, Trunk
 
@@ -20,7 +20,7 @@ def encoder(request: pytest.FixtureRequest, small_encoder: ExportedEncoder, shap
     if request.param == "float32":
         return small_encoder
     config = EncoderConfig(size=75, canonical_size=None, precision="int8", calibration_photos=2)
-    return export_encoder(config, read_dataset(shapes).split("train"), weights_cache(), seed=1)
+    return export_encoder(config, read_captioned(shapes)["train"], weights_cache(), seed=1)
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from training.config import AugmentationConfig
-from training.data.dataset import Photo
+from training.data.photo import Photo
 from training.data.views import WHOLE, View, choose_views
 
 CONFIG = AugmentationConfig(copies=4, smallest_side=0.6, smallest_scale=0.7, worst_quality=50)

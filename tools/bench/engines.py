@@ -19,8 +19,8 @@ from bench.photos import load_examples
 from bench.sections import Section
 from photocaption.captioner import Captioner
 from photocaption.model.cpu import count_cores
-from photocaption.model.engine import EngineName
 from photocaption.model.instructions import AMX, AVX2, AVX512_VNNI, AVX_VNNI, find_instructions
+from photocaption.model.runtime import EngineName
 
 _ROUNDS = 40
 # From the best down, with the name by which oneDNN is held to it.

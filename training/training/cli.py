@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING
 
 from photocaption.errors import CaptionError
 from training.config import TrainingConfig, load_config
-from training.data.dataset import SPLITS
+from training.data.photo import SPLITS
 from training.errors import ConfigurationError, TrainingError
 from training.progress import start_keras
 
 if TYPE_CHECKING:
-    from training.data.collection import Source
+    from training.data.dataset import Source
     from training.fit.job import Job
 
 
@@ -173,7 +173,7 @@ def _train(options: argparse.Namespace) -> None:
 
 def _read_job(options: argparse.Namespace, config: TrainingConfig, program: str) -> "Job":
     """The job that the options describe. Raises TrainingError, CaptionError."""
-    from training.data.collection import Source
+    from training.data.dataset import Source
     from training.fit.job import Job
     from training.fit.pretrained import Pretrained, read_pretrained
 

@@ -5,17 +5,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from photocaption.captioner import Captioner
+from training.data.dataset import Dataset, read_split
+from training.data.photo import Split
 from training.errors import EvaluationError, TrainingError
 from training.evaluation.calibration import bin_by_confidence
+from training.evaluation.datasets import Summary, check_trigrams, evaluate_dataset, write_json
 from training.evaluation.evaluate import Evaluation, compare_cider, describe_reliability, evaluate, override_decoding
-from training.evaluation.several import (
-    PhotoSet,
-    Summary,
-    check_trigrams,
-    evaluate_set,
-    read_sets,
-    write_json,
-)
 from training.evaluation.subjects import SubjectEvaluation
 from training.progress import start_keras
 
@@ -23,15 +18,15 @@ from training.progress import start_keras
 def print_scores(options: argparse.Namespace) -> None:
     """Print a bundle's scores on each dataset. Raises TrainingError, CaptionError."""
     captioner = override_decoding(Captioner.load(options.bundle, runtime=options.runtime), options.settings)
-    sets = read_sets(options.dataset, options.split)
-    evaluations = [_print_set(captioner, photos) for photos in sets]
-    trigrams = check_trigrams(evaluations, sets, options.text) if options.text else None
+    datasets = read_split(options.dataset, options.split)
+    evaluations = [_print_evaluation(captioner, dataset, options.split) for dataset in datasets]
+    trigrams = check_trigrams(evaluations, datasets, options.text) if options.text else None
     if trigrams:
         print(f"{trigrams.to_table()}\n")
     if options.json:
-        write_json(options.json, sets, evaluations, trigrams)
+        write_json(options.json, datasets, options.split, evaluations, trigrams)
     if options.float32 and captioner.bundle.manifest.encoder.precision != "float32":
-        _compare_with_float32(captioner, sets, evaluations, options.cache)
+        _compare_with_float32(captioner, datasets, options.split, evaluations, options.cache)
 
 
 def write_page(options: argparse.Namespace) -> None:
@@ -43,24 +38,24 @@ def write_page(options: argparse.Namespace) -> None:
     from training.evaluation.history import read_phases  # Keras takes seconds to import
     from training.evaluation.report import Baseline, write_report
 
-    sets = read_sets(options.dataset, options.split)
-    if not any(photos.photos for photos in sets):
+    datasets = read_split(options.dataset, options.split)
+    captioned = [dataset for dataset in datasets if not dataset.labels]
+    if not captioned:
         raise EvaluationError("a report shows captions beside what people wrote: name a dataset with captions too")
     captioner, baseline = Captioner.load(options.bundle), None
     if options.against:
         other = Captioner.load(options.against)
-        baseline = Baseline(other.bundle.manifest, *_score(other, sets))
+        baseline = Baseline(other.bundle.manifest, *_score(other, datasets, options.split))
     phases = read_phases(options.run) if options.run else {}
-    shown = next(photos.photos for photos in sets if photos.photos)
-    evaluation, summaries = _score(captioner, sets)
-    write_report(options.out, captioner, shown, evaluation, phases, baseline, summaries)
+    evaluation, summaries = _score(captioner, datasets, options.split)
+    write_report(options.out, captioner, captioned[0].photos[options.split], evaluation, phases, baseline, summaries)
     print(f"Wrote {options.out}")
 
 
-def _print_set(captioner: Captioner, photos: PhotoSet) -> Evaluation | SubjectEvaluation:
-    evaluation = evaluate_set(captioner, photos)
+def _print_evaluation(captioner: Captioner, dataset: Dataset, split: Split) -> Evaluation | SubjectEvaluation:
+    evaluation = evaluate_dataset(captioner, dataset, split)
     precision = captioner.bundle.manifest.encoder.precision
-    print(f"{photos.name}, {photos.split}: {precision} encoder, as published\n{evaluation.to_table()}")
+    print(f"{dataset.source.name}, {split}: {precision} encoder, as published\n{evaluation.to_table()}")
     if isinstance(evaluation, Evaluation):
         confidences = [description.confidence for description in evaluation.descriptions.values()]
         print(describe_reliability(bin_by_confidence(confidences, evaluation.ciders())))
@@ -69,11 +64,15 @@ def _print_set(captioner: Captioner, photos: PhotoSet) -> Evaluation | SubjectEv
 
 
 def _compare_with_float32(
-    captioner: Captioner, sets: Sequence[PhotoSet], evaluations: Sequence[Evaluation | SubjectEvaluation], cache: Path
+    captioner: Captioner,
+    datasets: Sequence[Dataset],
+    split: Split,
+    evaluations: Sequence[Evaluation | SubjectEvaluation],
+    cache: Path,
 ) -> None:
     """Print what the encoder's published precision costs, on photos with captions."""
-    scored = list(zip(sets, evaluations, strict=True))
-    captioned = [(photos, one) for photos, one in scored if isinstance(one, Evaluation)]
+    scored = zip(datasets, evaluations, strict=True)
+    captioned = [(dataset, one) for dataset, one in scored if isinstance(one, Evaluation)]
     if not captioned:
         return
     start_keras()
@@ -84,18 +83,18 @@ def _compare_with_float32(
     except TrainingError as error:
         print(f"not compared with the encoder in float32: {error}")
         return
-    for photos, published in captioned:
-        other = evaluate(plain, photos.photos)
+    for dataset, published in captioned:
+        other = evaluate(plain, dataset.photos[split])
         print(
-            f"{photos.name}, {photos.split}: float32 encoder\n{other.to_table()}\n{compare_cider(published, other)}\n"
+            f"{dataset.source.name}, {split}: float32 encoder\n{other.to_table()}\n{compare_cider(published, other)}\n"
         )
 
 
-def _score(captioner: Captioner, sets: Sequence[PhotoSet]) -> tuple[Evaluation, list[Summary]]:
+def _score(captioner: Captioner, datasets: Sequence[Dataset], split: Split) -> tuple[Evaluation, list[Summary]]:
     """The evaluation of the first dataset with captions, and a line for each."""
-    evaluations = [evaluate_set(captioner, photos) for photos in sets]
+    evaluations = [evaluate_dataset(captioner, dataset, split) for dataset in datasets]
     first = next(one for one in evaluations if isinstance(one, Evaluation))
     return first, [
-        Summary(photos.name, len(one.descriptions), one.summary())
-        for photos, one in zip(sets, evaluations, strict=True)
+        Summary(dataset.source.name, len(one.descriptions), one.summary())
+        for dataset, one in zip(datasets, evaluations, strict=True)
     ]

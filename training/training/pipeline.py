@@ -14,7 +14,7 @@ import keras
 from photocaption.captioner import Captioner
 from photocaption.model.manifest import Manifest
 from training.arrays import hash_text
-from training.data.collection import Collection, read_collections
+from training.data.dataset import Dataset, read_datasets
 from training.data.tags import list_classes
 from training.data.texts import read_texts
 from training.data.words import spell_vocabulary
@@ -35,32 +35,32 @@ _MIN_PHOTOS = 30
 
 def train(job: Job) -> Manifest:
     """Run the job and publish its bundle; stages that are finished are not repeated. Raises TrainingError."""
-    collections = read_collections(job.sources)
-    for one in collections:
+    datasets = read_datasets(job.sources)
+    for one in datasets:
         counts = f"{len(one.train)} training photos, {len(one.dev)} dev photos"
         say(f"{one.source.folder}: {counts}{', with labels' if one.labels else ''}")
-    _check_enough(job, collections)
-    job = _add_class_words(job, collections)
-    encoder = _choose_encoder(job, collections)
-    vocabulary = choose_vocabulary(collections, job.start.vocabulary, job.config.vocabulary.min_count)
-    run = _open_run(job, collections, encoder)
+    _check_enough(job, datasets)
+    job = _add_class_words(job, datasets)
+    encoder = _choose_encoder(job, datasets)
+    vocabulary = choose_vocabulary(datasets, job.start.vocabulary, job.config.vocabulary.min_count)
+    run = _open_run(job, datasets, encoder)
     _make_deterministic()
-    material = prepare(job, collections, encoder, vocabulary, run)
+    material = prepare(job, datasets, encoder, vocabulary, run)
     trained = _fit(job, material)
     evaluation = publish_bundle(job, trained)
     captioner = Captioner.load(job.bundle)
     report = run / "report.html"
-    captioned = next(one for one in collections if not one.labels)
+    captioned = next(one for one in datasets if not one.labels)
     write_report(report, captioner, captioned.dev, evaluation, read_phases(run))
     say(f"Published {job.bundle}; the report is {report}")
     return captioner.bundle.manifest
 
 
-def _add_class_words(job: Job, collections: Sequence[Collection]) -> Job:
-    labels = [label for one in collections for label in one.labels.values()]
+def _add_class_words(job: Job, datasets: Sequence[Dataset]) -> Job:
+    labels = [label for one in datasets for label in one.labels.values()]
     if not labels or not job.start.classes:
         return job
-    captions = [caption for one in collections for photo in one.train for caption in photo.captions]
+    captions = [caption for one in datasets for photo in one.train for caption in photo.captions]
     texts = (caption for _, caption in read_texts(job.texts))
     return replace(job, start=add_class_words(job.start, list_classes(labels), chain(captions, texts)))
 
@@ -96,13 +96,13 @@ def _fit(job: Job, material: Material) -> Trained:
             f"nothing is published: on these dev photos the model that it began with is as good ({begun}) as what it "
             f"learnt ({tuned}). More photos or more captions may help"
         )
-    captions = (caption for one in material.collections for photo in one.train for caption in photo.captions)
+    captions = (caption for one in material.datasets for photo in one.train for caption in photo.captions)
     written = spell_vocabulary(material.vocabulary, captions, job.start.vocabulary)
     return Trained(decoder, replace(material, vocabulary=written), tuned.length_penalty)
 
 
-def _check_enough(job: Job, collections: Sequence[Collection]) -> None:
-    photos = sum(len(one.train) for one in collections if not one.labels)
+def _check_enough(job: Job, datasets: Sequence[Dataset]) -> None:
+    photos = sum(len(one.train) for one in datasets if not one.labels)
     if photos < _MIN_PHOTOS:
         raise DatasetError(f"{photos} captioned photos to learn from are too few: it takes {_MIN_PHOTOS} or more")
     if photos < job.config.fitting.least_photos and not job.start.decoder:
@@ -112,16 +112,16 @@ def _check_enough(job: Job, collections: Sequence[Collection]) -> None:
         )
 
 
-def _choose_encoder(job: Job, collections: Sequence[Collection]) -> ExportedEncoder:
+def _choose_encoder(job: Job, datasets: Sequence[Dataset]) -> ExportedEncoder:
     if job.start.bundle:
         return adopt_encoder(job.start.bundle, job.cache)
-    photos = [photo for one in collections for photo in one.train]
+    photos = [photo for one in datasets for photo in one.train]
     return export_encoder(job.config.encoder, photos, job.cache, job.config.fitting.seed, job.start.tuned)
 
 
-def _open_run(job: Job, collections: Sequence[Collection], encoder: ExportedEncoder) -> Path:
+def _open_run(job: Job, datasets: Sequence[Dataset], encoder: ExportedEncoder) -> Path:
     """The directory of this configuration on these datasets: the same command finds it again."""
-    parts = [job.config.fit_json(), encoder.path.name, *job.list_digests(collections)]
+    parts = [job.config.fit_json(), encoder.path.name, *job.list_digests(datasets)]
     run = job.runs / f"{job.bundle.name}-{hash_text(' '.join(parts))}"
     run.mkdir(parents=True, exist_ok=True)
     (run / "config.json").write_text(job.config.model_dump_json(indent=2) + "\n", encoding="utf-8")

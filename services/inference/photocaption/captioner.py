@@ -6,10 +6,10 @@ The HTTP service, the command line and the evaluation all use `Captioner`.
 import hashlib
 import math
 from collections.abc import Sequence
-from dataclasses import asdict, fields
+from dataclasses import asdict, fields, replace
 from pathlib import Path
 from time import perf_counter
-from typing import TYPE_CHECKING, Literal, Self
+from typing import Self
 
 import numpy as np
 
@@ -29,15 +29,13 @@ from photocaption.image.worker import Target
 from photocaption.model import cpu
 from photocaption.model.beam_search import Hypothesis, SearchOptions, search
 from photocaption.model.bundle import Bundle, find_bundle, use_bundle
-from photocaption.model.confidence import rate
+from photocaption.model.confidence import compute_confidence
 from photocaption.model.instructions import find_capped_instructions, find_instructions
-from photocaption.model.runtime import Decoder, Encoder, Floats
+from photocaption.model.manifest import SearchDefaults
+from photocaption.model.runtime import Decoder, Encoder, EngineName, Floats, RuntimeName
 from photocaption.model.sentence import agree_articles, write_alt_text
-
-if TYPE_CHECKING:
-    from photocaption.model.engine import EngineName
-
-RuntimeName = Literal["onnx", "tensorflow"]
+from photocaption.model.trigrams import Trigrams
+from photocaption.model.vocabulary import Vocabulary
 
 _DEFAULTS = CaptionOptions()
 # How much larger a photo has to be decoded than it will be resized to. On 16 photos of 1 to 18 megapixels, the pooled
@@ -58,10 +56,7 @@ class Captioner:
         self.encoder = encoder
         self.decoder = decoder
         self._decode = decode
-        decoding, encode = bundle.manifest.decoding, bundle.vocabulary.encode
-        self._repeatable = None if decoding.repeatable_words is None else frozenset(encode(decoding.repeatable_words))
-        self._unfinished = frozenset(encode(decoding.unfinished_words))
-        self._skipped = frozenset(encode(decoding.skipped_words))
+        self._search = configure_search(bundle.manifest.decoding, bundle.vocabulary, bundle.trigrams)
 
     @classmethod
     def load(
@@ -69,7 +64,7 @@ class Captioner:
         path: Path | None = None,
         *,
         runtime: RuntimeName = "onnx",
-        engine: "EngineName | None" = None,
+        engine: EngineName | None = None,
         threads: int | None = None,
         workers: int = 1,
         decode: Decode = decode_here,
@@ -112,16 +107,16 @@ class Captioner:
         return PreparedImage(pixels, info, decode_ms=_milliseconds_since(begun))
 
     def describe(
-        self, images: Sequence[PreparedImage], options: CaptionOptions = _DEFAULTS, *, crowded: bool = False
+        self, images: Sequence[PreparedImage], options: CaptionOptions = _DEFAULTS, *, concurrent: bool = False
     ) -> list[Caption]:
-        """Caption photos as one batch, in their order; `crowded`: other batches are captioned at the same time.
+        """Caption photos as one batch, in their order; `concurrent`: other batches are captioned at the same time.
 
         Only the search is faster in batches: the encoder is not, and would need memory for each photo of a batch.
         """
         if not images:
             return []
         begun = perf_counter()
-        encoded = [self.encoder.encode(image.pixels[None], crowded=crowded) for image in images]
+        encoded = [self.encoder.encode(image.pixels[None], concurrent=concurrent) for image in images]
         features = encoded[0] if len(encoded) == 1 else np.concatenate(encoded)
         encode_ms = _milliseconds_since(begun)
         begun = perf_counter()
@@ -138,28 +133,18 @@ class Captioner:
 
     def describe_features(self, features: Floats, options: CaptionOptions = _DEFAULTS) -> list[Description]:
         """Describe photos of which the features are known, float32 [photos, cells, channels]: evaluation keeps them."""
-        found = search(self.decoder, features, self._search_options(options), self.bundle.manifest.tokens)
+        asked = replace(
+            self._search,
+            beam_width=options.beam_width or self._search.beam_width,
+            results=1 + options.alternatives,
+            attention=options.attention,
+        )
+        found = search(self.decoder, features, asked, self.bundle.manifest.tokens)
         return [self._write(hypotheses) for hypotheses in found]
 
     def caption(self, photo: Photo, options: CaptionOptions = _DEFAULTS) -> Caption:
         """Caption one photo: a path, its bytes, or a Pillow image. Raises ImageError, OSError, TypeError."""
         return self.describe([self.prepare(read_photo(photo))], options)[0]
-
-    def _search_options(self, options: CaptionOptions) -> SearchOptions:
-        decoding = self.bundle.manifest.decoding
-        return SearchOptions(
-            beam_width=options.beam_width or decoding.beam_width,
-            length_penalty=decoding.length_penalty,
-            max_length=decoding.max_length,
-            results=1 + options.alternatives,
-            attention=options.attention,
-            repeatable=self._repeatable,
-            unfinished=self._unfinished,
-            trigrams=self.bundle.trigrams,
-            rare_cost=decoding.rare_cost,
-            skipped=self._skipped,
-            lookahead=_LOOKAHEAD,
-        )
 
     def _write(self, hypotheses: Sequence[Hypothesis]) -> Description:
         best, *others = hypotheses
@@ -175,7 +160,7 @@ class Captioner:
         return Alternative(
             caption=" ".join(self._list_words(hypothesis)),
             alt_text=write_alt_text(self.bundle.vocabulary.spell(hypothesis.tokens), english=self._is_english()),
-            confidence=rate(hypothesis, self.bundle.manifest.confidence),
+            confidence=compute_confidence(hypothesis, self.bundle.manifest.confidence),
             log_probability=hypothesis.log_probability,
         )
 
@@ -188,8 +173,24 @@ class Captioner:
         return "the" in self.bundle.vocabulary
 
 
+def configure_search(decoding: SearchDefaults, vocabulary: Vocabulary, trigrams: Trigrams | None) -> SearchOptions:
+    """How a bundle searches that has these defaults, words, and sequences of three words."""
+    encode, repeatable = vocabulary.encode, decoding.repeatable_words
+    return SearchOptions(
+        beam_width=decoding.beam_width,
+        length_penalty=decoding.length_penalty,
+        max_length=decoding.max_length,
+        repeatable=None if repeatable is None else frozenset(encode(repeatable)),
+        unfinished=frozenset(encode(decoding.unfinished_words)),
+        trigrams=trigrams,
+        rare_cost=decoding.rare_cost,
+        skipped=frozenset(encode(decoding.skipped_words)),
+        lookahead=_LOOKAHEAD,
+    )
+
+
 def _open_runtime(
-    bundle: Bundle, runtime: RuntimeName, engine: "EngineName | None", threads: int, workers: int
+    bundle: Bundle, runtime: RuntimeName, engine: EngineName | None, threads: int, workers: int
 ) -> tuple[Encoder, Decoder]:
     if runtime == "tensorflow":
         from photocaption.model.tensorflow_runtime import open_saved_model  # TensorFlow is optional, and slow to import

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Page, ViewportSize, expect
-from support.browser import DESKTOP, PHONE, launch_chromium, open_page
+from support.browser import DESKTOP, PHONE, open_page
 from support.uploads import make_photo
 
 OpenPage = Callable[..., Page]
@@ -15,13 +15,6 @@ OpenPage = Callable[..., Page]
 AT_BOTH_WIDTHS = pytest.mark.parametrize("page", [PHONE, DESKTOP], ids=["390 pixels", "1280 pixels"], indirect=True)
 
 expect.set_options(timeout=30_000)  # machines that test are busy ones
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    """A browser for each file of tests, gone before others run: its event loop is the thread's while it is there."""
-    with launch_chromium() as browser:
-        yield browser
 
 
 @pytest.fixture

@@ -102,7 +102,6 @@ async def test_attention_comes_on_request_with_the_shape_of_its_grid(client: htt
         ("alternatives=-1", "alternatives"),
         ("alternatives=11", "alternatives"),
         ("attention=perhaps", "attention"),
-        ("beamwidth=3", "beamwidth"),
     ],
 )
 async def test_a_wrong_parameter_is_named(client: httpx.AsyncClient, query: str, parameter: str) -> None:

@@ -10,8 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from photocaption.model.vocabulary import Vocabulary
-from training.data.collection import Mixture
-from training.data.dataset import Photo
+from training.data.mixture import Mixture
+from training.data.photo import Photo
 from training.data.prefetch import prefetch
 from training.data.views import PhotoView, View
 from training.data.words import TOKENS, encode_caption, tokenise

@@ -1,253 +1,110 @@
-"""Reads a folder of photos with captions, in any of the layouts below, and refuses it whole when a part is missing or
-malformed.
-
-- *original*, as Flickr8k is published: `Flicker8k_Dataset/` (or `Flickr8k_Dataset/`) with the photos and
-  `Flickr8k_text/` with
-  `Flickr8k.token.txt` (`photo.jpg#0<tab>caption`) and one list of names a split (`Flickr_8k.trainImages.txt`, …);
-- *Kaggle's*: `Images/` and `captions.txt`, a table with the header `image,caption`; it has no splits, so `splits.csv`
-  (`image,split`) beside it says them, and without that file a hash of each photo's name does: 6 in 8 train, 1 dev, 1
-  test.
-
-The second is also the layout for one's own photos. Names are compared in Unicode's composed form (NFC): some systems
-write "é" as two characters.
-"""
+"""Datasets: folders of photos with captions or with labels, for training and for evaluation."""
 
 import hashlib
-import unicodedata
-from collections.abc import Iterable
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Literal, get_args
 
-from PIL import Image
-
-from photocaption.errors import ImageError
-from photocaption.image.decode import decode
-from training.data.table import Row, read_lines, read_table
+from training.data.captioned import read_captioned
+from training.data.labelled import LabelledPhoto, is_labelled, read_labelled
+from training.data.photo import Photo, Split
 from training.errors import DatasetError
 from training.progress import say
 
-Split = Literal["train", "dev", "test"]
-SPLITS: tuple[Split, ...] = get_args(Split)
-
-_PHOTO_FOLDERS = ("Flicker8k_Dataset", "Flickr8k_Dataset")
-_TEXT_FOLDER = "Flickr8k_text"
-_CAPTION_FILE = "Flickr8k.token.txt"
-# The published token file captions this name, of which there is no photo.
-_KNOWN_ERRORS = frozenset({"2258277193_586949ec62.jpg.1"})
-# Photos are shrunk while they are read, as in serving, but to no less than any encoder's input or part of it needs.
-_SUFFICIENT_SIDE = 1024
-
 
 @dataclass(frozen=True, slots=True)
-class Photo:
-    """A photo with its captions as they were written; `sha256` is that of the file's bytes, in hex."""
+class Source:
+    """A folder with photos, and the share of a batch that comes from it; None: as many as it has photos."""
 
-    name: str
-    path: Path
-    captions: tuple[str, ...]
-    sha256: str
+    folder: Path
+    share: float | None = None
+
+    @property
+    def name(self) -> str:
+        """What the folder is called."""
+        return self.folder.resolve().name
+
+    @classmethod
+    def parse(cls, text: str) -> "Source":
+        """ "path/to/folder" or "path/to/folder=0.3". Raises `ValueError`."""
+        path, equals, share = text.rpartition("=")
+        if not equals or Path(text).is_dir():
+            return cls(Path(text))
+        if not 0 < float(share) <= 1:
+            raise ValueError(f"the share of {path} must be above 0, and at most 1")
+        return cls(Path(path), float(share))
 
 
 @dataclass(frozen=True, slots=True)
 class Dataset:
-    """Photos by split. A split that the folder does not have is absent; one that is there is not empty."""
+    """The photos of one folder by split: a split that was not read, or has no photo, is absent.
 
-    photos: dict[Split, tuple[Photo, ...]]
+    Photos with labels have no captions at first (`training.data.found_captions`); `labels` are by the photo's hash.
+    """
 
-    def split(self, name: Split) -> tuple[Photo, ...]:
-        """The photos of a split, in the order of the list. Raises DatasetError when there is no such split."""
-        try:
-            return self.photos[name]
-        except KeyError:
-            raise DatasetError(f"this dataset has no {name} split; it has {', '.join(self.photos)}") from None
+    source: Source
+    photos: Mapping[Split, tuple[Photo, ...]]
+    labels: Mapping[str, LabelledPhoto] = field(default_factory=dict)
+
+    @property
+    def train(self) -> tuple[Photo, ...]:
+        """The training photos."""
+        return self.photos.get("train", ())
+
+    @property
+    def dev(self) -> tuple[Photo, ...]:
+        """The photos by which the model is scored in training."""
+        return self.photos.get("dev", ())
 
     @property
     def digest(self) -> str:
-        """One sha256 over all names, contents and captions."""
+        """One sha256 over names, contents, captions and labels of training and dev photos."""
         digest = hashlib.sha256()
-        for split, photos in self.photos.items():
+        for split, photos in (("train", self.train), ("dev", self.dev)):
             for photo in photos:
                 digest.update("\0".join((split, photo.name, photo.sha256, *photo.captions, "\n")).encode())
-        return digest.hexdigest()
+        labels = "".join(f"\n{key} {one.label}" for key, one in sorted(self.labels.items()))
+        return hashlib.sha256((digest.hexdigest() + labels).encode()).hexdigest()
 
 
-def read_dataset(folder: Path, splits: Iterable[Split] = ("train", "dev")) -> Dataset:
-    """Read and check the `splits` of a folder: every photo that they name is decoded once.
-
-    Raises:
-        DatasetError: naming the file, and the line where there is one, of the first thing that is missing or malformed.
+def read_datasets(sources: Sequence[Source]) -> list[Dataset]:
+    """The training and dev photos of folders, for one training. Raises DatasetError, also where two have one name, by
+    which their scores are told apart, or where only some have a share.
     """
-    photo_folder, rows, names = _read_lists(folder)
-    wanted = {split: names[split] for split in splits if split in names}
-    _check_listed_once(names)
-    captions, files = _group(rows, photo_folder)
-    photos = {split: _check_photos(split, listed, captions, files) for split, listed in wanted.items()}
-    _warn_of_copies(photos)
-    return Dataset(photos)
+    if len({source.name for source in sources}) < len(sources):
+        raise DatasetError("a dataset is named twice, or two are called the same")
+    if len({source.share is None for source in sources}) > 1:
+        raise DatasetError("give a share to each dataset, or to none")
+    datasets = _keep_apart([_read(source, ("train", "dev")) for source in sources])
+    if all(one.labels for one in datasets):
+        raise DatasetError("photos with labels alone are not enough: name a dataset with captions too")
+    return datasets
 
 
-def read_captions(folder: Path, split: Split) -> list[str]:
-    """The captions of a split, which may be empty, without a look at the photos. Raises DatasetError."""
-    _, rows, names = _read_lists(folder)
-    photos = {compose(row.photo) for row in names.get(split, ())}
-    return [row.text for row in rows if compose(row.photo) in photos]
+def read_split(folders: Sequence[Path], split: Split) -> list[Dataset]:
+    """A split of each folder. Raises DatasetError, also where two folders are one or one has no such split."""
+    if len({folder.resolve() for folder in folders}) < len(folders):
+        raise DatasetError("a dataset is named twice")
+    return [_read(Source(folder), (split,)) for folder in folders]
 
 
-def read_image(path: Path) -> Image.Image:
-    """A photo in RGB, shrunk while it is read where it is much larger than training needs. Raises DatasetError."""
-    _refuse_special(path)
-    try:
-        image, _ = decode(path.read_bytes(), sufficient_side=_SUFFICIENT_SIDE)
-    except FileNotFoundError:
-        raise DatasetError(f"{path} is missing") from None
-    except (OSError, ImageError) as error:
-        raise DatasetError(f"{path}: {error}") from error
-    return image if image.mode == "RGB" else image.convert("RGB")
+def _read(source: Source, splits: Sequence[Split]) -> Dataset:
+    if not is_labelled(source.folder):
+        return Dataset(source, read_captioned(source.folder, splits))
+    labelled = read_labelled(source.folder, splits)
+    if not labelled:
+        raise DatasetError(f"{source.folder} has no photo with a label for {' or '.join(splits)}")
+    photos = {split: tuple(one.photo for one in listed) for split, listed in labelled.items()}
+    return Dataset(source, photos, {one.photo.sha256: one for listed in labelled.values() for one in listed})
 
 
-def _read_lists(folder: Path) -> tuple[Path, list[Row], dict[Split, list[Row]]]:
-    """The folder of the photos, the captions, and the names of each split."""
-    if not folder.is_dir():
-        raise DatasetError(f"{folder} is not a folder")
-    if (folder / _TEXT_FOLDER).is_dir():
-        return _read_original(folder)
-    if (folder / "captions.txt").is_file():
-        return _read_kaggle(folder)
-    raise DatasetError(
-        f"{folder} has neither {_TEXT_FOLDER}/{_CAPTION_FILE} (Flickr8k's original layout) "
-        "nor captions.txt (Kaggle's layout)"
-    )
-
-
-def _read_original(folder: Path) -> tuple[Path, list[Row], dict[Split, list[Row]]]:
-    photos = _find_folder(folder, _PHOTO_FOLDERS)
-    text = folder / _TEXT_FOLDER
-    rows = []
-    _refuse_special(text / _CAPTION_FILE)
-    for source, line in read_lines(text / _CAPTION_FILE):
-        name, tab, caption = line.partition("\t")
-        photo, hash_sign, _ = name.rpartition("#")
-        if not (tab and hash_sign and caption.strip()) or "\t" in caption:
-            raise DatasetError(f"{source}: expected two columns, photo.jpg#number<tab>caption, but found {line[:60]!r}")
-        if photo not in _KNOWN_ERRORS:
-            rows.append(Row(photo, caption.strip(), source))
-    lists: dict[Split, Path] = {split: text / f"Flickr_8k.{split}Images.txt" for split in SPLITS}
-    return photos, rows, {split: _read_names(path, split) for split, path in lists.items() if path.is_file()}
-
-
-def _read_kaggle(folder: Path) -> tuple[Path, list[Row], dict[Split, list[Row]]]:
-    table = folder / "captions.txt"
-    rows = [row for row in read_table(table, ("image", "caption")) if row.photo not in _KNOWN_ERRORS]
-    if not rows:
-        raise DatasetError(f"{table} has a header, and no caption under it")
-    if (folder / "splits.csv").is_file():
-        names = _read_splits(folder / "splits.csv")
-    else:
-        names = _hash_splits({compose(row.photo): row for row in rows}, table)
-    return _find_folder(folder, ("Images",)), rows, names
-
-
-def _find_folder(folder: Path, names: tuple[str, ...]) -> Path:
-    for name in names:
-        if (folder / name).is_dir():
-            return folder / name
-    raise DatasetError(f"{folder} has no folder {names[0]}/ with the photos")
-
-
-def _read_names(path: Path, split: Split) -> list[Row]:
-    names = [Row(line.strip(), split, source) for source, line in read_lines(path)]
-    if not names:
-        raise DatasetError(f"{path} lists no photo: the split is empty")
-    return names
-
-
-def _read_splits(path: Path) -> dict[Split, list[Row]]:
-    names: dict[Split, list[Row]] = {}
-    for row in read_table(path, ("image", "split")):
-        if row.text not in SPLITS:
-            raise DatasetError(f"{row.source}: the split is {row.text!r}, but must be one of {', '.join(SPLITS)}")
-        names.setdefault(row.text, []).append(row)  # type: ignore[arg-type, unused-ignore]
-    return names
-
-
-def _hash_splits(photos: dict[str, Row], table: Path) -> dict[Split, list[Row]]:
-    """6 in 8 of the photos to train, 1 to dev and 1 to test, by a hash of the name: the same whatever else is in the
-    folder.
-    """
-    names: dict[Split, list[Row]] = {"train": [], "dev": [], "test": []}
-    for photo, row in photos.items():
-        eighth = hashlib.sha256(photo.encode()).digest()[0] % 8
-        names["dev" if eighth == 6 else "test" if eighth == 7 else "train"].append(row)
-    if not (names["train"] and names["dev"]):
-        count = "only one photo" if len(photos) == 1 else f"only {len(photos)} photos"
-        raise DatasetError(
-            f"{table} captions {count}: too few to be divided into some to learn from and some to be judged by. "
-            "Add photos, or write splits.csv"
-        )
-    return {split: listed for split, listed in names.items() if listed}
-
-
-def _check_listed_once(names: dict[Split, list[Row]]) -> None:
-    listed: dict[str, tuple[Split, Row]] = {}
-    for split, rows in names.items():
-        for row in rows:
-            first = listed.setdefault(compose(row.photo), (split, row))
-            if first[1] is not row:
-                raise DatasetError(
-                    f"{row.source}: {row.photo} is in the {split} split, but already in {first[0]} "
-                    f"({first[1].source}); a photo has one place"
-                )
-
-
-def _warn_of_copies(photos: dict[Split, tuple[Photo, ...]]) -> None:
-    """Warn of copies of a photo in several splits: scores of training photos are meaningless."""
-    owners: dict[str, tuple[Split, Photo]] = {}
-    for split, listed in photos.items():
-        for photo in listed:
-            other, copy = owners.setdefault(photo.sha256, (split, photo))
-            if other != split:
-                say(f"warning: {photo.name} in {split} is the same photo as {copy.name} in {other}")
-
-
-def _group(rows: list[Row], photo_folder: Path) -> tuple[dict[str, list[str]], dict[str, Path]]:
-    """Captions and files by photo; every captioned photo must be there."""
-    files = {compose(path.name): path for path in photo_folder.iterdir()}
-    captions: dict[str, list[str]] = {}
-    for row in rows:
-        name = compose(row.photo)
-        if name not in files:
-            raise DatasetError(f"{row.source}: captions {row.photo}, which is not in {photo_folder}")
-        captions.setdefault(name, []).append(row.text)
-    return captions, files
-
-
-def _check_photos(
-    split: Split, listed: list[Row], captions: dict[str, list[str]], files: dict[str, Path]
-) -> tuple[Photo, ...]:
-    def check(row: Row) -> Photo:
-        name = compose(row.photo)
-        if name not in captions:
-            raise DatasetError(f"{row.source}: {row.photo}: in the {split} split, but has no caption")
-        return Photo(name, files[name], tuple(captions[name]), hash_photo(files[name]))
-
-    with ThreadPoolExecutor() as pool:
-        return tuple(pool.map(check, listed))
-
-
-def hash_photo(path: Path) -> str:
-    """The sha256 of a photo's bytes, after checking that it can be decoded. Raises DatasetError."""
-    read_image(path)
-    return hashlib.sha256(path.read_bytes()).hexdigest()
-
-
-def _refuse_special(path: Path) -> None:
-    """Raise DatasetError for pipes, devices and folders: reading them may never end."""
-    if path.exists() and not path.is_file():
-        raise DatasetError(f"{path} is not a regular file")
-
-
-def compose(name: str) -> str:
-    """A photo's name as names are compared."""
-    return unicodedata.normalize("NFC", name)
+def _keep_apart(datasets: Sequence[Dataset]) -> list[Dataset]:
+    """The datasets without training photos that are dev photos of another: folders may contain copies."""
+    kept = []
+    for dataset in datasets:
+        dev = {photo.sha256 for other in datasets if other is not dataset for photo in other.dev}
+        train = tuple(photo for photo in dataset.train if photo.sha256 not in dev)
+        if left_out := len(dataset.train) - len(train):
+            say(f"{dataset.source.folder}: {left_out} training photos are left out: they are dev photos elsewhere")
+        kept.append(replace(dataset, photos={**dataset.photos, "train": train}))
+    return kept

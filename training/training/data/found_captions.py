@@ -10,8 +10,8 @@ import numpy.typing as npt
 
 from photocaption.model.runtime import Floats
 from training.data.content_words import FUNCTION_WORDS
-from training.data.dataset import Photo
 from training.data.labelled import LabelledPhoto, name_words
+from training.data.photo import Photo
 from training.data.words import tokenise
 
 _MAX_CAPTIONS = 5  # for a photo

@@ -13,12 +13,12 @@ others are `train`.
 import csv
 import hashlib
 import io
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from training.data.dataset import Photo, Split, compose, hash_photo
+from training.data.photo import Photo, Split, compose, hash_photo
 from training.data.table import read_text
 from training.data.words import tokenise
 from training.errors import DatasetError
@@ -90,7 +90,7 @@ def read_kinds(folder: Path) -> Kinds | None:
     }
 
 
-def read_labelled(folder: Path, splits: Iterable[Split] = ("train", "dev")) -> dict[Split, tuple[LabelledPhoto, ...]]:
+def read_labelled(folder: Path, splits: Sequence[Split] = ("train", "dev")) -> dict[Split, tuple[LabelledPhoto, ...]]:
     """Read the `splits` of a folder, each photo of theirs decoded once; a split without photos is absent.
 
     Raises:

@@ -14,11 +14,11 @@ import numpy.typing as npt
 from photocaption.model.vocabulary import Vocabulary
 from training.config import TagsConfig
 from training.data.content_words import FUNCTION_WORDS
-from training.data.dataset import Photo
 from training.data.labelled import LabelledPhoto, name_words
+from training.data.photo import Photo
 from training.data.words import tokenise
 
-Shown = npt.NDArray[np.float32]
+Targets = npt.NDArray[np.float32]
 UNKNOWN = -1.0
 _LABEL_TARGET = 0.8  # probability that a caption would have the label's own word
 
@@ -63,7 +63,7 @@ def name_classes(classes: Sequence[LabelledPhoto], tags: Sequence[str]) -> npt.N
     return names
 
 
-def set_targets(photos: Sequence[Photo], labels: Mapping[str, LabelledPhoto], tags: Sequence[str]) -> Shown:
+def set_targets(photos: Sequence[Photo], labels: Mapping[str, LabelledPhoto], tags: Sequence[str]) -> Targets:
     """Targets float32 [P, G] of P photos: the share of their captions that has each word; of labelled photos, which
     `labels` has by hash, those of the label, `UNKNOWN` for other words.
     """
@@ -81,7 +81,7 @@ def set_targets(photos: Sequence[Photo], labels: Mapping[str, LabelledPhoto], ta
     return shown
 
 
-def _read_label(label: LabelledPhoto, places: Mapping[str, int], subjects: Collection[str]) -> Shown:
+def _read_label(label: LabelledPhoto, places: Mapping[str, int], subjects: Collection[str]) -> Targets:
     shown = np.full(len(places), UNKNOWN, np.float32)
     if label.subject:
         for word in subjects:

@@ -55,7 +55,7 @@ class TextOnlyBatches:
         captions: Iterable[tuple[str, str]],
         vocabulary: Vocabulary,
         tags: Sequence[str],
-        spread: EvidenceStatistics,
+        statistics: EvidenceStatistics,
         *,
         max_length: int,
         size: int,
@@ -65,7 +65,7 @@ class TextOnlyBatches:
         for photo, caption in captions:
             photos.setdefault(photo, []).append(encode_caption(tokenise(caption), vocabulary, max_length))
         self._photos = list(photos.values())
-        self._spread = spread
+        self._statistics = statistics
         self._size = size
         self._places = np.full(len(vocabulary), len(tags))
         self._places[vocabulary.encode(tags)] = np.arange(len(tags))
@@ -80,5 +80,5 @@ class TextOnlyBatches:
             for column, ids in enumerate(captions[:_MAX_CAPTIONS]):
                 tokens[row, column, : len(ids)] = ids
                 shown[row, self._places[ids]] = True
-        evidence = self._spread.draw(shown[:, :-1], random)
+        evidence = self._statistics.draw(shown[:, :-1], random)
         return Batch((evidence,), tokens[:, :, :-1], tokens[:, :, 1:], weigh_words(tokens[:, :, 1:]))

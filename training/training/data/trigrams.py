@@ -1,6 +1,6 @@
 """Finds rare sequences of three words: those that occur in fewer than two different captions by people.
 
-Captions with the same words count once, because the same caption is often part of two collections.
+Captions with the same words count once, because the same caption is often part of two datasets.
 """
 
 from collections import Counter
@@ -11,7 +11,7 @@ from typing import Any
 
 from photocaption.model.trigrams import Sequence3, Trigrams
 from photocaption.model.vocabulary import Vocabulary
-from training.data.dataset import Photo
+from training.data.photo import Photo
 from training.data.words import TOKENS, tokenise
 
 _SHOWN = 5

@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image
 
 from training.config import AugmentationConfig
-from training.data.dataset import Photo
+from training.data.photo import Photo
 from training.data.words import tokenise
 
 # Captions with these words do not hold for a mirror image.

@@ -14,8 +14,8 @@ from photocaption.model.bundle import ENCODER, Bundle
 from photocaption.model.manifest import FeatureSpec, ImageSpec
 from training.arrays import Arrays
 from training.config import EncoderConfig
-from training.data.dataset import Photo
 from training.data.fingerprint import fingerprint
+from training.data.photo import Photo
 from training.encoder import onnx_graphs
 from training.encoder.trunk import Folder
 from training.encoder.xception import WEIGHTS_DIGEST

@@ -23,7 +23,7 @@ from photocaption.image import preprocessing
 from photocaption.model.manifest import ImageSpec
 from training.arrays import Arrays
 from training.config import EncoderConfig
-from training.data.dataset import Photo, read_image
+from training.data.photo import Photo, read_image
 from training.encoder import onnx_graphs, weight_deltas
 from training.encoder.xception import load_xception
 from training.progress import say

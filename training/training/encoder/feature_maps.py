@@ -16,8 +16,8 @@ import numpy.typing as npt
 from photocaption.image import preprocessing
 from photocaption.model.manifest import ImageSpec
 from training.arrays import save_array
-from training.data.dataset import Photo, read_image
 from training.data.fingerprint import fingerprint
+from training.data.photo import Photo, read_image
 from training.data.prefetch import prefetch
 from training.data.views import WHOLE, PhotoView, View
 from training.encoder.trunk import Maps

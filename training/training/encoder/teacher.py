@@ -11,7 +11,7 @@ from photocaption.model import cpu
 from photocaption.model.onnx_runtime import open_session
 from photocaption.model.runtime import Floats
 from training.arrays import save_array
-from training.data.dataset import Photo, read_image
+from training.data.photo import Photo, read_image
 from training.data.prefetch import prefetch
 from training.encoder.trunk import Folder
 from training.progress import track
@@ -19,7 +19,7 @@ from training.progress import track
 _CENTRE, _SPREAD = 127.0, 128.0  # what EfficientNet-Lite expects of bytes
 
 
-def judge_photos(teacher: Path, photos: Sequence[Photo], cache: Path) -> Floats:
+def predict_logits(teacher: Path, photos: Sequence[Photo], cache: Path) -> Floats:
     """The logits [P, classes] of a classifier in ONNX, which takes photos as float32 [1, 3, height, width] from -1 to
     1, squashed to its size. Kept in `cache`.
     """

@@ -12,7 +12,7 @@ from photocaption.captioner import Captioner
 from photocaption.model.manifest import SearchDefaults
 from training.config import read_settings
 from training.data.content_words import RULE
-from training.data.dataset import Photo
+from training.data.photo import Photo
 from training.data.words import split_words
 from training.errors import ConfigurationError
 from training.evaluation.calibration import GOOD_CIDER, Bin

@@ -21,15 +21,15 @@ from photocaption.captioner import Captioner
 from photocaption.image.decode import decode
 from photocaption.model.manifest import Manifest
 from training.data.content_words import RULE
-from training.data.dataset import Photo
+from training.data.photo import Photo
 from training.data.words import tokenise
 from training.evaluation import charts
 from training.evaluation.calibration import bin_by_confidence
+from training.evaluation.datasets import Summary
 from training.evaluation.evaluate import Evaluation
 from training.evaluation.history import EpochRecord
 from training.evaluation.intervals import METRICS, Interval, bootstrap, bootstrap_difference
 from training.evaluation.metrics import PROTOCOL, PhotoScores, score_photos
-from training.evaluation.several import Summary
 
 _SHOWN = 6
 _THUMBNAIL = 224

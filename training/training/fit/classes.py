@@ -15,7 +15,7 @@ import numpy.typing as npt
 from keras import ops
 
 from photocaption.model.runtime import Floats
-from training.data.tags import UNKNOWN, Shown
+from training.data.tags import UNKNOWN, Targets
 from training.models.evidence import add_classes, credit_names
 
 _SCALE = 40.0  # of pooled features, whose length is one
@@ -48,7 +48,7 @@ class Classes:
         return logits
 
 
-def choose_subjects(logits: Floats, names: Floats, shown: Shown, named: npt.NDArray[np.bool_]) -> Floats:
+def choose_subjects(logits: Floats, names: Floats, shown: Targets, named: npt.NDArray[np.bool_]) -> Floats:
     """The tags that are to be at least as likely as their classes, 1 in [G]: those `named` that are mostly right.
 
     A tag is right in those of P photos that show it, `shown` [P, G]. Each counts by the square of the probability of

@@ -1,16 +1,18 @@
 """Dev scores for early stopping: metrics of captions of the dev split, written by the search that serves."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from photocaption.model.beam_search import Hypothesis, SearchOptions, search
+from photocaption.captioner import configure_search
+from photocaption.model.beam_search import Hypothesis, search
+from photocaption.model.manifest import SearchDefaults
 from photocaption.model.trigrams import Trigrams
 from photocaption.model.vocabulary import Vocabulary
 from training.config import TrainingConfig
 from training.data.batches import LoadFeatures
-from training.data.collection import Collection
+from training.data.dataset import Dataset
 from training.data.views import WHOLE
 from training.data.words import TOKENS, known_words, split_words
 from training.evaluation.metrics import score_cider
@@ -24,7 +26,7 @@ _ALL = 1000
 _MIN_PHOTOS = 100  # with fewer dev photos, CIDEr's document frequencies are also counted on training photos
 
 
-def score_dev(dataset: Collection, captions: Mapping[str, str]) -> float:
+def score_dev(dataset: Dataset, captions: Mapping[str, str]) -> float:
     """The score of captions, by the photo's hash, on the dev photos of a dataset: CIDEr × 100, or with labels the
     percent of captions that name the subject.
     """
@@ -51,6 +53,22 @@ class Tuned:
         return ", ".join(f"{name} {score:.1f}" for name, score in self.scores.items())
 
 
+def choose_search(
+    config: TrainingConfig, vocabulary: Vocabulary, length_penalty: float, trigrams: Trigrams | None
+) -> SearchDefaults:
+    """The search of a bundle with this vocabulary; `trigrams`: its sequences of three words without cost."""
+    decoding, repeatable = config.decoding, config.decoding.repeatable_words
+    return SearchDefaults(
+        beam_width=decoding.beam_width,
+        length_penalty=length_penalty,
+        max_length=config.vocabulary.max_length,
+        repeatable_words=None if repeatable is None else known_words(repeatable, vocabulary),
+        unfinished_words=known_words(decoding.unfinished_words, vocabulary),
+        rare_cost=decoding.rare_cost if trigrams else 0.0,
+        skipped_words=known_words(decoding.skipped_words, vocabulary),
+    )
+
+
 class DevScore:
     """The score of a decoder's captions of the dev photos, by the search that serves.
 
@@ -62,7 +80,7 @@ class DevScore:
 
     def __init__(
         self,
-        datasets: Sequence[Collection],
+        datasets: Sequence[Dataset],
         load: LoadFeatures,
         vocabulary: Vocabulary,
         config: TrainingConfig,
@@ -73,24 +91,14 @@ class DevScore:
         self._datasets = [one for one in datasets if one.dev]
         self._load = load
         self._vocabulary = vocabulary
-        given, words = config.decoding.length_penalty, config.decoding.repeatable_words
-        unfinished = config.decoding.unfinished_words if guarded else ()
+        given = config.decoding.length_penalty
         self._penalties = PENALTIES if given is None else (given,)
         # The penalty only ranks finished sentences and ends the search: the hypotheses that are found with the largest
         # one include those of every other.
-        self._options = SearchOptions(
-            beam_width=config.decoding.beam_width,
-            length_penalty=max(self._penalties),
-            max_length=config.vocabulary.max_length,
-            results=_ALL,
-            repeatable=tuple(vocabulary.encode(known_words(words, vocabulary)))
-            if guarded and words is not None
-            else None,
-            unfinished=tuple(vocabulary.encode(known_words(unfinished, vocabulary))),
-            trigrams=trigrams,
-            rare_cost=config.decoding.rare_cost if guarded else 0.0,
-            skipped=tuple(vocabulary.encode(known_words(config.decoding.skipped_words, vocabulary))),
-        )
+        served = choose_search(config, vocabulary, max(self._penalties), trigrams)
+        if not guarded:
+            served = served.model_copy(update={"repeatable_words": None, "unfinished_words": ()})
+        self._options = replace(configure_search(served, vocabulary, trigrams), results=_ALL, lookahead=None)
 
     def __call__(self, decoder: Decoder) -> float:
         tuned = self.tune(decoder)

@@ -23,8 +23,9 @@ from keras import ops
 from photocaption.model.runtime import Floats
 from photocaption.model.vocabulary import Vocabulary
 from training.data.batches import Batch, Batches
-from training.data.collection import Collection, Mixture, read_collections
-from training.data.dataset import Photo
+from training.data.dataset import Dataset, read_datasets
+from training.data.mixture import Mixture
+from training.data.photo import Photo
 from training.data.tags import set_targets
 from training.data.texts import read_texts
 from training.data.views import PhotoView
@@ -62,12 +63,12 @@ def train_end_to_end(job: Job) -> None:
     a repeated command continues. Raises TrainingError.
     """
     config = job.config
-    collections = read_collections(job.sources)
-    vocabulary = choose_vocabulary(collections, job.start.vocabulary, config.vocabulary.min_count)
-    everything = [photo for one in collections for photo in (*one.train, *one.dev)]
+    datasets = read_datasets(job.sources)
+    vocabulary = choose_vocabulary(datasets, job.start.vocabulary, config.vocabulary.min_count)
+    everything = [photo for one in datasets for photo in (*one.train, *one.dev)]
     store = PixelStore(everything, config.encoder.canonical_size or config.encoder.size)
-    training = EndToEndTraining(job, collections, vocabulary, store)
-    stages = Stages(job.bundle, config, " ".join(job.list_digests(collections)))
+    training = EndToEndTraining(job, datasets, vocabulary, store)
+    stages = Stages(job.bundle, config, " ".join(job.list_digests(datasets)))
     rates = list(islice(cycle(config.end_to_end.encoder_rates), config.end_to_end.teachers))
     candidates = [
         stages.take(f"teacher-{number}", partial(training.train_candidate, number, rate))
@@ -79,7 +80,7 @@ def train_end_to_end(job: Job) -> None:
     record = {
         "command": job.command,
         "config": config.end_to_end.model_dump(mode="json"),
-        "datasets": {one.source.name: one.digest for one in collections},
+        "datasets": {one.source.name: one.digest for one in datasets},
         "backend": keras.backend.backend(),
         "teachers": [candidate.score for candidate in candidates],
         "taught": best.score,
@@ -93,10 +94,10 @@ def train_end_to_end(job: Job) -> None:
 class EndToEndTraining:
     """One model that goes through all stages of a configuration."""
 
-    def __init__(self, job: Job, collections: Sequence[Collection], vocabulary: Vocabulary, store: PixelStore) -> None:
+    def __init__(self, job: Job, datasets: Sequence[Dataset], vocabulary: Vocabulary, store: PixelStore) -> None:
         config = self._config = job.config
         self._start, self._vocabulary, self._store = job.start, vocabulary, store
-        self._collections, self._cache = collections, job.cache
+        self._datasets, self._cache = datasets, job.cache
         end_to_end = config.end_to_end
         stem, blocks = split_xception(config.encoder.size, job.cache, end_to_end, job.start.read_tuned())
         body = Body(blocks, self._build_decoder(blocks, config.fitting.seed))
@@ -104,19 +105,19 @@ class EndToEndTraining:
         self._encoder = _Encoder(self._model)
         self._initial_weights = read_weights(body)
         self._optimizer: TwoRateAdamW | None = None
-        self._labels = {key: label for one in collections for key, label in one.labels.items()}
+        self._labels = {key: label for one in datasets for key, label in one.labels.items()}
         texts = list(read_texts(job.texts))
         self._photos = self._prepare(texts)
         self._common = list_common(self._photos.photos, texts)
 
     def _prepare(self, texts: Sequence[tuple[str, str]]) -> PixelPhotos:
         """The training photos, with the tags and classes that the initial model predicts."""
-        collections, labels = self._collections, self._labels
-        photos: Sequence[Photo] = [photo for one in collections for photo in one.train]
+        datasets, labels = self._datasets, self._labels
+        photos: Sequence[Photo] = [photo for one in datasets for photo in one.train]
         tags, tagger = self._vocabulary.decode(self._start.tags), self._model.decoder.evidence
         evidence, classes = self._predict(tagger, photos) if tagger else (np.zeros((len(photos), 0), np.float32), None)
-        photos, known, counts = find_captions(photos, collections, labels, texts, tags, evidence)
-        mixture = Mixture(counts, [one.source.share for one in collections], self._config.end_to_end.photos_per_batch)
+        photos, known, counts = find_captions(photos, datasets, labels, texts, tags, evidence)
+        mixture = Mixture(counts, [one.source.share for one in datasets], self._config.end_to_end.photos_per_batch)
         of_photos = {photo.sha256: labels[photo.sha256] for photo in photos if photo.sha256 in labels}
         targets = [set_targets(photos, of_photos, tags)] if tagger else []
         targets += [] if classes is None else [classes[known]]
@@ -139,7 +140,7 @@ class EndToEndTraining:
             self._optimizer.build(self._model.trainable_variables)
         self._optimizer.restart(rate / config.learning_rate)
         _fit(self._model, batches, config.epochs)
-        return TrainedWeights(read_weights(body), self.judge())
+        return TrainedWeights(read_weights(body), self.score_dev())
 
     def train_on_samples(self, best: TrainedWeights, run: Path) -> Progress:
         """Self-critical training (`training.fit.self_critical`) on random views."""
@@ -172,18 +173,20 @@ class EndToEndTraining:
                 ramp=0,
                 beta_2=config.moment_decay,
             )
-            return fit(model, batches, lambda _: self.judge(), config, run, never=NEVER_WRITTEN, optimizer=optimizer)
+            return fit(
+                model, batches, lambda _: self.score_dev(), config, run, never=NEVER_WRITTEN, optimizer=optimizer
+            )
 
-    def judge(self) -> float:
+    def score_dev(self) -> float:
         """The current dev score of the model."""
-        photos = list({photo.sha256: photo for one in self._collections for photo in one.dev}.values())
+        photos = list({photo.sha256: photo for one in self._datasets for photo in one.dev}.values())
         rows = {photo.sha256: row for row, photo in enumerate(photos)}
         features = np.concatenate(list(self._encode(photos)))
 
         def load(wanted: Sequence[PhotoView]) -> Floats:
             return features[[rows[photo.sha256] for photo, _ in wanted]]
 
-        return DevScore(self._collections, load, self._vocabulary, self._config)(self._model.decoder)
+        return DevScore(self._datasets, load, self._vocabulary, self._config)(self._model.decoder)
 
     def save(self, folder: Path, record: dict[str, Any]) -> None:
         """Write weights between the initial and the trained ones, as the configuration says, as the start of a job."""
@@ -208,7 +211,7 @@ class EndToEndTraining:
     def _predict(self, tagger: Evidence, photos: Sequence[Photo]) -> tuple[Floats, Floats | None]:
         """Evidence [P, G] for the start's tags, and the probabilities [P, K] of its classes."""
         pooled = np.concatenate([ops.convert_to_numpy(pool(features)) for features in self._encode(photos)])
-        evidence, classes = tagger.recognise(pooled), tagger.weigh_classes(pooled)
+        evidence, classes = tagger.predict_tags(pooled), tagger.predict_classes(pooled)
         probabilities = None if classes is None else ops.convert_to_numpy(ops.exp(classes)).astype(np.float16)
         return ops.convert_to_numpy(evidence), probabilities
 

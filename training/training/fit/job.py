@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from training.config import TrainingConfig
-from training.data.collection import Collection, Source
+from training.data.dataset import Dataset, Source
 from training.data.texts import digest_text
 from training.fit.pretrained import Pretrained
 
@@ -32,11 +32,11 @@ class Job:
     start: Pretrained = field(default_factory=Pretrained)
     teacher: Path | None = None
 
-    def list_digests(self, collections: Sequence[Collection]) -> list[str]:
+    def list_digests(self, datasets: Sequence[Dataset]) -> list[str]:
         """Digests of the training data and the pretrained weights."""
         files = [*self.texts, *([self.teacher] if self.teacher else [])]
         return [
-            *(f"{one.digest} {one.source.share}" for one in collections),
+            *(f"{one.digest} {one.source.share}" for one in datasets),
             *map(digest_text, files),
             *sorted(hashlib.sha256(array.tobytes()).hexdigest() for array in self.start.decoder.values()),
         ]

@@ -12,11 +12,11 @@ from photocaption.model.runtime import Floats
 from photocaption.model.trigrams import Trigrams
 from photocaption.model.vocabulary import Vocabulary
 from training.config import TrainingConfig
-from training.data.collection import Collection
-from training.data.dataset import Photo
+from training.data.dataset import Dataset
 from training.data.found_captions import CaptionFinder
 from training.data.labelled import LabelledPhoto
-from training.data.tags import Shown, choose_tags, find_subjects, list_classes, name_classes, set_targets
+from training.data.photo import Photo
+from training.data.tags import Targets, choose_tags, find_subjects, list_classes, name_classes, set_targets
 from training.data.text_only import EvidenceStatistics, TextOnlyBatches
 from training.data.texts import read_texts
 from training.data.trigrams import find_common, list_known
@@ -24,13 +24,13 @@ from training.data.views import WHOLE, View, choose_views
 from training.data.words import build_vocabulary, extend_vocabulary, known_words, tokenise
 from training.encoder.cache import ExportedEncoder
 from training.encoder.feature_maps import MapCache
-from training.encoder.teacher import judge_photos
+from training.encoder.teacher import predict_logits
 from training.encoder.trunk import TRUNK, Trunk
 from training.errors import DatasetError
 from training.fit.classes import Classes, choose_subjects, distil_classes
 from training.fit.job import Job
 from training.fit.pooled import pool_photos
-from training.fit.tagger import Tagger, fit_tagger, judge_unseen
+from training.fit.tagger import Tagger, fit_tagger, predict_out_of_fold
 from training.progress import say
 
 
@@ -61,27 +61,27 @@ class Material:
     tagger: Tagger | None
     config: TrainingConfig
     run: Path
-    collections: Sequence[Collection]
+    datasets: Sequence[Dataset]
 
 
 def prepare(
-    job: Job, collections: Sequence[Collection], encoder: ExportedEncoder, vocabulary: Vocabulary, run: Path
+    job: Job, datasets: Sequence[Dataset], encoder: ExportedEncoder, vocabulary: Vocabulary, run: Path
 ) -> Material:
     """Everything that is the same for all phases. Raises TrainingError."""
     config, start = job.config, job.start
-    labels = {key: label for one in collections for key, label in one.labels.items()}
+    labels = {key: label for one in datasets for key, label in one.labels.items()}
     keeps = start.keeps_tagger(labels=bool(labels))
     needed = job.trains or not keeps
-    photos: Sequence[Photo] = [photo for one in collections for photo in one.train] if needed else []
+    photos: Sequence[Photo] = [photo for one in datasets for photo in one.train] if needed else []
     views = [choose_views(photo, config.augmentation) for photo in photos]
-    maps = _extract(job, collections, photos, views, encoder)
+    maps = _extract(job, datasets, photos, views, encoder)
     tags = vocabulary.decode(start.tags) if keeps else _choose_tags(photos, labels, vocabulary, config)
     by_place = zip(*views, strict=True) if tags else ()
     pooled = [pool_photos(list(zip(photos, of_place, strict=True)), maps, encoder) for of_place in by_place]
-    evidence, tagger, classes = _judge(job, photos, labels, tags, pooled)
+    evidence, tagger, classes = _predict_evidence(job, photos, labels, tags, pooled)
     texts = list(read_texts(job.texts))
     likely = evidence[0] if evidence else np.zeros((len(photos), 0), np.float32)
-    photos, known, counts = find_captions(photos, collections, labels, texts, tags, likely)
+    photos, known, counts = find_captions(photos, datasets, labels, texts, tags, likely)
     views = [views[place] for place in known]
     evidence = [of_view[known] for of_view in evidence]
     return Material(
@@ -92,7 +92,7 @@ def prepare(
         labels,
         _open_texts(texts, photos, labels, evidence, tags, vocabulary, config) if photos and texts and tags else None,
         list_common(photos, texts),
-        _list_known(job, collections, texts, vocabulary),
+        _list_known(job, datasets, texts, vocabulary),
         maps,
         encoder,
         vocabulary,
@@ -101,13 +101,13 @@ def prepare(
         tagger,
         config,
         run,
-        collections,
+        datasets,
     )
 
 
 def _extract(
     job: Job,
-    collections: Sequence[Collection],
+    datasets: Sequence[Dataset],
     photos: Sequence[Photo],
     views: Sequence[Sequence[View]],
     encoder: ExportedEncoder,
@@ -116,7 +116,7 @@ def _extract(
     trunk = Trunk(encoder.path)
     maps = MapCache.for_trunk(job.cache / "maps", encoder.read(TRUNK), encoder.image)
     wanted = [(photo, view) for photo, of_photo in zip(photos, views, strict=True) for view in of_photo]
-    dev = [(photo, WHOLE) for one in collections for photo in one.dev]
+    dev = [(photo, WHOLE) for one in datasets for photo in one.dev]
     maps.extract([*dev, *wanted], trunk.encode, encoder.image)
     return maps
 
@@ -128,7 +128,7 @@ def _choose_tags(
     return choose_tags(photos, of_photos, vocabulary, config.tags) if config.tags.most else ()
 
 
-def _judge(
+def _predict_evidence(
     job: Job,
     photos: Sequence[Photo],
     labels: Mapping[str, LabelledPhoto],
@@ -143,13 +143,13 @@ def _judge(
         return [], None, 0
     if start.keeps_tagger(labels=bool(labels)):
         known = Tagger.of(start.decoder)
-        return [known.judge(of_view) for of_view in pooled], None, start.classes
+        return [known.predict(of_view) for of_view in pooled], None, start.classes
     of_photos = {photo.sha256: labels[photo.sha256] for photo in photos if photo.sha256 in labels}
     shown = set_targets(photos, of_photos, tags)
     classes = _learn_classes(job, photos, labels, tags, pooled, shown)
     number = classes.names.shape[0] if classes else 0
     say(f"A tagger for {len(tags)} words{f', which knows {number} classes' if number else ''}")
-    evidence = judge_unseen(pooled, shown, config, seed, classes)
+    evidence = predict_out_of_fold(pooled, shown, config, seed, classes)
     everything = np.concatenate([shown] * len(pooled))
     return evidence, fit_tagger(np.concatenate(pooled), everything, config, seed, classes), number
 
@@ -160,7 +160,7 @@ def _learn_classes(
     labels: Mapping[str, LabelledPhoto],
     tags: Sequence[str],
     pooled: Sequence[Floats],
-    shown: Shown,
+    shown: Targets,
 ) -> Classes | None:
     """The class layer: distilled from the teacher, or else that of the start. Raises DatasetError where the labels are
     not the teacher's classes.
@@ -177,7 +177,7 @@ def _learn_classes(
         names, subjects = np.pad(learnt.names, ((0, 0), (0, 1)))[:, places], np.pad(learnt.subjects, (0, 1))[places]
         return Classes(learnt.weights, names, subjects)
     known = list_classes(labels.values())  # of withheld photos too: only the names of classes are used
-    taught = judge_photos(job.teacher, photos, job.cache)
+    taught = predict_logits(job.teacher, photos, job.cache)
     if len(known) != taught.shape[1]:
         raise DatasetError(
             f"{job.teacher} tells {taught.shape[1]} classes apart, and the labels have {len(known)} synsets: they have "
@@ -206,20 +206,20 @@ def _open_texts(
     """Batches of captions without photos, with synthetic evidence distributed as for captioned photos."""
     captioned = [place for place, photo in enumerate(photos) if photo.sha256 not in labels]
     shown = set_targets([photos[place] for place in captioned], {}, tags)
-    spread = EvidenceStatistics.of(evidence[0][captioned], shown)
+    statistics = EvidenceStatistics.of(evidence[0][captioned], shown)
     return TextOnlyBatches(
         texts,
         vocabulary,
         tags,
-        spread,
+        statistics,
         max_length=config.vocabulary.max_length,
         size=config.fitting.photos_per_batch,
     )
 
 
-def choose_vocabulary(collections: Sequence[Collection], known: Vocabulary | None, least: int) -> Vocabulary:
+def choose_vocabulary(datasets: Sequence[Dataset], known: Vocabulary | None, least: int) -> Vocabulary:
     """The words that captions have `least` times or more; those of a start first, in their order."""
-    words = [tokenise(caption) for one in collections for caption in _captions_of(one.train)]
+    words = [tokenise(caption) for one in datasets for caption in _captions_of(one.train)]
     vocabulary = extend_vocabulary(known, words, least) if known else build_vocabulary(words, least)
     say(f"{len(vocabulary)} words{f', {len(vocabulary) - len(known)} of them new' if known else ''}")
     return vocabulary
@@ -227,14 +227,14 @@ def choose_vocabulary(collections: Sequence[Collection], known: Vocabulary | Non
 
 def find_captions(
     photos: Sequence[Photo],
-    collections: Sequence[Collection],
+    datasets: Sequence[Dataset],
     labels: Mapping[str, LabelledPhoto],
     texts: Sequence[tuple[str, str]],
     tags: Sequence[str],
     evidence: Floats,
 ) -> tuple[list[Photo], list[int], list[int]]:
-    """The training photos of the collections that have captions or, where they have labels, for which captions of other
-    photos were found by the evidence [P, G] for `tags`; their places among all, and how many each collection has.
+    """The training photos of the datasets that have captions or, where they have labels, for which captions of other
+    photos were found by the evidence [P, G] for `tags`; their places among all, and how many each dataset has.
     """
     if labels and photos:
         finder = CaptionFinder([caption for _, caption in texts] + _captions_of(photos), tags)
@@ -242,7 +242,7 @@ def find_captions(
         found = sum(bool(photo.captions) for photo in photos if photo.sha256 in labels)
         say(f"Captions were found for {found} photos with labels")
     places = [place for place, photo in enumerate(photos) if photo.captions]
-    ends = np.cumsum([len(one.train) for one in collections])
+    ends = np.cumsum([len(one.train) for one in datasets])
     counts = np.diff(np.searchsorted(places, ends), prepend=0)
     return [photos[place] for place in places], places, counts.tolist()
 
@@ -253,13 +253,13 @@ def list_common(photos: Sequence[Photo], texts: Sequence[tuple[str, str]]) -> fr
 
 
 def _list_known(
-    job: Job, collections: Sequence[Collection], texts: Sequence[tuple[str, str]], vocabulary: Vocabulary
+    job: Job, datasets: Sequence[Dataset], texts: Sequence[tuple[str, str]], vocabulary: Vocabulary
 ) -> Trigrams | None:
     """The sequences of three words without cost in serving; None where neither texts nor a start give any."""
     known = job.start.bundle.trigrams if job.start.bundle else None
     if not texts and not known:
         return None
-    photos = [photo for one in collections for photo in one.train]
+    photos = [photo for one in datasets for photo in one.train]
     skipped = known_words(job.config.decoding.skipped_words, vocabulary)
     return list_known(photos, (caption for _, caption in texts), vocabulary, skipped, known)
 

@@ -12,7 +12,7 @@ from photocaption.model.runtime import Floats
 from training.arrays import hash_text
 from training.config import ScheduleConfig
 from training.data.batches import Batches, TrainingPhotos
-from training.data.collection import Mixture
+from training.data.mixture import Mixture
 from training.data.views import PhotoView
 from training.encoder.trunk import LastBlock
 from training.evaluation.history import SELF_CRITICAL
@@ -35,7 +35,7 @@ class Phases:
         self.decoder = decoder
         self._material, self._config = material, material.config
         self._last_block = LastBlock(material.encoder.path)
-        search = (material.collections, self._load, material.vocabulary, self._config)
+        search = (material.datasets, self._load, material.vocabulary, self._config)
         self._dev = DevScore(*search)
         self._served = DevScore(*search, guarded=True, trigrams=material.trigrams)
         self._weights, self._score = read_weights(decoder), -math.inf
@@ -128,7 +128,7 @@ class Phases:
 
     def _photos(self, config: ScheduleConfig) -> TrainingPhotos:
         material = self._material
-        shares = [one.source.share for one in material.collections]
+        shares = [one.source.share for one in material.datasets]
         mixture = Mixture(material.counts, shares, config.photos_per_batch, config.least_batches)
         return TrainingPhotos(material.photos, mixture, material.views, self._load, material.evidence)
 

@@ -10,8 +10,8 @@ import numpy.typing as npt
 from photocaption.image import preprocessing
 from photocaption.model.manifest import ImageSpec
 from training.data.batches import Inputs, Places
-from training.data.collection import Mixture
-from training.data.dataset import Photo, read_image
+from training.data.mixture import Mixture
+from training.data.photo import Photo, read_image
 from training.data.views import may_be_mirrored
 from training.models.end_to_end_model import AS_IT_IS, MIRROR
 

@@ -21,8 +21,8 @@ from photocaption.model.runtime import Floats
 from photocaption.model.vocabulary import Vocabulary
 from training.config import RewardConfig, SelfCriticalConfig
 from training.data.batches import ROUNDING, Batch, Inputs, PhotoSource, Places, round_up
-from training.data.dataset import Photo
 from training.data.labelled import LabelledPhoto
+from training.data.photo import Photo
 from training.data.prefetch import prefetch
 from training.data.words import TOKENS, tokenise
 from training.fit.reward_pool import RewardPool, SampledCaption

@@ -14,7 +14,7 @@ import numpy as np
 from photocaption.model.runtime import Floats
 from training.arrays import Arrays
 from training.config import TagsConfig
-from training.data.tags import Shown
+from training.data.tags import Targets
 from training.fit.classes import Classes
 from training.models.evidence import Evidence, score_tags
 
@@ -40,8 +40,8 @@ class Tagger:
         subjects = decoder.get("evidence/subjects", np.zeros(names.shape[1], np.float32))
         return cls(tags, Classes(weights, names, subjects))
 
-    def judge(self, pooled: Floats) -> Floats:
-        """Evidence [P, G] of pooled features [P, C], as `Evidence.recognise` gives it."""
+    def predict(self, pooled: Floats) -> Floats:
+        """Evidence [P, G] of pooled features [P, C], as `Evidence.predict_tags` gives it."""
         evidence: Floats = pooled @ self.tags[:-1] + self.tags[-1]
         return self.classes.add_to(evidence, pooled) if self.classes else evidence
 
@@ -53,7 +53,7 @@ class Tagger:
             evidence.write_names(self.classes.names, self.classes.subjects)
 
 
-def fit_tagger(pooled: Floats, shown: Shown, config: TagsConfig, seed: int, classes: Classes | None = None) -> Tagger:
+def fit_tagger(pooled: Floats, shown: Targets, config: TagsConfig, seed: int, classes: Classes | None = None) -> Tagger:
     """The tagger that is fitted to pooled features [P, C] and the targets of their photos [P, G]."""
     keras.utils.set_random_seed(seed)
     layer = keras.layers.Dense(shown.shape[1])
@@ -75,8 +75,8 @@ def _join(kernel: Any, bias: Any) -> Floats:  # noqa: ANN401 - arrays of NumPy o
     return np.concatenate([kernel, bias[None]]).astype(np.float32)
 
 
-def judge_unseen(
-    pooled: Sequence[Floats], shown: Shown, config: TagsConfig, seed: int, classes: Classes | None = None
+def predict_out_of_fold(
+    pooled: Sequence[Floats], shown: Targets, config: TagsConfig, seed: int, classes: Classes | None = None
 ) -> list[Floats]:
     """Out-of-fold evidence [P, G] for each view of P photos, given as pooled features [P, C]."""
     fold = np.random.default_rng(seed).integers(config.folds, size=len(pooled[0]))
@@ -86,5 +86,5 @@ def judge_unseen(
         targets = np.concatenate([shown[fitted]] * len(pooled))
         tagger = fit_tagger(np.concatenate([view[fitted] for view in pooled]), targets, config, seed, classes)
         for view, evidence in zip(pooled, found, strict=True):
-            evidence[held_out] = tagger.judge(view[held_out])
+            evidence[held_out] = tagger.predict(view[held_out])
     return found

@@ -172,7 +172,7 @@ class Decoder(keras.Model):  # type: ignore[misc]  # Keras is untyped
         if self.attention:
             context["context_keys"], context["context_values"] = self.attention.prepare(cells)
         if self.evidence:
-            evidence = self.evidence.recognise(pool(features)) if evidence is None else evidence
+            evidence = self.evidence.predict_tags(pool(features)) if evidence is None else evidence
             gist, of_words, _ = self._encode_evidence(self.evidence, evidence)
             image = image + gist
             mean = mean + gist
@@ -181,8 +181,8 @@ class Decoder(keras.Model):  # type: ignore[misc]  # Keras is untyped
 
     def _encode_evidence(self, tags: Evidence, evidence: Tensor) -> tuple[Tensor, Tensors, Tensors]:
         """As `_encode_photo`, of evidence alone: there are no cells to attend to."""
-        gist = tags.summarise(evidence, self.embedding.table)
-        return gist, {"context_words": tags.spread(evidence)}, self._begin(gist)
+        gist = tags.embed_tags(evidence, self.embedding.table)
+        return gist, {"context_words": tags.scatter(evidence)}, self._begin(gist)
 
     def _begin(self, vectors: Tensor) -> Tensors:
         return {"state_h": self.initial_h(vectors), "state_c": self.initial_c(vectors)}

@@ -142,7 +142,7 @@ class EndToEnd(keras.Model):  # type: ignore[misc]  # Keras is untyped
 
     def _predict_evidence(self, tagger: Evidence, pooled: Tensor, shown: Tensor, *kept: Tensor) -> Tensor:
         """Evidence [P, G] without gradients of the captions' loss: it should follow the photo, not the language."""
-        evidence, classes = tagger.recognise(pooled), tagger.weigh_classes(pooled)
+        evidence, classes = tagger.predict_tags(pooled), tagger.predict_classes(pooled)
         self.add_loss(self._config.tags * ops.mean(score_tags(shown, evidence)))
         if classes is not None:
             self.add_loss(-self._config.classes * ops.mean(ops.sum(kept[0] * classes, axis=-1)))

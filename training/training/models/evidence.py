@@ -57,25 +57,25 @@ class Evidence(keras.layers.Layer):  # type: ignore[misc]  # Keras is untyped
         self.trust = keras.layers.Dense(1, activation="softplus", name="trust")
         self.built = True  # its parts are when they are used
 
-    def recognise(self, pooled: Tensor) -> Tensor:
+    def predict_tags(self, pooled: Tensor) -> Tensor:
         """Evidence [P, G] of features that are pooled [P, channels]."""
         evidence = self.tagger(pooled)
         if self.classes is None:
             return evidence
         return add_classes(evidence, self.classes(pooled), self.names, self.subjects)
 
-    def weigh_classes(self, pooled: Tensor) -> Tensor | None:
+    def predict_classes(self, pooled: Tensor) -> Tensor | None:
         """The logarithms [P, K] of how likely each class is, of features that are pooled [P, channels]; None where no
         classes are known.
         """
         return None if self.classes is None else ops.log_softmax(self.classes(pooled), axis=-1)
 
-    def summarise(self, evidence: Tensor, table: Tensor) -> Tensor:
+    def embed_tags(self, evidence: Tensor, table: Tensor) -> Tensor:
         """The vectors [P, D] of the probable tags of photos, added up, from the table [V, D] of word vectors."""
         vectors = ops.take(table, self.tags, axis=0)
         return self.gist(ops.matmul(ops.sigmoid(evidence), vectors) * self._scale)
 
-    def spread(self, evidence: Tensor) -> Tensor:
+    def scatter(self, evidence: Tensor) -> Tensor:
         """Evidence for every word [P, V]: within ±6, and zero of words that are no tags."""
         clipped = ops.clip(evidence, -LIMIT, LIMIT)
         return ops.take(ops.pad(clipped, ((0, 0), (0, 1))), self._places, axis=1)

@@ -31,7 +31,7 @@ class SearchDecoder:
         tokens: npt.NDArray[np.int32],
         context: Tensors,
         state: Tensors,
-        likeliest: int | None = None,  # noqa: ARG002
+        top_k: int | None = None,  # noqa: ARG002
     ) -> DecoderStep:
         """One word further for every hypothesis, with the probabilities of all successors."""
         photos = len(tokens)

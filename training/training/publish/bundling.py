@@ -14,17 +14,18 @@ from photocaption.captioner import Captioner
 from photocaption.model.bundle import DECODER_START, DECODER_STEP, ENCODER, MODEL_CARD, TRIGRAMS, VOCABULARY
 from photocaption.model.confidence import calibrate
 from photocaption.model.manifest import Calibration, DecoderInfo, EncoderInfo, ImageSpec, Manifest, SearchDefaults
-from training.data.collection import Collection
+from training.data.dataset import Dataset
 from training.data.texts import digest_text
-from training.data.words import TOKENS, known_words
+from training.data.words import TOKENS
 from training.encoder import weight_deltas
 from training.encoder.cache import ExportedEncoder, require_tensorflow
 from training.encoder.weight_deltas import ENCODER_DIFFERENCES
 from training.evaluation.calibration import GOOD_CIDER, Bin, bin_by_confidence, fit_calibration
+from training.evaluation.datasets import evaluate_dataset
 from training.evaluation.evaluate import Evaluation
 from training.evaluation.metrics import PROTOCOL
-from training.evaluation.several import PhotoSet, evaluate_set
 from training.evaluation.subjects import SubjectEvaluation
+from training.fit.dev_score import choose_search
 from training.fit.job import Job
 from training.fit.material import Material
 from training.models.decoder import Decoder
@@ -61,25 +62,19 @@ def publish_bundle(job: Job, trained: Trained) -> Evaluation:
         _write_files(job, trained, folder)
         manifest = _compose_manifest(job, trained, folder, beside)
         write_manifest(folder, manifest)
-        sets = [_to_set(one) for one in trained.material.collections if one.dev]
+        datasets = [one for one in trained.material.datasets if one.dev]
         captioner = Captioner.load(folder)
-        evaluations = [evaluate_set(captioner, photos) for photos in sets]
-        calibration, evaluations = _calibrate(evaluations)
-        for photos, evaluation in zip(sets, evaluations, strict=True):
-            say(f"{photos.name}, {photos.split}:\n{evaluation.to_table()}")
-        scores = _list_scores(sets, evaluations)
+        calibration, evaluations = _calibrate([evaluate_dataset(captioner, one, "dev") for one in datasets])
+        for dataset, evaluation in zip(datasets, evaluations, strict=True):
+            say(f"{dataset.source.name}, dev:\n{evaluation.to_table()}")
+        scores = _list_scores(datasets, evaluations)
         manifest = manifest.model_copy(update={"scores": scores, "confidence": calibration})
         captioned = [one for one in evaluations if isinstance(one, Evaluation)]
-        card = write_model_card(manifest, trained.material.collections, _bin(captioned))
+        card = write_model_card(manifest, trained.material.datasets, _bin(captioned))
         (folder / MODEL_CARD).write_text(card, encoding="utf-8")
         write_manifest(folder, manifest)
         publish(folder, job.bundle)
     return captioned[0]
-
-
-def _to_set(collection: Collection) -> PhotoSet:
-    labelled = tuple(collection.labels[photo.sha256] for photo in collection.dev) if collection.labels else ()
-    return PhotoSet(collection.source.folder, "dev", () if labelled else collection.dev, labelled)
 
 
 def _keep_differences(job: Job, trained: Trained) -> dict[str, Any]:
@@ -116,16 +111,8 @@ def _write_files(job: Job, trained: Trained, folder: Path) -> None:
 
 
 def _compose_manifest(job: Job, trained: Trained, folder: Path, beside: dict[str, Any]) -> Manifest:
-    config, repeatable = job.config, job.config.decoding.repeatable_words
-    decoding = SearchDefaults(
-        beam_width=config.decoding.beam_width,
-        length_penalty=trained.length_penalty,
-        max_length=config.vocabulary.max_length,
-        repeatable_words=None if repeatable is None else known_words(repeatable, trained.material.vocabulary),
-        unfinished_words=known_words(config.decoding.unfinished_words, trained.material.vocabulary),
-        rare_cost=config.decoding.rare_cost if trained.material.trigrams else 0.0,
-        skipped_words=known_words(config.decoding.skipped_words, trained.material.vocabulary),
-    )
+    config, material = job.config, trained.material
+    decoding = choose_search(config, material.vocabulary, trained.length_penalty, material.trigrams)
     return Manifest(
         schema_version=1,
         name=job.bundle.name,
@@ -134,14 +121,14 @@ def _compose_manifest(job: Job, trained: Trained, folder: Path, beside: dict[str
         image=trained.encoder.image,
         features=trained.encoder.features,
         tokens=TOKENS,
-        vocabulary_size=len(trained.material.vocabulary),
+        vocabulary_size=len(material.vocabulary),
         decoding=decoding,
         encoder=job.start.bundle.manifest.encoder
         if job.start.bundle
         else EncoderInfo(architecture="xception", precision=config.encoder.precision),
         decoder=DecoderInfo(architecture=config.decoder.architecture, attention=trained.decoder.attention is not None),
         confidence=None,
-        training=_record(job, trained.material.collections) | beside,
+        training=_record(job, material.datasets) | beside,
         scores={},
     )
 
@@ -156,9 +143,9 @@ def name_version(folder: Path, image: ImageSpec, decoding: SearchDefaults) -> st
     return digest.hexdigest()[:12]
 
 
-def _record(job: Job, collections: Sequence[Collection]) -> dict[str, Any]:
+def _record(job: Job, datasets: Sequence[Dataset]) -> dict[str, Any]:
     """How the bundle was made, for its manifest."""
-    datasets = {
+    records = {
         one.source.name: {
             "digest": one.digest,
             "share": one.source.share,
@@ -166,15 +153,15 @@ def _record(job: Job, collections: Sequence[Collection]) -> dict[str, Any]:
             "dev": len(one.dev),
             "labels": bool(one.labels),
         }
-        for one in collections
+        for one in datasets
     }
     return {
         "command": job.command,
         "config": job.config.model_dump(mode="json"),
         "seed": job.config.fitting.seed,
-        "datasets": datasets,
+        "datasets": records,
         "texts": {path.name: digest_text(path) for path in job.texts},
-        "photos": {split: sum(len(getattr(one, split)) for one in collections) for split in ("train", "dev")},
+        "photos": {split: sum(len(getattr(one, split)) for one in datasets) for split in ("train", "dev")},
         "keras": keras.__version__,
         "backend": keras.backend.backend(),
         **({"teacher": {job.teacher.name: digest_text(job.teacher)}} if job.teacher else {}),
@@ -205,14 +192,15 @@ def _calibrate(evaluations: Sequence[Scored]) -> tuple[Calibration | None, list[
     ]
 
 
-def _list_scores(sets: Sequence[PhotoSet], evaluations: Sequence[Scored]) -> dict[str, Any]:
+def _list_scores(datasets: Sequence[Dataset], evaluations: Sequence[Scored]) -> dict[str, Any]:
     """The scores of each dataset, those of the first with captions as "dev"."""
     scores: dict[str, Any] = {}
-    for photos, one in zip(sets, evaluations, strict=True):
+    for dataset, one in zip(datasets, evaluations, strict=True):
+        name = f"{dataset.source.name}_dev"
         if isinstance(one, Evaluation):
-            scores["dev" if "dev" not in scores else f"{photos.name}_dev"] = {"protocol": PROTOCOL, **one.scores}
+            scores["dev" if "dev" not in scores else name] = {"protocol": PROTOCOL, **one.scores}
         else:
-            scores[f"{photos.name}_dev"] = one.summary()
+            scores[name] = one.summary()
     return scores
 
 

@@ -10,9 +10,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from photocaption.model.manifest import Manifest
-from training.data.collection import Collection
 from training.data.content_words import FUNCTION_WORDS
-from training.data.dataset import Photo
+from training.data.dataset import Dataset
+from training.data.photo import Photo
 from training.data.words import tokenise
 from training.evaluation.calibration import GOOD_CIDER, Bin
 
@@ -77,10 +77,10 @@ teaching; COCO's captions are CC BY 4.0, its photos under their authors' Flickr 
 """
 
 
-def write_model_card(manifest: Manifest, collections: Sequence[Collection], reliability: Sequence[Bin]) -> str:
+def write_model_card(manifest: Manifest, datasets: Sequence[Dataset], reliability: Sequence[Bin]) -> str:
     """The card of a bundle in Markdown; `reliability`: the curve on dev."""
     training: Mapping[str, Any] = manifest.training
-    captioned = [one for one in collections if not one.labels]
+    captioned = [one for one in datasets if not one.labels]
     scores = {name: table for name, table in manifest.scores.items() if isinstance(table, dict) and "protocol" in table}
     return _TEMPLATE.format(
         name=manifest.name,
@@ -90,7 +90,7 @@ def write_model_card(manifest: Manifest, collections: Sequence[Collection], reli
         decoder=manifest.decoder.architecture,
         words=manifest.vocabulary_size,
         max_length=manifest.decoding.max_length,
-        data="\n".join(f"- {_write_collection(one)}" for one in collections),
+        data="\n".join(f"- {_write_dataset(one)}" for one in datasets),
         texts=_TEXTS if training["texts"] else "",
         command=training["command"],
         start=_write_start(training.get("start", {})),
@@ -112,7 +112,7 @@ def _write_start(start: Mapping[str, Any]) -> str:
     return f" It began with {what}."
 
 
-def _write_collection(one: Collection) -> str:
+def _write_dataset(one: Dataset) -> str:
     captions = sum(len(photo.captions) for photo in one.train)
     what = "a label each" if one.labels else f"{captions} captions"
     return f"{one.source.name}: {len(one.train)} training photos with {what}, {len(one.dev)} dev photos"

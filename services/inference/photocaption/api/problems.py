@@ -142,9 +142,7 @@ _KIND_OF_ERROR: dict[type[CaptionError], Kind] = {
     UnsupportedImageError: UNSUPPORTED_TYPE,
     UndecodableImageError: UNDECODABLE,
     ImageTooLargeError: IMAGE_TOO_LARGE,
-    QueueFullError: QUEUE_FULL,
     DeadlineExceededError: DEADLINE_EXCEEDED,
-    NotReadyError: NOT_READY,
 }
 
 

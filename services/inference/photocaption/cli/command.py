@@ -23,7 +23,7 @@ from itertools import chain
 
 from photocaption.caption import CaptionOptions
 from photocaption.cli.arguments import parse, parse_site
-from photocaption.cli.batch import Model, Task, map_in_order
+from photocaption.cli.captioning import Model, Task, map_in_order
 from photocaption.cli.destination import Destination, DestinationError
 from photocaption.cli.exiftool import ExifTools
 from photocaption.cli.folders import Choice, Listing, list_photos

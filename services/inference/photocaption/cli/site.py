@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from photocaption.caption import Caption, CaptionOptions
-from photocaption.cli.batch import Model, Task, map_in_order
+from photocaption.cli.captioning import Model, Task, map_in_order
 from photocaption.cli.destination import Destination
 from photocaption.cli.folders import walk
 from photocaption.cli.messages import complain, show_name

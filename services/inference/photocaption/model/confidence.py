@@ -6,7 +6,7 @@ from photocaption.model.beam_search import Hypothesis
 from photocaption.model.manifest import Calibration
 
 
-def rate(hypothesis: Hypothesis, calibration: Calibration | None) -> float:
+def compute_confidence(hypothesis: Hypothesis, calibration: Calibration | None) -> float:
     """Confidence from the mean log-probability of the tokens, the end counted, and the evidence for the words:
     calibrated where the bundle is.
     """

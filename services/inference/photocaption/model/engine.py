@@ -7,14 +7,12 @@ then: the two round differently, so that one caption in five has other words, wh
 import importlib.util
 import logging
 import os
-from typing import Literal, get_args
+from typing import get_args
 
 from photocaption.errors import BundleError
 from photocaption.model.instructions import AMX, find_capped_instructions
 from photocaption.model.onnx_runtime import ModelFiles, OnnxEncoder
-from photocaption.model.runtime import Encoder
-
-EngineName = Literal["auto", "onnxruntime", "openvino"]
+from photocaption.model.runtime import Encoder, EngineName
 
 ENGINE_VARIABLE = "CAPTION_ENGINE"
 

@@ -45,16 +45,16 @@ class OnnxEncoder:
     engine = "onnxruntime"
 
     def __init__(self, files: ModelFiles, *, threads: int, workers: int = 1) -> None:
-        """`threads`: cores to use; `workers`: how many share them when it is crowded. Raises BundleError."""
+        """`threads`: cores to use; `workers`: how many share them under load. Raises BundleError."""
         share = max(1, threads // workers)
-        shared = share < threads
-        self._alone = open_session(files, ENCODER, threads=threads, spin=shared)
-        self._crowded = open_session(files, ENCODER, threads=share) if shared else self._alone
+        divided = share < threads
+        self._alone = open_session(files, ENCODER, threads=threads, spin=divided)
+        self._shared = open_session(files, ENCODER, threads=share) if divided else self._alone
         _check_ports(files, ENCODER, self._alone, inputs={"images"}, outputs={"features"})
 
-    def encode(self, images: npt.NDArray[np.uint8], *, crowded: bool = False) -> Floats:
-        """Features [P, cells, channels] of `images` [P, height, width, 3]; a crowd gets them from fewer cores."""
-        session = self._crowded if crowded else self._alone
+    def encode(self, images: npt.NDArray[np.uint8], *, concurrent: bool = False) -> Floats:
+        """Features [P, cells, channels] of `images` [P, height, width, 3]; on fewer cores if `concurrent`."""
+        session = self._shared if concurrent else self._alone
         features: Floats = session.run(["features"], {"images": images})[0]
         return features
 
@@ -81,15 +81,15 @@ class OnnxDecoder:
         return DecoderStart.of(dict(zip(self._started, tensors, strict=True)))
 
     def step(
-        self, tokens: npt.NDArray[np.int32], context: Tensors, state: Tensors, likeliest: int | None = None
+        self, tokens: npt.NDArray[np.int32], context: Tensors, state: Tensors, top_k: int | None = None
     ) -> DecoderStep:
         """One word further for every hypothesis; `tokens` [P, K], `state` [P, K, size]. A graph that picks the
-        `likeliest` successors itself gives these alone.
+        likeliest successors itself gives `top_k` of them alone.
         """
         feeds = {"tokens": tokens, **context, **state}
         if self._picks:
-            feeds[_LIKELIEST] = np.array([min(likeliest or 1, self._words)])
-        narrow = self._picks and likeliest is not None
+            feeds[_LIKELIEST] = np.array([min(top_k or 1, self._words)])
+        narrow = self._picks and top_k is not None
         scores = [_LIKELIEST_LOG_PROBABILITIES, _LIKELIEST_TOKENS] if narrow else ["log_probabilities"]
         names = [*scores, *self._carried]
         tensors = dict(zip(names, self._step.run(names, feeds), strict=True))

@@ -27,7 +27,7 @@ class OpenVinoEncoder:
     """`encoder.onnx`, compiled for one photo at a time: a pair gains nothing, and a number left open costs 10 %.
 
     It is compiled once, for all threads, and callers take turns: here two threads are nearly twice as fast as one, and
-    to compile it again for a crowd takes half a second and 57 MB.
+    to compile it again for fewer cores takes half a second and 57 MB.
     """
 
     engine = "openvino"
@@ -46,7 +46,7 @@ class OpenVinoEncoder:
         check_names(files, ENCODER, "inputs", {name for port in compiled.inputs for name in port.names}, {"images"})
         check_names(files, ENCODER, "outputs", {name for port in compiled.outputs for name in port.names}, {"features"})
 
-    def encode(self, images: npt.NDArray[np.uint8], *, crowded: bool = False) -> Floats:  # noqa: ARG002
+    def encode(self, images: npt.NDArray[np.uint8], *, concurrent: bool = False) -> Floats:  # noqa: ARG002
         """Features [P, cells, channels] of `images` [P, height, width, 3]."""
         return np.concatenate([self._encode(image) for image in images])
 

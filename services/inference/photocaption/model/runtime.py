@@ -5,13 +5,17 @@ Names and shapes are those of docs/architecture.md: P photos, K beams, V words.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Protocol, Self
+from typing import Literal, Protocol, Self
 
 import numpy as np
 import numpy.typing as npt
 
 Floats = npt.NDArray[np.float32]
 Tensors = Mapping[str, Floats]
+
+RuntimeName = Literal["onnx", "tensorflow"]
+EngineName = Literal["auto", "onnxruntime", "openvino"]
+"""What encodes for the runtime `onnx`; `auto`: whatever suits the processor."""
 
 CONTEXT = "context_"
 STATE = "state_"
@@ -62,10 +66,10 @@ class Encoder(Protocol):
         """The library that does the arithmetic."""
         ...
 
-    def encode(self, images: npt.NDArray[np.uint8], *, crowded: bool = False) -> Floats:
+    def encode(self, images: npt.NDArray[np.uint8], *, concurrent: bool = False) -> Floats:
         """Features [P, cells, channels] of `images` [P, height, width, 3] in RGB.
 
-        `crowded`: others want the cores at this time, so that it is better to take a share of them than all.
+        `concurrent`: others encode at the same time, so that it is better to take a share of the cores than all.
         """
         ...
 
@@ -78,10 +82,10 @@ class Decoder(Protocol):
         ...
 
     def step(
-        self, tokens: npt.NDArray[np.int32], context: Tensors, state: Tensors, likeliest: int | None = None
+        self, tokens: npt.NDArray[np.int32], context: Tensors, state: Tensors, top_k: int | None = None
     ) -> DecoderStep:
         """Read the last token of each hypothesis, [P, K], and say what may follow; `state` holds [P, K, size].
 
-        `likeliest`: of how many successors of each hypothesis the caller wants to hear; a decoder may tell of all.
+        `top_k`: how many of the likeliest successors of each hypothesis the caller needs; a decoder may tell of all.
         """
         ...

@@ -32,7 +32,7 @@ class SavedModelEncoder:
         self._encode = encode
         self._convert = convert
 
-    def encode(self, images: npt.NDArray[np.uint8], *, crowded: bool = False) -> Floats:  # noqa: ARG002
+    def encode(self, images: npt.NDArray[np.uint8], *, concurrent: bool = False) -> Floats:  # noqa: ARG002
         """Features [P, cells, channels] of `images` [P, height, width, 3]; TensorFlow's threads serve all callers."""
         features: Floats = self._encode(images=self._convert(images))["features"].numpy()
         return features
@@ -57,7 +57,7 @@ class SavedModelDecoder:
         tokens: npt.NDArray[np.int32],
         context: Tensors,
         state: Tensors,
-        likeliest: int | None = None,  # noqa: ARG002
+        top_k: int | None = None,  # noqa: ARG002
     ) -> DecoderStep:
         """One word further for every hypothesis; `tokens` [P, K], `state` [P, K, size]. Tells of all successors."""
         feeds = {name: self._convert(tensor) for name, tensor in {"tokens": tokens, **context, **state}.items()}

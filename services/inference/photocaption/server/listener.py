@@ -14,7 +14,7 @@ import struct
 
 ACCEPTED_AT_ONCE = 64  # connections that the event loop takes before it does anything else
 _OTHER_FILES = 128  # that the process has open beside connections: decoders, the model, its log, and a reserve
-_BACKLOG = 2048
+BACKLOG = 2048  # connections that wait to be accepted
 _SO_ATTACH_FILTER = 26
 _FLAGS_OFFSET = 13  # of a TCP header: RFC 9293, section 3.1
 _SYN = 0x02
@@ -44,11 +44,6 @@ def reserve_files(connections: int) -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (needed, hard))
 
 
-def restore_backlog(listener: socket.socket) -> None:
-    """Set the kernel's backlog, which the event loop has set to the number of connections that it accepts at once."""
-    listener.listen(_BACKLOG)
-
-
 def open_listener(host: str, port: int) -> socket.socket:
     """A socket that listens on an address, IPv4 or IPv6. Raises OSError.
 
@@ -56,7 +51,7 @@ def open_listener(host: str, port: int) -> socket.socket:
     of an answer waits for the client's acknowledgement of the head, which may be delayed by 40 ms.
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listener = socket.create_server((host, port), family=family, backlog=_BACKLOG)
+    listener = socket.create_server((host, port), family=family, backlog=BACKLOG)
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return listener
 

@@ -23,7 +23,6 @@ import asyncio
 import enum
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
 
@@ -44,36 +43,21 @@ from photocaption.api.problems import (
     make_problem,
 )
 from photocaption.server.upgrades import requests_upgrade, write_plain_head
+from photocaption.serving.settings import Settings
 
 _READ_BYTES = 64 * 2**10
+_ANSWERING_SECONDS = 10.0  # for the work on a request, beyond the deadline of a photo
 _LINGER_SECONDS = 2.0  # for a client that continues to send after the answer, so that it can read it
 _DROPPED_BYTES = 2**20  # that a client may send meanwhile
 _BODY_A_FRAMING = 4  # bytes of a body that must come with one of chunked framing, once `max_header_bytes` are used up
 
 
-@dataclass(frozen=True, slots=True)
-class ConnectionLimits:
-    """How much of everything a connection may take.
-
-    `max_header_bytes`: of a request beside its body; `answer_seconds`: for the work on a request; `reading_seconds`:
-    for the client to take the answer.
-    """
-
-    max_connections: int
-    max_header_bytes: int
-    header_seconds: float
-    body_seconds: float
-    answer_seconds: float
-    reading_seconds: float
-    keep_alive_seconds: float
-
-
 class LimitedConfig(uvicorn.Config):
-    """uvicorn's configuration with `limits`, for `LimitedProtocol`."""
+    """uvicorn's configuration, and the `settings` whose limits `LimitedProtocol` enforces."""
 
-    def __init__(self, app: ASGIApp, limits: ConnectionLimits, **options: Any) -> None:  # noqa: ANN401
+    def __init__(self, app: ASGIApp, settings: Settings, **options: Any) -> None:  # noqa: ANN401
         super().__init__(app, http=LimitedProtocol, ws="none", **options)
-        self.limits = limits
+        self.settings = settings
 
 
 class _Phase(enum.Enum):
@@ -96,13 +80,13 @@ class LimitedProtocol(HttpToolsProtocol):
     def __init__(self, config: uvicorn.Config, *arguments: Any, **options: Any) -> None:  # noqa: ANN401
         super().__init__(config, *arguments, **options)
         assert isinstance(config, LimitedConfig)
-        self._limits = config.limits
+        self._limits = config.settings
         self.phase = _Phase.CONNECTED
         self.phase_began = 0.0
         self._discarding = False  # what else arrives is dropped
         self._requests_upgrade = False
         self._close_after_body = False
-        self._bytes_left = config.limits.max_header_bytes  # bytes that may come beside the body
+        self._bytes_left = config.settings.max_header_bytes  # bytes that may come beside the body
         self._timer: asyncio.TimerHandle | None = None
 
     @property
@@ -201,7 +185,7 @@ class LimitedProtocol(HttpToolsProtocol):
         super().on_message_complete()
         self._bytes_left = self._limits.max_header_bytes
         if not self.cycle.response_complete:
-            self._enter(_Phase.ANSWER, self._limits.answer_seconds)
+            self._enter(_Phase.ANSWER, self._limits.deadline_seconds + _ANSWERING_SECONDS)
         elif self._close_after_body:
             self._close()
         else:

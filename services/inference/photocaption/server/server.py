@@ -23,18 +23,17 @@ from starlette.types import ASGIApp
 from photocaption.api import create_app
 from photocaption.server.listener import (
     ACCEPTED_AT_ONCE,
+    BACKLOG,
     FewFilesError,
     drop_new_connections,
     open_listener,
     reserve_files,
-    restore_backlog,
 )
-from photocaption.server.protocol import ConnectionLimits, LimitedConfig, LimitedProtocol
+from photocaption.server.protocol import LimitedConfig, LimitedProtocol
 from photocaption.serving.logs import log_loop_error
 from photocaption.serving.service import CaptionService, State
 from photocaption.serving.settings import Settings, variable_name
 
-_ANSWERING_SECONDS = 10.0  # beyond the deadline
 _CLOSING_SECONDS = 3
 _ACCEPTING_SECONDS = 0.3
 _POLL_SECONDS = 0.02
@@ -68,7 +67,7 @@ class Server(uvicorn.Server):
         """Listen, then load the model in the background."""
         await super().startup(sockets)
         for listener in sockets or ():
-            restore_backlog(listener)
+            listener.listen(BACKLOG)  # the event loop has set it to the number of connections that it accepts at once
         self._loop = asyncio.get_running_loop()
         self._loop.set_exception_handler(log_loop_error)
         self._loop.add_signal_handler(signal.SIGHUP, self._spawn_reload)
@@ -208,18 +207,9 @@ def _open_socket(settings: Settings) -> socket.socket:
 
 
 def _configure(app: ASGIApp, settings: Settings) -> LimitedConfig:
-    limits = ConnectionLimits(
-        max_connections=settings.max_connections,
-        max_header_bytes=settings.max_header_bytes,
-        header_seconds=settings.header_seconds,
-        body_seconds=settings.body_seconds,
-        answer_seconds=settings.deadline_seconds + _ANSWERING_SECONDS,
-        reading_seconds=settings.reading_seconds,
-        keep_alive_seconds=settings.keep_alive_seconds,
-    )
     return LimitedConfig(
         app,
-        limits,
+        settings,
         lifespan="on",
         log_config=None,
         access_log=False,

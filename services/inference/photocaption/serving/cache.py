@@ -4,17 +4,11 @@ Lives on the event loop and is used by nothing else, so it needs no lock.
 """
 
 from collections import OrderedDict
-from dataclasses import dataclass
 
 from photocaption.caption import Caption, CaptionOptions
 
-
-@dataclass(frozen=True, slots=True)
-class CacheKey:
-    """What a caption of a model depends on: the photo's bytes, as their SHA-256 in hex, and the options."""
-
-    sha256: str
-    options: CaptionOptions
+CacheKey = tuple[str, CaptionOptions]
+"""What a caption of a model depends on: the photo's bytes, as their SHA-256 in hex, and the options."""
 
 
 class CaptionCache:

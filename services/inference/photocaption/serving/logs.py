@@ -7,7 +7,6 @@ Neither the bytes of a photo nor a key is ever logged: nothing here formats a re
 import json
 import logging
 import sys
-import warnings
 from contextvars import ContextVar
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -61,4 +60,3 @@ def configure_logging(level: str) -> None:
     handler.setFormatter(JsonFormatter())
     logging.basicConfig(handlers=[handler], level=level.upper(), force=True)
     logging.getLogger("uvicorn").setLevel(logging.WARNING)  # its progress reports repeat ours
-    warnings.filterwarnings("ignore", module="PIL")  # about damaged files

@@ -39,9 +39,9 @@ class Describer(Protocol):
         """Decode and preprocess a photo, whose hash may be known; with `brief`, LongDecodingError if it takes long."""
 
     def describe(
-        self, images: Sequence[PreparedImage], options: CaptionOptions = ..., *, crowded: bool = ...
+        self, images: Sequence[PreparedImage], options: CaptionOptions = ..., *, concurrent: bool = ...
     ) -> list[Caption]:
-        """Caption a batch of photos; `crowded`: there are others, so that it should leave cores to them."""
+        """Caption a batch of photos; `concurrent`: there are others, so that it should leave cores to them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +148,7 @@ class Scheduler:
         now = asyncio.get_running_loop().time()
         return sum(now - begun > seconds for begun in self._batch_starts) == self._workers
 
-    def check_room(self, client: str | None = None) -> None:
+    def check_room(self, client: str) -> None:
         """Raise `QueueFullError` when a photo of `client` would not be accepted now; asked before an upload is read."""
         if self._accepted >= self._queue_size and self._find_heaviest(client) is None:
             raise self._queue_full(f"{self._queue_size} photos are waiting already")
@@ -206,10 +206,10 @@ class Scheduler:
             self._requests[client] -= position == 0
             self._requests += Counter()  # forgets who has none
 
-    def _find_heaviest(self, client: str | None) -> str | None:
+    def _find_heaviest(self, client: str) -> str | None:
         """The client that has most photos here, if `client` would still have fewer with another one."""
         most = max(self._slots, key=lambda name: len(self._slots[name]), default=None)
-        if client is None or most is None or len(self._slots[most]) <= len(self._slots.get(client, ())) + 1:
+        if most is None or len(self._slots[most]) <= len(self._slots.get(client, ())) + 1:
             return None
         return most
 
@@ -312,8 +312,8 @@ class Scheduler:
         for job in batch:
             job.started.set_result(start)
         self._on_batch(len(batch))
-        crowded = self._accepted > len(batch)
-        describe = partial(batch[0].describer.describe, crowded=crowded)
+        concurrent = self._accepted > len(batch)
+        describe = partial(batch[0].describer.describe, concurrent=concurrent)
         photos = [job.photo for job in batch]
         self._batch_starts.append(start)
         try:

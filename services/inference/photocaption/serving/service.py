@@ -165,7 +165,8 @@ class CaptionService:
         # a reload replaces both
         captioner = self.captioner
         cache = self._cache
-        key = CacheKey(await self._digest(data), options)
+        sha256 = await self._digest(data)
+        key = (sha256, options)
         caption = self._look_up(cache, key)
         if caption is not None:
             return self._answer(captioner, Scheduled(caption, 0.0), arrival, cached=True)
@@ -174,7 +175,7 @@ class CaptionService:
             data,
             options,
             deadline=self.settings.deadline_seconds,
-            sha256=key.sha256,
+            sha256=sha256,
             client=client,
             position=position,
             on_decoded=on_decoded,

@@ -15,6 +15,8 @@ from pydantic import Field, ValidationError, field_validator
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from photocaption.model.runtime import EngineName, RuntimeName
+
 PREFIX = "CAPTION_"
 
 _HASHED_KEY = re.compile(r"[A-Za-z0-9_.-]{1,64}:[0-9a-f]{64}")
@@ -38,8 +40,8 @@ class Settings(BaseSettings):
     load_seconds: Seconds = Field(
         120, description="Longest that a bundle may take to be loaded and to caption a first photo; then it is refused."
     )
-    runtime: Literal["onnx", "tensorflow"] = Field("onnx", description="What runs the model: `onnx` or `tensorflow`.")
-    engine: Literal["auto", "onnxruntime", "openvino"] = Field(
+    runtime: RuntimeName = Field("onnx", description="What runs the model: `onnx` or `tensorflow`.")
+    engine: EngineName = Field(
         "auto",
         description="What encodes photos for the runtime `onnx`: `onnxruntime`, `openvino`, or `auto` for the one that "
         "suits the processor.",

@@ -15,7 +15,7 @@ from threading import Lock
 from typing import Self
 
 from photocaption.caption import Caption, CaptionOptions, PreparedImage
-from photocaption.captioner import Captioner, RuntimeName
+from photocaption.captioner import Captioner
 from photocaption.cli.destination import Destination
 from photocaption.cli.outcome import Outcome, Status
 from photocaption.cli.photo import MAX_BYTES, Photo
@@ -23,6 +23,7 @@ from photocaption.errors import DeadlineExceededError, ImageDecoderError, ImageE
 from photocaption.image.decode import ImageLimits
 from photocaption.image.pool import DecodePool
 from photocaption.model.cpu import count_cores
+from photocaption.model.runtime import RuntimeName
 
 # Starting the decoding processes takes as long as a few photos, and a short run that crashes is soon repeated.
 _MAX_UNGUARDED = 8
@@ -91,8 +92,8 @@ class Task:
         """Caption these photos as one batch; their outcomes. Raises BundleError."""
         found = [self._prepare(name) for name in names]
         prepared = [image for image in found if not isinstance(image, Outcome)]
-        crowded = self.model.at_once > 1
-        captions = iter(self.model.load().describe(prepared, self.options, crowded=crowded) if prepared else ())
+        concurrent = self.model.at_once > 1
+        captions = iter(self.model.load().describe(prepared, self.options, concurrent=concurrent) if prepared else ())
         return [
             outcome if isinstance(outcome, Outcome) else self._keep(name, next(captions))
             for name, outcome in zip(names, found, strict=True)

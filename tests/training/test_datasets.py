@@ -12,14 +12,15 @@ from support.tiny_bundle import COLOURS
 from photocaption.captioner import Captioner
 from photocaption.model.vocabulary import Vocabulary
 from training.cli import main
+from training.data.captioned import read_captions
 from training.data.content_words import FUNCTION_WORDS, count_found
-from training.data.dataset import Photo, read_captions
+from training.data.dataset import read_split
 from training.data.labelled import LabelledPhoto
+from training.data.photo import Photo
 from training.data.texts import read_texts
 from training.data.trigrams import find_common, find_rare, list_known
 from training.data.words import TOKENS
 from training.errors import DatasetError
-from training.evaluation.several import read_sets
 from training.evaluation.subjects import evaluate_subjects
 
 
@@ -208,7 +209,7 @@ def test_a_report_on_labels_alone_is_refused(
 
 
 def test_a_split_that_labels_do_not_have_and_a_folder_twice_are_refused(captioned: Path, labelled: Path) -> None:
-    with pytest.raises(DatasetError, match="has no test split"):
-        read_sets([labelled], "test")
+    with pytest.raises(DatasetError, match="has no photo with a label for test"):
+        read_split([labelled], "test")
     with pytest.raises(DatasetError, match="named twice"):
-        read_sets([captioned, captioned / ".." / "captioned"], "dev")
+        read_split([captioned, captioned / ".." / "captioned"], "dev")
