@@ -16,11 +16,17 @@ from onnx import TensorProto, helper, numpy_helper
 from training.encoder.onnx_graphs import MAX_VALUE, RUNTIME_DOMAIN
 from training.fit.decoder_import import BITS, HALF, SCALES, match_layer
 
+_MAX_BYTE = 255
+
 
 class Vectors(NamedTuple):
-    """Vectors in bytes, and what their products are to be multiplied with, nothing if `lengths` is empty."""
+    """Vectors in bytes, with their `unit` and their `zero`, and what their products are to be multiplied with, nothing
+    if `lengths` is empty.
+    """
 
     numbers: str
+    unit: str
+    zero: str
     lengths: str = ""
 
 
@@ -112,11 +118,19 @@ class GraphWriter:
         """Vectors in bytes, each by its own largest value."""
         largest = self.write("ReduceMax", self.write("Abs", vectors), axes=[-1], keepdims=1)
         lengths = self.write("Max", largest, self.add("tiny", np.finfo(np.float32).tiny))
-        return Vectors(self.quantise_bounded(self.write("Div", vectors, lengths)).numbers, lengths)
+        return self.quantise_bounded(self.write("Div", vectors, lengths))._replace(lengths=lengths)
+
+    def quantise_positive(self, vectors: str) -> Vectors:
+        """Vectors in bytes, each by its own largest value, of which none is negative: one bit more of each."""
+        largest = self.write("ReduceMax", vectors, axes=[-1], keepdims=1)
+        lengths = self.write("Max", largest, self.add("tiny", np.finfo(np.float32).tiny))
+        scale = self.add("unit_of_positive", np.float32(1 / _MAX_BYTE)), self.add("zero_of_positive", np.uint8(0))
+        return Vectors(self.write("QuantizeLinear", self.write("Div", vectors, lengths), *scale), *scale, lengths)
 
     def quantise_bounded(self, vectors: str) -> Vectors:
         """Vectors in bytes that are within ±1."""
-        return Vectors(self.write("QuantizeLinear", vectors, *self._scale()))
+        scale = self.add("unit", np.float32(1 / MAX_VALUE)), self.add("zero", np.uint8(MAX_VALUE + 1))
+        return Vectors(self.write("QuantizeLinear", vectors, *scale), *scale)
 
     def multiply(
         self, vectors: Vectors, *matrices: Matrix, bias: Sequence[str] = (), outputs: Sequence[str] = ()
@@ -124,9 +138,8 @@ class GraphWriter:
         """Products of vectors with matrices side by side, and the `bias` of each matrix added."""
         bits = self.join(*(one.bits for one in matrices), axis=1)
         scales = self.join(*(one.scales for one in matrices))
-        unit, zero = self._scale()
         biases = [self.join(*bias)] if bias else []
-        inputs, domain = [vectors.numbers, bits, unit, scales, zero], RUNTIME_DOMAIN
+        inputs, domain = [vectors.numbers, bits, vectors.unit, scales, vectors.zero], RUNTIME_DOMAIN
         if not vectors.lengths:
             return self.write("MatMulIntegerToFloat", *inputs, "", *biases, outputs=outputs, domain=domain)
         product = self.write("MatMulIntegerToFloat", *inputs, domain=domain)
@@ -145,6 +158,3 @@ class GraphWriter:
         for part, content in ((graph.node, self._nodes), (graph.initializer, self._constants), (graph.value_info, [])):
             del part[:]
             part.extend(content)
-
-    def _scale(self) -> tuple[str, str]:
-        return self.add("unit", np.float32(1 / MAX_VALUE)), self.add("zero", np.uint8(MAX_VALUE + 1))

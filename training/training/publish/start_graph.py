@@ -8,7 +8,7 @@ import onnx
 
 from training.encoder.onnx_graphs import RUNTIME_DOMAIN
 from training.models.evidence import HARDLY, LEAST, LIMIT, MOST, TINY
-from training.publish.graph_writer import GraphWriter, Vectors
+from training.publish.graph_writer import GraphWriter
 
 _MAX_BYTE = 255
 _SMALLEST = np.float32(1e-30)  # length of a vector that counts
@@ -108,9 +108,9 @@ class _StartWriter:
         writer, write = self.writer, self.writer.write
         _, heads, units, _ = self._sizes["context_keys"]
         by_head = self._shape(self._cells, heads, units)
-        numbers, lengths = writer.quantise(cells)
-        scaled = Vectors(numbers, write("Mul", lengths, self._number(units**-0.5)))
-        keys = write("Reshape", writer.multiply(scaled, writer.read_kernel("key")), by_head)
+        vectors = writer.quantise(cells)
+        vectors = vectors._replace(lengths=write("Mul", vectors.lengths, self._number(units**-0.5)))
+        keys = write("Reshape", writer.multiply(vectors, writer.read_kernel("key")), by_head)
         write("Transpose", keys, perm=[0, 2, 3, 1], outputs=["context_keys"])
         write("Transpose", write("Reshape", cells, by_head), perm=[0, 2, 1, 3], outputs=["context_values"])
 
@@ -124,7 +124,7 @@ class _StartWriter:
     def _write_evidence(self, pooled: str) -> str:
         """Evidence [P, G], which is also written for every word."""
         writer, write = self.writer, self.writer.write
-        vectors = writer.quantise(pooled)
+        vectors = writer.quantise_positive(pooled)
         if ("classes", "kernel") in writer.layers:
             logits = writer.multiply_layers(vectors, "tagger", "classes")
             evidence = self._add_classes(*writer.split(logits, self._tags, self._classes))
@@ -137,7 +137,8 @@ class _StartWriter:
     def _add_classes(self, tags: str, classes: str) -> str:
         """Evidence [P, G]: `training.models.evidence.add_classes`."""
         writer, write = self.writer, self.writer.write
-        chances = writer.multiply(writer.quantise(write("Softmax", classes, axis=-1)), writer.read_matrix(self._names))
+        probabilities = writer.quantise_positive(write("Softmax", classes, axis=-1))
+        chances = writer.multiply(probabilities, writer.read_matrix(self._names))
         credit = write("Log", write("Add", write("Mul", chances, self._number(1 / HARDLY)), self._number(1)))
         likely = self._clip(write("Mul", chances, writer.read(self._subjects)), LEAST, MOST)
         log_odds = write("Log", write("Div", likely, write("Sub", self._number(1), likely)))
@@ -145,10 +146,10 @@ class _StartWriter:
 
     def _write_gist(self, evidence: str) -> str:
         writer, write = self.writer, self.writer.write
-        numbers, lengths = writer.quantise(write("Sigmoid", evidence))
-        scaled = Vectors(numbers, write("Mul", lengths, self._number(self._units**0.5)))
-        vectors = writer.multiply(scaled, writer.read_matrix(self._table))
-        return writer.multiply(writer.quantise(vectors), writer.read_kernel("gist"))
+        vectors = writer.quantise_positive(write("Sigmoid", evidence))
+        vectors = vectors._replace(lengths=write("Mul", vectors.lengths, self._number(self._units**0.5)))
+        words = writer.multiply(vectors, writer.read_matrix(self._table))
+        return writer.multiply(writer.quantise(words), writer.read_kernel("gist"))
 
     def _average(self, rows: str) -> str:
         """The means [P, D] of rows [P, N, D], as products: ONNX Runtime's ReduceMean is far slower."""
