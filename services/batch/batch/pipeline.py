@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nobody is told that it runs
+# By a thread of its own, Ray Data hears of a unit's end one look later, and an actor may wait for its next unit.
+os.environ.setdefault("RAY_DATA_METADATA_PREFETCH_ON_THREAD", "0")
 
 import ray
 from ray.data import ActorPoolStrategy, DataContext

@@ -77,7 +77,10 @@ def read(uri: str, most: int) -> bytes:
     """The bytes of a file, and one more than `most` at most. Raises OSError."""
     if not is_remote(uri):  # opened here, where a name need not be UTF-8
         with Path(to_path(uri)).open("rb") as stream:
-            return stream.read(most + 1)
+            # Python gets memory for as much as it is to read, and for 32 MB the kernel maps it anew for each file.
+            size = os.fstat(stream.fileno()).st_size
+            data = stream.read(min(most, size) + 1)
+            return data + stream.read(most + 1 - len(data)) if len(data) > size else data
     system, path = resolve(uri)
     with system.open_input_stream(path, compression=None) as stream:
         return bytes(stream.read(most + 1))

@@ -23,7 +23,7 @@ from training.models.evidence import Evidence, pool
 
 Tensor = Any  # a tensor of whichever backend runs
 Tensors = dict[str, Tensor]
-Read = Callable[[Tensor], Tensor]
+InputProjection = Callable[[Tensor], Tensor]
 
 _RANK_OF_EVIDENCE = 2
 
@@ -126,13 +126,15 @@ class Decoder(keras.Model):  # type: ignore[misc]  # Keras is untyped
         image, context, state = self._encode_photo(features, evidence, training=False)
         return {"context_image": ops.matmul(image, self.lstm.cell.kernel) + self.lstm.cell.bias, **context}, state
 
-    def step(self, tokens: Tensor, context: Tensors, state: Tensors, read: Read | None = None) -> Tensors:
+    def step(
+        self, tokens: Tensor, context: Tensors, state: Tensors, project_input: InputProjection | None = None
+    ) -> Tensors:
         """One word for every beam.
 
         `tokens` [P, C], `state` [P, C, D] → `log_probabilities` [P, C, V], `attention` [P, C, N] of a decoder that has
-        it, and the `next_state_*` [P, C, D]. `read`: used instead of the method of that name.
+        it, and the `next_state_*` [P, C, D]. `project_input`: used instead of the method of that name.
         """
-        gates = (read or self.read)(tokens) + context["context_image"][:, None]
+        gates = (project_input or self.project_input)(tokens) + context["context_image"][:, None]
         # Two-dimensional from here on: reshaping in graphs of higher rank takes longer than the arithmetic.
         h, c = (ops.reshape(state[name], (-1, self.units)) for name in ("state_h", "state_c"))
         h, c = self._recur(ops.reshape(gates, (-1, 4 * self.units)), h, c)
@@ -142,7 +144,7 @@ class Decoder(keras.Model):  # type: ignore[misc]  # Keras is untyped
         outputs = {name: ops.reshape(rows, (*ops.shape(tokens), rows.shape[-1])) for name, rows in outputs.items()}
         return outputs if attention is None else outputs | {"attention": attention}
 
-    def read(self, tokens: Tensor) -> Tensor:
+    def project_input(self, tokens: Tensor) -> Tensor:
         """The input of tokens [...] to the LSTM's gates [..., 4 D]: it depends on the token alone, so it can be a
         table.
         """

@@ -16,7 +16,7 @@ import tensorflow as tf
 from photocaption.model.bundle import DECODER_START, DECODER_STEP, SAVED_MODEL
 from photocaption.model.manifest import FeatureSpec, ImageSpec
 from training.encoder import onnx_graphs
-from training.models.decoder import Decoder, Read
+from training.models.decoder import Decoder, InputProjection
 from training.publish import start_graph, step_graph
 
 _STATES = ("state_h", "state_c")
@@ -34,9 +34,9 @@ def export_decoder(decoder: Decoder, features: FeatureSpec, precision: str, fold
     start = onnx_graphs.convert(
         _start_of(decoder, contexts), [_features_spec(features)], [*contexts, *_STATES], "start"
     )
-    read = _tabulate(decoder) if precision == "int8" else None
+    table = _tabulate(decoder) if precision == "int8" else None
     step = onnx_graphs.convert(
-        _step_of(decoder, contexts, read), _step_specs(decoder, features), _step_outputs(decoder), "step"
+        _step_of(decoder, contexts, table), _step_specs(decoder, features), _step_outputs(decoder), "step"
     )
     for model in (start, step):
         if precision == "int8":
@@ -84,11 +84,11 @@ def _context_shapes(decoder: Decoder, features: FeatureSpec) -> dict[str, tuple[
     return shapes
 
 
-def _tabulate(decoder: Decoder) -> Read:
-    """`Decoder.read` as a table with a row for each word: one large product less a step. In float32 it would be half
-    the bundle.
+def _tabulate(decoder: Decoder) -> InputProjection:
+    """`Decoder.project_input` as a table with a row for each word: one large product less a step. In float32 it would
+    be half the bundle.
     """
-    table = keras.ops.convert_to_numpy(decoder.read(np.arange(decoder.embedding.table.shape[0])))
+    table = keras.ops.convert_to_numpy(decoder.project_input(np.arange(decoder.embedding.table.shape[0])))
     return lambda tokens: tf.gather(table, tokens)
 
 
@@ -115,11 +115,11 @@ def _start_of(decoder: Decoder, contexts: Sequence[str]) -> Any:  # noqa: ANN401
     return start
 
 
-def _step_of(decoder: Decoder, contexts: Sequence[str], read: Read | None = None) -> Any:  # noqa: ANN401
+def _step_of(decoder: Decoder, contexts: Sequence[str], project_input: InputProjection | None = None) -> Any:  # noqa: ANN401
     def step(tokens: Any, *tensors: Any) -> tuple[Any, ...]:  # noqa: ANN401
         context, state = tensors[: len(contexts)], tensors[len(contexts) :]
         outputs = decoder.step(
-            tokens, dict(zip(contexts, context, strict=True)), dict(zip(_STATES, state, strict=True)), read
+            tokens, dict(zip(contexts, context, strict=True)), dict(zip(_STATES, state, strict=True)), project_input
         )
         return tuple(outputs[name] for name in _step_outputs(decoder))
 
