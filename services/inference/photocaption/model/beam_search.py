@@ -104,10 +104,11 @@ class _Successor(NamedTuple):
 
 class _Beam(NamedTuple):
     """A live hypothesis: its words, their log-probabilities and the sum, less the cost of rare sequences, and where
-    the decoder looked for each.
+    the decoder looked for each; `rest`: the last two of its words that are not skipped.
     """
 
     words: tuple[int, ...] = ()
+    rest: tuple[int, ...] = ()
     log_probabilities: tuple[float, ...] = ()
     total: float = 0.0
     cost: float = 0.0
@@ -155,7 +156,7 @@ def search(decoder: Decoder, features: Floats, options: SearchOptions, tokens: S
             kept = [*range(len(rows))]
         else:
             rows, context = [rows[row] for row in kept], {name: tensor[kept] for name, tensor in context.items()}
-        state = {name: _follow(tensor, kept, parents) for name, tensor in step.state.items()}
+        state = _follow(step.state, kept, parents)
     return [photo.rank()[: options.results] for photo in photos]
 
 
@@ -211,7 +212,7 @@ def _advance(
         looked = step.attention[row] if options.attention and step.attention is not None else None
         _collect_finished(photo, best, options, tokens)
         live = [one for one in best if one.token != tokens.end][: options.beam_width]
-        photo.beams = [_extend(photo.beams[one.place], one, looked) for one in live]
+        photo.beams = [_extend(photo.beams[one.place], one, looked, options.skipped) for one in live]
         if not photo.winner and _is_done(photo, options, 1):
             photo.winner = max(photo.pool, key=_score_finished)
         if _is_done(photo, options, options.results):
@@ -220,12 +221,14 @@ def _advance(
     return places
 
 
-def _follow(state: Floats, kept: Sequence[int], parents: Sequence[Sequence[int]]) -> Floats:
-    """The state [P, K, size] of each hypothesis's parent, of the photos `kept`. Filled up as `_last_tokens`."""
-    _, beams, size = state.shape
+def _follow(state: Tensors, kept: Sequence[int], parents: Sequence[Sequence[int]]) -> Tensors:
+    """The state, each tensor [P, K, size], of each hypothesis's parent, of the photos `kept`. Filled up as
+    `_last_tokens`.
+    """
     width = max(len(parents[row]) for row in kept)
-    places = [row * beams + place for row in kept for place in (*parents[row], *[0] * (width - len(parents[row])))]
-    return state.reshape(-1, size).take(places, axis=0).reshape(len(kept), width, size)
+    places = np.array([[*parents[row], *[0] * (width - len(parents[row]))] for row in kept])
+    rows = np.array(kept)[:, None]
+    return {name: tensor[rows, places] for name, tensor in state.items()}
 
 
 def _pick_best(
@@ -242,15 +245,16 @@ def _pick_best(
     best: list[_Successor] = []
     for place, (beam, *successors) in enumerate(zip(beams, following, log_probabilities, strict=False)):
         forbidden = _list_forbidden(beam.words, options, tokens)
-        kept = tuple(word for word in beam.words if word not in options.skipped)
-        allowed = [one for one in zip(*successors, strict=True) if one[0] not in forbidden]
-        if beam.words and not allowed:  # all words are used up: better unfinished than none
-            allowed = [one for one in zip(*successors, strict=True) if one[0] == tokens.end]
-        for token, value in allowed:
-            if len(best) == count and beam.total + value <= best[-1].total:
+        if beam.words and forbidden.issuperset(successors[0]):  # all words are used up: better unfinished than none
+            forbidden.discard(tokens.end)
+        pair, rest, so_far = beam.words[-_PAIR:], beam.rest, beam.total
+        for token, value in zip(*successors, strict=True):
+            if len(best) == count and so_far + value <= best[-1].total:
                 break
-            cost = _price(beam.words, kept, token, options)
-            total = beam.total + value - cost
+            if token in forbidden:
+                continue
+            cost = _price(pair, rest, token, options)
+            total = so_far + value - cost
             rank = len(best)
             while rank and best[rank - 1].total < total:
                 rank -= 1
@@ -259,16 +263,15 @@ def _pick_best(
     return best
 
 
-def _price(words: tuple[int, ...], kept: tuple[int, ...], token: int, options: SearchOptions) -> float:
-    """What it costs to go on with a token: as much where the sequence is rare as where it is without skipped words,
-    `kept`.
+def _price(pair: tuple[int, ...], rest: tuple[int, ...], token: int, options: SearchOptions) -> float:
+    """What it costs to go on with a token after the last two words: as much where the sequence is rare as where it is
+    without skipped words, after the last two of the `rest`.
     """
     if options.trigrams is None:
         return 0.0
-    pairs = {words[-_PAIR:]}
-    if token not in options.skipped:
-        pairs.add(kept[-_PAIR:])
-    is_rare = any(len(pair) == _PAIR and options.trigrams.is_rare((pair[0], pair[1], token)) for pair in pairs)
+    is_rare = len(pair) == _PAIR and options.trigrams.is_rare((pair[0], pair[1], token))
+    if not is_rare and len(rest) == _PAIR and rest != pair and token not in options.skipped:
+        is_rare = options.trigrams.is_rare((rest[0], rest[1], token))
     return options.rare_cost if is_rare else 0.0
 
 
@@ -280,7 +283,7 @@ def _list_forbidden(words: tuple[int, ...], options: SearchOptions, tokens: Spec
     if not words:
         return never | {tokens.end}
     if options.repeatable is not None:
-        never.update(word for word in words if word not in options.repeatable)
+        never.update(set(words).difference(options.repeatable))
     if words[-1] in options.unfinished and len(words) < options.max_length:
         never.add(tokens.end)
     never.add(words[-1])
@@ -327,10 +330,12 @@ def _score_finished(hypothesis: Hypothesis) -> float:
     return hypothesis.score + hypothesis.reward
 
 
-def _extend(beam: _Beam, successor: _Successor, looked: Floats | None) -> _Beam:
+def _extend(beam: _Beam, successor: _Successor, looked: Floats | None, skipped: Collection[int]) -> _Beam:
     """`looked` [K, cells]: where the decoder looked for what follows each beam of the photo."""
+    token = successor.token
     return _Beam(
-        words=(*beam.words, successor.token),
+        words=(*beam.words, token),
+        rest=beam.rest if token in skipped else (*beam.rest, token)[-_PAIR:],
         log_probabilities=(*beam.log_probabilities, successor.log_probability),
         total=successor.total,
         cost=successor.cost,
