@@ -1,5 +1,6 @@
 """Beam search against the brute force that it stands in for, and the promises that hold for any decoder."""
 
+import math
 from dataclasses import replace
 from itertools import pairwise, product
 
@@ -11,11 +12,13 @@ from hypothesis import strategies as st
 from support.toy_decoder import TOKENS, VOCABULARY_SIZE, WORDS, ToyDecoder, make_features, score_sentence
 
 from photocaption.model.beam_search import SearchOptions, search
+from photocaption.model.manifest import Reranking
 from photocaption.model.runtime import WORDS_CONTEXT, DecoderStart, DecoderStep, Floats, Tensors
 from photocaption.model.trigrams import Trigrams
 
 WIDER_THAN_THE_TREE = 200
 OPTIONS = SearchOptions(beam_width=3, length_penalty=0.7, max_length=4)
+RERANKING = Reranking(weight=2, threshold=0.25, intercept=-4, slope=0.5)
 
 seeds = st.integers(0, 10_000)
 penalties = st.sampled_from([0.0, 0.5, 0.7, 1.0, 1.5])
@@ -159,9 +162,41 @@ def test_each_hypothesis_carries_the_evidence_for_the_words_that_the_tagger_know
 
 
 def test_without_a_tagger_there_is_no_evidence() -> None:
-    [[best]] = search(ToyDecoder(1), make_features(1, 1), OPTIONS, TOKENS)
+    [[best]] = search(ToyDecoder(1), make_features(1, 1), replace(OPTIONS, reranking=RERANKING), TOKENS)
 
-    assert (best.evidence, best.strongest) == (0, 0)
+    assert (best.evidence, best.strongest, best.reward) == (0, 0, 0)
+
+
+@given(seed=seeds, photos=st.integers(1, 3))
+def test_finished_sentences_are_ranked_by_score_and_by_how_likely_their_words_are_right(seed: int, photos: int) -> None:
+    features = make_features(photos, seed)
+    options = replace(OPTIONS, beam_width=WIDER_THAN_THE_TREE, results=WIDER_THAN_THE_TREE)
+
+    plain, reranked = (
+        search(TaggingDecoder(seed), features, one, TOKENS) for one in (options, replace(options, reranking=RERANKING))
+    )
+
+    for photo, (before, after) in enumerate(zip(plain, reranked, strict=True)):
+        rewards = {
+            one.tokens: sum(
+                2 * (1 / (1 + math.exp(4 - 0.5 * (photo + token))) - 0.25) for token in one.tokens if token % 2 == 0
+            )
+            for one in before
+        }
+        assert [one.reward for one in after] == pytest.approx([rewards[one.tokens] for one in after])
+        ranks = [one.score + one.reward for one in after]
+        assert ranks[0] >= before[0].score + rewards[before[0].tokens], "it was found before the search was done"
+        assert ranks[1:] == sorted(ranks[1:], reverse=True)
+
+
+def test_evidence_decides_between_sentences_that_are_nearly_as_likely() -> None:
+    photos = make_features(40, 3)
+
+    plain, reranked = (
+        search(TaggingDecoder(3), photos, replace(OPTIONS, reranking=one), TOKENS) for one in (None, RERANKING)
+    )
+
+    assert [pool[0].tokens for pool in plain] != [pool[0].tokens for pool in reranked]
 
 
 @given(seed=seeds, width=st.integers(1, 4), photos=st.integers(2, 9))
@@ -297,13 +332,23 @@ def test_the_likeliest_successors_are_enough(
     np.testing.assert_array_equal(picked[-1][0].attention, all_known[-1][0].attention)
 
 
-@given(seed=seeds, width=st.integers(1, 4), results=st.integers(2, 8), lookahead=st.none() | st.integers(0, 2))
-def test_more_results_do_not_change_the_best(seed: int, width: int, results: int, lookahead: int | None) -> None:
-    options = replace(OPTIONS, beam_width=width, length_penalty=1.5, max_length=8, lookahead=lookahead)
+@given(
+    seed=seeds,
+    width=st.integers(1, 4),
+    results=st.integers(2, 8),
+    lookahead=st.none() | st.integers(0, 2),
+    reranking=st.sampled_from([None, RERANKING]),
+)
+def test_more_results_do_not_change_the_best(
+    seed: int, width: int, results: int, lookahead: int | None, reranking: Reranking | None
+) -> None:
+    options = replace(
+        OPTIONS, beam_width=width, length_penalty=1.5, max_length=8, lookahead=lookahead, reranking=reranking
+    )
     features = make_features(3, seed)
 
-    alone = search(ToyDecoder(seed), features, options, TOKENS)
-    among = search(ToyDecoder(seed), features, replace(options, results=results), TOKENS)
+    alone = search(TaggingDecoder(seed), features, options, TOKENS)
+    among = search(TaggingDecoder(seed), features, replace(options, results=results), TOKENS)
 
     assert [pool[0] for pool in alone] == [pool[0] for pool in among]
 

@@ -142,3 +142,33 @@ def test_a_step_in_eight_bits_computes_no_shapes(decoder: Decoder, tmp_path: Pat
 
     operators = {node.op_type for node in onnx.load(tmp_path / DECODER_STEP).graph.node}
     assert operators.isdisjoint({"Shape", "Slice"})
+
+
+LARGE = FeatureSpec(rows=2, columns=2, channels=32)  # so that all matrices are large enough to be in bytes
+
+
+@pytest.mark.parametrize(("tags", "classes"), [(0, 0), (40, 0), (40, 48)])
+def test_a_start_in_eight_bits_is_written_anew_and_says_the_same(tags: int, classes: int, tmp_path: Path) -> None:
+    config = DecoderConfig(units=64, heads=2)
+    decoder = build_decoder(60, LARGE.cells, LARGE.channels, config, seed=3, tags=range(4, 4 + tags), classes=classes)
+    random = np.random.default_rng(8)
+    for weight in decoder.weights:
+        if "seed" not in weight.path:
+            drawn = random.normal(0, 0.02, weight.shape)
+            weight.assign(drawn > 0 if weight.path.endswith(("names", "subjects")) else weight + drawn)
+    features = (random.random((3, LARGE.cells, 32)) * np.array([1, 30, 0.01])[:, None, None]).astype(np.float32)
+    export_decoder(decoder, LARGE, "float32", tmp_path)
+    plain = _run(tmp_path / DECODER_START, {"features": features})
+
+    export_decoder(decoder, LARGE, "int8", tmp_path)
+    compressed = _run(tmp_path / DECODER_START, {"features": features})
+
+    operators = [node.op_type for node in onnx.load(tmp_path / DECODER_START).graph.node]
+    assert "LayerNormalization" in operators
+    assert "Shape" not in operators
+    assert plain.keys() == compressed.keys()
+    for name, values in plain.items():
+        assert np.abs(values - compressed[name]).max() < 0.08 * max(1, np.abs(values).max()), name
+        for photo in range(3):
+            alone = _run(tmp_path / DECODER_START, {"features": features[photo : photo + 1]})[name][0]
+            np.testing.assert_allclose(alone, compressed[name][photo], rtol=1e-5, atol=1e-6, err_msg=name)

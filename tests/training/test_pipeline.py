@@ -23,6 +23,7 @@ from photocaption.caption import CaptionOptions
 from photocaption.captioner import Captioner
 from photocaption.model.bundle import load_bundle
 from training.cli import main
+from training.config import TrainingConfig
 from training.encoder.cache import ExportedEncoder
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
@@ -229,6 +230,7 @@ def test_labels_and_texts_teach_beside_captions(shapes: Path, finished: _Job, tm
     assert manifest.training["texts"].keys() == {"text.gz"}
     assert manifest.decoding.rare_cost == 3
     assert "a" in manifest.decoding.skipped_words
+    assert manifest.decoding.reranking == TrainingConfig().decoding.reranking
     assert "trigrams.bin" in manifest.files
     assert "trigrams.bin" not in load_bundle(finished.bundle).manifest.files
     assert manifest.training["start"]["bundle"] == "bundle"

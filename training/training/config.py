@@ -13,6 +13,7 @@ from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from photocaption.model.manifest import Reranking
 from training.errors import ConfigurationError
 
 _REPEATABLE_WORDS = tuple(
@@ -337,6 +338,12 @@ class DecodingConfig(Section):
     skipped_words: tuple[str, ...] = ("a", "an", "the")
     """Words that are skipped when rare sequences are looked for a second time: against "standing on a camera"."""
 
+    reranking: Reranking = Reranking(weight=0.1, threshold=0.55, intercept=0.97, slope=0.6)
+    """How the evidence for words decides between the finished sentences of a photo; `weight=0`: not at all. `intercept`
+    and `slope` are fitted to how often the words of dev captions are in a reference. A higher threshold makes captions
+    shorter, and more of their words right.
+    """
+
 
 class TrainingConfig(Section):
     """The whole configuration of a training run."""
@@ -361,7 +368,7 @@ class TrainingConfig(Section):
                 "tags": {"more_trust", "class_weights"},
                 "reward": True,
                 "self_critical": True,
-                "decoding": {"repeatable_words", "unfinished_words", "rare_cost", "skipped_words"},
+                "decoding": {"repeatable_words", "unfinished_words", "rare_cost", "skipped_words", "reranking"},
             }
         )
 

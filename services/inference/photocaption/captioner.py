@@ -185,6 +185,7 @@ def configure_search(decoding: SearchDefaults, vocabulary: Vocabulary, trigrams:
         trigrams=trigrams,
         rare_cost=decoding.rare_cost,
         skipped=frozenset(encode(decoding.skipped_words)),
+        reranking=decoding.reranking,
         lookahead=_LOOKAHEAD,
     )
 

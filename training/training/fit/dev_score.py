@@ -66,16 +66,17 @@ def choose_search(
         unfinished_words=known_words(decoding.unfinished_words, vocabulary),
         rare_cost=decoding.rare_cost if trigrams else 0.0,
         skipped_words=known_words(decoding.skipped_words, vocabulary),
+        reranking=decoding.reranking,
     )
 
 
 class DevScore:
     """The score of a decoder's captions of the dev photos, by the search that serves.
 
-    The bundle's rules about repeated and last words and rare sequences apply only if `guarded`: they are settings of
-    serving, and the weights should not depend on them. Where the configuration leaves the length penalty open, it is
-    the best of `PENALTIES`: a more confident decoder needs a larger one. `trigrams`: the sequences of three words
-    without cost.
+    The bundle's rules about repeated and last words, rare sequences and reranking apply only if `guarded`: they are
+    settings of serving, and the weights should not depend on them. Where the configuration leaves the length penalty
+    open, it is the best of `PENALTIES`: a more confident decoder needs a larger one. `trigrams`: the sequences of three
+    words without cost.
     """
 
     def __init__(
@@ -97,7 +98,7 @@ class DevScore:
         # one include those of every other.
         served = choose_search(config, vocabulary, max(self._penalties), trigrams)
         if not guarded:
-            served = served.model_copy(update={"repeatable_words": None, "unfinished_words": ()})
+            served = served.model_copy(update={"repeatable_words": None, "unfinished_words": (), "reranking": None})
         self._options = replace(configure_search(served, vocabulary, trigrams), results=_ALL, lookahead=None)
 
     def __call__(self, decoder: Decoder) -> float:

@@ -24,10 +24,10 @@ from training.data.tags import UNKNOWN
 
 Tensor = Any  # a tensor of whichever backend runs
 
-_LIMIT = 6.0  # of evidence as an addition to logits: e^6 says it all
-_HARDLY = 0.01  # so likely, a class says little
-_LEAST, _MOST = 1e-30, 0.85  # how likely classes make a subject
-_TINY = 1e-6
+LIMIT = 6.0  # of evidence as an addition to logits: e^6 says it all
+HARDLY = 0.01  # so likely, a class says little
+LEAST, MOST = 1e-30, 0.85  # how likely classes make a subject
+TINY = 1e-6
 
 
 def pool(features: Tensor) -> Tensor:
@@ -35,8 +35,8 @@ def pool(features: Tensor) -> Tensor:
     channels]. The root keeps one strong channel from drowning the others (Arandjelović and Zisserman 2012).
     """
     means = ops.mean(ops.relu(ops.cast(features, "float32")), axis=1)
-    roots = ops.sqrt(ops.maximum(means, _TINY**2))  # whose slope at zero has no end
-    return roots / (ops.norm(roots, axis=-1, keepdims=True) + _TINY)
+    roots = ops.sqrt(ops.maximum(means, TINY**2))  # whose slope at zero has no end
+    return roots / (ops.norm(roots, axis=-1, keepdims=True) + TINY)
 
 
 class Evidence(keras.layers.Layer):  # type: ignore[misc]  # Keras is untyped
@@ -77,7 +77,7 @@ class Evidence(keras.layers.Layer):  # type: ignore[misc]  # Keras is untyped
 
     def scatter(self, evidence: Tensor) -> Tensor:
         """Evidence for every word [P, V]: within ±6, and zero of words that are no tags."""
-        clipped = ops.clip(evidence, -_LIMIT, _LIMIT)
+        clipped = ops.clip(evidence, -LIMIT, LIMIT)
         return ops.take(ops.pad(clipped, ((0, 0), (0, 1))), self._places, axis=1)
 
     def read_trust(self) -> float:
@@ -113,7 +113,7 @@ def add_classes(evidence: Tensor, logits: Tensor, names: Tensor, subjects: Tenso
     `subjects` [G] is 1, and not 0, no less than the log-odds of their classes.
     """
     chances = _add_up(logits, names)
-    likely = ops.clip(chances * subjects, _LEAST, _MOST)
+    likely = ops.clip(chances * subjects, LEAST, MOST)
     return ops.maximum(evidence + _credit(chances), ops.log(likely / (1 - likely)))
 
 
@@ -126,7 +126,7 @@ def credit_names(logits: Tensor, names: Tensor) -> Tensor:
 
 
 def _credit(chances: Tensor) -> Tensor:
-    return ops.log(1 + chances / _HARDLY)
+    return ops.log(1 + chances / HARDLY)
 
 
 def _add_up(logits: Tensor, names: Tensor) -> Tensor:

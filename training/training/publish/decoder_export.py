@@ -17,7 +17,7 @@ from photocaption.model.bundle import DECODER_START, DECODER_STEP, SAVED_MODEL
 from photocaption.model.manifest import FeatureSpec, ImageSpec
 from training.encoder import onnx_graphs
 from training.models.decoder import Decoder, InputProjection
-from training.publish import step_graph
+from training.publish import start_graph, step_graph
 
 _STATES = ("state_h", "state_c")
 
@@ -48,6 +48,7 @@ def export_decoder(decoder: Decoder, features: FeatureSpec, precision: str, fold
 def save_decoder(start: onnx.ModelProto, step: onnx.ModelProto, features: FeatureSpec, folder: Path) -> None:
     """Write the two graphs into a folder as ONNX Runtime takes the least time for them."""
     onnx_graphs.average_by_products(start, features.cells)
+    start_graph.rewrite(start, features.cells)
     step_graph.pick_likeliest(step)
     step_graph.rewrite(step)
     for model, name in ((start, DECODER_START), (step, DECODER_STEP)):

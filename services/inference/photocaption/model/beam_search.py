@@ -7,7 +7,7 @@ decoding: the first end is it.
 
 Log-probabilities are summed, never multiplied as probabilities. Finished hypotheses are ranked by sum / length^α, the
 end token counted in both: the plain power in place of the penalty of Wu et al. 2016, "Google's neural machine
-translation system".
+translation system". Where a bundle says how, the evidence for their words then decides between them: see `Reranking`.
 
 What a sentence can never hold: padding, start and unknown; nothing at all, as the end is not allowed first; the same
 word twice running. A sequence of three words that hardly anybody writes has a cost, where a bundle knows which those
@@ -17,14 +17,15 @@ that the decoder puts on it, so that every photo gets a sentence.
 
 import math
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from photocaption.model.manifest import SpecialTokens
+from photocaption.model.manifest import Reranking, SpecialTokens
 from photocaption.model.runtime import WORDS_CONTEXT, Decoder, DecoderStep, Floats, Tensors
+from photocaption.model.sigmoid import sigmoid
 from photocaption.model.top_k import argsort_top_k
 from photocaption.model.trigrams import Trigrams
 
@@ -43,9 +44,10 @@ class SearchOptions:
     `repeatable`: the only tokens that a sentence may hold twice, None for all of them; `unfinished`: those after which
     none ends, unless it is as long as may be; `trigrams`: the sequences of three tokens that people write, and
     `rare_cost`: what each other one takes from what a sentence is ranked by; `skipped`: tokens without which sentences
-    are searched for such sequences a second time; `lookahead`: how many further words a
-    live hypothesis is granted free of cost when it is judged whether it can still win. None grants all that
-    `max_length` leaves: it never misses a better sentence, and takes the most steps.
+    are searched for such sequences a second time; `reranking`: how the evidence for words decides between finished
+    sentences; `lookahead`: how many further words a live hypothesis is granted free of cost when it is judged whether
+    it can still win. None grants all that `max_length` leaves: it never misses a better sentence, and takes the most
+    steps.
     """
 
     beam_width: int
@@ -58,6 +60,7 @@ class SearchOptions:
     trigrams: Trigrams | None = None
     rare_cost: float = 0.0
     skipped: Collection[int] = ()
+    reranking: Reranking | None = None
     lookahead: int | None = None
 
 
@@ -66,9 +69,10 @@ class Hypothesis:
     """A finished sentence.
 
     `tokens`: its words, without start and end; `log_probabilities`: one for each word and, last, for the end;
-    `log_probability`: their sum; `score`: what it is ranked by; `attention`: [words, cells], None when not asked for or
-    absent; `cost`: that of its rare sequences; `evidence`: the mean log-odds, from the photo alone, of those words that
-    a tagger knows, and `strongest` the highest, 0 without any.
+    `log_probability`: their sum; `score`: what the search is for, normalised by length; `attention`: [words, cells],
+    None when not asked for or absent; `cost`: that of its rare sequences; `evidence`: the mean log-odds, from the photo
+    alone, of those words that a tagger knows, and `strongest` the highest, 0 without any; `reward`: what these words
+    add to the score when finished sentences are ranked.
     """
 
     tokens: tuple[int, ...]
@@ -79,10 +83,11 @@ class Hypothesis:
     cost: float = 0.0
     evidence: float = 0.0
     strongest: float = 0.0
+    reward: float = 0.0
 
     def rank(self, length_penalty: float) -> float:
         """What another length penalty would rank it by."""
-        return _normalise(self.log_probability - self.cost, len(self.log_probabilities), length_penalty)
+        return _normalise(self.log_probability - self.cost, len(self.log_probabilities), length_penalty) + self.reward
 
 
 class _Successor(NamedTuple):
@@ -99,10 +104,11 @@ class _Successor(NamedTuple):
 
 class _Beam(NamedTuple):
     """A live hypothesis: its words, their log-probabilities and the sum, less the cost of rare sequences, and where
-    the decoder looked for each.
+    the decoder looked for each; `rest`: the last two of its words that are not skipped.
     """
 
     words: tuple[int, ...] = ()
+    rest: tuple[int, ...] = ()
     log_probabilities: tuple[float, ...] = ()
     total: float = 0.0
     cost: float = 0.0
@@ -112,9 +118,11 @@ class _Beam(NamedTuple):
 @dataclass(slots=True)
 class _PhotoSearch:
     """A photo's live hypotheses, best first, none once it is done; its pool; and the `winner`, the best of the pool
-    when no live one could beat it any more. It begins with one hypothesis, as all sentences begin alike.
+    when no live one could beat it any more. It begins with one hypothesis, as all sentences begin alike. `log_odds`
+    [V]: how likely the photo shows each word, 0 for words that no tagger knows, None without a tagger.
     """
 
+    log_odds: Floats | None = None
     beams: list[_Beam] = field(default_factory=lambda: [_Beam()])
     pool: list[Hypothesis] = field(default_factory=list)
     winner: Hypothesis | None = None
@@ -123,7 +131,7 @@ class _PhotoSearch:
         """The pool, best first. The winner stays the first though a search for more results, whose lookahead is
         limited, finds a better one later: more results must not change the sentence.
         """
-        return sorted(self.pool, key=lambda one: (one is not self.winner, -one.score))
+        return sorted(self.pool, key=lambda one: (one is not self.winner, -_score_finished(one)))
 
 
 def search(decoder: Decoder, features: Floats, options: SearchOptions, tokens: SpecialTokens) -> list[list[Hypothesis]]:
@@ -131,10 +139,10 @@ def search(decoder: Decoder, features: Floats, options: SearchOptions, tokens: S
 
     `features` float32 [photos, cells, channels]. A photo's sentences do not depend on which others are in the batch.
     """
-    photos = [_PhotoSearch() for _ in features]
-    if not photos:
+    if not len(features):
         return []
     start = decoder.start(features)
+    photos = [_PhotoSearch(log_odds) for log_odds in start.context.get(WORDS_CONTEXT, [None] * len(features))]
     rows, context = photos, start.context
     state: Tensors = {name: tensor[:, None] for name, tensor in start.state.items()}
     for length in range(options.max_length + 1):
@@ -148,21 +156,8 @@ def search(decoder: Decoder, features: Floats, options: SearchOptions, tokens: S
             kept = [*range(len(rows))]
         else:
             rows, context = [rows[row] for row in kept], {name: tensor[kept] for name, tensor in context.items()}
-        state = {name: _follow(tensor, kept, parents) for name, tensor in step.state.items()}
-    best_first = [photo.rank()[: options.results] for photo in photos]
-    return _weigh_evidence(best_first, start.context.get(WORDS_CONTEXT))
-
-
-def _weigh_evidence(pools: list[list[Hypothesis]], log_odds: Floats | None) -> list[list[Hypothesis]]:
-    """`log_odds` [P, V]: how likely each photo shows each word, 0 for words that no tagger knows."""
-    if log_odds is None:
-        return pools
-    return [[_weigh_words(hypothesis, row) for hypothesis in pool] for pool, row in zip(pools, log_odds, strict=True)]
-
-
-def _weigh_words(hypothesis: Hypothesis, log_odds: Floats) -> Hypothesis:
-    known = [value for token in hypothesis.tokens if (value := log_odds.item(token))]
-    return replace(hypothesis, evidence=sum(known) / len(known), strongest=max(known)) if known else hypothesis
+        state = _follow(step.state, kept, parents)
+    return [photo.rank()[: options.results] for photo in photos]
 
 
 def _last_tokens(rows: Sequence[_PhotoSearch], tokens: SpecialTokens) -> npt.NDArray[np.int32]:
@@ -217,21 +212,23 @@ def _advance(
         looked = step.attention[row] if options.attention and step.attention is not None else None
         _collect_finished(photo, best, options, tokens)
         live = [one for one in best if one.token != tokens.end][: options.beam_width]
-        photo.beams = [_extend(photo.beams[one.place], one, looked) for one in live]
+        photo.beams = [_extend(photo.beams[one.place], one, looked, options.skipped) for one in live]
         if not photo.winner and _is_done(photo, options, 1):
-            photo.winner = max(photo.pool, key=lambda one: one.score)
+            photo.winner = max(photo.pool, key=_score_finished)
         if _is_done(photo, options, options.results):
             photo.beams = []
         places.append([one.place for one in live[: len(photo.beams)]])
     return places
 
 
-def _follow(state: Floats, kept: Sequence[int], parents: Sequence[Sequence[int]]) -> Floats:
-    """The state [P, K, size] of each hypothesis's parent, of the photos `kept`. Filled up as `_last_tokens`."""
-    _, beams, size = state.shape
+def _follow(state: Tensors, kept: Sequence[int], parents: Sequence[Sequence[int]]) -> Tensors:
+    """The state, each tensor [P, K, size], of each hypothesis's parent, of the photos `kept`. Filled up as
+    `_last_tokens`.
+    """
     width = max(len(parents[row]) for row in kept)
-    places = [row * beams + place for row in kept for place in (*parents[row], *[0] * (width - len(parents[row])))]
-    return state.reshape(-1, size).take(places, axis=0).reshape(len(kept), width, size)
+    places = np.array([[*parents[row], *[0] * (width - len(parents[row]))] for row in kept])
+    rows = np.array(kept)[:, None]
+    return {name: tensor[rows, places] for name, tensor in state.items()}
 
 
 def _pick_best(
@@ -248,15 +245,16 @@ def _pick_best(
     best: list[_Successor] = []
     for place, (beam, *successors) in enumerate(zip(beams, following, log_probabilities, strict=False)):
         forbidden = _list_forbidden(beam.words, options, tokens)
-        kept = tuple(word for word in beam.words if word not in options.skipped)
-        allowed = [one for one in zip(*successors, strict=True) if one[0] not in forbidden]
-        if beam.words and not allowed:  # all words are used up: better unfinished than none
-            allowed = [one for one in zip(*successors, strict=True) if one[0] == tokens.end]
-        for token, value in allowed:
-            if len(best) == count and beam.total + value <= best[-1].total:
+        if beam.words and forbidden.issuperset(successors[0]):  # all words are used up: better unfinished than none
+            forbidden.discard(tokens.end)
+        pair, rest, so_far = beam.words[-_PAIR:], beam.rest, beam.total
+        for token, value in zip(*successors, strict=True):
+            if len(best) == count and so_far + value <= best[-1].total:
                 break
-            cost = _price(beam.words, kept, token, options)
-            total = beam.total + value - cost
+            if token in forbidden:
+                continue
+            cost = _price(pair, rest, token, options)
+            total = so_far + value - cost
             rank = len(best)
             while rank and best[rank - 1].total < total:
                 rank -= 1
@@ -265,16 +263,15 @@ def _pick_best(
     return best
 
 
-def _price(words: tuple[int, ...], kept: tuple[int, ...], token: int, options: SearchOptions) -> float:
-    """What it costs to go on with a token: as much where the sequence is rare as where it is without skipped words,
-    `kept`.
+def _price(pair: tuple[int, ...], rest: tuple[int, ...], token: int, options: SearchOptions) -> float:
+    """What it costs to go on with a token after the last two words: as much where the sequence is rare as where it is
+    without skipped words, after the last two of the `rest`.
     """
     if options.trigrams is None:
         return 0.0
-    pairs = {words[-_PAIR:]}
-    if token not in options.skipped:
-        pairs.add(kept[-_PAIR:])
-    is_rare = any(len(pair) == _PAIR and options.trigrams.is_rare((pair[0], pair[1], token)) for pair in pairs)
+    is_rare = len(pair) == _PAIR and options.trigrams.is_rare((pair[0], pair[1], token))
+    if not is_rare and len(rest) == _PAIR and rest != pair and token not in options.skipped:
+        is_rare = options.trigrams.is_rare((rest[0], rest[1], token))
     return options.rare_cost if is_rare else 0.0
 
 
@@ -286,7 +283,7 @@ def _list_forbidden(words: tuple[int, ...], options: SearchOptions, tokens: Spec
     if not words:
         return never | {tokens.end}
     if options.repeatable is not None:
-        never.update(word for word in words if word not in options.repeatable)
+        never.update(set(words).difference(options.repeatable))
     if words[-1] in options.unfinished and len(words) < options.max_length:
         never.add(tokens.end)
     never.add(words[-1])
@@ -298,13 +295,16 @@ def _collect_finished(
 ) -> None:
     """Add to a photo's pool those of its best `beam_width` successors that end."""
     photo.pool += [
-        _finish(photo.beams[one.place], one, options) for one in best[: options.beam_width] if one.token == tokens.end
+        _finish(photo.beams[one.place], one, photo.log_odds, options)
+        for one in best[: options.beam_width]
+        if one.token == tokens.end
     ]
 
 
-def _finish(beam: _Beam, end: _Successor, options: SearchOptions) -> Hypothesis:
+def _finish(beam: _Beam, end: _Successor, log_odds: Floats | None, options: SearchOptions) -> Hypothesis:
     log_probabilities = (*beam.log_probabilities, end.log_probability)
     total = math.fsum(log_probabilities)
+    shown = [] if log_odds is None else [value for token in beam.words if (value := log_odds.item(token))]
     return Hypothesis(
         tokens=beam.words,
         log_probabilities=log_probabilities,
@@ -312,13 +312,30 @@ def _finish(beam: _Beam, end: _Successor, options: SearchOptions) -> Hypothesis:
         score=_normalise(total - end.cost, len(log_probabilities), options.length_penalty),
         cost=end.cost,
         attention=np.stack(beam.attention) if beam.attention else None,
+        evidence=sum(shown) / len(shown) if shown else 0.0,
+        strongest=max(shown, default=0.0),
+        reward=_reward(shown, options.reranking),
     )
 
 
-def _extend(beam: _Beam, successor: _Successor, looked: Floats | None) -> _Beam:
+def _reward(log_odds: Sequence[float], reranking: Reranking | None) -> float:
+    """What the words of a sentence that a tagger knows add to its score, by their log-odds."""
+    if reranking is None:
+        return 0.0
+    right = (sigmoid(reranking.intercept + reranking.slope * value) for value in log_odds)
+    return reranking.weight * sum(chance - reranking.threshold for chance in right)
+
+
+def _score_finished(hypothesis: Hypothesis) -> float:
+    return hypothesis.score + hypothesis.reward
+
+
+def _extend(beam: _Beam, successor: _Successor, looked: Floats | None, skipped: Collection[int]) -> _Beam:
     """`looked` [K, cells]: where the decoder looked for what follows each beam of the photo."""
+    token = successor.token
     return _Beam(
-        words=(*beam.words, successor.token),
+        words=(*beam.words, token),
+        rest=beam.rest if token in skipped else (*beam.rest, token)[-_PAIR:],
         log_probabilities=(*beam.log_probabilities, successor.log_probability),
         total=successor.total,
         cost=successor.cost,

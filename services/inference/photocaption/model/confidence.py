@@ -4,6 +4,7 @@ import math
 
 from photocaption.model.beam_search import Hypothesis
 from photocaption.model.manifest import Calibration
+from photocaption.model.sigmoid import sigmoid
 
 
 def compute_confidence(hypothesis: Hypothesis, calibration: Calibration | None) -> float:
@@ -21,5 +22,4 @@ def calibrate(mean: float, calibration: Calibration | None, *, evidence: float =
     if calibration is None:
         return math.exp(min(mean, 0.0))
     of_words = calibration.evidence * evidence + calibration.strongest * strongest
-    x = calibration.intercept + calibration.slope * mean + of_words
-    return 0.5 * (1 + math.tanh(x / 2))  # the logistic function, without overflow for any x
+    return sigmoid(calibration.intercept + calibration.slope * mean + of_words)

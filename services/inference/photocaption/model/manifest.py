@@ -77,13 +77,27 @@ class SpecialTokens(_Section):
         return self.padding, self.start, self.end, self.unknown
 
 
+class Reranking(_Section):
+    """How the evidence for words decides between finished sentences.
+
+    To the score of a sentence `weight × (p - threshold)` is added for each of its words that the tagger knows. `p =
+    sigmoid(intercept + slope × log-odds)`: how likely such a word is in a caption that a person wrote of the photo.
+    """
+
+    weight: float = Field(ge=0)
+    threshold: float = Field(ge=0, le=1)
+    intercept: float
+    slope: float
+
+
 class SearchDefaults(_Section):
     """The search that the bundle was tuned for.
 
     `max_length` counts words, without the end token; `repeatable_words`: the only words that a caption may hold twice,
     None for all of them; `unfinished_words`: those with which none ends; `rare_cost`: what a sequence of three words
     that is not in the bundle's `trigrams.bin` takes from a sentence's log-probability; `skipped_words`: those without
-    which sentences are searched for such sequences a second time.
+    which sentences are searched for such sequences a second time; `reranking`: None ranks sentences by their words'
+    log-probabilities alone.
     """
 
     beam_width: int = Field(ge=1, le=MAX_BEAM_WIDTH)
@@ -93,6 +107,7 @@ class SearchDefaults(_Section):
     unfinished_words: tuple[str, ...] = ()
     rare_cost: float = Field(0.0, ge=0)
     skipped_words: tuple[str, ...] = ()
+    reranking: Reranking | None = None
 
 
 class EncoderInfo(_Section):

@@ -33,6 +33,7 @@ class Trigrams:
             raise ValueError(msg)
         self._keys, self._words = keys, words
         self._ascending = keys.data  # whose elements are Python's integers, which compare faster than NumPy's
+        self._begins = np.searchsorted(keys, np.arange(words + 1, dtype=np.int64) * words**2).tolist()
         self._is_frequent = (np.bincount(np.concatenate(self._split()), minlength=words) >= fewest).tolist()
 
     @classmethod
@@ -72,5 +73,5 @@ class Trigrams:
             return False
         first, second, third = sequence
         key = (first * self._words + second) * self._words + third
-        place = bisect_left(self._ascending, key)
+        place = bisect_left(self._ascending, key, self._begins[first], self._begins[first + 1])
         return place == len(self._ascending) or self._ascending[place] != key
