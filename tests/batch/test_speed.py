@@ -1,8 +1,6 @@
 """What `make batch-speed` makes of the times of files, and what a run changes in Ray to be as fast."""
 
-import inspect
 import os
-import re
 import subprocess
 import sys
 import tracemalloc
@@ -32,16 +30,6 @@ def test_ray_data_has_the_wait_that_a_run_makes_longer() -> None:
     from batch import pipeline
 
     assert 0 < streaming_executor_state.WAIT_FOR_TASK_COMPLETION_TIMEOUT_S <= pipeline._LOOK_SECONDS
-
-
-def test_ray_data_uses_of_the_module_time_what_a_run_puts_in_its_place() -> None:
-    from ray.data._internal.execution import streaming_executor_state
-
-    from batch import pipeline
-
-    used = set(re.findall(r"\btime\.(\w+)\(", inspect.getsource(streaming_executor_state)))
-
-    assert used == {name for name in vars(pipeline._Time) if not name.startswith("_")} == {"time", "sleep"}
 
 
 def test_ray_data_hears_of_the_end_of_a_unit_at_its_next_look() -> None:

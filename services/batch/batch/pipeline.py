@@ -7,7 +7,6 @@ straight between the actors and the storage, so that Ray's object store stays em
 import contextlib
 import logging
 import os
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -30,7 +29,6 @@ _STARTS = 3
 _AHEAD = 2  # units that an actor has been given, so that it never waits for the next
 # Ray Data looks ten times a second whether there is something to hand out, though an actor has its next unit already.
 _LOOK_SECONDS = 1.0
-_POLL_SECONDS = 0.1  # so does the command for what has come, a hundred times a second
 # What Ray tells its dashboard about itself, and its reading of logs that nobody is shown: beside two actors that
 # caption, 1 % of their cores.
 _UNTOLD = {"enable_metrics_collection": False, "event_stats": False, "task_events_report_interval_ms": 0}
@@ -48,17 +46,6 @@ class Cluster:
     """Ray, as it was found: `cpus` of all its nodes."""
 
     cpus: int
-
-
-class _Time:
-    """What Ray Data's state uses of the module `time`, with a sleep that is not shorter than `_POLL_SECONDS`."""
-
-    time = staticmethod(time.time)
-
-    @staticmethod
-    def sleep(seconds: float) -> None:
-        """As `time.sleep`."""
-        time.sleep(max(seconds, _POLL_SECONDS))
 
 
 @contextlib.contextmanager
@@ -84,7 +71,6 @@ def do_units(task: Task, units: int, actors: int) -> Iterator[dict[str, int]]:
     """
     DataContext.get_current().enable_progress_bars = False
     streaming_executor_state.WAIT_FOR_TASK_COMPLETION_TIMEOUT_S = _LOOK_SECONDS
-    streaming_executor_state.time = _Time
     done = ray.data.from_items([{UNIT: unit} for unit in range(units)], override_num_blocks=units).map_batches(
         UnitActor,
         batch_size=1,
