@@ -25,10 +25,11 @@ COLOURS = ("red", "green", "blue")
 def captions(photos: Path, tiny_bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What a run on a Ray of its own made of the photos."""
     output = tmp_path_factory.mktemp("captions") / "out"
-    command = [str(PROGRAM), str(photos), f"--output={output}", f"--bundle={tiny_bundle}", "--actors=1"]
+    command = [str(PROGRAM), str(photos), f"--output={output}", f"--bundle={tiny_bundle}", "--rows=1000"]
     ran = subprocess.run(command, capture_output=True, text=True, timeout=560, check=False)
     assert ran.returncode == 0, ran.stderr
     assert "photos captioned" in ran.stdout
+    assert "Warning" not in ran.stderr, "of more actors than there is work for"
     return output
 
 

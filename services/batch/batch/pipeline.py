@@ -65,7 +65,7 @@ def open_ray(address: str | None, *, dashboard: bool) -> Iterator[Cluster]:
 
 
 def do_units(task: Task, units: int, actors: int) -> Iterator[dict[str, int]]:
-    """Have `actors` do the units, in any order; back come the outcomes of each, counted.
+    """Have as many as `actors` do the units, in any order; back come the outcomes of each, counted.
 
     Raises BatchError and CaptionError as an actor's start did, and RunError when a unit ended the run or Ray gave up.
     """
@@ -75,7 +75,7 @@ def do_units(task: Task, units: int, actors: int) -> Iterator[dict[str, int]]:
         UnitActor,
         batch_size=1,
         fn_constructor_args=(task,),
-        compute=ActorPoolStrategy(size=actors, max_tasks_in_flight_per_actor=_AHEAD),
+        compute=ActorPoolStrategy(size=min(actors, units), max_tasks_in_flight_per_actor=_AHEAD),
         num_cpus=task.cpus,
     )
     try:
