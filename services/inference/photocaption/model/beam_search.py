@@ -86,7 +86,7 @@ class Hypothesis:
     reward: float = 0.0
 
     def rank(self, length_penalty: float) -> float:
-        """What another length penalty would rank it by."""
+        """What it is ranked by among finished sentences, with a length penalty."""
         return _normalise(self.log_probability - self.cost, len(self.log_probabilities), length_penalty) + self.reward
 
 
@@ -127,11 +127,11 @@ class _PhotoSearch:
     pool: list[Hypothesis] = field(default_factory=list)
     winner: Hypothesis | None = None
 
-    def rank(self) -> list[Hypothesis]:
+    def rank(self, length_penalty: float) -> list[Hypothesis]:
         """The pool, best first. The winner stays the first though a search for more results, whose lookahead is
         limited, finds a better one later: more results must not change the sentence.
         """
-        return sorted(self.pool, key=lambda one: (one is not self.winner, -_score_finished(one)))
+        return sorted(self.pool, key=lambda one: (one is not self.winner, -one.rank(length_penalty)))
 
 
 def search(decoder: Decoder, features: Floats, options: SearchOptions, tokens: SpecialTokens) -> list[list[Hypothesis]]:
@@ -157,7 +157,7 @@ def search(decoder: Decoder, features: Floats, options: SearchOptions, tokens: S
         else:
             rows, context = [rows[row] for row in kept], {name: tensor[kept] for name, tensor in context.items()}
         state = _follow(step.state, kept, parents)
-    return [photo.rank()[: options.results] for photo in photos]
+    return [photo.rank(options.length_penalty)[: options.results] for photo in photos]
 
 
 def _last_tokens(rows: Sequence[_PhotoSearch], tokens: SpecialTokens) -> npt.NDArray[np.int32]:
@@ -214,7 +214,7 @@ def _advance(
         live = [one for one in best if one.token != tokens.end][: options.beam_width]
         photo.beams = [_extend(photo.beams[one.place], one, looked, options.skipped) for one in live]
         if not photo.winner and _is_done(photo, options, 1):
-            photo.winner = max(photo.pool, key=_score_finished)
+            photo.winner = max(photo.pool, key=lambda one: one.rank(options.length_penalty))
         if _is_done(photo, options, options.results):
             photo.beams = []
         places.append([one.place for one in live[: len(photo.beams)]])
@@ -324,10 +324,6 @@ def _reward(log_odds: Sequence[float], reranking: Reranking | None) -> float:
         return 0.0
     right = (sigmoid(reranking.intercept + reranking.slope * value) for value in log_odds)
     return reranking.weight * sum(chance - reranking.threshold for chance in right)
-
-
-def _score_finished(hypothesis: Hypothesis) -> float:
-    return hypothesis.score + hypothesis.reward
 
 
 def _extend(beam: _Beam, successor: _Successor, looked: Floats | None, skipped: Collection[int]) -> _Beam:
