@@ -16,7 +16,7 @@ from onnx import TensorProto, helper, numpy_helper
 from training.encoder.onnx_graphs import MAX_VALUE, RUNTIME_DOMAIN
 from training.fit.decoder_import import BITS, HALF, SCALES, match_layer
 
-_MAX_BYTE = 255
+MAX_BYTE = 255
 
 
 class Vectors(NamedTuple):
@@ -116,21 +116,25 @@ class GraphWriter:
 
     def quantise(self, vectors: str) -> Vectors:
         """Vectors in bytes, each by its own largest value."""
-        largest = self.write("ReduceMax", self.write("Abs", vectors), axes=[-1], keepdims=1)
-        lengths = self.write("Max", largest, self.add("tiny", np.finfo(np.float32).tiny))
-        return self.quantise_bounded(self.write("Div", vectors, lengths))._replace(lengths=lengths)
+        bounded, lengths = self._bound(vectors, self.write("Abs", vectors))
+        return self.quantise_bounded(bounded)._replace(lengths=lengths)
 
     def quantise_positive(self, vectors: str) -> Vectors:
         """Vectors in bytes, each by its own largest value, of which none is negative: one bit more of each."""
-        largest = self.write("ReduceMax", vectors, axes=[-1], keepdims=1)
-        lengths = self.write("Max", largest, self.add("tiny", np.finfo(np.float32).tiny))
-        scale = self.add("unit_of_positive", np.float32(1 / _MAX_BYTE)), self.add("zero_of_positive", np.uint8(0))
-        return Vectors(self.write("QuantizeLinear", self.write("Div", vectors, lengths), *scale), *scale, lengths)
+        bounded, lengths = self._bound(vectors, vectors)
+        scale = self.add("unit_of_positive", np.float32(1 / MAX_BYTE)), self.add("zero_of_positive", np.uint8(0))
+        return Vectors(self.write("QuantizeLinear", bounded, *scale), *scale, lengths)
 
     def quantise_bounded(self, vectors: str) -> Vectors:
         """Vectors in bytes that are within ±1."""
         scale = self.add("unit", np.float32(1 / MAX_VALUE)), self.add("zero", np.uint8(MAX_VALUE + 1))
         return Vectors(self.write("QuantizeLinear", vectors, *scale), *scale)
+
+    def _bound(self, vectors: str, magnitudes: str) -> tuple[str, str]:
+        """Vectors divided by their largest magnitudes, and these."""
+        largest = self.write("ReduceMax", magnitudes, axes=[-1], keepdims=1)
+        lengths = self.write("Max", largest, self.add("tiny", np.finfo(np.float32).tiny))
+        return self.write("Div", vectors, lengths), lengths
 
     def multiply(
         self, vectors: Vectors, *matrices: Matrix, bias: Sequence[str] = (), outputs: Sequence[str] = ()

@@ -8,9 +8,8 @@ import onnx
 
 from training.encoder.onnx_graphs import RUNTIME_DOMAIN
 from training.models.evidence import HARDLY, LEAST, LIMIT, MOST, TINY
-from training.publish.graph_writer import GraphWriter
+from training.publish.graph_writer import MAX_BYTE, GraphWriter
 
-_MAX_BYTE = 255
 _SMALLEST = np.float32(1e-30)  # length of a vector that counts
 _EPSILON = 1e-3  # of Keras's layer normalisation
 
@@ -94,7 +93,7 @@ class _StartWriter:
         writer, write = self.writer, self.writer.write
         vectors = write("Reshape", "features", writer.add("by_cell", np.array([-1, self._channels])))
         largest = write("ReduceMax", vectors, axes=[1], keepdims=0)
-        steps = write("Mul", write("Max", largest, writer.add("smallest", _SMALLEST)), self._number(1 / _MAX_BYTE))
+        steps = write("Mul", write("Max", largest, writer.add("smallest", _SMALLEST)), self._number(1 / MAX_BYTE))
         numbers = write("QuantizeLinear", vectors, steps, axis=0)
         bits, scales = writer.read_kernel("project")
         product = write("MatMulIntegerToFloat", numbers, bits, self._number(1), scales, domain=RUNTIME_DOMAIN)

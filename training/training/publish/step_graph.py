@@ -26,22 +26,21 @@ def pick_likeliest(model: onnx.ModelProto) -> None:
         graph.output.append(helper.make_tensor_value_info(name, kind, ["photos", "beams", _LIKELIEST]))
 
 
-def rewrite(model: onnx.ModelProto) -> bool:
+def rewrite(model: onnx.ModelProto) -> None:
     """Replace the nodes of a step by fewer that compute the same, the likeliest successors too, where its matrices are
-    in bytes; whether they are: others stay as they are.
+    in bytes; others stay as they are.
 
     The equations are those of `training.models.decoder.Decoder.step`, with vectors in bytes as in
     `onnx_graphs.store_eight_bits`, but for those that are within ±1 anyway: they share a scale.
     """
     if not any(node.op_type == _TABLE for node in model.graph.node):
-        return False
+        return
     step = _StepWriter(model.graph)
     if not step.writer.has_bytes_alone(step.recurrent, step.vocabulary):
-        return False
+        return
     step.write()
     step.writer.replace()
     onnx.checker.check_model(model)
-    return True
 
 
 class _StepWriter:
