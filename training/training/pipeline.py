@@ -15,6 +15,7 @@ from photocaption.captioner import Captioner
 from photocaption.model.manifest import Manifest
 from training.arrays import hash_text
 from training.data.dataset import Dataset, read_datasets
+from training.data.photo import list_captions
 from training.data.tags import list_classes
 from training.data.texts import read_texts
 from training.data.words import spell_vocabulary
@@ -40,12 +41,13 @@ def train(job: Job) -> Manifest:
         counts = f"{len(one.train)} training photos, {len(one.dev)} dev photos"
         say(f"{one.source.folder}: {counts}{', with labels' if one.labels else ''}")
     _check_enough(job, datasets)
-    job = _add_class_words(job, datasets)
+    texts = list(read_texts(job.texts))
+    job = _add_class_words(job, datasets, texts)
     encoder = _choose_encoder(job, datasets)
     vocabulary = choose_vocabulary(datasets, job.start.vocabulary, job.config.vocabulary.min_count)
     run = _open_run(job, datasets, encoder)
     _make_deterministic()
-    material = prepare(job, datasets, encoder, vocabulary, run)
+    material = prepare(job, datasets, texts, encoder, vocabulary, run)
     trained = _fit(job, material)
     evaluation = publish_bundle(job, trained)
     captioner = Captioner.load(job.bundle)
@@ -56,13 +58,12 @@ def train(job: Job) -> Manifest:
     return captioner.bundle.manifest
 
 
-def _add_class_words(job: Job, datasets: Sequence[Dataset]) -> Job:
+def _add_class_words(job: Job, datasets: Sequence[Dataset], texts: Sequence[tuple[str, str]]) -> Job:
     labels = [label for one in datasets for label in one.labels.values()]
     if not labels or not job.start.classes:
         return job
-    captions = [caption for one in datasets for photo in one.train for caption in photo.captions]
-    texts = (caption for _, caption in read_texts(job.texts))
-    return replace(job, start=add_class_words(job.start, list_classes(labels), chain(captions, texts)))
+    captions = chain(*(list_captions(one.train) for one in datasets), (caption for _, caption in texts))
+    return replace(job, start=add_class_words(job.start, list_classes(labels), captions))
 
 
 def _fit(job: Job, material: Material) -> Trained:
@@ -96,7 +97,7 @@ def _fit(job: Job, material: Material) -> Trained:
             f"nothing is published: on these dev photos the model that it began with is as good ({begun}) as what it "
             f"learnt ({tuned}). More photos or more captions may help"
         )
-    captions = (caption for one in material.datasets for photo in one.train for caption in photo.captions)
+    captions = chain.from_iterable(list_captions(one.train) for one in material.datasets)
     written = spell_vocabulary(material.vocabulary, captions, job.start.vocabulary)
     return Trained(decoder, replace(material, vocabulary=written), tuned.length_penalty)
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import unicodedata
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, get_args
@@ -45,6 +46,11 @@ def hash_photo(path: Path) -> str:
     """The sha256 of a photo's bytes, after checking that it can be decoded. Raises DatasetError."""
     read_image(path)
     return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def list_captions(photos: Iterable[Photo]) -> list[str]:
+    """All captions of photos."""
+    return [caption for photo in photos for caption in photo.captions]
 
 
 def compose(name: str) -> str:

@@ -15,10 +15,9 @@ from training.config import TrainingConfig
 from training.data.dataset import Dataset
 from training.data.found_captions import CaptionFinder
 from training.data.labelled import LabelledPhoto
-from training.data.photo import Photo
+from training.data.photo import Photo, list_captions
 from training.data.tags import Targets, choose_tags, find_subjects, list_classes, name_classes, set_targets
 from training.data.text_only import EvidenceStatistics, TextOnlyBatches
-from training.data.texts import read_texts
 from training.data.trigrams import find_common, list_known
 from training.data.views import WHOLE, View, choose_views
 from training.data.words import build_vocabulary, extend_vocabulary, known_words, tokenise
@@ -65,9 +64,14 @@ class Material:
 
 
 def prepare(
-    job: Job, datasets: Sequence[Dataset], encoder: ExportedEncoder, vocabulary: Vocabulary, run: Path
+    job: Job,
+    datasets: Sequence[Dataset],
+    texts: Sequence[tuple[str, str]],
+    encoder: ExportedEncoder,
+    vocabulary: Vocabulary,
+    run: Path,
 ) -> Material:
-    """Everything that is the same for all phases. Raises TrainingError."""
+    """Everything that is the same for all phases; `texts` as `read_texts` gives them. Raises TrainingError."""
     config, start = job.config, job.start
     labels = {key: label for one in datasets for key, label in one.labels.items()}
     keeps = start.keeps_tagger(labels=bool(labels))
@@ -79,7 +83,6 @@ def prepare(
     by_place = zip(*views, strict=True) if tags else ()
     pooled = [pool_photos(list(zip(photos, of_place, strict=True)), maps, encoder) for of_place in by_place]
     evidence, tagger, classes = _predict_evidence(job, photos, labels, tags, pooled)
-    texts = list(read_texts(job.texts))
     likely = evidence[0] if evidence else np.zeros((len(photos), 0), np.float32)
     photos, known, counts = find_captions(photos, datasets, labels, texts, tags, likely)
     views = [views[place] for place in known]
@@ -219,7 +222,7 @@ def _open_texts(
 
 def choose_vocabulary(datasets: Sequence[Dataset], known: Vocabulary | None, least: int) -> Vocabulary:
     """The words that captions have `least` times or more; those of a start first, in their order."""
-    words = [tokenise(caption) for one in datasets for caption in _captions_of(one.train)]
+    words = [tokenise(caption) for one in datasets for caption in list_captions(one.train)]
     vocabulary = extend_vocabulary(known, words, least) if known else build_vocabulary(words, least)
     say(f"{len(vocabulary)} words{f', {len(vocabulary) - len(known)} of them new' if known else ''}")
     return vocabulary
@@ -237,7 +240,7 @@ def find_captions(
     photos were found by the evidence [P, G] for `tags`; their places among all, and how many each dataset has.
     """
     if labels and photos:
-        finder = CaptionFinder([caption for _, caption in texts] + _captions_of(photos), tags)
+        finder = CaptionFinder([caption for _, caption in texts] + list_captions(photos), tags)
         photos = finder.caption(photos, labels, evidence)
         found = sum(bool(photo.captions) for photo in photos if photo.sha256 in labels)
         say(f"Captions were found for {found} photos with labels")
@@ -249,7 +252,7 @@ def find_captions(
 
 def list_common(photos: Sequence[Photo], texts: Sequence[tuple[str, str]]) -> frozenset[str]:
     """The frequent sequences of three words; none where there are no texts, or no photos to train on."""
-    return find_common([caption for _, caption in texts] + _captions_of(photos)) if photos and texts else frozenset()
+    return find_common([caption for _, caption in texts] + list_captions(photos)) if photos and texts else frozenset()
 
 
 def _list_known(
@@ -262,7 +265,3 @@ def _list_known(
     photos = [photo for one in datasets for photo in one.train]
     skipped = known_words(job.config.decoding.skipped_words, vocabulary)
     return list_known(photos, (caption for _, caption in texts), vocabulary, skipped, known)
-
-
-def _captions_of(photos: Sequence[Photo]) -> list[str]:
-    return [caption for photo in photos for caption in photo.captions]
